@@ -1,0 +1,109 @@
+"""Named arrays and a JSON document in a folder: written whole or not at all, and read without executing anything."""
+
+import json
+import os
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Mapping
+
+import numpy as np
+
+from baselines.common.errors import UserError
+
+_DOCUMENT, _ARRAYS = "config.json", "arrays.npz"
+_LARGEST_DOCUMENT = 1 << 20  # bytes; ours have about 1 kB
+
+
+def write(path: str, document: Mapping, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write folder `path`, in place of an earlier one of this kind.
+
+    All is written under a temporary name first. The earlier folder is renamed to `path.old` for the moment between
+    two renames; `read_document` and `read_arrays` find it there if the machine died in that moment.
+    """
+    parent = os.path.dirname(os.path.abspath(path))
+    os.makedirs(parent, exist_ok=True)
+    new = tempfile.mkdtemp(prefix=f".{os.path.basename(path)}.", dir=parent)
+    try:
+        os.chmod(new, 0o755)  # mkdtemp's 0700 is for secrets
+        with _synced(os.path.join(new, _DOCUMENT), "w") as file:
+            json.dump(document, file, indent=2)
+        with _synced(os.path.join(new, _ARRAYS), "wb") as file:
+            np.savez(file, allow_pickle=False, **arrays)
+        old = path + ".old"
+        if os.path.isdir(path):
+            shutil.rmtree(old, ignore_errors=True)
+            os.rename(path, old)
+        os.rename(new, path)
+        shutil.rmtree(old, ignore_errors=True)
+    except BaseException:
+        shutil.rmtree(new, ignore_errors=True)
+        raise
+
+
+def read_document(path: str) -> dict:
+    """The JSON document of a folder that `write` made. Raises UserError."""
+    file = os.path.join(_existing(path), _DOCUMENT)
+    try:
+        if os.path.getsize(file) > _LARGEST_DOCUMENT:
+            raise ValueError(f"it is larger than {_LARGEST_DOCUMENT} bytes")
+        with open(file, encoding="utf-8") as opened:
+            document = json.load(opened)
+        if not isinstance(document, dict):
+            raise ValueError("it holds no JSON object")
+        return document
+    except (OSError, ValueError, RecursionError) as error:
+        raise UserError(f"cannot read {file}: {error}") from None
+
+
+def read_arrays(path: str, expected: Mapping[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
+    """The arrays of a folder that `write` made, which must have exactly these names and shapes. Raises UserError.
+
+    Sizes are compared before anything is allocated, so that a small file cannot claim a large array.
+    """
+    file = os.path.join(_existing(path), _ARRAYS)
+    try:
+        with zipfile.ZipFile(file) as archive:
+            members = {m.filename.removesuffix(".npy"): m for m in archive.infolist()}
+            if members.keys() != expected.keys():
+                odd = sorted(members.keys() ^ expected.keys())
+                raise ValueError(f"its arrays are not those of such a network; the first odd one is '{odd[0]}'")
+            return {name: _read_array(archive, member, expected[name]) for name, member in members.items()}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+        raise UserError(f"cannot read {file}: {error}") from None
+
+
+def _read_array(archive: zipfile.ZipFile, member: zipfile.ZipInfo, shape: tuple[int, ...]) -> np.ndarray:
+    if member.compress_type != zipfile.ZIP_STORED:
+        raise ValueError(f"array '{member.filename}' is compressed, ours never are")
+    with archive.open(member) as opened:
+        if np.lib.format.read_magic(opened) != (1, 0):
+            raise ValueError(f"array '{member.filename}' has another format than ours")
+        found, _, dtype = np.lib.format.read_array_header_1_0(opened)
+    if found != shape or dtype not in (np.float32, np.float64):
+        raise ValueError(f"array '{member.filename}': expected floats {list(shape)}, got {dtype} {list(found)}")
+    with archive.open(member) as opened:
+        array = np.lib.format.read_array(opened, allow_pickle=False)
+    if not np.isfinite(array).all():
+        raise ValueError(f"array '{member.filename}' has values that are not finite")
+    return array
+
+
+def _existing(path: str) -> str:
+    return path + ".old" if not os.path.isdir(path) and os.path.isdir(path + ".old") else path
+
+
+class _synced:
+    """A file opened for writing that is on the disk when the block ends."""
+
+    def __init__(self, path: str, mode: str):
+        self._file = open(path, mode)
+
+    def __enter__(self):
+        return self._file
+
+    def __exit__(self, kind, error, trace):
+        with self._file as file:
+            if error is None:
+                file.flush()
+                os.fsync(file.fileno())

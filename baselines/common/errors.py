@@ -1,0 +1,15 @@
+"""Mistakes of the caller, told in one line."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class UserError(Exception):
+    """Bad input: the launcher prints the message alone and exits with code 2."""
+
+
+def nearest(word: str, known: Iterable[str], count: int = 3) -> str:
+    """`"; nearest: a, b"` for the known words most like `word`, or the empty string."""
+    folded = {k.lower(): k for k in known}
+    close = difflib.get_close_matches(word.lower(), folded, n=count, cutoff=0.5)
+    return f"; nearest: {', '.join(folded[c] for c in close)}" if close else ""

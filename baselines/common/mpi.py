@@ -1,0 +1,116 @@
+"""Workers that train together: the only file that knows of mpi4py."""
+
+import os
+import sys
+import traceback
+
+import numpy as np
+
+from baselines.common.errors import UserError
+
+# What mpirun of Open MPI, MPICH (and Intel MPI), and srun with PMI set in every process they start.
+_LAUNCHER_VARIABLES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "PMIX_RANK", "MPI_LOCALNRANKS", "MV2_COMM_WORLD_SIZE")
+
+
+class Communicator:
+    """One worker alone; `MpiCommunicator` is many. Arrays go in and come back as NumPy."""
+
+    rank, size = 0, 1
+
+    def mean(self, x: np.ndarray) -> np.ndarray:
+        """The mean of `x` over all workers, the same bits on each."""
+        return x
+
+    def broadcast(self, x: np.ndarray) -> np.ndarray:
+        """Rank 0's `x`, which has the same shape and type on every worker."""
+        return x
+
+    def all_gather(self, x: int) -> list[int]:
+        """`x` of every rank, in their order."""
+        return [x]
+
+    def share_of_cores(self) -> int:
+        """How many of this machine's processors are this worker's, at least 1."""
+        return len(_affinity())
+
+    def abort(self, code: int) -> None:
+        """End this worker and all others."""
+        sys.stdout.flush()
+        sys.stderr.flush()
+        sys.exit(code)
+
+
+class MpiCommunicator(Communicator):
+    """The workers that `mpirun` started."""
+
+    def __init__(self):
+        from mpi4py import MPI
+
+        self._mpi = MPI
+        self._world = MPI.COMM_WORLD
+        self.rank, self.size = self._world.rank, self._world.size
+
+    def mean(self, x):
+        total = np.array(x)
+        self._world.Allreduce(self._mpi.IN_PLACE, total)
+        return total / np.asarray(self.size, total.dtype)
+
+    def broadcast(self, x):
+        received = np.array(x)
+        self._world.Bcast(received)
+        return received
+
+    def all_gather(self, x):
+        return self._world.allgather(x)
+
+    def share_of_cores(self):
+        # Launchers may bind each worker to processors of its own, or let all roam over all.
+        node = self._world.Split_type(self._mpi.COMM_TYPE_SHARED)
+        everyone = node.allgather(sorted(_affinity()))
+        share = sum(1 / sum(cpu in theirs for theirs in everyone) for cpu in _affinity())
+        return max(1, round(share))
+
+    def abort(self, code):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        self._world.Abort(code)
+
+
+def make_communicator() -> Communicator:
+    """The communicator of the launcher that started this process, if any.
+
+    Raises UserError under mpirun without a working mpi4py: N silent separate runs would be the alternative.
+    """
+    launched = [v for v in _LAUNCHER_VARIABLES if v in os.environ]
+    if not launched:
+        return Communicator()
+    try:
+        return MpiCommunicator()
+    except (ImportError, RuntimeError) as error:
+        raise UserError(
+            f"started by an MPI launcher ({launched[0]} is set), but mpi4py does not work here ({_first_line(error)}). "
+            "With an MPI of your own: pip install mpi4py; without one: pip install -e '.[mpi]'"
+        ) from None
+
+
+def abort_all_on_error(comm: Communicator) -> None:
+    """From now on, an uncaught exception of one worker ends all of them: the others would wait for it forever."""
+
+    def hook(kind, error, trace):
+        print(f"rank {comm.rank} of {comm.size} failed, ending all workers:", file=sys.stderr)
+        traceback.print_exception(kind, error, trace)
+        comm.abort(1)
+
+    if comm.size > 1:
+        sys.excepthook = hook
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def _affinity() -> set[int]:
+    try:
+        return os.sched_getaffinity(0)
+    except AttributeError:  # macOS
+        return set(range(os.cpu_count() or 1))

@@ -1,0 +1,69 @@
+"""Adam whose gradients are averaged over all workers."""
+
+import zlib
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from baselines.common.mpi import Communicator
+
+BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
+
+
+def adam_update(gradient, m, v, step, learning_rate):
+    """One step of Adam (1412.6980, section 2's last form), on tensors of any one shape.
+
+    m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2
+    change = -lr * sqrt(1 - b2^t) / (1 - b1^t) * m / (sqrt(v) + epsilon)
+
+    `step` is t, from 1, a float scalar. Returns change, m, v.
+    """
+    m = BETA1 * m + (1 - BETA1) * gradient
+    v = BETA2 * v + (1 - BETA2) * tf.square(gradient)
+    step_size = learning_rate * tf.sqrt(1 - BETA2**step) / (1 - BETA1**step)
+    return -step_size * m / (tf.sqrt(v) + EPSILON), m, v
+
+
+class MpiAdam(tf.Module):
+    """Adam's state for some weights. Every worker must hand in the same (averaged) gradients."""
+
+    def __init__(self, weights: Sequence[tf.Variable], learning_rate: float):
+        super().__init__()
+        self.weights = list(weights)
+        self.learning_rate = learning_rate
+        self.m = [tf.Variable(tf.zeros_like(w)) for w in weights]
+        self.v = [tf.Variable(tf.zeros_like(w)) for w in weights]
+        self.step = tf.Variable(0.0)
+
+    def apply(self, gradients: Sequence[tf.Tensor]) -> None:
+        """Step all weights; made to be called inside a `tf.function`."""
+        step = self.step.assign_add(1.0)
+        for weight, gradient, m, v in zip(self.weights, gradients, self.m, self.v):
+            change, new_m, new_v = adam_update(gradient, m, v, step, self.learning_rate)
+            weight.assign_add(change)
+            m.assign(new_m)
+            v.assign(new_v)
+
+    def apply_flat(self, flat: tf.Tensor) -> None:
+        """As `apply`, from one vector: all gradients raveled, in the order of the weights."""
+        sizes = [int(np.prod(w.shape)) for w in self.weights]
+        parts = tf.split(flat, sizes)
+        self.apply([tf.reshape(part, w.shape) for part, w in zip(parts, self.weights)])
+
+
+def flatten(tensors: Sequence[tf.Tensor]) -> tf.Tensor:
+    """All tensors raveled into one vector."""
+    return tf.concat([tf.reshape(t, [-1]) for t in tensors], 0)
+
+
+def check_workers_agree(weights: Sequence[tf.Variable], comm: Communicator) -> None:
+    """Raise RuntimeError, naming the ranks, where any worker's weights differ in a bit from rank 0's."""
+    checksum = zlib.crc32(flatten(weights).numpy().tobytes())
+    everyone = comm.all_gather(checksum)
+    different = [rank for rank, theirs in enumerate(everyone) if theirs != everyone[0]]
+    if different:
+        raise RuntimeError(
+            f"the weights of rank {', '.join(map(str, different))} differ from those of rank 0: "
+            "workers must run the same code, libraries and kind of processor"
+        )

@@ -1,0 +1,19 @@
+"""One seed, many independent streams of random numbers."""
+
+import zlib
+
+import numpy as np
+
+
+def _sequence(seed: int, rank: int, purpose: str) -> np.random.SeedSequence:
+    return np.random.SeedSequence([seed, rank, zlib.crc32(purpose.encode())])
+
+
+def make_rng(seed: int, rank: int, purpose: str) -> np.random.Generator:
+    """The generator of one purpose on one worker; another rank or purpose is independent of it."""
+    return np.random.default_rng(_sequence(seed, rank, purpose))
+
+
+def env_seeds(seed: int, rank: int, purpose: str, num_env: int) -> list[int]:
+    """A seed below 2^31 for each environment."""
+    return [int(s >> 1) for s in _sequence(seed, rank, purpose).generate_state(num_env, np.uint32)]

@@ -1,0 +1,55 @@
+"""What the rest of the code sees of environments: several copies of one goal environment, stepped together."""
+
+from abc import ABC, abstractmethod
+from typing import NamedTuple
+
+import numpy as np
+
+from baselines.her.types import GoalEnvSpec, RewardFunction
+
+
+class Observation(NamedTuple):
+    """What B environments show, float32."""
+
+    observation: np.ndarray  # [B, o]
+    achieved_goal: np.ndarray  # [B, g]
+    desired_goal: np.ndarray  # [B, g]
+
+    @classmethod
+    def of(cls, shown: dict) -> "Observation":
+        return cls(*(np.asarray(shown[key], np.float32) for key in cls._fields))
+
+
+class Step(NamedTuple):
+    """What B environments answer to an action."""
+
+    observation: Observation
+    reward: np.ndarray  # [B]
+    ended: np.ndarray  # [B] bool: terminated or truncated
+    success: np.ndarray  # [B] bool
+
+
+class GoalVecEnv(ABC):
+    """`num_env` environments in lockstep.
+
+    The observation at an episode's last step is the true last one; after it, an environment's steps have no meaning
+    until `reset`, which starts a new episode in all.
+    """
+
+    spec: GoalEnvSpec
+    num_env: int
+    compute_reward: RewardFunction
+
+    @abstractmethod
+    def reset(self) -> Observation: ...
+
+    @abstractmethod
+    def step(self, action: np.ndarray) -> Step:
+        """`action` is [B, u] in [-1, 1]."""
+
+    @abstractmethod
+    def another(self, num_env: int, seeds: list[int]) -> "GoalVecEnv":
+        """New environments of the same task and back end, e.g. for evaluation."""
+
+    @abstractmethod
+    def close(self) -> None: ...

@@ -1,0 +1,168 @@
+"""The back end for every Gymnasium goal environment: stepped one after the other, or in processes of their own."""
+
+import functools
+
+import gymnasium
+import numpy as np
+from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv, VectorEnv
+from gymnasium.wrappers import RecordVideo, RescaleAction
+
+from baselines.common.errors import UserError
+from baselines.common.vec_env.base import GoalVecEnv, Observation, Step
+from baselines.common.vec_env.names import gymnasium_id
+from baselines.her.types import GoalEnvSpec
+
+_SUCCESS_KEYS = ("is_success", "success")
+
+
+class GymnasiumVecEnv(GoalVecEnv):
+    """A `gymnasium.vector` environment."""
+
+    def __init__(self, vector: VectorEnv, model: gymnasium.Env, env_id: str, seeds: list[int], remake=None):
+        """`model` is one such environment for its spaces and `compute_reward`; `remake(num_env, seeds)` makes more."""
+        if vector.metadata.get("autoreset_mode", AutoresetMode.NEXT_STEP) != AutoresetMode.NEXT_STEP:
+            raise UserError("the vector environment must have autoreset_mode=AutoresetMode.NEXT_STEP, Gymnasium's default")
+        self.spec, self.num_env = spec_of(model, env_id), vector.num_envs
+        self.compute_reward = reward_function(model)
+        self._vector, self._seeds, self._remake = vector, seeds, remake
+
+    def reset(self) -> Observation:
+        shown, _ = self._vector.reset(seed=self._seeds)
+        self._seeds = None  # once: from then on each environment's own generator goes on
+        return Observation.of(shown)
+
+    def step(self, action: np.ndarray) -> Step:
+        shown, reward, terminated, truncated, info = self._vector.step(action)
+        return Step(Observation.of(shown), reward, terminated | truncated, _success(info, reward))
+
+    def another(self, num_env: int, seeds: list[int]) -> GoalVecEnv:
+        if self._remake is None:
+            raise UserError("this environment has no spec to make another one from for evaluation: pass eval_env")
+        return self._remake(num_env, seeds)
+
+    def close(self) -> None:
+        self._vector.close()
+
+
+def make(env_id: str, num_env: int, seeds: list[int], asynchronous: bool, video: dict | None = None) -> GymnasiumVecEnv:
+    """`num_env` environments of a registered id. Raises UserError.
+
+    `video` (folder, interval and length in steps) records the first environment.
+    """
+    makers = [functools.partial(make_one, env_id, video=video if i == 0 else None) for i in range(num_env)]
+    model = make_one(env_id)
+    spec_of(model, env_id)  # complain about no goal environment before num_env of them are started
+    if asynchronous:
+        # Not forked from this process, whose TensorFlow has threads.
+        vector: VectorEnv = AsyncVectorEnv(makers, context="forkserver")
+    else:
+        vector = SyncVectorEnv(makers)
+    remake = functools.partial(_make_another, env_id, asynchronous)
+    return GymnasiumVecEnv(vector, model, env_id, seeds, remake)
+
+
+def make_one(env_id: str, render_mode: str | None = None, video: dict | None = None) -> gymnasium.Env:
+    """One environment of a registered id, its actions scaled to [-1, 1]. Raises UserError."""
+    name = gymnasium_id(env_id)
+    try:
+        env = gymnasium.make(
+            name, render_mode="rgb_array" if video else render_mode, disable_env_checker=True
+        )
+    except (gymnasium.error.Error, ImportError, TypeError) as error:
+        raise UserError(f"environment '{name}' cannot be made: {error}") from None
+    env = _scaled(env)
+    if video:
+        start = functools.partial(_is_multiple, video["interval"])
+        env = RecordVideo(env, video["folder"], step_trigger=start, video_length=video["length"])
+    return env
+
+
+def wrap(env: gymnasium.Env | VectorEnv, seeds_for) -> GymnasiumVecEnv:
+    """An environment that the user made. `seeds_for(num_env)` gives its seeds. Raises UserError."""
+    if isinstance(env, VectorEnv):
+        single = getattr(env, "envs", [None])[0] or _remade(env.spec)
+        if single is None:
+            raise UserError("the vector environment has neither `envs` nor a spec to make one for compute_reward from")
+        return GymnasiumVecEnv(env, single, _name(env.spec), seeds_for(env.num_envs), _remaker(env.spec))
+    single = _scaled(env)
+    return GymnasiumVecEnv(SyncVectorEnv([lambda: single]), single, _name(env.spec), seeds_for(1), _remaker(env.spec))
+
+
+def spec_of(env: gymnasium.Env, env_id: str) -> GoalEnvSpec:
+    """Sizes and horizon. Raises UserError, with all that is missing, for what is no goal environment."""
+    missing = []
+    space = env.observation_space
+    for key in Observation._fields:
+        part = space.get(key) if isinstance(space, gymnasium.spaces.Dict) else None
+        if not isinstance(part, gymnasium.spaces.Box) or len(part.shape) != 1:
+            missing.append(f"'{key}', a vector, in its observations")
+    if not callable(getattr(env.unwrapped, "compute_reward", None)):
+        missing.append("compute_reward(achieved_goal, desired_goal, info)")
+    if not isinstance(env.action_space, gymnasium.spaces.Box) or len(env.action_space.shape) != 1:
+        missing.append("a vector of continuous actions")
+    if not getattr(env.spec, "max_episode_steps", None):
+        missing.append("a time limit (max_episode_steps where it is registered)")
+    if missing:
+        raise UserError(f"'{env_id}' is no goal environment that HER can train on; it lacks: {'; '.join(missing)}")
+    sizes = (space["observation"].shape[0], space["desired_goal"].shape[0], env.action_space.shape[0])
+    return GoalEnvSpec(env_id, *sizes, env.spec.max_episode_steps)
+
+
+def reward_function(env: gymnasium.Env):
+    """(achieved_goal [N, g], desired_goal [N, g]) -> reward [N], of an environment's own `compute_reward`.
+
+    Called positionally, because the parameters' names differ between versions, with an empty info. One that takes
+    single goals only is called row by row.
+    """
+    compute = env.unwrapped.compute_reward
+    goals = np.stack([env.observation_space["achieved_goal"].sample() for _ in range(3)]).astype(np.float32)
+    try:
+        vectorised = np.shape(compute(goals, goals, {})) == (3,)
+    except Exception:  # whatever a function for single goals does with three
+        vectorised = False
+    if vectorised:
+        return lambda achieved, desired: np.asarray(compute(achieved, desired, {}))
+    return lambda achieved, desired: np.array([float(compute(a, d, {})) for a, d in zip(achieved, desired)])
+
+
+def _scaled(env: gymnasium.Env) -> gymnasium.Env:
+    space = env.action_space
+    if not isinstance(space, gymnasium.spaces.Box) or (np.all(space.low == -1) and np.all(space.high == 1)):
+        return env
+    if not space.is_bounded():
+        raise UserError(f"the environment's actions must be bounded; they are in {space}")
+    return RescaleAction(env, np.float32(-1), np.float32(1))
+
+
+def _success(info: dict, reward: np.ndarray) -> np.ndarray:
+    for key in _SUCCESS_KEYS:
+        if key in info:
+            return np.asarray(info[key]).astype(bool)
+    return np.asarray(reward) >= 0  # of a sparse reward: 0 at the goal, -1 elsewhere
+
+
+def _make_another(env_id: str, asynchronous: bool, num_env: int, seeds: list[int]) -> GymnasiumVecEnv:
+    return make(env_id, num_env, seeds, asynchronous)
+
+
+def _remade(spec) -> gymnasium.Env | None:
+    return None if spec is None else _scaled(gymnasium.make(spec))
+
+
+def _remaker(spec):
+    if spec is None:
+        return None
+
+    def remake(num_env: int, seeds: list[int]) -> GymnasiumVecEnv:
+        vector = SyncVectorEnv([functools.partial(_remade, spec)] * num_env)
+        return GymnasiumVecEnv(vector, _remade(spec), _name(spec), seeds, remake)
+
+    return remake
+
+
+def _name(spec) -> str:
+    return spec.id if spec is not None else "unnamed"
+
+
+def _is_multiple(interval: int, step: int) -> bool:
+    return step % interval == 0

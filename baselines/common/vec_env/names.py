@@ -1,0 +1,59 @@
+"""From what users type after --env to what can be made."""
+
+import importlib
+import importlib.util
+import re
+
+import gymnasium
+
+from baselines.common.errors import UserError, nearest
+
+
+def import_module_of(env_id: str) -> str:
+    """Import `module` of 'module:Id-v0' and return the id alone. Raises UserError."""
+    _register_robotics()
+    module, _, name = env_id.rpartition(":")
+    if module:
+        try:
+            importlib.import_module(module)
+        except ImportError as error:
+            raise UserError(f"--env={env_id}: cannot import module '{module}': {error}") from None
+    return name
+
+
+def gymnasium_id(env_id: str) -> str:
+    """The id under which Gymnasium can make this task here.
+
+    FetchReach-v1 and its like are made with mujoco-py; without it, the newest version, of the same task, stands in.
+    Raises UserError for names that Gymnasium does not know.
+    """
+    name = import_module_of(env_id)
+    spec = gymnasium.registry.get(name)
+    if spec is None:
+        raise UserError(_unknown(name))
+    if "MujocoPy" in str(spec.entry_point) and importlib.util.find_spec("mujoco_py") is None:
+        return _versions(name)[-1]
+    return name
+
+
+def _unknown(name: str) -> str:
+    if _versions(name):
+        return f"environment '{name}' does not exist in this version; there is {', '.join(_versions(name))}"
+    return (
+        f"unknown environment '{name}'{nearest(name, gymnasium.registry)}. Your own: --env=module:Id-v0 imports "
+        "`module`, which registers it with gymnasium.register(id='Id-v0', max_episode_steps=...)"
+    )
+
+
+def _versions(name: str) -> list[str]:
+    """All registered versions of a task, oldest first."""
+    task = re.sub(r"-v\d+$", "", name)
+    found = [i for i in gymnasium.registry if re.fullmatch(re.escape(task) + r"-v\d+", i)]
+    return sorted(found, key=lambda i: int(i.rpartition("-v")[2]))
+
+
+def _register_robotics() -> None:
+    if "FetchReach-v4" not in gymnasium.registry:
+        import gymnasium_robotics
+
+        gymnasium.register_envs(gymnasium_robotics)

@@ -1,0 +1,37 @@
+"""The policy pi(o, g) and its value Q(o, g, u), on normalised inputs."""
+
+import numpy as np
+import tensorflow as tf
+
+from baselines.common.networks import MLP
+from baselines.her.types import GoalEnvSpec
+
+
+class ActorCritic(tf.Module):
+    """Two networks of `layers` hidden layers of `hidden` ReLU units.
+
+    pi(o, g)   = max_u * tanh(MLP([o, g]))          [N, u]
+    Q(o, g, u) = MLP([o, g, u / max_u])             [N, 1]
+
+    `o` and `g` are normalised already (see `DDPG.inputs`).
+    """
+
+    def __init__(
+        self, spec: GoalEnvSpec, *, hidden: int, layers: int, max_u: float, rng: np.random.Generator, name: str
+    ):
+        super().__init__(name=name)
+        inputs = spec.observation_size + spec.goal_size
+        middle = [hidden] * layers
+        self.max_u = max_u
+        self.pi_network = MLP([inputs, *middle, spec.action_size], rng, "pi")
+        self.Q_network = MLP([inputs + spec.action_size, *middle, 1], rng, "Q")
+
+    def pi(self, o: tf.Tensor, g: tf.Tensor) -> tf.Tensor:
+        return self.max_u * tf.tanh(self.pi_network(tf.concat([o, g], 1)))  # [N, u]
+
+    def Q(self, o: tf.Tensor, g: tf.Tensor, u: tf.Tensor) -> tf.Tensor:
+        return self.Q_network(tf.concat([o, g, u / self.max_u], 1))  # [N, 1]
+
+    @property
+    def weights(self) -> list[tf.Variable]:
+        return self.pi_network.weights + self.Q_network.weights

@@ -1,0 +1,170 @@
+"""The agent: DDPG updates of an actor and a critic, their targets and the normalizers."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import tensorflow as tf
+
+from baselines.common.errors import UserError
+from baselines.common.mpi import Communicator
+from baselines.common.mpi_adam import MpiAdam, check_workers_agree, flatten
+from baselines.her import losses
+from baselines.her.actor_critic import ActorCritic
+from baselines.her.experiment.config import HERConfig
+from baselines.her.normalizer import Normalizer
+from baselines.her.policy import Policy
+from baselines.her.types import GoalEnvSpec, TransitionBatch
+
+CHECK_INTERVAL = 100  # updates between comparisons of the workers' weights
+
+
+class DDPG:
+    """Main and target networks, their optimizers, and the statistics of their inputs (1509.02971, algorithm 1)."""
+
+    def __init__(self, spec: GoalEnvSpec, config: HERConfig, rng: np.random.Generator, comm: Communicator):
+        self.spec, self.config, self.comm = spec, config, comm
+        sizes = dict(hidden=config.hidden, layers=config.layers, max_u=config.max_u)
+        self.main = ActorCritic(spec, rng=rng, name="main", **sizes)
+        self.target = ActorCritic(spec, rng=rng, name="target", **sizes)
+        self.pi_adam = MpiAdam(self.main.pi_network.weights, config.pi_lr)
+        self.Q_adam = MpiAdam(self.main.Q_network.weights, config.Q_lr)
+        self.o_stats = Normalizer(spec.observation_size, config.norm_eps, comm)
+        self.g_stats = Normalizer(spec.goal_size, config.norm_eps, comm)
+        # The graph's copies of the normalizers' mean and std.
+        self._stats = {
+            name: (tf.Variable(stats.mean), tf.Variable(stats.std))
+            for name, stats in (("o", self.o_stats), ("g", self.g_stats))
+        }
+        self.updates = 0  # of this agent; all workers step together
+        self._copy_main_to_target()
+        self._take_rank_0_weights()
+
+    # ---- what her.train calls ----
+
+    def update_normalizers(self, batch: TransitionBatch) -> None:
+        """Take in this worker's transitions; all workers must call this together."""
+        clip = self.config.clip_obs
+        goal = batch.desired_goal - batch.achieved_goal if self.config.relative_goals else batch.desired_goal
+        self.o_stats.update(np.clip(batch.observation, -clip, clip))
+        self.g_stats.update(np.clip(goal, -clip, clip))
+        self._refresh_stats()
+
+    def train(self, batches: TransitionBatch) -> dict[str, float]:
+        """One update per leading row of `batches` [n_batches, N, ...]; returns the mean losses.
+
+        Raises FloatingPointError when a loss is not finite.
+        """
+        train = self._train_in_one_call if self.comm.size == 1 else self._train_with_all_workers
+        critic, actor = (np.asarray(x) for x in train(TransitionBatch(*map(tf.constant, batches))))
+        for name, values in (("loss/critic", critic), ("loss/actor", actor)):
+            if not np.isfinite(values).all():
+                update = self.updates + int(np.argmin(np.isfinite(values))) + 1
+                raise FloatingPointError(
+                    f"{name} is {values[~np.isfinite(values)][0]} at update {update}. Lower --Q_lr and --pi_lr, or look "
+                    "for extreme observations or rewards (--clip_obs, --clip_return=True)"
+                )
+        self.updates += len(critic)
+        return {"loss/critic": float(critic.mean()), "loss/actor": float(actor.mean())}
+
+    @tf.function(jit_compile=True)
+    def update_target_networks(self) -> None:
+        """target = polyak * target + (1 - polyak) * main"""
+        polyak = self.config.polyak
+        for target, main in zip(self.target.weights, self.main.weights):
+            target.assign(polyak * target + (1 - polyak) * main)
+
+    def policy(self, which: str = "main") -> Policy:
+        """A NumPy copy of the 'main' or 'target' networks as they are now."""
+        return Policy.from_arrays(self.spec, self.config, self.state(), which)
+
+    # ---- the update ----
+
+    def inputs(self, observation, achieved_goal, desired_goal) -> tuple[tf.Tensor, tf.Tensor]:
+        """As `Policy.inputs`, in the graph."""
+        goal = desired_goal - achieved_goal if self.config.relative_goals else desired_goal
+        return self._normalize(observation, "o"), self._normalize(goal, "g")  # [N, o], [N, g]
+
+    def gradients(self, batch: TransitionBatch):
+        """Gradients of both losses at the present weights: (of Q's weights, of pi's weights), (L_Q, L_pi)."""
+        config, horizon = self.config, self.spec.horizon
+        low, high = config.return_bounds(horizon)
+        o, g = self.inputs(batch.observation, batch.achieved_goal, batch.desired_goal)
+        o_2, g_2 = self.inputs(batch.next_observation, batch.next_achieved_goal, batch.desired_goal)
+        next_value = self.target.Q(o_2, g_2, self.target.pi(o_2, g_2))  # [N, 1]
+        target = losses.bellman_target(batch.reward[:, None], next_value, config.discount(horizon), low, high)
+        with tf.GradientTape() as tape:
+            critic_loss = losses.critic_loss(target, self.main.Q(o, g, batch.action))
+        Q_gradients = tape.gradient(critic_loss, self.main.Q_network.weights)
+        with tf.GradientTape() as tape:
+            pi = self.main.pi(o, g)  # [N, u]
+            actor_loss = losses.actor_loss(self.main.Q(o, g, pi), pi / config.max_u, config.action_l2)
+        pi_gradients = tape.gradient(actor_loss, self.main.pi_network.weights)
+        return (Q_gradients, pi_gradients), (critic_loss, actor_loss)
+
+    @tf.function(jit_compile=True)
+    def _train_in_one_call(self, batches: TransitionBatch):
+        n_batches = batches.reward.shape[0]
+        critic, actor = tf.TensorArray(tf.float32, n_batches), tf.TensorArray(tf.float32, n_batches)
+        for i in tf.range(n_batches):
+            gradients, batch_losses = self.gradients(TransitionBatch(*(x[i] for x in batches)))
+            self.Q_adam.apply(gradients[0])
+            self.pi_adam.apply(gradients[1])
+            critic, actor = critic.write(i, batch_losses[0]), actor.write(i, batch_losses[1])
+        return critic.stack(), actor.stack()  # [n_batches] each
+
+    def _train_with_all_workers(self, batches: TransitionBatch):
+        rows = []
+        for i in range(len(batches.reward)):
+            flat, batch_losses = self._flat_gradients(TransitionBatch(*(x[i] for x in batches)))
+            self._apply_flat(tf.constant(self.comm.mean(flat.numpy())))
+            rows.append(batch_losses)
+            if (self.updates + i + 1) % CHECK_INTERVAL == 0:
+                check_workers_agree(self.main.weights, self.comm)
+        return np.array(rows).T  # [2, n_batches]
+
+    @tf.function(jit_compile=True)
+    def _flat_gradients(self, batch: TransitionBatch):
+        (Q, pi), batch_losses = self.gradients(batch)
+        return flatten(Q + pi), tf.stack(batch_losses)
+
+    @tf.function(jit_compile=True)
+    def _apply_flat(self, flat: tf.Tensor) -> None:
+        split = sum(int(np.prod(w.shape)) for w in self.Q_adam.weights)
+        self.Q_adam.apply_flat(flat[:split])
+        self.pi_adam.apply_flat(flat[split:])
+
+    def _normalize(self, x: tf.Tensor, which: str) -> tf.Tensor:
+        mean, std = self._stats[which]
+        x = tf.clip_by_value(x, -self.config.clip_obs, self.config.clip_obs)
+        return tf.clip_by_value((x - mean) / std, -self.config.norm_clip, self.config.norm_clip)
+
+    # ---- state ----
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Networks, targets and normalizers as named arrays, e.g. `main_pi/0_kernel`, `o_stats/sum`."""
+        return {f"{group}/{name}": x for group, part in self._parts().items() for name, x in part.arrays().items()}
+
+    def load_state(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Take over what `state` of an agent of the same sizes gave."""
+        for group, part in self._parts().items():
+            prefix = group + "/"
+            part.assign({k.removeprefix(prefix): x for k, x in arrays.items() if k.startswith(prefix)})
+        self._refresh_stats()
+
+    def _parts(self) -> dict:
+        nets = {f"{n.name}_{k}": getattr(n, f"{k}_network") for n in (self.main, self.target) for k in ("pi", "Q")}
+        return {**nets, "o_stats": self.o_stats, "g_stats": self.g_stats}
+
+    def _refresh_stats(self) -> None:
+        for name, stats in (("o", self.o_stats), ("g", self.g_stats)):
+            mean, std = self._stats[name]
+            mean.assign(stats.mean)
+            std.assign(stats.std)
+
+    def _copy_main_to_target(self) -> None:
+        for target, main in zip(self.target.weights, self.main.weights):
+            target.assign(main)
+
+    def _take_rank_0_weights(self) -> None:
+        for weight in self.main.weights + self.target.weights:
+            weight.assign(self.comm.broadcast(weight.numpy()))

@@ -1,0 +1,132 @@
+"""Every setting of HER: default, meaning, unit, allowed values."""
+
+import dataclasses
+import re
+import typing
+from dataclasses import dataclass, field
+
+from baselines.common.errors import UserError, nearest
+
+
+def key(default, meaning: str, low: float | None = None, high: float | None = None, choices: tuple = ()):
+    """A field of the config; `low` and `high` are allowed themselves."""
+    return field(default=default, metadata={"meaning": meaning, "low": low, "high": high, "choices": choices})
+
+
+@dataclass(frozen=True)
+class HERConfig:
+    """The settings of a run. Creating one checks types and ranges and raises UserError."""
+
+    # networks
+    hidden: int = key(256, "units of each hidden layer", 1, 65536)
+    layers: int = key(3, "hidden layers of the actor and of the critic", 1, 100)
+    max_u: float = key(1.0, "largest action per coordinate; environments take actions in [-1, 1]", 1e-6, 1.0)
+    # DDPG
+    Q_lr: float = key(0.001, "learning rate of the critic (Adam)", 0)
+    pi_lr: float = key(0.001, "learning rate of the actor (Adam)", 0)
+    polyak: float = key(0.95, "share of the target networks that is kept at each of their steps, one a cycle", 0, 1)
+    gamma: float | None = key(None, "discount; None: 1 - 1/T for an environment of at most T steps", 0, 1 - 1e-9)
+    clip_return: bool = key(True, "bound the targets of Q by -1/(1-gamma), the worst possible return")
+    clip_pos_returns: bool = key(True, "bound the targets of Q by 0: right where rewards are never positive")
+    action_l2: float = key(1.0, "weight of the mean squared action in the actor's loss", 0)
+    batch_size: int = key(256, "transitions per update and worker", 1)
+    buffer_size: int = key(1_000_000, "transitions that each worker's replay buffer holds", 1)
+    # schedule
+    n_cycles: int = key(50, "cycles per epoch; a cycle: num_env episodes, n_batches updates, one target step", 1)
+    n_batches: int = key(40, "updates per cycle", 1)
+    n_test_rollouts: int = key(10, "evaluation episodes per epoch and worker, times num_env", 1)
+    test_with_polyak: bool = key(False, "evaluate the target networks instead of the main ones")
+    policy_save_interval: int = key(5, "epochs between the policies kept as epoch_N; 0: keep none", 0)
+    # exploration
+    random_eps: float = key(0.3, "probability that an action is drawn uniformly instead", 0, 1)
+    noise_eps: float = key(0.2, "standard deviation of the Gaussian noise on actions, in units of max_u", 0)
+    # hindsight
+    replay_strategy: str = key("future", "which goals to relabel with", choices=("future", "none"))
+    replay_k: float = key(4, "relabelled transitions per transition with its own goal", 0)
+    relative_goals: bool = key(False, "show the networks the desired goal minus the achieved one")
+    # normalisation of observations and goals
+    clip_obs: float = key(200.0, "bound on raw observations and goals", 1e-9)
+    norm_eps: float = key(0.01, "smallest standard deviation to divide by", 1e-9)
+    norm_clip: float = key(5.0, "bound on normalised observations and goals, in standard deviations", 1e-9)
+
+    def __post_init__(self):
+        for f in dataclasses.fields(self):
+            object.__setattr__(self, f.name, _checked(f, getattr(self, f.name)))
+
+    @property
+    def future_p(self) -> float:
+        """Probability that a transition's goal is relabelled: replay_k / (1 + replay_k), or 0."""
+        return self.replay_k / (1 + self.replay_k) if self.replay_strategy == "future" else 0.0
+
+    def discount(self, horizon: int) -> float:
+        """`gamma`, or 1 - 1/T (1802.09464, appendix A)."""
+        return 1 - 1 / horizon if self.gamma is None else self.gamma
+
+    def return_bounds(self, horizon: int) -> tuple[float, float]:
+        """The lowest and highest target that Q may get."""
+        low = -1 / (1 - self.discount(horizon)) if self.clip_return else -float("inf")
+        return low, 0.0 if self.clip_pos_returns else float("inf")
+
+
+Config = HERConfig  # the name the launcher looks for
+
+# What differs from the defaults, by the environment's name without its version.
+ENV_OVERRIDES = {"FetchReach": {"n_cycles": 10}}
+
+# Settings that give a trained policy's numbers their meaning: they come with the policy.
+POLICY_KEYS = ("hidden", "layers", "max_u", "relative_goals", "clip_obs", "norm_eps", "norm_clip")
+
+
+def make_config(env_id: str, given: dict[str, object], loaded: HERConfig | None = None) -> HERConfig:
+    """Merge: `given`, then the loaded policy's own settings, then the environment's overrides, then defaults.
+
+    Raises UserError for unknown keys, wrong types and ranges, and where `given` contradicts the loaded policy.
+    """
+    known = {f.name for f in dataclasses.fields(HERConfig)}
+    for name in given:
+        if name not in known:
+            raise UserError(f"unknown setting '{name}'{nearest(name, known)} (--help lists all)")
+    settings = {**ENV_OVERRIDES.get(re.sub(r"-v\d+$", "", env_id.split(":")[-1]), {}), **given}
+    config = HERConfig(**settings)
+    if loaded is None:
+        return config
+    of_policy = {name: getattr(loaded, name) for name in POLICY_KEYS}
+    for name, value in of_policy.items():
+        if name in given and getattr(config, name) != value:
+            raise UserError(f"--{name}={given[name]} contradicts the loaded policy, which has {name}={value}")
+    return dataclasses.replace(config, **of_policy)
+
+
+def _checked(f: dataclasses.Field, value):
+    kinds = typing.get_args(f.type) or (f.type,)
+    value = _as_kind(f.name, kinds, value)
+    low, high, choices = (f.metadata[k] for k in ("low", "high", "choices"))
+    if choices and value not in choices:
+        raise UserError(f"{f.name}: expected one of {', '.join(choices)}, got '{value}'{nearest(str(value), choices)}")
+    if value is not None and ((low is not None and value < low) or (high is not None and value > high)):
+        raise UserError(f"{f.name}: expected {_range(low, high)}, got {value}")
+    return value
+
+
+def _as_kind(name: str, kinds: tuple, value):
+    """`value` as the first of `kinds` that it fits: 1e6 is an int, 1 a float, 0, 1, true and false are bools."""
+    if value is None and type(None) in kinds:
+        return None
+    kind = kinds[0]
+    number = isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < float("inf")
+    if kind is bool and (isinstance(value, bool) or value in (0, 1) or str(value).lower() in ("true", "false")):
+        return value in (1, True) or str(value).lower() == "true"
+    if kind is int and number and value == int(value):
+        return int(value)
+    if kind is float and number:
+        return float(value)
+    if kind is str and isinstance(value, str):
+        return value
+    expected = {bool: "True or False", int: "a whole number", float: "a number", str: "a word"}[kind]
+    raise UserError(f"{name}: expected {expected}, got {value!r}")
+
+
+def _range(low, high) -> str:
+    if low is None:
+        return f"at most {high:g}"
+    return f"at least {low:g}" if high is None else f"{low:g} to {high:g}"

@@ -1,0 +1,52 @@
+"""Hindsight relabelling (1707.01495, section 3 and 4.5, strategy `future`)."""
+
+import numpy as np
+
+from baselines.her.types import RewardFunction, TransitionBatch
+
+
+def sample_relabelled(
+    episodes, rows: np.ndarray, times: np.ndarray, future_p: float, compute_reward: RewardFunction, rng
+) -> TransitionBatch:
+    """The transitions at `times` [...] of the episodes at `rows` [...], with some of their goals relabelled.
+
+    With probability `future_p` a desired goal becomes the achieved goal of a time drawn uniformly from t+1 to the
+    episode's end; every reward is computed anew from the goal that a transition ends up with. `episodes` is anything
+    with the array fields of EpisodeBatch; the batch has the shape of `rows` in front.
+
+    Example: t = 2 in an episode of length 5 has the achieved goals at 3, 4 and 5 to choose from.
+    """
+    length = episodes.length[rows]
+    desired_goal = episodes.desired_goal[rows, times]  # [..., g]
+    future = times + 1 + (rng.random(rows.shape) * (length - times)).astype(times.dtype)
+    relabelled = rng.random(rows.shape) < future_p
+    desired_goal[relabelled] = episodes.achieved_goal[rows[relabelled], future[relabelled]]
+    next_achieved_goal = episodes.achieved_goal[rows, times + 1]
+    goal_size = desired_goal.shape[-1]
+    reward = compute_reward(next_achieved_goal.reshape(-1, goal_size), desired_goal.reshape(-1, goal_size))
+    return TransitionBatch(
+        observation=episodes.observation[rows, times],
+        achieved_goal=episodes.achieved_goal[rows, times],
+        desired_goal=desired_goal,
+        action=episodes.action[rows, times],
+        reward=reward.reshape(rows.shape).astype(np.float32),
+        next_observation=episodes.observation[rows, times + 1],
+        next_achieved_goal=next_achieved_goal,
+    )
+
+
+def sample_times(
+    length: np.ndarray, shape: tuple[int, ...], rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Uniformly drawn transitions of episodes of `length` [B]: rows and times, both of `shape`.
+
+    Draws from the B x max(length) grid, and again where an episode was over already: so a transition of a short
+    episode is as likely as any other.
+    """
+    longest = int(length.max())
+    rows = rng.integers(len(length), size=shape)
+    times = rng.integers(longest, size=shape)
+    while (over := times >= length[rows]).any():
+        rows[over] = rng.integers(len(length), size=over.sum())
+        times[over] = rng.integers(longest, size=over.sum())
+    return rows, times

@@ -1,0 +1,63 @@
+"""The replay buffer: whole episodes, the oldest overwritten first."""
+
+import numpy as np
+
+from baselines.her.her_sampler import sample_relabelled, sample_times
+from baselines.her.types import EpisodeBatch, GoalEnvSpec, RewardFunction, TransitionBatch
+
+
+class ReplayBuffer:
+    """Episodes of up to T steps, stored as they came; goals are relabelled when sampled.
+
+    The arrays are float32 and take memory only where episodes were stored: `np.zeros` asks the system for pages that
+    it hands out when they are first written.
+    """
+
+    def __init__(
+        self,
+        spec: GoalEnvSpec,
+        capacity: int,
+        future_p: float,
+        compute_reward: RewardFunction,
+        rng: np.random.Generator,
+    ):
+        """`capacity` in transitions; it is rounded down to whole episodes, and at least one is kept."""
+        self._future_p, self._compute_reward, self._rng = future_p, compute_reward, rng
+        n, T = max(1, capacity // spec.horizon), spec.horizon
+        self.max_episodes = n
+        self.observation = np.zeros((n, T + 1, spec.observation_size), np.float32)
+        self.achieved_goal = np.zeros((n, T + 1, spec.goal_size), np.float32)
+        self.desired_goal = np.zeros((n, T, spec.goal_size), np.float32)
+        self.action = np.zeros((n, T, spec.action_size), np.float32)
+        self._length = np.zeros(n, np.int32)
+        self.num_episodes = 0
+        self._next = 0
+
+    @property
+    def length(self) -> np.ndarray:
+        """Steps of each stored episode, [num_episodes]."""
+        return self._length[: self.num_episodes]
+
+    def store(self, episodes: EpisodeBatch) -> None:
+        """Append B episodes, over the oldest ones once the buffer is full."""
+        # [7, 8, 9, 0, 1] for 5 episodes at position 7 of 10; of more episodes than fit, only the last ones stay.
+        kept = slice(-self.max_episodes, None)
+        rows = (self._next + np.arange(len(episodes.length)))[kept] % self.max_episodes
+        self.observation[rows] = episodes.observation[kept]
+        self.achieved_goal[rows] = episodes.achieved_goal[kept]
+        self.desired_goal[rows] = episodes.desired_goal[kept]
+        self.action[rows] = episodes.action[kept]
+        self._length[rows] = episodes.length[kept]
+        self._next = (int(rows[-1]) + 1) % self.max_episodes
+        self.num_episodes = min(self.num_episodes + len(rows), self.max_episodes)
+
+    def sample(self, n_batches: int, batch_size: int) -> TransitionBatch:
+        """Relabelled transitions [n_batches, batch_size, ...], drawn uniformly from all that are stored."""
+        assert self.num_episodes > 0, "nothing is stored yet"
+        rows, times = sample_times(self.length, (n_batches, batch_size), self._rng)
+        return sample_relabelled(self, rows, times, self._future_p, self._compute_reward, self._rng)
+
+    def sample_from(self, episodes: EpisodeBatch) -> TransitionBatch:
+        """As many relabelled transitions [N, ...] as these episodes have steps: what the normalizers learn from."""
+        rows, times = sample_times(episodes.length, (episodes.num_steps,), self._rng)
+        return sample_relabelled(episodes, rows, times, self._future_p, self._compute_reward, self._rng)

@@ -1,0 +1,95 @@
+"""Episodes: B environments stepped in lockstep by a policy."""
+
+import time
+
+import numpy as np
+
+from baselines.common.vec_env.base import GoalVecEnv, Observation
+from baselines.her.policy import Policy, explore
+from baselines.her.types import EpisodeBatch
+
+
+class RolloutWorker:
+    """Rolls out policies in environments of its own, and counts how they did since `clear_history`."""
+
+    def __init__(self, env: GoalVecEnv, rng: np.random.Generator | None = None):
+        """With `rng` actions are made to explore (training), without it they are the policy's own (evaluation)."""
+        self.env, self._rng = env, rng
+        self.episodes = 0  # in all
+        self.env_seconds = 0.0  # inside the environments, in all
+        self.clear_history()
+
+    def clear_history(self) -> None:
+        self._successes: list[np.ndarray] = []
+        self._values: list[np.ndarray] = []
+
+    @property
+    def success_rate(self) -> float:
+        """Share of the episodes since `clear_history` that ended in success."""
+        return float(np.concatenate(self._successes).mean()) if self._successes else 0.0
+
+    @property
+    def mean_Q(self) -> float:
+        """Mean of Q(o, g, pi(o, g)) over the steps since `clear_history`; evaluation only."""
+        return float(np.concatenate(self._values).mean()) if self._values else 0.0
+
+    def generate(self, policy: Policy) -> EpisodeBatch:
+        """One episode in each environment. Raises FloatingPointError where an environment returns NaN or infinity."""
+        spec, B = self.env.spec, self.env.num_env
+        T = spec.horizon
+        episodes = EpisodeBatch(
+            observation=np.zeros((B, T + 1, spec.observation_size), np.float32),
+            achieved_goal=np.zeros((B, T + 1, spec.goal_size), np.float32),
+            desired_goal=np.zeros((B, T, spec.goal_size), np.float32),
+            action=np.zeros((B, T, spec.action_size), np.float32),
+            reward=np.zeros((B, T), np.float32),
+            length=np.full(B, T, np.int32),
+            success=np.zeros(B, bool),
+        )
+        alive = np.ones(B, bool)
+        shown = self._timed(self.env.reset)
+        _check_finite(shown, np.zeros(B), alive, 0)
+        for t in range(T):
+            action = self._act(policy, shown, alive)
+            episodes.observation[:, t], episodes.achieved_goal[:, t] = shown.observation, shown.achieved_goal
+            episodes.desired_goal[:, t], episodes.action[:, t] = shown.desired_goal, action
+            step = self._timed(self.env.step, action)
+            shown = step.observation
+            _check_finite(shown, step.reward, alive, t + 1)
+            episodes.reward[:, t] = step.reward
+            # True last observations, where an episode ends now; overwritten by the next step elsewhere.
+            episodes.observation[:, t + 1], episodes.achieved_goal[:, t + 1] = shown.observation, shown.achieved_goal
+            episodes.success[alive] = step.success[alive]
+            episodes.length[alive & step.ended] = t + 1
+            alive &= ~step.ended
+            if not alive.any():
+                break
+        self._successes.append(episodes.success)
+        self.episodes += B
+        return episodes
+
+    def _act(self, policy: Policy, shown: Observation, alive: np.ndarray) -> np.ndarray:
+        o, g = policy.inputs(*shown)
+        action = policy.pi(o, g)
+        if self._rng is not None:
+            return explore(action, policy.config, self._rng)
+        self._values.append(policy.Q(o, g, action)[alive, 0])
+        return action
+
+    def _timed(self, call, *arguments):
+        start = time.perf_counter()
+        result = call(*arguments)
+        self.env_seconds += time.perf_counter() - start
+        return result
+
+
+def _check_finite(shown: Observation, reward: np.ndarray, alive: np.ndarray, step: int) -> None:
+    finite = np.isfinite(reward)
+    for part in shown:
+        finite &= np.isfinite(part).all(1)
+    broken = np.flatnonzero(alive & ~finite)
+    if len(broken):
+        raise FloatingPointError(
+            f"environment {broken[0]} returned NaN or infinity at step {step} of its episode. A simulation that became "
+            "unstable? Try a smaller time step, smaller actions (--max_u=0.5), or another --seed"
+        )
