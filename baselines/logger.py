@@ -18,30 +18,37 @@ class Logger:
     def __init__(self, folder: str | None = None, quiet: bool = False):
         """`quiet` is for workers other than rank 0: nothing is printed.
 
-        Raises UserError where the folder cannot be written or holds another run.
+        The folder is made with the first line, so that a run that is refused leaves none behind. Then UserError is
+        raised where it cannot be written or holds another run.
         """
         self.folder, self._quiet = folder, quiet
         self._keys: list[str] = []
         self._text: IO[str] | None = None
         self._tensorboard = None
-        if folder is not None:
-            make_writable(folder)
-            try:
-                # "x": of two runs that start together, one is refused.
-                self._text = open(os.path.join(folder, "log.txt"), "x", encoding="utf-8")
-            except FileExistsError:
-                raise UserError(f"{folder} holds the log of another run; choose another --log_path") from None
+
+    def open(self) -> None:
+        """Claim the folder. Raises UserError."""
+        if self.folder is None or self._text is not None:
+            return
+        make_writable(self.folder)
+        try:
+            # "x": of two runs that start together, one is refused.
+            self._text = open(os.path.join(self.folder, "log.txt"), "x", encoding="utf-8")
+        except FileExistsError:
+            raise UserError(f"{self.folder} holds the log of another run; choose another --log_path") from None
 
     def info(self, text: str) -> None:
         """One line for people."""
         if self._quiet:
             return
+        self.open()
         print(text, flush=True)
         if self._text:
             print(text, file=self._text, flush=True)
 
     def write_json(self, name: str, document: Mapping) -> None:
         """A document beside the metrics."""
+        self.open()
         if self.folder:
             with open(os.path.join(self.folder, name), "w", encoding="utf-8") as file:
                 json.dump(document, file, indent=2)

@@ -1,4 +1,4 @@
-"""Mistakes of the caller, told in one line."""
+"""What can go wrong that a user can mend, told in one line."""
 
 import difflib
 from collections.abc import Iterable
@@ -6,6 +6,10 @@ from collections.abc import Iterable
 
 class UserError(Exception):
     """Bad input: the launcher prints the message alone and exits with code 2."""
+
+
+class TrainingError(Exception):
+    """A run that cannot go on, e.g. for NaN: the launcher prints the message alone and exits with code 1."""
 
 
 def nearest(word: str, known: Iterable[str], count: int = 3) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
+from baselines.common.errors import TrainingError
 from baselines.common.mpi import Communicator
 
 BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
@@ -58,12 +59,12 @@ def flatten(tensors: Sequence[tf.Tensor]) -> tf.Tensor:
 
 
 def check_workers_agree(weights: Sequence[tf.Variable], comm: Communicator) -> None:
-    """Raise RuntimeError, naming the ranks, where any worker's weights differ in a bit from rank 0's."""
+    """Raise TrainingError, naming the ranks, where any worker's weights differ in a bit from rank 0's."""
     checksum = zlib.crc32(flatten(weights).numpy().tobytes())
     everyone = comm.all_gather(checksum)
     different = [rank for rank, theirs in enumerate(everyone) if theirs != everyone[0]]
     if different:
-        raise RuntimeError(
+        raise TrainingError(
             f"the weights of rank {', '.join(map(str, different))} differ from those of rank 0: "
             "workers must run the same code, libraries and kind of processor"
         )

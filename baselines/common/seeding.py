@@ -4,9 +4,16 @@ import zlib
 
 import numpy as np
 
+from baselines.common.mpi import Communicator
+
 
 def _sequence(seed: int, rank: int, purpose: str) -> np.random.SeedSequence:
     return np.random.SeedSequence([seed, rank, zlib.crc32(purpose.encode())])
+
+
+def new_seed(comm: Communicator) -> int:
+    """A seed that nobody chose, the same on all workers."""
+    return int(comm.broadcast(np.array(np.random.SeedSequence().generate_state(1)[0] >> 1, np.int64)))
 
 
 def make_rng(seed: int, rank: int, purpose: str) -> np.random.Generator:

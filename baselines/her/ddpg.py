@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import tensorflow as tf
 
-from baselines.common.errors import UserError
+from baselines.common.errors import TrainingError
 from baselines.common.mpi import Communicator
 from baselines.common.mpi_adam import MpiAdam, check_workers_agree, flatten
 from baselines.her import losses
@@ -52,16 +52,16 @@ class DDPG:
     def train(self, batches: TransitionBatch) -> dict[str, float]:
         """One update per leading row of `batches` [n_batches, N, ...]; returns the mean losses.
 
-        Raises FloatingPointError when a loss is not finite.
+        Raises TrainingError when a loss is not finite.
         """
         train = self._train_in_one_call if self.comm.size == 1 else self._train_with_all_workers
         critic, actor = (np.asarray(x) for x in train(TransitionBatch(*map(tf.constant, batches))))
         for name, values in (("loss/critic", critic), ("loss/actor", actor)):
             if not np.isfinite(values).all():
                 update = self.updates + int(np.argmin(np.isfinite(values))) + 1
-                raise FloatingPointError(
-                    f"{name} is {values[~np.isfinite(values)][0]} at update {update}. Lower --Q_lr and --pi_lr, or look "
-                    "for extreme observations or rewards (--clip_obs, --clip_return=True)"
+                raise TrainingError(
+                    f"{name} is {values[~np.isfinite(values)][0]} at update {update}. Lower --Q_lr and --pi_lr, or "
+                    "look for extreme observations or rewards (--clip_obs, --clip_return=True)"
                 )
         self.updates += len(critic)
         return {"loss/critic": float(critic.mean()), "loss/actor": float(actor.mean())}

@@ -1,5 +1,6 @@
 """HER: `learn` builds and wires, `train` is the algorithm (1707.01495, algorithm 1)."""
 
+import contextlib
 import dataclasses
 import functools
 import os
@@ -7,21 +8,22 @@ import time
 from collections.abc import Callable
 
 import numpy as np
+import tensorflow as tf
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from baselines.common.errors import UserError
 from baselines.common.files import make_writable
 from baselines.common.mpi import Communicator, make_communicator
-from baselines.common.seeding import env_seeds, make_rng
+from baselines.common.seeding import env_seeds, make_rng, new_seed
 from baselines.common.vec_env import gymnasium_env
 from baselines.common.vec_env.base import GoalVecEnv
 from baselines.her.ddpg import DDPG
-from baselines.her.experiment.config import Config, HERConfig, make_config  # noqa: F401 (Config is for the launcher)
-from baselines.her.policy import Policy, read_policy, save_policy
+from baselines.her.experiment.config import HERConfig, make_config
+from baselines.her.policy import read_policy, save_policy
 from baselines.her.replay_buffer import ReplayBuffer
 from baselines.her.rollout import RolloutWorker
-from baselines.her.types import EpisodeBatch, GoalEnvSpec
+from baselines.her.types import GoalEnvSpec
 from baselines.logger import Logger, is_terminal
 
 
@@ -54,8 +56,9 @@ def learn(
     one worker) or `n_epochs`; 0 trains nothing. `config` holds fields of HERConfig. Raises UserError.
     """
     comm = comm or make_communicator()
+    _share_threads(comm)
     logger = logger or Logger(quiet=comm.rank > 0)
-    seed = int(comm.broadcast(np.array(np.random.SeedSequence().entropy % 2**31 if seed is None else seed)))
+    seed = new_seed(comm) if seed is None else seed
     if network != "mlp":
         raise UserError(f"--network={network}: HER has one network, 'mlp'; --layers and --hidden shape it")
     env = _as_vec_env(env, functools.partial(env_seeds, seed, comm.rank, "train"))
@@ -82,6 +85,7 @@ def learn(
             "schedule": dataclasses.asdict(schedule),
         },
     )
+    logger.info(f"environments: {env.description}; seed: {seed}; logs: {logger.folder or 'none'}")
     _announce(schedule, settings, env, comm, logger, total_timesteps)
     save = _saver(agent, save_path, comm)
     if schedule.n_epochs > 0:
@@ -258,6 +262,13 @@ def _announce(schedule, config, env, comm, logger, total_timesteps) -> None:
     )
     if comm.size == 1:
         logger.info("hint: the papers train with 19 workers: mpirun -np 19 python -m baselines.run ...")
+
+
+def _share_threads(comm: Communicator) -> None:
+    if comm.size > 1:
+        with contextlib.suppress(RuntimeError):  # the caller has used TensorFlow already
+            tf.config.threading.set_intra_op_parallelism_threads(comm.share_of_cores())
+            tf.config.threading.set_inter_op_parallelism_threads(1)
 
 
 def _as_vec_env(env, seeds_for) -> GoalVecEnv:

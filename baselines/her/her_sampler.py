@@ -35,9 +35,7 @@ def sample_relabelled(
     )
 
 
-def sample_times(
-    length: np.ndarray, shape: tuple[int, ...], rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
+def sample_times(length: np.ndarray, shape: tuple[int, ...], rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Uniformly drawn transitions of episodes of `length` [B]: rows and times, both of `shape`.
 
     Draws from the B x max(length) grid, and again where an episode was over already: so a transition of a short

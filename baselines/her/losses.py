@@ -3,9 +3,7 @@
 import tensorflow as tf
 
 
-def bellman_target(
-    reward: tf.Tensor, next_value: tf.Tensor, gamma: float, low: float, high: float
-) -> tf.Tensor:
+def bellman_target(reward: tf.Tensor, next_value: tf.Tensor, gamma: float, low: float, high: float) -> tf.Tensor:
     """y = clip(r + gamma * Q'(o2, g, pi'(o2, g)), low, high)   (1707.01495, appendix A)
 
     `reward` and `next_value` are [N, 1]; so is the result, through which no gradient flows.

@@ -4,6 +4,7 @@ import time
 
 import numpy as np
 
+from baselines.common.errors import TrainingError
 from baselines.common.vec_env.base import GoalVecEnv, Observation
 from baselines.her.policy import Policy, explore
 from baselines.her.types import EpisodeBatch
@@ -34,7 +35,7 @@ class RolloutWorker:
         return float(np.concatenate(self._values).mean()) if self._values else 0.0
 
     def generate(self, policy: Policy) -> EpisodeBatch:
-        """One episode in each environment. Raises FloatingPointError where an environment returns NaN or infinity."""
+        """One episode in each environment. Raises TrainingError where an environment returns NaN or infinity."""
         spec, B = self.env.spec, self.env.num_env
         T = spec.horizon
         episodes = EpisodeBatch(
@@ -89,7 +90,7 @@ def _check_finite(shown: Observation, reward: np.ndarray, alive: np.ndarray, ste
         finite &= np.isfinite(part).all(1)
     broken = np.flatnonzero(alive & ~finite)
     if len(broken):
-        raise FloatingPointError(
+        raise TrainingError(
             f"environment {broken[0]} returned NaN or infinity at step {step} of its episode. A simulation that became "
             "unstable? Try a smaller time step, smaller actions (--max_u=0.5), or another --seed"
         )

@@ -39,6 +39,7 @@ class GoalVecEnv(ABC):
     spec: GoalEnvSpec
     num_env: int
     compute_reward: RewardFunction
+    description: str  # for the log
 
     @abstractmethod
     def reset(self) -> Observation: ...

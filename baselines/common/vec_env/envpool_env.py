@@ -35,6 +35,7 @@ class EnvPoolVecEnv(GoalVecEnv):
         self.spec, self.num_env = spec_of(model, env_id), num_env
         self.compute_reward = reward_function(model)
         self._num_threads = num_threads
+        self.description = f"{num_env} x {env_id}, stepped by EnvPool on {min(num_threads, num_env)} threads"
         task = re.sub(r"(Dense)?-v\d+$", "", env_id)
         base = {"initial_slide0": _BASE_POSITION[task]} if task in _BASE_POSITION else {}
         self._pool = envpool.make(

@@ -1,6 +1,7 @@
 """The back end for every Gymnasium goal environment: stepped one after the other, or in processes of their own."""
 
 import functools
+from typing import NamedTuple
 
 import gymnasium
 import numpy as np
@@ -15,15 +16,27 @@ from baselines.her.types import GoalEnvSpec
 _SUCCESS_KEYS = ("is_success", "success")
 
 
+class Video(NamedTuple):
+    """What to record of an environment, in steps."""
+
+    folder: str
+    interval: int
+    length: int
+    name: str = "training"
+
+
 class GymnasiumVecEnv(GoalVecEnv):
     """A `gymnasium.vector` environment."""
 
     def __init__(self, vector: VectorEnv, model: gymnasium.Env, env_id: str, seeds: list[int], remake=None):
         """`model` is one such environment for its spaces and `compute_reward`; `remake(num_env, seeds)` makes more."""
         if vector.metadata.get("autoreset_mode", AutoresetMode.NEXT_STEP) != AutoresetMode.NEXT_STEP:
-            raise UserError("the vector environment must have autoreset_mode=AutoresetMode.NEXT_STEP, Gymnasium's default")
+            raise UserError(
+                "the vector environment must have Gymnasium's default, autoreset_mode=AutoresetMode.NEXT_STEP"
+            )
         self.spec, self.num_env = spec_of(model, env_id), vector.num_envs
         self.compute_reward = reward_function(model)
+        self.description = f"{self.num_env} x {env_id}, stepped by {type(vector).__name__}"
         self._vector, self._seeds, self._remake = vector, seeds, remake
 
     def reset(self) -> Observation:
@@ -44,12 +57,16 @@ class GymnasiumVecEnv(GoalVecEnv):
         self._vector.close()
 
 
-def make(env_id: str, num_env: int, seeds: list[int], asynchronous: bool, video: dict | None = None) -> GymnasiumVecEnv:
-    """`num_env` environments of a registered id. Raises UserError.
-
-    `video` (folder, interval and length in steps) records the first environment.
-    """
-    makers = [functools.partial(make_one, env_id, video=video if i == 0 else None) for i in range(num_env)]
+def make(
+    env_id: str,
+    num_env: int,
+    seeds: list[int],
+    asynchronous: bool = False,
+    video: Video | None = None,
+    render_mode: str | None = None,
+) -> GymnasiumVecEnv:
+    """`num_env` environments of a registered id, the first of them recorded if `video` says so. Raises UserError."""
+    makers = [functools.partial(make_one, env_id, render_mode, video if i == 0 else None) for i in range(num_env)]
     model = make_one(env_id)
     spec_of(model, env_id)  # complain about no goal environment before num_env of them are started
     if asynchronous:
@@ -61,20 +78,35 @@ def make(env_id: str, num_env: int, seeds: list[int], asynchronous: bool, video:
     return GymnasiumVecEnv(vector, model, env_id, seeds, remake)
 
 
-def make_one(env_id: str, render_mode: str | None = None, video: dict | None = None) -> gymnasium.Env:
+def make_one(env_id: str, render_mode: str | None = None, video: Video | None = None) -> gymnasium.Env:
     """One environment of a registered id, its actions scaled to [-1, 1]. Raises UserError."""
     name = gymnasium_id(env_id)
     try:
-        env = gymnasium.make(
-            name, render_mode="rgb_array" if video else render_mode, disable_env_checker=True
-        )
+        env = gymnasium.make(name, render_mode="rgb_array" if video else render_mode, disable_env_checker=True)
     except (gymnasium.error.Error, ImportError, TypeError) as error:
         raise UserError(f"environment '{name}' cannot be made: {error}") from None
     env = _scaled(env)
     if video:
-        start = functools.partial(_is_multiple, video["interval"])
-        env = RecordVideo(env, video["folder"], step_trigger=start, video_length=video["length"])
+        start = functools.partial(_is_multiple, video.interval)
+        env = RecordVideo(env, video.folder, step_trigger=start, video_length=video.length, name_prefix=video.name)
     return env
+
+
+def check_renders(env_id: str) -> None:
+    """Raise UserError where this environment's pictures cannot be had."""
+    env = make_one(env_id, "rgb_array")
+    try:
+        env.reset(seed=0)
+        works = isinstance(env.render(), np.ndarray)
+        why = "its render() returns no picture"
+    except Exception as error:  # each renderer fails in its own way
+        works, why = False, f"{type(error).__name__}: {error}"
+    env.close()
+    if not works:
+        raise UserError(
+            f"cannot render {env_id} here ({why}). MuJoCo renders with MUJOCO_GL=egl (needs libEGL), "
+            "MUJOCO_GL=osmesa (needs libOSMesa) or MUJOCO_GL=glfw (needs a display)"
+        )
 
 
 def wrap(env: gymnasium.Env | VectorEnv, seeds_for) -> GymnasiumVecEnv:

@@ -1,0 +1,109 @@
+"""The launcher's arguments."""
+
+import argparse
+import ast
+import dataclasses
+import os
+
+from baselines.common.errors import UserError, nearest
+from baselines.common.vec_env import BACK_ENDS
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str):
+        raise UserError(f"{message} (--help lists all)")
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The launcher's own flags; every other `--key=value` is a setting of the algorithm."""
+    parser = _Parser(prog="python -m baselines.run", allow_abbrev=False, add_help=False)
+    add = parser.add_argument
+    add("--help", "-h", action="store_true", help="this text")
+    add("--alg", default="her", help="algorithm; your own: package.module with a function learn (default: her)")
+    add("--env", default="FetchReach-v1", help="goal environment; your own: module:Id-v0 (default: FetchReach-v1)")
+    add("--num_timesteps", type=_steps, help="environment steps of one worker; 0: train nothing (default: 1e6)")
+    add("--n_epochs", type=_count, help="epochs, instead of --num_timesteps")
+    add("--num_env", type=_positive, default=1, help="environments per worker, stepped together (default: 1)")
+    add("--vec_env", choices=BACK_ENDS, default="auto", help="what steps them (default: auto)")
+    add("--seed", type=_count, help="seed of everything random (default: a new one, which the log tells)")
+    add("--network", default="mlp", help="kind of network (default: mlp)")
+    add("--load_path", type=_path, help="folder of a policy to start from")
+    add("--save_path", type=_path, help="folder for the policies: latest, best, epoch_N")
+    add("--log_path", type=_path, help="folder for logs and videos (default: a new one under runs/)")
+    add("--play", action="store_true", help="after training, show the policy: in a window or as a video")
+    add("--play_episodes", type=_positive, default=10, help="episodes to play (default: 10)")
+    add("--save_video_interval", type=_count, default=0, help="record training every so many steps of the first "
+        "environment; 0: never (default: 0)")  # fmt: skip
+    add("--save_video_length", type=_positive, default=200, help="steps of each such recording (default: 200)")
+    return parser
+
+
+def parse(argv: list[str]) -> tuple[argparse.Namespace, dict[str, object]]:
+    """The launcher's flags, and the algorithm's settings as Python literals. Raises UserError."""
+    parser = make_parser()
+    args, rest = parser.parse_known_args(argv)
+    if args.num_timesteps is not None and args.n_epochs is not None:
+        raise UserError("give either --num_timesteps or --n_epochs, not both")
+    if args.num_timesteps is None and args.n_epochs is None:
+        args.num_timesteps = 1e6
+    return args, parse_settings(rest, [a.option_strings[0].lstrip("-") for a in parser._actions])
+
+
+def parse_settings(words: list[str], flags: list[str] = ()) -> dict[str, object]:
+    """`['--a=1', '--b', 'x']` -> `{'a': 1, 'b': 'x'}`. Values are read as literals, never evaluated."""
+    settings, words = {}, list(words)
+    while words:
+        word = words.pop(0)
+        name, equals, value = word.removeprefix("--").partition("=")
+        if not word.startswith("--") or not name.isidentifier():
+            raise UserError(f"expected --flag=value, got '{word}'")
+        if not equals:
+            if not words or words[0].startswith("--"):
+                raise UserError(f"--{name} needs a value{nearest(name, flags)}")
+            value = words.pop(0)
+        settings[name] = _literal(value)
+    return settings
+
+
+def help_text(config_class: type | None, alg: str) -> str:
+    """All flags, and all settings of the algorithm with default and meaning."""
+    text = make_parser().format_help()
+    if config_class is None:
+        return text
+    lines = [f"settings of --alg={alg} (--setting=value):"]
+    for field in dataclasses.fields(config_class):
+        lines.append(f"  --{field.name:<21} {field.metadata.get('meaning', '')} (default: {field.default})")
+    return text + "\n" + "\n".join(lines)
+
+
+def _literal(text: str):
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError, RecursionError, MemoryError, TypeError):
+        return text
+
+
+def _path(text: str) -> str:
+    if not text:
+        raise argparse.ArgumentTypeError("expected a folder, got nothing")
+    return os.path.expanduser(text)
+
+
+def _steps(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1
+    if not 0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError(f"expected a number of at least 0, such as 5000 or 2.5e6, got '{text}'")
+    return value
+
+
+def _count(text: str, least: int = 0) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) >= least and len(text) < 19):
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least {least}, got '{text}'")
+    return int(text)
+
+
+def _positive(text: str) -> int:
+    return _count(text, 1)

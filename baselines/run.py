@@ -1,0 +1,154 @@
+"""The launcher: `python -m baselines.run --alg=her --env=FetchReach-v1 --num_timesteps=5000`."""
+
+import contextlib
+import importlib
+import importlib.util
+import inspect
+import os
+import sys
+import time
+
+from baselines.common.cmd_util import help_text, parse
+from baselines.common.errors import TrainingError, UserError, nearest
+from baselines.common.mpi import Communicator, abort_all_on_error, make_communicator
+from baselines.common.seeding import env_seeds, new_seed
+from baselines.common.vec_env import Video, make_vec_env
+from baselines.logger import Logger, new_run_folder
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run what the command line says; exit code 2 for bad input, 1 for a run that failed."""
+    comm = Communicator()
+    try:
+        comm = make_communicator()
+        abort_all_on_error(comm)
+        run(sys.argv[1:] if argv is None else argv, comm)
+    except (UserError, TrainingError) as error:
+        if comm.rank > 0:
+            time.sleep(2)  # all workers got the same bad input: let rank 0 alone tell
+        where = f" (rank {comm.rank} of {comm.size})" if comm.size > 1 else ""
+        print(f"error{where}: {error}", file=sys.stderr)
+        comm.abort(2 if isinstance(error, UserError) else 1)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        comm.abort(130)
+
+
+def run(argv: list[str], comm: Communicator) -> None:
+    """Parse, build the environments, learn, play."""
+    args, settings = parse(argv)
+    module_name = find_alg(args.alg)
+    config_module = _config_module(module_name)
+    if args.help:
+        if comm.rank == 0:
+            print(help_text(getattr(config_module, "Config", None), args.alg))
+        return
+    if hasattr(config_module, "make_config"):
+        config_module.make_config(args.env, settings)  # complain before the seconds that importing TensorFlow takes
+    _quiet_libraries()
+    seed = new_seed(comm) if args.seed is None else args.seed
+    folder = args.log_path or new_run_folder(args.alg, args.env, seed)
+    video = Video(os.path.join(folder, "videos"), args.save_video_interval, args.save_video_length)
+    env = make_vec_env(
+        args.env,
+        args.num_env,
+        env_seeds(seed, comm.rank, "train", args.num_env),
+        args.vec_env,
+        comm.share_of_cores(),
+        video if args.save_video_interval and comm.rank == 0 else None,
+    )
+    logger = Logger(folder) if comm.rank == 0 else Logger(quiet=True)
+    learn = _load_alg(module_name).learn
+    agent = learn(
+        env=env,
+        **_accepted(
+            learn,
+            dict(
+                network=args.network,
+                total_timesteps=args.num_timesteps,
+                n_epochs=args.n_epochs,
+                seed=seed,
+                load_path=args.load_path,
+                save_path=args.save_path,
+                logger=logger,
+                comm=comm,
+            ),
+        ),
+        **settings,
+    )
+    env.close()
+    if args.play and comm.rank == 0:
+        from baselines.her.experiment.play import play
+
+        play(agent.policy(), args.env, args.play_episodes, seed, logger)
+    logger.close()
+
+
+def find_alg(alg: str) -> str:
+    """The module of `--alg`: baselines.<alg>.<alg>, or package.module. Raises UserError."""
+    name = alg if "." in alg else f"baselines.{alg}.{alg}"
+    try:
+        found = importlib.util.find_spec(name) is not None
+    except (ImportError, ValueError):
+        found = False
+    if not found:
+        known = [p for p in os.listdir(os.path.dirname(__file__)) if _is_alg(p)]
+        hint = nearest(alg, known) or f"; there is: {', '.join(known)}"
+        raise UserError(f"unknown algorithm '{alg}'{hint}. Your own: --alg=package.module with a function learn")
+    return name
+
+
+def _is_alg(name: str) -> bool:
+    return os.path.exists(os.path.join(os.path.dirname(__file__), name, f"{name}.py"))
+
+
+def _config_module(alg_module: str):
+    """Where an algorithm tells its settings: experiment/config.py beside our own, else the algorithm's module."""
+    package = alg_module.rpartition(".")[0]
+    if alg_module.startswith("baselines."):
+        return importlib.import_module(f"{package}.experiment.config")
+    return _load_alg(alg_module)
+
+
+def _load_alg(name: str):
+    try:
+        module = importlib.import_module(name)
+    except ImportError as error:
+        raise UserError(f"--alg: cannot import '{name}': {error}") from None
+    if not callable(getattr(module, "learn", None)):
+        raise UserError(f"--alg: module '{name}' has no function learn(env, total_timesteps, seed, **settings)")
+    return module
+
+
+def _accepted(learn, arguments: dict) -> dict:
+    """Those of the launcher's arguments that an algorithm's `learn` takes."""
+    parameters = inspect.signature(learn).parameters
+    return {name: value for name, value in arguments.items() if name in parameters}
+
+
+def _quiet_libraries() -> None:
+    """Keep TensorFlow's start-up notes off the screen, and let MuJoCo render where there is no display."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if "DISPLAY" not in os.environ and "WAYLAND_DISPLAY" not in os.environ and sys.platform == "linux":
+        os.environ.setdefault("MUJOCO_GL", "egl")
+    with _silent_stderr():
+        with contextlib.suppress(ImportError):  # told where it is really needed
+            import tensorflow  # noqa: F401
+
+
+@contextlib.contextmanager
+def _silent_stderr():
+    """TensorFlow writes to file descriptor 2 from C++ while it is imported, whatever its log level."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with open(os.devnull, "w") as devnull:
+        os.dup2(devnull.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+if __name__ == "__main__":
+    main()
