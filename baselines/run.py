@@ -130,7 +130,7 @@ def _quiet_libraries() -> None:
     """Keep TensorFlow's start-up notes off the screen, and let MuJoCo render where there is no display."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     if "DISPLAY" not in os.environ and "WAYLAND_DISPLAY" not in os.environ and sys.platform == "linux":
-        os.environ.setdefault("MUJOCO_GL", "egl")
+        os.environ["MUJOCO_GL"] = os.environ.get("MUJOCO_GL") or "egl"
     with _silent_stderr():
         with contextlib.suppress(ImportError):  # told where it is really needed
             import tensorflow  # noqa: F401

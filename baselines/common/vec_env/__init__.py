@@ -30,7 +30,8 @@ def make_vec_env(
         raise UserError(f"--vec_env=envpool does not work here: {why}; use --vec_env=auto")
     if video:
         gymnasium_env.check_renders(env_id)
-    asynchronous = back_end == "async" or (back_end == "auto" and num_env > 1)
+    # Rendering needs a process without TensorFlow, see check_renders.
+    asynchronous = back_end == "async" or bool(video) or (back_end == "auto" and num_env > 1)
     env = gymnasium_env.make(env_id, num_env, seeds, asynchronous, video)
     if (stand_in := gymnasium_id(env_id)) != name:
         env.description += f" ({stand_in} stands in for {name}, which needs mujoco-py)"

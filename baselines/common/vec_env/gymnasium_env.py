@@ -1,6 +1,9 @@
 """The back end for every Gymnasium goal environment: stepped one after the other, or in processes of their own."""
 
 import functools
+import subprocess
+import sys
+import warnings
 from typing import NamedTuple
 
 import gymnasium
@@ -61,7 +64,7 @@ def make(
     env_id: str,
     num_env: int,
     seeds: list[int],
-    asynchronous: bool = False,
+    asynchronous: bool,
     video: Video | None = None,
     render_mode: str | None = None,
 ) -> GymnasiumVecEnv:
@@ -88,21 +91,29 @@ def make_one(env_id: str, render_mode: str | None = None, video: Video | None = 
     env = _scaled(env)
     if video:
         start = functools.partial(_is_multiple, video.interval)
-        env = RecordVideo(env, video.folder, step_trigger=start, video_length=video.length, name_prefix=video.name)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that the folder exists: the names of the videos differ
+            env = RecordVideo(env, video.folder, step_trigger=start, video_length=video.length, name_prefix=video.name)
     return env
 
 
+_RENDER_ONCE = """
+import os, sys
+from baselines.common.vec_env.gymnasium_env import make_one
+env = make_one(sys.argv[1], "rgb_array")
+env.reset(seed=0)
+sys.exit(0 if hasattr(env.render(), "shape") else "its render() returns no picture")
+"""
+
+
 def check_renders(env_id: str) -> None:
-    """Raise UserError where this environment's pictures cannot be had."""
-    env = make_one(env_id, "rgb_array")
-    try:
-        env.reset(seed=0)
-        works = isinstance(env.render(), np.ndarray)
-        why = "its render() returns no picture"
-    except Exception as error:  # each renderer fails in its own way
-        works, why = False, f"{type(error).__name__}: {error}"
-    env.close()
-    if not works:
+    """Raise UserError where this environment's pictures cannot be had.
+
+    Tried in another process: with TensorFlow in the same one, MuJoCo's EGL renderer crashes on some machines.
+    """
+    tried = subprocess.run([sys.executable, "-c", _RENDER_ONCE, env_id], capture_output=True, text=True)
+    if tried.returncode != 0:
+        why = (tried.stderr.strip().splitlines() or [f"it ended with {tried.returncode}"])[-1]
         raise UserError(
             f"cannot render {env_id} here ({why}). MuJoCo renders with MUJOCO_GL=egl (needs libEGL), "
             "MUJOCO_GL=osmesa (needs libOSMesa) or MUJOCO_GL=glfw (needs a display)"

@@ -1,7 +1,9 @@
 """From what users type after --env to what can be made."""
 
+import contextlib
 import importlib
 import importlib.util
+import io
 import re
 
 import gymnasium
@@ -54,6 +56,6 @@ def _versions(name: str) -> list[str]:
 
 def _register_robotics() -> None:
     if "FetchReach-v4" not in gymnasium.registry:
-        import gymnasium_robotics
-
+        with contextlib.redirect_stderr(io.StringIO()):  # a notice about Adroit, at every import
+            import gymnasium_robotics
         gymnasium.register_envs(gymnasium_robotics)

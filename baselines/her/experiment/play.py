@@ -26,16 +26,17 @@ def play(policy: Policy, env_id: str, num_episodes: int, seed: int, logger: Logg
 
 def _make_env(env_id: str, num_episodes: int, seeds: list[int], logger: Logger) -> gymnasium_env.GymnasiumVecEnv:
     if "DISPLAY" in os.environ or "WAYLAND_DISPLAY" in os.environ:
-        return gymnasium_env.make(env_id, 1, seeds, render_mode="human")
+        return gymnasium_env.make(env_id, 1, seeds, asynchronous=True, render_mode="human")
     try:
         gymnasium_env.check_renders(env_id)
     except UserError as error:
         logger.info(f"playing without a video: {error}")
-        return gymnasium_env.make(env_id, 1, seeds)
+        return gymnasium_env.make(env_id, 1, seeds, asynchronous=False)
     folder = logger.folder or "."
     logger.info(f"no display: recording a video into {folder}")
     endless = 10**9  # one video of all episodes; closing the environment ends it
-    return gymnasium_env.make(env_id, 1, seeds, video=gymnasium_env.Video(folder, endless, endless, "play"))
+    video = gymnasium_env.Video(folder, endless, endless, "play")
+    return gymnasium_env.make(env_id, 1, seeds, asynchronous=True, video=video)
 
 
 def _episode(policy: Policy, env: gymnasium_env.GymnasiumVecEnv, number: int, logger: Logger) -> bool:

@@ -1,0 +1,58 @@
+"""PointReach: a goal environment in NumPy that HER learns in seconds and that is hopeless without."""
+
+import gymnasium
+import numpy as np
+from gymnasium import spaces
+
+TOLERANCE = 0.05
+STEP = 0.1
+
+
+class PointReach(gymnasium.Env):
+    """A point in the square [-1, 1]^2 moves by up to 0.1 per axis; the reward is 0 within 0.05 of the goal, else -1.
+
+    `fault` makes the environment misbehave at its 5th step: 'nan', 'raise' or 'end' (terminate early).
+    """
+
+    metadata = {"render_modes": ["rgb_array"], "render_fps": 10}
+
+    def __init__(self, render_mode=None, fault=None):
+        self.render_mode, self._fault = render_mode, fault
+        plane = spaces.Box(-1, 1, (2,), np.float64)
+        self.observation_space = spaces.Dict(observation=plane, achieved_goal=plane, desired_goal=plane)
+        self.action_space = spaces.Box(-1, 1, (2,), np.float32)
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self._position, self._goal = self.np_random.uniform(-1, 1, (2, 2))
+        self._steps = 0
+        return self._observe(), {}
+
+    def step(self, action):
+        self._steps += 1
+        self._position = np.clip(self._position + STEP * np.clip(action, -1, 1), -1, 1)
+        if self._fault == "raise" and self._steps == 5:
+            raise ValueError("the robot is on fire")
+        if self._fault == "nan" and self._steps == 5:
+            self._position = self._position * np.nan
+        reward = float(self.compute_reward(self._position, self._goal, {}))
+        return self._observe(), reward, self._fault == "end" and self._steps == 5, False, {"is_success": reward == 0}
+
+    def compute_reward(self, achieved_goal, desired_goal, info):
+        distance = np.linalg.norm(np.asarray(achieved_goal) - desired_goal, axis=-1)
+        return -(distance > TOLERANCE).astype(np.float32)
+
+    def render(self):
+        picture = np.full((64, 64, 3), 255, np.uint8)
+        for where, colour in ((self._goal, (0, 160, 0)), (self._position, (0, 0, 200))):
+            x, y = ((where + 1) * 31).astype(int)
+            picture[y : y + 3, x : x + 3] = colour
+        return picture
+
+    def _observe(self):
+        return {"observation": self._position, "achieved_goal": self._position, "desired_goal": self._goal}
+
+
+gymnasium.register("PointReach-v0", PointReach, max_episode_steps=30)
+for _fault in ("nan", "raise", "end"):
+    gymnasium.register(f"PointReach-{_fault}-v0", PointReach, max_episode_steps=30, kwargs={"fault": _fault})
