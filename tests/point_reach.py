@@ -50,7 +50,8 @@ class PointReach(gymnasium.Env):
         return picture
 
     def _observe(self):
-        return {"observation": self._position, "achieved_goal": self._position, "desired_goal": self._goal}
+        here = self._position
+        return {"observation": here.copy(), "achieved_goal": here.copy(), "desired_goal": self._goal.copy()}
 
 
 gymnasium.register("PointReach-v0", PointReach, max_episode_steps=30)

@@ -35,7 +35,7 @@ class MLP(tf.Module):
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Name -> array, e.g. `0_kernel` [in, out]."""
-        return {name: np.array(w) for name, w in zip(self._names(), self.weights)}
+        return {name: w.numpy().copy() for name, w in zip(self._names(), self.weights)}
 
     def assign(self, arrays: dict[str, np.ndarray]) -> None:
         """Take over what `arrays` of a network of the same sizes gave."""

@@ -30,4 +30,4 @@ def actor_loss(value_of_pi: tf.Tensor, scaled_pi: tf.Tensor, action_l2: float) -
 def _assert_columns(*tensors: tf.Tensor) -> None:
     # [N] against [N, 1] would broadcast to [N, N] without a word.
     for tensor in tensors:
-        assert tensor.shape.rank == 2 and tensor.shape[1] == 1, f"expected [N, 1], got {tensor.shape}"
+        assert len(tensor.shape) == 2 and tensor.shape[1] == 1, f"expected [N, 1], got {tensor.shape}"

@@ -1,9 +1,11 @@
 """The back end for every Gymnasium goal environment: stepped one after the other, or in processes of their own."""
 
+import dataclasses
 import functools
 import subprocess
 import sys
 import warnings
+from collections.abc import Callable
 from typing import NamedTuple
 
 import gymnasium
@@ -120,15 +122,20 @@ def check_renders(env_id: str) -> None:
         )
 
 
-def wrap(env: gymnasium.Env | VectorEnv, seeds_for) -> GymnasiumVecEnv:
+def wrap(env: gymnasium.Env | VectorEnv, seeds_for: Callable[[int], list[int]]) -> GymnasiumVecEnv:
     """An environment that the user made. `seeds_for(num_env)` gives its seeds. Raises UserError."""
-    if isinstance(env, VectorEnv):
-        single = getattr(env, "envs", [None])[0] or _remade(env.spec)
-        if single is None:
-            raise UserError("the vector environment has neither `envs` nor a spec to make one for compute_reward from")
-        return GymnasiumVecEnv(env, single, _name(env.spec), seeds_for(env.num_envs), _remaker(env.spec))
-    single = _scaled(env)
-    return GymnasiumVecEnv(SyncVectorEnv([lambda: single]), single, _name(env.spec), seeds_for(1), _remaker(env.spec))
+    if not isinstance(env, VectorEnv):
+        single = _scaled(env)
+        env, spec = SyncVectorEnv([lambda: single]), single.spec
+    elif hasattr(env, "envs"):
+        single, spec = env.envs[0], env.envs[0].spec
+    else:  # in other processes
+        spec = _spec_of_one(env)
+        single = gymnasium.make(spec, disable_env_checker=True)
+    if not _is_scaled(env.single_action_space):
+        env = gymnasium.wrappers.vector.RescaleAction(env, np.float32(-1), np.float32(1))
+    name = spec.id if spec is not None else "unnamed"
+    return GymnasiumVecEnv(env, single, name, seeds_for(env.num_envs), _remaker(spec))
 
 
 def spec_of(env: gymnasium.Env, env_id: str) -> GoalEnvSpec:
@@ -169,12 +176,16 @@ def reward_function(env: gymnasium.Env):
 
 
 def _scaled(env: gymnasium.Env) -> gymnasium.Env:
-    space = env.action_space
-    if not isinstance(space, gymnasium.spaces.Box) or (np.all(space.low == -1) and np.all(space.high == 1)):
-        return env
+    return env if _is_scaled(env.action_space) else RescaleAction(env, np.float32(-1), np.float32(1))
+
+
+def _is_scaled(space: gymnasium.Space) -> bool:
+    """Whether actions are in [-1, 1] as they are; what is no vector of actions is for `spec_of` to refuse."""
+    if not isinstance(space, gymnasium.spaces.Box):
+        return True
     if not space.is_bounded():
         raise UserError(f"the environment's actions must be bounded; they are in {space}")
-    return RescaleAction(env, np.float32(-1), np.float32(1))
+    return bool(np.all(space.low == -1) and np.all(space.high == 1))
 
 
 def _success(info: dict, reward: np.ndarray) -> np.ndarray:
@@ -188,23 +199,24 @@ def _make_another(env_id: str, asynchronous: bool, num_env: int, seeds: list[int
     return make(env_id, num_env, seeds, asynchronous)
 
 
-def _remade(spec) -> gymnasium.Env | None:
-    return None if spec is None else _scaled(gymnasium.make(spec))
+def _spec_of_one(vector: VectorEnv) -> gymnasium.envs.registration.EnvSpec:
+    if vector.spec is None:
+        raise UserError("the vector environment has neither `envs` nor a spec to make one for compute_reward from")
+    kwargs = {k: v for k, v in vector.spec.kwargs.items() if k not in ("num_envs", "vectorization_mode")}
+    return dataclasses.replace(vector.spec, kwargs=kwargs)
 
 
 def _remaker(spec):
     if spec is None:
         return None
 
+    def one() -> gymnasium.Env:
+        return _scaled(gymnasium.make(spec, disable_env_checker=True))
+
     def remake(num_env: int, seeds: list[int]) -> GymnasiumVecEnv:
-        vector = SyncVectorEnv([functools.partial(_remade, spec)] * num_env)
-        return GymnasiumVecEnv(vector, _remade(spec), _name(spec), seeds, remake)
+        return GymnasiumVecEnv(SyncVectorEnv([one] * num_env), one(), spec.id, seeds, remake)
 
     return remake
-
-
-def _name(spec) -> str:
-    return spec.id if spec is not None else "unnamed"
 
 
 def _is_multiple(interval: int, step: int) -> bool:
