@@ -1,0 +1,154 @@
+"""Hindsight relabelling and the replay buffer."""
+
+import numpy as np
+import pytest
+
+from baselines.her.her_sampler import sample_relabelled, sample_times
+from baselines.her.replay_buffer import ReplayBuffer
+from baselines.her.types import EpisodeBatch, GoalEnvSpec
+
+SPEC = GoalEnvSpec("numbers", observation_size=2, goal_size=1, action_size=1, horizon=6)
+
+
+def numbered_episodes(lengths, first=0):
+    """Episode e has the achieved goal 100 e + t at time t, the desired goal -e - 1, and NaN after its end."""
+    B, T = len(lengths), SPEC.horizon
+    number = first + np.arange(B)
+    achieved = (100.0 * number[:, None] + np.arange(T + 1))[..., None]
+    for i, length in enumerate(lengths):
+        achieved[i, length + 1 :] = np.nan
+    return EpisodeBatch(
+        observation=np.repeat(achieved, 2, axis=2).astype(np.float32),
+        achieved_goal=achieved.astype(np.float32),
+        desired_goal=np.broadcast_to(-1.0 - number[:, None, None], (B, T, 1)).astype(np.float32),
+        action=achieved[:, :-1].astype(np.float32),
+        reward=np.zeros((B, T), np.float32),
+        length=np.array(lengths, np.int32),
+        success=np.zeros(B, bool),
+    )
+
+
+def sparse_reward(achieved, desired):
+    return -(np.abs(achieved - desired)[:, 0] > 0).astype(np.float32)
+
+
+def draw(episodes, future_p, seed=0, size=4000):
+    rng = np.random.default_rng(seed)
+    rows, times = sample_times(episodes.length, (size,), rng)
+    return rows, times, sample_relabelled(episodes, rows, times, future_p, sparse_reward, rng)
+
+
+def slow_twin(episodes, rows, times, future_p, rng):
+    """The same draws, one transition at a time."""
+    offsets, coins = rng.random(len(rows)), rng.random(len(rows))
+    goals = []
+    for row, t, offset, coin in zip(rows, times, offsets, coins):
+        later = t + 1 + int(offset * (episodes.length[row] - t))
+        goals.append(episodes.achieved_goal[row, later] if coin < future_p else episodes.desired_goal[row, t])
+    return np.array(goals)
+
+
+def test_relabelled_goal_was_achieved_later_in_the_same_episode():
+    lengths = [6, 1, 4]
+    rows, times, batch = draw(numbered_episodes(lengths), future_p=1.0)
+    episode, when = np.divmod(batch.desired_goal[:, 0], 100)
+    assert (episode == rows).all()
+    assert (when > times).all() and (when <= np.array(lengths)[rows]).all()
+
+
+def test_every_later_time_is_equally_likely():
+    rows, times, batch = draw(numbered_episodes([6]), future_p=1.0, size=60000)
+    when = batch.desired_goal[times == 2, 0]
+    counts = np.unique(when, return_counts=True)
+    assert list(counts[0]) == [3, 4, 5, 6]
+    assert counts[1] / len(when) == pytest.approx([0.25] * 4, abs=0.02)
+
+
+def test_vectorised_relabelling_equals_its_slow_twin():
+    episodes = numbered_episodes([6, 2, 5])
+    rows, times = sample_times(episodes.length, (500,), np.random.default_rng(1))
+    batch = sample_relabelled(episodes, rows, times, 0.8, sparse_reward, np.random.default_rng(2))
+    np.testing.assert_array_equal(batch.desired_goal, slow_twin(episodes, rows, times, 0.8, np.random.default_rng(2)))
+
+
+def test_replay_k_is_the_ratio_of_relabelled_to_original_goals():
+    _, _, batch = draw(numbered_episodes([6]), future_p=0.8, size=20000)
+    relabelled = (batch.desired_goal[:, 0] >= 0).sum()
+    assert relabelled / (20000 - relabelled) == pytest.approx(4, rel=0.1)
+
+
+def test_rewards_are_computed_for_the_goals_that_the_transitions_end_up_with():
+    _, times, batch = draw(numbered_episodes([6]), future_p=1.0)
+    reached = batch.next_achieved_goal[:, 0] == batch.desired_goal[:, 0]
+    np.testing.assert_array_equal(batch.reward, np.where(reached, 0, -1))
+    assert 0.1 < reached.mean() < 0.9
+    assert reached[times == 5].all(), "the last step has only one later goal: its own"
+
+
+def test_without_relabelling_goals_stay():
+    rows, _, batch = draw(numbered_episodes([6, 6]), future_p=0.0)
+    np.testing.assert_array_equal(batch.desired_goal[:, 0], -1.0 - rows)
+
+
+def test_transitions_are_consecutive_and_end_with_the_episode():
+    _, _, batch = draw(numbered_episodes([6, 1, 3]), future_p=0.8)
+    assert all(np.isfinite(x).all() for x in batch), "NaN lies beyond an episode's end"
+    np.testing.assert_array_equal(batch.next_observation, batch.observation + 1)
+    np.testing.assert_array_equal(batch.achieved_goal, batch.observation[:, :1])
+
+
+def test_every_transition_is_equally_likely_whatever_its_episodes_length():
+    rows, times = sample_times(np.array([6, 1, 3]), (50000,), np.random.default_rng(0))
+    _, counts = np.unique(rows * 10 + times, return_counts=True)
+    assert len(counts) == 10
+    assert counts / 50000 == pytest.approx([0.1] * 10, abs=0.01)
+
+
+def make_buffer(capacity, future_p=0.8):
+    return ReplayBuffer(SPEC, capacity, future_p, sparse_reward, np.random.default_rng(0))
+
+
+def stored(buffer):
+    return sorted((buffer.achieved_goal[: buffer.num_episodes, 0, 0] / 100).tolist())
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 3, 4, 7, 12])
+def test_the_oldest_episodes_are_overwritten_first(at_once):
+    buffer = make_buffer(capacity=4 * SPEC.horizon + 5)
+    for first in range(0, 12, at_once):
+        count = min(at_once, 12 - first)
+        buffer.store(numbered_episodes([6] * count, first))
+        seen = first + count
+        assert stored(buffer) == list(range(max(0, seen - 4), seen))
+
+
+def test_samples_have_the_shape_of_all_batches_of_a_cycle():
+    buffer = make_buffer(100)
+    buffer.store(numbered_episodes([6, 3]))
+    batch = buffer.sample(n_batches=5, batch_size=7)
+    assert batch.observation.shape == (5, 7, 2) and batch.reward.shape == (5, 7)
+    assert all(x.dtype == np.float32 for x in batch)
+
+
+def test_a_buffer_smaller_than_an_episode_still_keeps_one():
+    buffer = make_buffer(1)
+    buffer.store(numbered_episodes([6, 6]))
+    assert stored(buffer) == [1]
+
+
+def test_normalizer_transitions_are_as_many_as_the_steps_of_the_episodes():
+    batch = make_buffer(100).sample_from(numbered_episodes([6, 1, 3]))
+    assert len(batch.reward) == 10
+
+
+def test_an_untouched_buffer_takes_no_memory():
+    before = resident_bytes()
+    buffer = make_buffer(50_000_000)
+    asked = sum(x.nbytes for x in (buffer.observation, buffer.achieved_goal, buffer.desired_goal, buffer.action))
+    assert asked > 500e6
+    assert resident_bytes() - before < 0.1 * asked
+
+
+def resident_bytes():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * 4096

@@ -1,0 +1,66 @@
+"""The architecture: a module imports only from lower layers."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+LAYERS = [
+    {"baselines", "baselines.common.errors", "baselines.her.types"},
+    {"baselines.common.files", "baselines.common.mpi", "baselines.common.networks", "baselines.common.checkpoint",
+     "baselines.her.losses", "baselines.her.experiment.config", "baselines.common.vec_env.base",
+     "baselines.common.vec_env.names", "baselines.her.her_sampler"},
+    {"baselines.logger", "baselines.common.seeding", "baselines.common.mpi_adam", "baselines.her.normalizer",
+     "baselines.her.replay_buffer", "baselines.her.actor_critic", "baselines.her.policy",
+     "baselines.her.experiment.plot", "baselines.common.vec_env.gymnasium_env"},
+    {"baselines.her.rollout", "baselines.her.ddpg", "baselines.her.experiment.play",
+     "baselines.common.vec_env.envpool_env"},
+    {"baselines.common.vec_env", "baselines.her.her"},
+    {"baselines.common.cmd_util"},
+    {"baselines.run"},
+]  # fmt: skip
+LAYER = {module: number for number, modules in enumerate(LAYERS) for module in modules}
+FILES = sorted(p for p in (ROOT / "baselines").rglob("*.py") if p.stat().st_size)
+
+
+def name_of(path):
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imports_of(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            inner = [f"{node.module}.{alias.name}" for alias in node.names]
+            yield from (i if i in LAYER else node.module for i in inner)
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_a_module_imports_only_from_lower_layers(path):
+    own = LAYER[name_of(path)]  # a new module must be given its layer
+    for imported in set(imports_of(path)):
+        if imported.startswith("baselines"):
+            assert LAYER[imported] < own, f"{name_of(path)} (layer {own}) imports {imported}"
+
+
+def test_every_layer_names_modules_that_exist():
+    assert set(LAYER) == {name_of(p) for p in FILES}
+
+
+def importers(library):
+    return {name_of(p) for p in FILES if any(i.split(".")[0] == library for i in imports_of(p))}
+
+
+def test_only_one_module_knows_of_mpi4py():
+    assert importers("mpi4py") == {"baselines.common.mpi"}
+
+
+def test_nothing_imports_pickle_or_calls_eval():
+    assert importers("pickle") == importers("cloudpickle") == set()
+    for path in FILES:
+        called = {n.func.id for n in ast.walk(ast.parse(path.read_text()))
+                  if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)}  # fmt: skip
+        assert not called & {"eval", "exec", "compile"}, path
