@@ -89,7 +89,10 @@ def learn(
     _announce(schedule, settings, env, comm, logger, total_timesteps)
     save = _saver(agent, save_path, comm)
     if schedule.n_epochs > 0:
-        evaluator = RolloutWorker(_evaluation_env(env, eval_env, settings, seed, comm))
+        test_env = _evaluation_env(env, eval_env, settings, seed, comm)
+        if test_env is env:
+            logger.info("evaluation: in the training environments, as no others can be made; or pass eval_env")
+        evaluator = RolloutWorker(test_env)
         rollout_worker = RolloutWorker(env, make_rng(seed, comm.rank, "exploration"))
         buffer = ReplayBuffer(
             env.spec, settings.buffer_size, settings.future_p, env.compute_reward, make_rng(seed, comm.rank, "replay")
@@ -97,7 +100,8 @@ def learn(
         # More BLAS threads than one would spin between the policy's small products and steal the environments' cores.
         with threadpool_limits(1, "blas"):
             train(agent, rollout_worker, evaluator, buffer, schedule, comm, logger, save)
-        evaluator.env.close()
+        if test_env is not env:
+            test_env.close()
     save("latest")
     return agent
 

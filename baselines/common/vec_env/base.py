@@ -50,7 +50,7 @@ class GoalVecEnv(ABC):
 
     @abstractmethod
     def another(self, num_env: int, seeds: list[int]) -> "GoalVecEnv":
-        """New environments of the same task and back end, e.g. for evaluation."""
+        """New environments of the same task and back end, e.g. for evaluation; these ones where that cannot be."""
 
     @abstractmethod
     def close(self) -> None: ...

@@ -54,9 +54,10 @@ class GymnasiumVecEnv(GoalVecEnv):
         return Step(Observation.of(shown), reward, terminated | truncated, _success(info, reward))
 
     def another(self, num_env: int, seeds: list[int]) -> GoalVecEnv:
-        if self._remake is None:
-            raise UserError("this environment has no spec to make another one from for evaluation: pass eval_env")
-        return self._remake(num_env, seeds)
+        try:
+            return self._remake(num_env, seeds)
+        except (gymnasium.error.Error, ValueError, TypeError):  # no spec, or a wrapper that Gymnasium cannot recreate
+            return self
 
     def close(self) -> None:
         self._vector.close()
@@ -150,12 +151,19 @@ def spec_of(env: gymnasium.Env, env_id: str) -> GoalEnvSpec:
         missing.append("compute_reward(achieved_goal, desired_goal, info)")
     if not isinstance(env.action_space, gymnasium.spaces.Box) or len(env.action_space.shape) != 1:
         missing.append("a vector of continuous actions")
-    if not getattr(env.spec, "max_episode_steps", None):
-        missing.append("a time limit (max_episode_steps where it is registered)")
+    horizon = _horizon(env)
+    if not horizon:
+        missing.append("a time limit (max_episode_steps where it is registered, or a TimeLimit wrapper)")
     if missing:
         raise UserError(f"'{env_id}' is no goal environment that HER can train on; it lacks: {'; '.join(missing)}")
     sizes = (space["observation"].shape[0], space["desired_goal"].shape[0], env.action_space.shape[0])
-    return GoalEnvSpec(env_id, *sizes, env.spec.max_episode_steps)
+    return GoalEnvSpec(env_id, *sizes, horizon)
+
+
+def _horizon(env: gymnasium.Env) -> int | None:
+    if env.has_wrapper_attr("_max_episode_steps"):  # of TimeLimit
+        return env.get_wrapper_attr("_max_episode_steps")
+    return env.spec.max_episode_steps if env.spec is not None else None
 
 
 def reward_function(env: gymnasium.Env):
@@ -207,10 +215,9 @@ def _spec_of_one(vector: VectorEnv) -> gymnasium.envs.registration.EnvSpec:
 
 
 def _remaker(spec):
-    if spec is None:
-        return None
-
     def one() -> gymnasium.Env:
+        if spec is None:
+            raise ValueError("nothing says how this environment was made")
         return _scaled(gymnasium.make(spec, disable_env_checker=True))
 
     def remake(num_env: int, seeds: list[int]) -> GymnasiumVecEnv:
