@@ -11,7 +11,8 @@ STEP = 0.1
 class PointReach(gymnasium.Env):
     """A point in the square [-1, 1]^2 moves by up to 0.1 per axis; the reward is 0 within 0.05 of the goal, else -1.
 
-    `fault` makes the environment misbehave at its 5th step: 'nan', 'raise' or 'end' (terminate early).
+    `fault` makes the environment misbehave: at its 5th step 'nan', 'raise' or 'end' (terminate early); 'dark' cannot
+    be rendered.
     """
 
     metadata = {"render_modes": ["rgb_array"], "render_fps": 10}
@@ -43,6 +44,8 @@ class PointReach(gymnasium.Env):
         return -(distance > TOLERANCE).astype(np.float32)
 
     def render(self):
+        if self._fault == "dark":
+            raise RuntimeError("no light")
         picture = np.full((64, 64, 3), 255, np.uint8)
         for where, colour in ((self._goal, (0, 160, 0)), (self._position, (0, 0, 200))):
             x, y = ((where + 1) * 31).astype(int)
@@ -55,5 +58,5 @@ class PointReach(gymnasium.Env):
 
 
 gymnasium.register("PointReach-v0", PointReach, max_episode_steps=30)
-for _fault in ("nan", "raise", "end"):
+for _fault in ("nan", "raise", "end", "dark"):
     gymnasium.register(f"PointReach-{_fault}-v0", PointReach, max_episode_steps=30, kwargs={"fault": _fault})

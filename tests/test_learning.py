@@ -58,6 +58,16 @@ def test_learn_works_on_a_single_environment_and_on_a_vector_twice_in_one_proces
         assert action.shape == (2,) and np.abs(action).max() <= 1
 
 
+def test_an_environment_that_cannot_be_made_again_is_evaluated_in_itself():
+    logger = Rows()
+    learn(env=Unmakeable(gymnasium.make("PointReach-v0")), n_epochs=2, seed=0, logger=logger, **TINY)
+    assert logger.rows[-1]["test/episode"] == 2
+
+
+class Unmakeable(gymnasium.Wrapper):
+    """Gymnasium has no way of knowing how this was made."""
+
+
 def test_counts_of_steps_episodes_and_updates_add_up():
     rows = train_point_reach(n_epochs=2, **TINY)
     assert [r["total/timesteps"] for r in rows] == [240, 480]  # 2 cycles x 4 environments x 30 steps
