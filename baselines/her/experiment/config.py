@@ -27,7 +27,7 @@ class HERConfig:
     polyak: float = key(0.95, "share of the target networks that is kept at each of their steps, one a cycle", 0, 1)
     gamma: float | None = key(None, "discount; None: 1 - 1/T for an environment of at most T steps", 0, 1 - 1e-9)
     clip_return: bool = key(True, "bound the targets of Q: below by -1/(1-gamma), above as clip_pos_returns says")
-    clip_pos_returns: bool = key(True, "with clip_return, bound the targets of Q above by 0: right where no reward is positive")
+    clip_pos_returns: bool = key(True, "with clip_return, bound them above by 0: right where no reward is positive")
     action_l2: float = key(1.0, "weight of the mean squared action in the actor's loss", 0)
     batch_size: int = key(256, "transitions per update and worker", 1)
     buffer_size: int = key(1_000_000, "transitions that each worker's replay buffer holds", 1)
