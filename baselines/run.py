@@ -44,7 +44,9 @@ def run(argv: list[str], comm: Communicator) -> None:
             print(help_text(getattr(config_module, "Config", None), args.alg))
         return
     if hasattr(config_module, "make_config"):
-        config_module.make_config(args.env, settings)  # complain before the seconds that importing TensorFlow takes
+        config_module.make_config(
+            args.env, settings, args.preset
+        )  # complain before the seconds that importing TensorFlow takes
     _quiet_libraries()
     seed = new_seed(comm) if args.seed is None else args.seed
     folder = args.log_path or new_run_folder(args.alg, args.env, seed)
@@ -68,6 +70,8 @@ def run(argv: list[str], comm: Communicator) -> None:
                 total_timesteps=args.num_timesteps,
                 n_epochs=args.n_epochs,
                 seed=seed,
+                preset=args.preset,
+                demo_file=args.demo_file,
                 load_path=args.load_path,
                 save_path=args.save_path,
                 logger=logger,
@@ -80,7 +84,7 @@ def run(argv: list[str], comm: Communicator) -> None:
     if args.play and comm.rank == 0:
         from baselines.her.experiment.play import play
 
-        play(agent.policy(), args.env, args.play_episodes, seed, logger)
+        play(agent.policy(), args.env, args.play_episodes, seed, logger, args.record_demos, args.keep_failures)
     logger.close()
 
 

@@ -27,11 +27,15 @@ def make_parser() -> argparse.ArgumentParser:
     add("--vec_env", choices=BACK_ENDS, default="auto", help="what steps them (default: auto)")
     add("--seed", type=_count, help="seed of everything random (default: a new one, which the log tells)")
     add("--network", default="mlp", help="kind of network (default: mlp)")
+    add("--preset", help="published settings by name: demos (learning from demonstrations)")
+    add("--demo_file", type=_path, help="demonstrations to learn from, or minari:NAME")
     add("--load_path", type=_path, help="folder of a policy to start from")
     add("--save_path", type=_path, help="folder for the policies: latest, best, epoch_N")
     add("--log_path", type=_path, help="folder for logs and videos (default: a new one under runs/)")
     add("--play", action="store_true", help="after training, show the policy: in a window or as a video")
     add("--play_episodes", type=_positive, default=10, help="episodes to play (default: 10)")
+    add("--record_demos", type=_path, help="with --play: write the episodes to this file, as demonstrations")
+    add("--keep_failures", action="store_true", help="with --record_demos: write failed episodes too")
     add("--save_video_interval", type=_count, default=0, help="record training every so many steps of the first "
         "environment; 0: never (default: 0)")  # fmt: skip
     add("--save_video_length", type=_positive, default=200, help="steps of each such recording (default: 200)")
@@ -44,6 +48,8 @@ def parse(argv: list[str]) -> tuple[argparse.Namespace, dict[str, object]]:
     args, rest = parser.parse_known_args(argv)
     if args.num_timesteps is not None and args.n_epochs is not None:
         raise UserError("give either --num_timesteps or --n_epochs, not both")
+    if args.record_demos and not args.play:
+        raise UserError("--record_demos records what is played: add --play")
     if args.num_timesteps is None and args.n_epochs is None:
         args.num_timesteps = 1e6
     return args, parse_settings(rest, [a.option_strings[0].lstrip("-") for a in parser._actions])

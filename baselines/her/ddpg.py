@@ -35,6 +35,7 @@ class DDPG:
             name: (tf.Variable(stats.mean), tf.Variable(stats.std))
             for name, stats in (("o", self.o_stats), ("g", self.g_stats))
         }
+        self.metrics = ("loss/critic", "loss/actor") + (("loss/cloning", "q_filter/passed") if config.bc_loss else ())
         self.updates = 0  # of this agent; all workers step together
         self._copy_main_to_target()
         self._take_rank_0_weights()
@@ -50,21 +51,22 @@ class DDPG:
         self._refresh_stats()
 
     def train(self, batches: TransitionBatch) -> dict[str, float]:
-        """One update per leading row of `batches` [n_batches, N, ...]; returns the mean losses.
+        """One update per leading row of `batches` [n_batches, N, ...]; returns the means of `metrics`.
 
-        Raises TrainingError when a loss is not finite.
+        The last `config.demo_rows` rows of each batch are demonstrations. Raises TrainingError for losses that are not
+        finite.
         """
         train = self._train_in_one_call if self.comm.size == 1 else self._train_with_all_workers
-        critic, actor = (np.asarray(x) for x in train(TransitionBatch(*map(tf.constant, batches))))
-        for name, values in (("loss/critic", critic), ("loss/actor", actor)):
+        rows = np.asarray(train(TransitionBatch(*map(tf.constant, batches))))  # [n_batches, metrics]
+        for name, values in zip(self.metrics, rows.T):
             if not np.isfinite(values).all():
                 update = self.updates + int(np.argmin(np.isfinite(values))) + 1
                 raise TrainingError(
                     f"{name} is {values[~np.isfinite(values)][0]} at update {update}. Lower --Q_lr and --pi_lr, or "
                     "look for extreme observations or rewards (--clip_obs, --clip_return=True)"
                 )
-        self.updates += len(critic)
-        return {"loss/critic": float(critic.mean()), "loss/actor": float(actor.mean())}
+        self.updates += len(rows)
+        return dict(zip(self.metrics, rows.mean(0).tolist()))
 
     @tf.function(jit_compile=True)
     def update_target_networks(self) -> None:
@@ -85,7 +87,7 @@ class DDPG:
         return self._normalize(observation, "o"), self._normalize(goal, "g")  # [N, o], [N, g]
 
     def gradients(self, batch: TransitionBatch):
-        """Gradients of both losses at the present weights: (of Q's weights, of pi's weights), (L_Q, L_pi)."""
+        """Gradients of both losses at the present weights, (of Q's weights, of pi's weights), and the `metrics`."""
         config, horizon = self.config, self.spec.horizon
         low, high = config.return_bounds(horizon)
         o, g = self.inputs(batch.observation, batch.achieved_goal, batch.desired_goal)
@@ -93,39 +95,51 @@ class DDPG:
         next_value = self.target.Q(o_2, g_2, self.target.pi(o_2, g_2))  # [N, 1]
         target = losses.bellman_target(batch.reward[:, None], next_value, config.discount(horizon), low, high)
         with tf.GradientTape() as tape:
-            critic_loss = losses.critic_loss(target, self.main.Q(o, g, batch.action))
+            value = self.main.Q(o, g, batch.action)  # [N, 1]
+            critic_loss = losses.critic_loss(target, value)
         Q_gradients = tape.gradient(critic_loss, self.main.Q_network.weights)
         with tf.GradientTape() as tape:
             pi = self.main.pi(o, g)  # [N, u]
-            actor_loss = losses.actor_loss(self.main.Q(o, g, pi), pi / config.max_u, config.action_l2)
+            value_of_pi = self.main.Q(o, g, pi)  # [N, 1]
+            actor_loss = losses.actor_loss(value_of_pi, pi / config.max_u, config.action_l2)
+            cloning_metrics = []
+            if config.bc_loss:
+                demo = slice(-config.demo_rows, None)
+                passed = self._passed(value[demo], value_of_pi[demo])
+                cloning = losses.cloning_loss(pi[demo], batch.action[demo], passed)
+                actor_loss = config.prm_loss_weight * actor_loss + config.aux_loss_weight * cloning
+                cloning_metrics = [cloning, tf.reduce_mean(passed)]
         pi_gradients = tape.gradient(actor_loss, self.main.pi_network.weights)
-        return (Q_gradients, pi_gradients), (critic_loss, actor_loss)
+        return (Q_gradients, pi_gradients), tf.stack([critic_loss, actor_loss, *cloning_metrics])
+
+    def _passed(self, value: tf.Tensor, value_of_pi: tf.Tensor) -> tf.Tensor:
+        return losses.q_filter(value, value_of_pi) if self.config.q_filter else tf.ones_like(value)
 
     @tf.function(jit_compile=True)
     def _train_in_one_call(self, batches: TransitionBatch):
         n_batches = batches.reward.shape[0]
-        critic, actor = tf.TensorArray(tf.float32, n_batches), tf.TensorArray(tf.float32, n_batches)
+        rows = tf.TensorArray(tf.float32, n_batches, element_shape=[len(self.metrics)])
         for i in tf.range(n_batches):
-            gradients, batch_losses = self.gradients(TransitionBatch(*(x[i] for x in batches)))
-            self.Q_adam.apply(gradients[0])
-            self.pi_adam.apply(gradients[1])
-            critic, actor = critic.write(i, batch_losses[0]), actor.write(i, batch_losses[1])
-        return critic.stack(), actor.stack()  # [n_batches] each
+            (Q_gradients, pi_gradients), metrics = self.gradients(TransitionBatch(*(x[i] for x in batches)))
+            self.Q_adam.apply(Q_gradients)
+            self.pi_adam.apply(pi_gradients)
+            rows = rows.write(i, metrics)
+        return rows.stack()  # [n_batches, metrics]
 
     def _train_with_all_workers(self, batches: TransitionBatch):
         rows = []
         for i in range(len(batches.reward)):
-            flat, batch_losses = self._flat_gradients(TransitionBatch(*(x[i] for x in batches)))
+            flat, metrics = self._flat_gradients(TransitionBatch(*(x[i] for x in batches)))
             self._apply_flat(tf.constant(self.comm.mean(flat.numpy())))
-            rows.append(batch_losses)
+            rows.append(metrics)
             if (self.updates + i + 1) % CHECK_INTERVAL == 0:
                 check_workers_agree(self.main.weights, self.comm)
-        return np.array(rows).T  # [2, n_batches]
+        return np.array(rows)  # [n_batches, metrics]
 
     @tf.function(jit_compile=True)
     def _flat_gradients(self, batch: TransitionBatch):
-        (Q, pi), batch_losses = self.gradients(batch)
-        return flatten(Q + pi), tf.stack(batch_losses)
+        (Q, pi), metrics = self.gradients(batch)
+        return flatten(Q + pi), metrics
 
     @tf.function(jit_compile=True)
     def _apply_flat(self, flat: tf.Tensor) -> None:

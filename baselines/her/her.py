@@ -4,7 +4,6 @@ import contextlib
 import dataclasses
 import functools
 import os
-import time
 from collections.abc import Callable
 
 import numpy as np
@@ -12,6 +11,7 @@ import tensorflow as tf
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
+from baselines.common.clock import Clock
 from baselines.common.errors import UserError
 from baselines.common.files import make_writable
 from baselines.common.mpi import Communicator, make_communicator
@@ -19,21 +19,14 @@ from baselines.common.seeding import env_seeds, make_rng, new_seed
 from baselines.common.vec_env import gymnasium_env
 from baselines.common.vec_env.base import GoalVecEnv
 from baselines.her.ddpg import DDPG
+from baselines.her.demonstrations import read_demonstrations
 from baselines.her.experiment.config import HERConfig, make_config
 from baselines.her.policy import read_policy, save_policy
-from baselines.her.replay_buffer import ReplayBuffer
+from baselines.her.replay_buffer import Demonstrations, NoDemonstrations, ReplayBuffer
 from baselines.her.rollout import RolloutWorker
-from baselines.her.types import GoalEnvSpec
+from baselines.her.schedule import Schedule, announce, plan
+from baselines.her.types import EpisodeBatch, GoalEnvSpec
 from baselines.logger import Logger, is_terminal
-
-
-@dataclasses.dataclass(frozen=True)
-class Schedule:
-    """How long to train."""
-
-    n_epochs: int
-    n_cycles: int  # per epoch
-    steps_per_cycle: int  # of one worker
 
 
 def learn(
@@ -44,6 +37,8 @@ def learn(
     n_epochs: int | None = None,
     seed: int | None = None,
     eval_env=None,
+    preset: str | None = None,
+    demo_file: str | None = None,
     load_path: str | None = None,
     save_path: str | None = None,
     logger: Logger | None = None,
@@ -53,7 +48,8 @@ def learn(
     """Train an agent and return it; `agent.policy().act(observation)` is what it learnt.
 
     `env` is a Gymnasium goal environment, a vector of them, or what `make_vec_env` made. Give `total_timesteps` (of
-    one worker) or `n_epochs`; 0 trains nothing. `config` holds fields of HERConfig. Raises UserError.
+    one worker) or `n_epochs`; 0 trains nothing. `preset` names some of PRESETS' settings, `config` holds fields of
+    HERConfig; a `demo_file` switches `bc_loss` on. Raises UserError.
     """
     comm = comm or make_communicator()
     _share_threads(comm)
@@ -65,7 +61,10 @@ def learn(
     loaded = read_policy(load_path) if load_path else None
     if loaded:
         _check_sizes(load_path, loaded[0], env.spec)
-    settings = make_config(env.spec.env_id, config, loaded[1] if loaded else None)
+    if demo_file:
+        config["bc_loss"] = True
+    settings = make_config(env.spec.env_id, config, preset, loaded[1] if loaded else None)
+    demonstrated = _read_demonstrations(demo_file, settings, env.spec)
     if save_path and comm.rank == 0:
         make_writable(save_path)
     agent = DDPG(env.spec, settings, make_rng(seed, 0, "weights"), comm)
@@ -86,7 +85,7 @@ def learn(
         },
     )
     logger.info(f"environments: {env.description}; seed: {seed}; logs: {logger.folder or 'none'}")
-    _announce(schedule, settings, env, comm, logger, total_timesteps)
+    announce(schedule, settings, env, comm, logger, total_timesteps)
     save = _saver(agent, save_path, comm)
     if schedule.n_epochs > 0:
         test_env = _evaluation_env(env, eval_env, settings, seed, comm)
@@ -99,7 +98,8 @@ def learn(
         )
         # More BLAS threads than one would spin between the policy's small products and steal the environments' cores.
         with threadpool_limits(1, "blas"):
-            train(agent, rollout_worker, evaluator, buffer, schedule, comm, logger, save)
+            demonstrations = _demonstrations(demonstrated, agent, env, comm, seed, logger)
+            train(agent, rollout_worker, evaluator, buffer, demonstrations, schedule, comm, logger, save)
         if test_env is not env:
             test_env.close()
     save("latest")
@@ -111,6 +111,7 @@ def train(
     rollout_worker: RolloutWorker,
     evaluator: RolloutWorker,
     buffer: ReplayBuffer,
+    demonstrations: Demonstrations | NoDemonstrations,
     schedule: Schedule,
     comm: Communicator,
     logger: Logger,
@@ -130,14 +131,15 @@ def train(
             with clock.measure("sample"):
                 buffer.store(episodes)
                 agent.update_normalizers(buffer.sample_from(episodes))
-                batches = buffer.sample(config.n_batches, config.batch_size)
+                own = buffer.sample(config.n_batches, config.batch_size - demonstrations.rows)
+                batches = demonstrations.fill(own)
             with clock.measure("train"):
                 losses.append(agent.train(batches))
                 agent.update_target_networks()
         with clock.measure("evaluate"):
             evaluate(agent, evaluator, rollout_worker.env.num_env * config.n_test_rollouts)
 
-        env_seconds = rollout_worker.env_seconds + evaluator.env_seconds
+        env_seconds = sum(env.seconds for env in {rollout_worker.env, evaluator.env})
         local = {
             "test/success_rate": evaluator.success_rate,
             "test/mean_Q": evaluator.mean_Q,
@@ -166,60 +168,6 @@ def evaluate(agent: DDPG, evaluator: RolloutWorker, num_episodes: int) -> None:
         evaluator.generate(policy)
 
 
-def plan(total_timesteps: float | None, n_epochs: int | None, config: HERConfig, env: GoalVecEnv) -> Schedule:
-    """Whole epochs; fewer steps than one epoch make one shortened epoch; 0 makes none. Raises UserError."""
-    if (total_timesteps is None) == (n_epochs is None):
-        raise UserError("give either total_timesteps (--num_timesteps) or n_epochs")
-    steps = env.spec.horizon * env.num_env
-    if n_epochs is not None:
-        _check_count("n_epochs", n_epochs)
-        return Schedule(int(n_epochs), config.n_cycles, steps)
-    _check_count("num_timesteps", total_timesteps)
-    epochs = int(total_timesteps // (config.n_cycles * steps))
-    if epochs == 0 and total_timesteps > 0:
-        return Schedule(1, max(1, int(total_timesteps // steps)), steps)
-    return Schedule(epochs, config.n_cycles, steps)
-
-
-class Clock:
-    """Seconds of each phase of an epoch."""
-
-    def __init__(self):
-        self._begin = time.perf_counter()
-        self._env_seconds = 0.0
-
-    def start_epoch(self) -> None:
-        self._epoch_begin = time.perf_counter()
-        self._seconds = dict.fromkeys(("rollout", "sample", "train", "evaluate"), 0.0)
-
-    def measure(self, phase: str) -> "_Span":
-        return _Span(self._seconds, phase)
-
-    def finish_epoch(self, env_seconds: float) -> dict[str, float]:
-        """`time/...` of the epoch; `env_seconds` is the time that environments took so far, in all epochs."""
-        whole = time.perf_counter() - self._epoch_begin
-        in_env, self._env_seconds = env_seconds - self._env_seconds, env_seconds
-        times = {f"time/{phase}": seconds for phase, seconds in self._seconds.items()}
-        times["time/env"] = in_env
-        times["time/epoch"] = whole
-        times["time/overhead"] = (whole - in_env - self._seconds["train"]) / whole
-        return times
-
-    def seconds(self) -> float:
-        return time.perf_counter() - self._begin
-
-
-class _Span:
-    def __init__(self, seconds: dict[str, float], phase: str):
-        self._seconds, self._phase = seconds, phase
-
-    def __enter__(self):
-        self._begin = time.perf_counter()
-
-    def __exit__(self, *_):
-        self._seconds[self._phase] += time.perf_counter() - self._begin
-
-
 def _row(epoch, mean, agent, evaluator, rollout_worker, comm, total, clock) -> dict[str, float]:
     """The keys that the README's glossary defines, in the order of the table."""
     stats = {
@@ -235,7 +183,7 @@ def _row(epoch, mean, agent, evaluator, rollout_worker, comm, total, clock) -> d
         "train/success_rate": mean["train/success_rate"],
         "train/episode": rollout_worker.episodes * comm.size,
         **stats,
-        **{key: value for key, value in mean.items() if key.startswith("loss/")},
+        **{key: mean[key] for key in agent.metrics},
         "total/timesteps": total,
         "total/updates": agent.updates * comm.size,
         "total/seconds": clock.seconds(),
@@ -247,25 +195,6 @@ def _row(epoch, mean, agent, evaluator, rollout_worker, comm, total, clock) -> d
 def _progress(n_cycles: int, epoch: int, comm: Communicator):
     watched = comm.rank == 0 and is_terminal()
     return tqdm(range(n_cycles), f"epoch {epoch}", leave=False, unit="cycle", disable=not watched)
-
-
-def _announce(schedule, config, env, comm, logger, total_timesteps) -> None:
-    if schedule.n_epochs == 0:
-        logger.info("training: none")
-        return
-    steps = schedule.n_epochs * schedule.n_cycles * schedule.steps_per_cycle
-    if schedule.n_cycles < config.n_cycles:
-        logger.info(
-            f"{total_timesteps:g} steps are less than one epoch of {config.n_cycles * schedule.steps_per_cycle}: "
-            "training one shortened epoch"
-        )
-    logger.info(
-        f"training: {schedule.n_epochs} epochs x {schedule.n_cycles} cycles x {env.num_env} episodes x "
-        f"{env.spec.horizon} steps = {steps} steps per worker, {steps * comm.size} over {comm.size} worker(s); "
-        f"{config.n_batches} updates of {config.batch_size} transitions per cycle and worker"
-    )
-    if comm.size == 1:
-        logger.info("hint: the papers train with 19 workers: mpirun -np 19 python -m baselines.run ...")
 
 
 def _share_threads(comm: Communicator) -> None:
@@ -292,6 +221,29 @@ def evaluation_size(num_episodes: int, most: int) -> int:
     return max(n for n in range(1, min(num_episodes, most) + 1) if num_episodes % n == 0)
 
 
+def _read_demonstrations(path: str | None, config: HERConfig, spec: GoalEnvSpec) -> EpisodeBatch | None:
+    if config.bc_loss and not path:
+        raise UserError("bc_loss needs demonstrations: give a --demo_file")
+    return read_demonstrations(path, spec, config.num_demo) if path else None
+
+
+def _demonstrations(
+    episodes: EpisodeBatch | None, agent: DDPG, env: GoalVecEnv, comm: Communicator, seed: int, logger: Logger
+) -> Demonstrations | NoDemonstrations:
+    """The buffer that they fill exactly; the normalizers learn from them too."""
+    if episodes is None:
+        return NoDemonstrations()
+    config, count = agent.config, len(episodes.length)
+    capacity = count * env.spec.horizon
+    rng = make_rng(seed, comm.rank, "demonstrations")
+    buffer = ReplayBuffer(env.spec, capacity, config.future_p, env.compute_reward, rng)
+    buffer.store(episodes)
+    agent.update_normalizers(buffer.sample_from(episodes))
+    fewer = f" (the file has no more; num_demo is {config.num_demo})" if count < config.num_demo else ""
+    logger.info(f"demonstrations: {count} episodes{fewer}, {config.demo_rows} of {config.batch_size} rows a batch")
+    return Demonstrations(buffer, config.demo_rows)
+
+
 def _saver(agent: DDPG, save_path: str | None, comm: Communicator) -> Callable[[str], None]:
     def save(name: str) -> None:
         if save_path and comm.rank == 0:
@@ -306,8 +258,3 @@ def _check_sizes(path: str, policy: GoalEnvSpec, env: GoalEnvSpec) -> None:
         raise UserError(
             f"the policy in {path} was trained on {policy.env_id} and does not fit {env.env_id}: {', '.join(different)}"
         )
-
-
-def _check_count(name: str, value) -> None:
-    if not 0 <= value < float("inf"):
-        raise UserError(f"--{name}: expected a number of at least 0, got {value}")

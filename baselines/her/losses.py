@@ -27,6 +27,24 @@ def actor_loss(value_of_pi: tf.Tensor, scaled_pi: tf.Tensor, action_l2: float) -
     return -tf.reduce_mean(value_of_pi) + action_l2 * tf.reduce_mean(tf.square(scaled_pi))
 
 
+def q_filter(value: tf.Tensor, value_of_pi: tf.Tensor) -> tf.Tensor:
+    """1 where a demonstrated action is better than the policy's, Q(o, g, u) > Q(o, g, pi), else 0   (1709.10089, eq. 2)
+
+    All [N, 1].
+    """
+    _assert_columns(value, value_of_pi)
+    return tf.cast(value > value_of_pi, tf.float32)
+
+
+def cloning_loss(pi: tf.Tensor, action: tf.Tensor, passed: tf.Tensor) -> tf.Tensor:
+    """L_BC = sum over rows with passed = 1 of |pi(o, g) - u|^2   (1709.10089, eq. 1): a sum, not a mean.
+
+    `pi` and the demonstrated `action` are [N, u], `passed` is [N, 1].
+    """
+    _assert_columns(passed)
+    return tf.reduce_sum(passed * tf.square(pi - action))
+
+
 def _assert_columns(*tensors: tf.Tensor) -> None:
     # [N] against [N, 1] would broadcast to [N, N] without a word.
     for tensor in tensors:

@@ -61,3 +61,24 @@ class ReplayBuffer:
         """As many relabelled transitions [N, ...] as these episodes have steps: what the normalizers learn from."""
         rows, times = sample_times(episodes.length, (episodes.num_steps,), self._rng)
         return sample_relabelled(episodes, rows, times, self._future_p, self._compute_reward, self._rng)
+
+
+class Demonstrations:
+    """A buffer whose transitions, relabelled like all others, fill the last rows of every batch (1709.10089, IV-B)."""
+
+    def __init__(self, buffer: ReplayBuffer, rows: int):
+        self._buffer, self.rows = buffer, rows
+
+    def fill(self, batches: TransitionBatch) -> TransitionBatch:
+        """`batches` [n_batches, N, ...] with `rows` demonstrated transitions appended to each."""
+        demonstrated = self._buffer.sample(len(batches.reward), self.rows)
+        return TransitionBatch(*(np.concatenate(pair, axis=1) for pair in zip(batches, demonstrated)))
+
+
+class NoDemonstrations:
+    """Leaves batches as they are."""
+
+    rows = 0
+
+    def fill(self, batches: TransitionBatch) -> TransitionBatch:
+        return batches

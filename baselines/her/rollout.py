@@ -1,11 +1,12 @@
 """Episodes: B environments stepped in lockstep by a policy."""
 
-import time
+from collections.abc import Callable
 
 import numpy as np
 
 from baselines.common.errors import TrainingError
 from baselines.common.vec_env.base import GoalVecEnv, Observation
+from baselines.her.episodes import empty_episodes
 from baselines.her.policy import Policy, explore
 from baselines.her.types import EpisodeBatch
 
@@ -17,7 +18,6 @@ class RolloutWorker:
         """With `rng` actions are made to explore (training), without it they are the policy's own (evaluation)."""
         self.env, self._rng = env, rng
         self.episodes = 0  # in all
-        self.env_seconds = 0.0  # inside the environments, in all
         self.clear_history()
 
     def clear_history(self) -> None:
@@ -35,53 +35,50 @@ class RolloutWorker:
         return float(np.concatenate(self._values).mean()) if self._values else 0.0
 
     def generate(self, policy: Policy) -> EpisodeBatch:
-        """One episode in each environment. Raises TrainingError where an environment returns NaN or infinity."""
-        spec, B = self.env.spec, self.env.num_env
-        T = spec.horizon
-        episodes = EpisodeBatch(
-            observation=np.zeros((B, T + 1, spec.observation_size), np.float32),
-            achieved_goal=np.zeros((B, T + 1, spec.goal_size), np.float32),
-            desired_goal=np.zeros((B, T, spec.goal_size), np.float32),
-            action=np.zeros((B, T, spec.action_size), np.float32),
-            reward=np.zeros((B, T), np.float32),
-            length=np.full(B, T, np.int32),
-            success=np.zeros(B, bool),
-        )
-        alive = np.ones(B, bool)
-        shown = self._timed(self.env.reset)
-        _check_finite(shown, np.zeros(B), alive, 0)
-        for t in range(T):
-            action = self._act(policy, shown, alive)
-            episodes.observation[:, t], episodes.achieved_goal[:, t] = shown.observation, shown.achieved_goal
-            episodes.desired_goal[:, t], episodes.action[:, t] = shown.desired_goal, action
-            step = self._timed(self.env.step, action)
-            shown = step.observation
-            _check_finite(shown, step.reward, alive, t + 1)
-            episodes.reward[:, t] = step.reward
-            # True last observations, where an episode ends now; overwritten by the next step elsewhere.
-            episodes.observation[:, t + 1], episodes.achieved_goal[:, t + 1] = shown.observation, shown.achieved_goal
-            episodes.success[alive] = step.success[alive]
-            episodes.length[alive & step.ended] = t + 1
-            alive &= ~step.ended
-            if not alive.any():
-                break
+        """One episode in each environment. Raises TrainingError, see `roll_out`."""
+
+        def act(shown: Observation, alive: np.ndarray) -> np.ndarray:
+            o, g = policy.inputs(*shown)
+            action = policy.pi(o, g)
+            if self._rng is not None:
+                return explore(action, policy.config, self._rng)
+            self._values.append(policy.Q(o, g, action)[alive, 0])
+            return action
+
+        episodes = roll_out(self.env, act)
         self._successes.append(episodes.success)
-        self.episodes += B
+        self.episodes += self.env.num_env
         return episodes
 
-    def _act(self, policy: Policy, shown: Observation, alive: np.ndarray) -> np.ndarray:
-        o, g = policy.inputs(*shown)
-        action = policy.pi(o, g)
-        if self._rng is not None:
-            return explore(action, policy.config, self._rng)
-        self._values.append(policy.Q(o, g, action)[alive, 0])
-        return action
 
-    def _timed(self, call, *arguments):
-        start = time.perf_counter()
-        result = call(*arguments)
-        self.env_seconds += time.perf_counter() - start
-        return result
+def roll_out(env: GoalVecEnv, act: Callable[[Observation, np.ndarray], np.ndarray]) -> EpisodeBatch:
+    """One episode in each environment, in lockstep.
+
+    `act(shown, alive)` gives the actions [B, u]; `alive` [B] tells which episodes have not ended yet: what the others
+    show and do has no meaning. Raises TrainingError where an environment returns NaN or infinity.
+    """
+    spec, B = env.spec, env.num_env
+    episodes = empty_episodes(spec, B)
+    alive = np.ones(B, bool)
+    shown = env.reset()
+    _check_finite(shown, np.zeros(B), alive, 0)
+    for t in range(spec.horizon):
+        action = act(shown, alive)
+        episodes.observation[:, t], episodes.achieved_goal[:, t] = shown.observation, shown.achieved_goal
+        episodes.desired_goal[:, t], episodes.action[:, t] = shown.desired_goal, action
+        step = env.step(action)
+        shown = step.observation
+        _check_finite(shown, step.reward, alive, t + 1)
+        # True last observations where an episode ends now; overwritten by the next step elsewhere.
+        episodes.observation[alive, t + 1] = shown.observation[alive]
+        episodes.achieved_goal[alive, t + 1] = shown.achieved_goal[alive]
+        episodes.reward[alive, t] = step.reward[alive]
+        episodes.success[alive] = step.success[alive]
+        episodes.length[alive & step.ended] = t + 1
+        alive &= ~step.ended
+        if not alive.any():
+            break
+    return episodes
 
 
 def _check_finite(shown: Observation, reward: np.ndarray, alive: np.ndarray, step: int) -> None:

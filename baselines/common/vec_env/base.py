@@ -1,6 +1,8 @@
 """What the rest of the code sees of environments: several copies of one goal environment, stepped together."""
 
+import time
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -41,12 +43,21 @@ class GoalVecEnv(ABC):
     compute_reward: RewardFunction
     description: str  # for the log
 
-    @abstractmethod
-    def reset(self) -> Observation: ...
+    seconds: float = 0.0  # spent in reset and step so far
 
-    @abstractmethod
+    def reset(self) -> Observation:
+        """Start a new episode in all environments."""
+        return self._timed(self._reset)
+
     def step(self, action: np.ndarray) -> Step:
         """`action` is [B, u] in [-1, 1]."""
+        return self._timed(self._step, action)
+
+    @abstractmethod
+    def _reset(self) -> Observation: ...
+
+    @abstractmethod
+    def _step(self, action: np.ndarray) -> Step: ...
 
     @abstractmethod
     def another(self, num_env: int, seeds: list[int]) -> "GoalVecEnv":
@@ -54,3 +65,9 @@ class GoalVecEnv(ABC):
 
     @abstractmethod
     def close(self) -> None: ...
+
+    def _timed(self, call: Callable, *arguments):
+        start = time.perf_counter()
+        result = call(*arguments)
+        self.seconds += time.perf_counter() - start
+        return result

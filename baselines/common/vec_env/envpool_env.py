@@ -35,18 +35,18 @@ class EnvPoolVecEnv(GoalVecEnv):
         self.spec, self.num_env = spec_of(model, env_id), num_env
         self.compute_reward = reward_function(model)
         self._num_threads = num_threads
-        self.description = f"{num_env} x {env_id}, stepped by EnvPool on {min(num_threads, num_env)} threads"
+        self.description = f"{num_env} x {env_id}, stepped by EnvPool, threads: {min(num_threads, num_env)}"
         task = re.sub(r"(Dense)?-v\d+$", "", env_id)
         base = {"initial_slide0": _BASE_POSITION[task]} if task in _BASE_POSITION else {}
         self._pool = envpool.make(
             env_id, env_type="gymnasium", num_envs=num_env, seed=seeds, num_threads=min(num_threads, num_env), **base
         )
 
-    def reset(self) -> Observation:
+    def _reset(self) -> Observation:
         shown, _ = self._pool.reset()
         return Observation.of(shown)
 
-    def step(self, action: np.ndarray) -> Step:
+    def _step(self, action: np.ndarray) -> Step:
         shown, reward, terminated, truncated, info = self._pool.step(action)
         return Step(Observation.of(shown), reward, terminated | truncated, info["is_success"].astype(bool))
 

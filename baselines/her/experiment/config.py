@@ -44,6 +44,13 @@ class HERConfig:
     replay_strategy: str = key("future", "which goals to relabel with", choices=("future", "none"))
     replay_k: float = key(4, "relabelled transitions per transition with its own goal", 0)
     relative_goals: bool = key(False, "show the networks the desired goal minus the achieved one")
+    # demonstrations
+    bc_loss: bool = key(False, "clone demonstrations; --demo_file switches it on")
+    q_filter: bool = key(False, "clone only demonstrated actions that the critic likes better than the policy's")
+    num_demo: int = key(100, "demonstrations to use, the first ones of the file", 1)
+    demo_batch_size: int = key(128, "rows of each batch that come from demonstrations", 1)
+    prm_loss_weight: float = key(0.001, "weight of the actor's usual loss beside the cloning loss", 0)
+    aux_loss_weight: float = key(0.0078, "weight of the cloning loss", 0)
     # normalisation of observations and goals
     clip_obs: float = key(200.0, "bound on raw observations and goals", 1e-9)
     norm_eps: float = key(0.01, "smallest standard deviation to divide by", 1e-9)
@@ -52,6 +59,15 @@ class HERConfig:
     def __post_init__(self):
         for f in dataclasses.fields(self):
             object.__setattr__(self, f.name, _checked(f, getattr(self, f.name)))
+        if self.bc_loss and self.demo_batch_size >= self.batch_size:
+            raise UserError(
+                f"demo_batch_size: expected less than batch_size, {self.batch_size}, got {self.demo_batch_size}"
+            )
+
+    @property
+    def demo_rows(self) -> int:
+        """Rows of each batch that come from demonstrations."""
+        return self.demo_batch_size if self.bc_loss else 0
 
     @property
     def future_p(self) -> float:
@@ -74,20 +90,32 @@ Config = HERConfig  # the name the launcher looks for
 # What differs from the defaults, by the environment's name without its version.
 ENV_OVERRIDES = {"FetchReach": {"n_cycles": 10}}
 
+# Published settings by name, for --preset.
+PRESETS = {
+    # Nair et al. 2018 (1709.10089), as OpenAI Baselines ran it.
+    "demos": dict(bc_loss=True, q_filter=True, num_demo=100, demo_batch_size=128, batch_size=1024, n_cycles=20,
+                  random_eps=0.1, noise_eps=0.1, prm_loss_weight=0.001, aux_loss_weight=0.0078),
+}  # fmt: skip
+
 # Settings that give a trained policy's numbers their meaning: they come with the policy.
 POLICY_KEYS = ("hidden", "layers", "max_u", "relative_goals", "clip_obs", "norm_eps", "norm_clip")
 
 
-def make_config(env_id: str, given: dict[str, object], loaded: HERConfig | None = None) -> HERConfig:
-    """Merge: `given`, then the loaded policy's own settings, then the environment's overrides, then defaults.
+def make_config(
+    env_id: str, given: dict[str, object], preset: str | None = None, loaded: HERConfig | None = None
+) -> HERConfig:
+    """Merge: `given`, then the loaded policy's own settings, the preset, the environment's overrides, the defaults.
 
     Raises UserError for unknown keys, wrong types and ranges, and where `given` contradicts the loaded policy.
     """
+    if preset is not None and preset not in PRESETS:
+        raise UserError(f"--preset={preset}: there is {', '.join(PRESETS)}")
     known = {f.name for f in dataclasses.fields(HERConfig)}
     for name in given:
         if name not in known:
             raise UserError(f"unknown setting '{name}'{nearest(name, known)} (--help lists all)")
-    settings = {**ENV_OVERRIDES.get(re.sub(r"-v\d+$", "", env_id.split(":")[-1]), {}), **given}
+    of_env = ENV_OVERRIDES.get(re.sub(r"-v\d+$", "", env_id.split(":")[-1]), {})
+    settings = {**of_env, **PRESETS.get(preset, {}), **given}
     config = HERConfig(**settings)
     if loaded is None:
         return config

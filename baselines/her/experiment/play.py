@@ -5,26 +5,54 @@ import os
 import numpy as np
 
 from baselines.common.errors import UserError
+from baselines.common.files import make_writable
 from baselines.common.seeding import env_seeds
 from baselines.common.vec_env import gymnasium_env
+from baselines.her.demonstrations import write_demonstrations
+from baselines.her.episodes import concatenate
 from baselines.her.policy import Policy
+from baselines.her.rollout import roll_out
+from baselines.her.types import EpisodeBatch
 from baselines.logger import Logger
 
 
-def play(policy: Policy, env_id: str, num_episodes: int, seed: int, logger: Logger) -> float:
+def play(
+    policy: Policy,
+    env_id: str,
+    num_episodes: int,
+    seed: int,
+    logger: Logger,
+    record_demos: str | None = None,
+    keep_failures: bool = False,
+) -> float:
     """Roll out `num_episodes` without noise, tell each one's return and success, and return the success rate.
 
-    Videos go to the logger's folder; where nothing can render, the episodes are played all the same.
+    Videos go to the logger's folder; where nothing can render, the episodes are played all the same. With
+    `record_demos` nothing is shown: the episodes, only successful ones unless `keep_failures`, are written to that file
+    as demonstrations.
     """
-    env = _make_env(env_id, num_episodes, env_seeds(seed, 0, "play", 1), logger)
-    successes = [_episode(policy, env, i, logger) for i in range(num_episodes)]
+    seeds = env_seeds(seed, 0, "play", 1)
+    if record_demos:
+        make_writable(os.path.dirname(os.path.abspath(record_demos)))
+        env = gymnasium_env.make(env_id, 1, seeds, asynchronous=False)
+    else:
+        env = _make_shown_env(env_id, seeds, logger)
+    played = []
+    for number in range(1, num_episodes + 1):
+        episode = roll_out(env, lambda shown, _: policy.act(shown._asdict()))
+        played.append(episode)
+        outcome = "success" if episode.success[0] else "no success"
+        logger.info(f"episode {number}: return {episode.reward.sum():.2f}, {outcome}")
     env.close()  # finishes the video
-    rate = float(np.mean(successes))
+    episodes = concatenate(played)
+    rate = float(np.mean(episodes.success))
     logger.info(f"played {num_episodes} episodes: success rate {rate:.3f}")
+    if record_demos:
+        _record(record_demos, episodes, env_id, seed, keep_failures, logger)
     return rate
 
 
-def _make_env(env_id: str, num_episodes: int, seeds: list[int], logger: Logger) -> gymnasium_env.GymnasiumVecEnv:
+def _make_shown_env(env_id: str, seeds: list[int], logger: Logger) -> gymnasium_env.GymnasiumVecEnv:
     if "DISPLAY" in os.environ or "WAYLAND_DISPLAY" in os.environ:
         return gymnasium_env.make(env_id, 1, seeds, asynchronous=True, render_mode="human")
     try:
@@ -39,13 +67,9 @@ def _make_env(env_id: str, num_episodes: int, seeds: list[int], logger: Logger) 
     return gymnasium_env.make(env_id, 1, seeds, asynchronous=True, video=video)
 
 
-def _episode(policy: Policy, env: gymnasium_env.GymnasiumVecEnv, number: int, logger: Logger) -> bool:
-    shown, episode_return, success = env.reset(), 0.0, False
-    for _ in range(env.spec.horizon):
-        step = env.step(policy.act(shown._asdict()))
-        shown, success = step.observation, bool(step.success[0])
-        episode_return += float(step.reward[0])
-        if step.ended[0]:
-            break
-    logger.info(f"episode {number + 1}: return {episode_return:.2f}, {'success' if success else 'no success'}")
-    return success
+def _record(path: str, episodes: EpisodeBatch, env_id: str, seed: int, keep_failures: bool, logger: Logger) -> None:
+    kept = episodes if keep_failures else EpisodeBatch(*(x[episodes.success] for x in episodes))
+    if not len(kept.length):
+        raise UserError(f"no episode succeeded: nothing to write to {path}")
+    write_demonstrations(path, kept, env_id, "trained policy", seed)
+    logger.info(f"wrote {len(kept.length)} of {len(episodes.length)} episodes to {path}")

@@ -1,0 +1,42 @@
+"""Where the seconds of an epoch go."""
+
+import time
+
+
+class Clock:
+    """Seconds of each phase of an epoch."""
+
+    def __init__(self):
+        self._begin = time.perf_counter()
+        self._env_seconds = 0.0
+
+    def start_epoch(self) -> None:
+        self._epoch_begin = time.perf_counter()
+        self._seconds = dict.fromkeys(("rollout", "sample", "train", "evaluate"), 0.0)
+
+    def measure(self, phase: str) -> "_Span":
+        return _Span(self._seconds, phase)
+
+    def finish_epoch(self, env_seconds: float) -> dict[str, float]:
+        """`time/...` of the epoch; `env_seconds` is the time that environments took so far, in all epochs."""
+        whole = time.perf_counter() - self._epoch_begin
+        in_env, self._env_seconds = env_seconds - self._env_seconds, env_seconds
+        times = {f"time/{phase}": seconds for phase, seconds in self._seconds.items()}
+        times["time/env"] = in_env
+        times["time/epoch"] = whole
+        times["time/overhead"] = (whole - in_env - self._seconds["train"]) / whole
+        return times
+
+    def seconds(self) -> float:
+        return time.perf_counter() - self._begin
+
+
+class _Span:
+    def __init__(self, seconds: dict[str, float], phase: str):
+        self._seconds, self._phase = seconds, phase
+
+    def __enter__(self):
+        self._begin = time.perf_counter()
+
+    def __exit__(self, *_):
+        self._seconds[self._phase] += time.perf_counter() - self._begin

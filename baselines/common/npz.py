@@ -1,0 +1,57 @@
+"""Reading `.npz` files of strangers: what is inside is looked at before anything is allocated or believed."""
+
+import io
+import math
+import zipfile
+import zlib
+
+import numpy as np
+
+
+_HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+
+
+def read_members(path: str, most_bytes: int) -> dict[str, bytes]:
+    """Name (without '.npy') -> content of each file in the archive.
+
+    Raises OSError or ValueError for what is no sound archive, and ValueError where all contents together are larger
+    than `most_bytes`, whatever the archive claims.
+    """
+    contents, left = {}, most_bytes
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for member in archive.infolist():
+                with archive.open(member) as opened:
+                    content = opened.read(left + 1)
+                left -= len(content)
+                if left < 0:
+                    raise ValueError(f"it holds more than {most_bytes} bytes")
+                contents[member.filename.removesuffix(".npy")] = content
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, zlib.error) as error:
+        raise ValueError(f"it is no sound .npz file ({error})") from None
+    return contents
+
+
+def plain_array(content: bytes) -> np.ndarray:
+    """The array of one `.npy` file. Raises ValueError for Python objects and for sizes that are not there."""
+    shape, dtype, data = header_of(content)
+    if dtype.hasobject:
+        raise ValueError("it holds Python objects instead of numbers")
+    if math.prod(shape) * dtype.itemsize != len(data):
+        raise ValueError(
+            f"its header promises {list(shape)} of {dtype}, which are not the {len(data)} bytes that follow"
+        )
+    return np.frombuffer(data, dtype).reshape(shape)
+
+
+def header_of(content: bytes) -> tuple[tuple[int, ...], np.dtype, bytes]:
+    """Shape, dtype and the bytes after the header of one `.npy` file. Raises ValueError."""
+    file = io.BytesIO(content)
+    try:
+        version = np.lib.format.read_magic(file)
+        shape, fortran, dtype = _HEADERS[version](file)
+    except Exception as error:  # NumPy's parser fails in many ways
+        raise ValueError(f"the header of an array is damaged ({type(error).__name__})") from None
+    if fortran and len(shape) > 1:
+        raise ValueError("it is in Fortran order; save it with numpy.ascontiguousarray")
+    return shape, dtype, content[file.tell() :]

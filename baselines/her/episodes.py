@@ -1,0 +1,69 @@
+"""Making and joining batches of episodes."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from baselines.her.types import EpisodeBatch, GoalEnvSpec
+
+
+def empty_episodes(spec: GoalEnvSpec, num_episodes: int) -> EpisodeBatch:
+    """Zeros of the right shapes, and lengths of T."""
+    B, T = num_episodes, spec.horizon
+    return EpisodeBatch(
+        observation=np.zeros((B, T + 1, spec.observation_size), np.float32),
+        achieved_goal=np.zeros((B, T + 1, spec.goal_size), np.float32),
+        desired_goal=np.zeros((B, T, spec.goal_size), np.float32),
+        action=np.zeros((B, T, spec.action_size), np.float32),
+        reward=np.zeros((B, T), np.float32),
+        length=np.full(B, T, np.int32),
+        success=np.zeros(B, bool),
+    )
+
+
+def single_episode(
+    observation: np.ndarray,
+    achieved_goal: np.ndarray,
+    desired_goal: np.ndarray,
+    action: np.ndarray,
+    success: bool,
+    reward: np.ndarray | None = None,
+) -> EpisodeBatch:
+    """One episode of L steps as a batch of one.
+
+    `observation` [L + 1, o], `achieved_goal` [L + 1, g], `desired_goal` [L or L + 1, g], `action` [L, u].
+    """
+    L = len(action)
+    return EpisodeBatch(
+        observation=observation[None].astype(np.float32),
+        achieved_goal=achieved_goal[None].astype(np.float32),
+        desired_goal=desired_goal[None, :L].astype(np.float32),
+        action=action[None].astype(np.float32),
+        reward=np.zeros((1, L), np.float32) if reward is None else reward[None].astype(np.float32),
+        length=np.array([L], np.int32),
+        success=np.array([success]),
+    )
+
+
+def stack_episodes(episodes: list[EpisodeBatch], horizon: int) -> EpisodeBatch:
+    """All episodes in one batch, filled up with zeros to `horizon` steps. Raises ValueError where sizes differ."""
+    if not episodes:
+        raise ValueError("it holds no episodes")
+    columns = []
+    for name, parts in zip(EpisodeBatch._fields, zip(*episodes)):
+        if name in ("length", "success"):
+            columns.append(np.concatenate(parts))
+            continue
+        longest = max(horizon + (name in ("observation", "achieved_goal")), *(x.shape[1] for x in parts))
+        widths = {x.shape[2:] for x in parts}
+        if len(widths) > 1:
+            odd = next(i for i, x in enumerate(parts) if x.shape[2:] != parts[0].shape[2:])
+            raise ValueError(f"episode {odd}: {name} has another size than in episode 0")
+        padded = [np.pad(x, [(0, 0), (0, longest - x.shape[1])] + [(0, 0)] * (x.ndim - 2)) for x in parts]
+        columns.append(np.concatenate(padded))
+    return EpisodeBatch(*columns)
+
+
+def concatenate(batches: Sequence[EpisodeBatch]) -> EpisodeBatch:
+    """All episodes of some batches of one environment in one."""
+    return EpisodeBatch(*(np.concatenate(parts) for parts in zip(*batches)))

@@ -1,0 +1,226 @@
+"""Demonstrations of the Fetch tasks by scripted controllers:
+
+    python -m baselines.her.experiment.data_generation.fetch_data_generation --env=FetchPickAndPlace-v1
+
+A controller is a generator: it is sent what it sees and yields the next action, so that its phases stand one after the
+other in the code.
+"""
+
+import argparse
+import os
+import re
+import sys
+from collections.abc import Callable, Generator
+from typing import NamedTuple
+
+import numpy as np
+from tqdm import tqdm
+
+from baselines.common.errors import TrainingError, UserError
+from baselines.common.files import make_writable
+from baselines.common.seeding import env_seeds, make_rng
+from baselines.common.vec_env import BACK_ENDS, make_vec_env
+from baselines.common.vec_env.base import GoalVecEnv, Observation
+from baselines.her.demonstrations import write_demonstrations
+from baselines.her.episodes import concatenate
+from baselines.her.rollout import roll_out
+from baselines.her.types import EpisodeBatch
+
+OPEN, CLOSED = 1.0, -1.0  # the last action: fingers
+UP = np.array([0, 0, 1.0])
+
+
+class Seen(NamedTuple):
+    """What a controller sees: positions [3] in metres."""
+
+    gripper: np.ndarray
+    thing: np.ndarray
+    goal: np.ndarray
+
+
+Controller = Callable[[], Generator[np.ndarray, Seen, None]]
+
+
+def servo_towards(seen: Seen, target: np.ndarray, fingers: float, gain: float = 6.0) -> np.ndarray:
+    """The action [4] that moves the gripper towards `target` [3]; `gain` is action per metre."""
+    return np.append(np.clip(gain * (target - seen.gripper), -1, 1), fingers)
+
+
+def reach():
+    """Go to the goal, and stay."""
+    seen = yield
+    while True:
+        seen = yield servo_towards(seen, seen.goal, CLOSED)
+
+
+def pick_and_place():
+    """Approach above, descend, grasp, carry, hold."""
+    seen = yield
+    while _distance(seen.gripper, seen.thing + 0.06 * UP) > 0.02:  # approach above
+        seen = yield servo_towards(seen, seen.thing + 0.06 * UP, OPEN)
+    while _distance(seen.gripper, seen.thing) > 0.01:  # descend
+        seen = yield servo_towards(seen, seen.thing, OPEN)
+    for _ in range(4):  # grasp
+        seen = yield servo_towards(seen, seen.thing, CLOSED)
+    while True:  # carry, then hold
+        seen = yield servo_towards(seen, seen.gripper + seen.goal - seen.thing, CLOSED)
+
+
+def push():
+    """Approach behind, descend, push; begin anew where the block slips off the line to the goal; hold."""
+    seen = yield
+    while True:
+        seen = yield from _go_behind(seen, distance=0.08, precision=0.02)
+        while _distance(seen.thing, seen.goal) > 0.02 and _sideways(seen) < 0.03:  # push
+            along = _direction(seen) * min(0.1, _distance(seen.thing, seen.goal))
+            seen = yield servo_towards(seen, seen.thing + along - 3 * _slip(seen), CLOSED, gain=5)
+        while _distance(seen.thing, seen.goal) <= 0.02:  # hold
+            seen = yield servo_towards(seen, seen.gripper, CLOSED)
+
+
+def slide():
+    """Approach behind, descend, strike with a speed that grows with the distance, wait.
+
+    Nothing can be mended after the strike: about one in four reaches the goal.
+    """
+    seen = yield
+    seen = yield from _go_behind(seen, distance=0.1, precision=0.006)
+    start, direction = seen.thing, _direction(seen)
+    speed = min(1.0, 0.4 + _distance(seen.thing, seen.goal))
+    while direction @ (seen.gripper - start) < 0.02:  # strike
+        correction = servo_towards(seen, seen.gripper - _slip(seen._replace(thing=start)), CLOSED)
+        seen = yield np.clip(correction + np.append(speed * direction, 0), -1, 1)
+    while True:  # wait
+        seen = yield servo_towards(seen, seen.gripper, CLOSED)
+
+
+CONTROLLERS: dict[str, Controller] = {
+    "FetchReach": reach,
+    "FetchPush": push,
+    "FetchSlide": slide,
+    "FetchPickAndPlace": pick_and_place,
+}
+
+
+def _go_behind(seen: Seen, distance: float, precision: float):
+    """Above the point that lies `distance` behind the thing as seen from the goal, then down to its height."""
+
+    def behind() -> np.ndarray:
+        return seen.thing - distance * _direction(seen)
+
+    while _distance(seen.gripper[:2], behind()[:2]) > precision:
+        seen = yield servo_towards(seen, behind() + 0.08 * UP, CLOSED, gain=10)
+    while seen.gripper[2] - seen.thing[2] > 0.015:
+        seen = yield servo_towards(seen, behind(), CLOSED, gain=10)
+    return seen
+
+
+def _direction(seen: Seen) -> np.ndarray:
+    """Unit vector, on the table, from the thing to the goal."""
+    flat = (seen.goal - seen.thing) * (1 - UP)
+    return flat / max(np.linalg.norm(flat), 1e-6)
+
+
+def _slip(seen: Seen) -> np.ndarray:
+    """How far the gripper is off the line through thing and goal, across it and in height [3]."""
+    offset = seen.gripper - seen.thing
+    return offset - (offset @ _direction(seen)) * _direction(seen)
+
+
+def _sideways(seen: Seen) -> float:
+    return float(np.linalg.norm(_slip(seen)[:2]))
+
+
+def _distance(a: np.ndarray, b: np.ndarray) -> float:
+    return float(np.linalg.norm(a - b))
+
+
+def controller_for(env_id: str) -> Controller:
+    """Raises UserError for tasks that no script solves."""
+    task = re.sub(r"(Dense)?-v\d+$", "", env_id)
+    if task not in CONTROLLERS:
+        raise UserError(f"--env={env_id}: there are scripted controllers for {', '.join(CONTROLLERS)} only")
+    return CONTROLLERS[task]
+
+
+def demonstrate(env: GoalVecEnv, controller: Controller, noise: float, rng: np.random.Generator) -> EpisodeBatch:
+    """One scripted episode in each environment, with Gaussian noise of std `noise` on the actions."""
+    acting = [controller() for _ in range(env.num_env)]
+    for one in acting:
+        next(one)
+
+    def act(shown: Observation, _) -> np.ndarray:
+        actions = np.stack([one.send(_see(shown, i)) for i, one in enumerate(acting)])
+        return np.clip(actions + noise * rng.standard_normal(actions.shape), -1, 1).astype(np.float32)
+
+    return roll_out(env, act)
+
+
+def _see(shown: Observation, i: int) -> Seen:
+    gripper = shown.observation[i, :3]
+    return Seen(*(np.asarray(x, np.float64) for x in (gripper, shown.achieved_goal[i], shown.desired_goal[i])))
+
+
+def generate(env: GoalVecEnv, controller: Controller, num_episodes: int, noise: float, keep_failures: bool, rng):
+    """At least `num_episodes` scripted episodes to keep, and all success flags and returns on the way."""
+    kept, successes, returns = [], [], []
+    with tqdm(total=num_episodes, unit="episode", disable=None) as bar:
+        while sum(len(e.length) for e in kept) < num_episodes:
+            episodes = demonstrate(env, controller, noise, rng)
+            successes.extend(episodes.success)
+            returns.extend(episodes.reward.sum(1))
+            good = slice(None) if keep_failures else episodes.success
+            kept.append(EpisodeBatch(*(x[good] for x in episodes)))
+            bar.update(len(kept[-1].length))
+            if len(successes) > 100 + 20 * num_episodes:
+                raise UserError("fewer than one episode in twenty succeeds; try less --noise, or --keep_failures")
+    return EpisodeBatch(*(x[:num_episodes] for x in concatenate(kept))), np.array(successes), np.array(returns)
+
+
+def make_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="fetch_data_generation", description=__doc__.splitlines()[0])
+    add = parser.add_argument
+    add("--env", default="FetchPickAndPlace-v1", help="a Fetch task (default: FetchPickAndPlace-v1)")
+    add("--num_episodes", type=int, default=100, help="episodes to keep (default: 100)")
+    add("--num_env", type=int, default=8, help="environments stepped together (default: 8)")
+    add("--vec_env", choices=BACK_ENDS, default="auto", help="what steps them (default: auto)")
+    add("--seed", type=int, default=0, help="seed of environments and noise (default: 0)")
+    add("--noise", type=float, default=0.0, help="std of Gaussian noise on actions, for diversity (default: 0)")
+    add("--keep_failures", action="store_true", help="keep failed episodes too (default: drop and count them)")
+    add("--output", default="data_fetch_random_100.npz", help="file to write (default: data_fetch_random_100.npz)")
+    return parser
+
+
+def main(argv: list[str] | None = None) -> None:
+    args = make_parser().parse_args(argv)
+    try:
+        _run(args)
+    except (UserError, TrainingError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+def _run(args: argparse.Namespace) -> None:
+    for name in ("num_episodes", "num_env"):
+        if getattr(args, name) < 1:
+            raise UserError(f"--{name}: expected a whole number of at least 1, got {getattr(args, name)}")
+    if args.seed < 0 or not 0 <= args.noise < float("inf"):
+        raise UserError("--seed and --noise: expected numbers of at least 0")
+    controller = controller_for(args.env)
+    make_writable(os.path.dirname(os.path.abspath(args.output)))
+    seeds = env_seeds(args.seed, 0, "demonstrations", args.num_env)
+    env = make_vec_env(args.env, args.num_env, seeds, args.vec_env, num_threads=os.cpu_count() or 1)
+    rng = make_rng(args.seed, 0, "demonstration noise")
+    episodes, successes, returns = generate(env, controller, args.num_episodes, args.noise, args.keep_failures, rng)
+    env.close()
+    who = f"scripted controller {controller.__name__}, noise {args.noise:g}"
+    write_demonstrations(args.output, episodes, args.env, who, args.seed)
+    print(
+        f"{len(successes)} scripted episodes: success rate {successes.mean():.3f}, mean return {returns.mean():.2f}; "
+        f"dropped {0 if args.keep_failures else (~successes).sum()} failed ones; "
+        f"wrote {len(episodes.length)} to {args.output}"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,29 @@
+"""Demonstrations from Minari's data sets, where `minari` is installed."""
+
+import numpy as np
+
+from baselines.common.errors import UserError
+from baselines.her.episodes import single_episode, stack_episodes
+from baselines.her.types import EpisodeBatch
+
+
+def read_minari(name: str, horizon: int) -> EpisodeBatch:
+    """All episodes of a data set on this machine. Raises UserError."""
+    try:
+        import minari
+    except ImportError:
+        raise UserError("--demo_file=minari:... needs Minari: pip install -e '.[minari]'") from None
+    try:
+        episodes = [_episode(e) for e in minari.load_dataset(name).iterate_episodes()]
+        return stack_episodes(episodes, horizon)
+    except Exception as error:  # Minari and HDF5 each have their own kinds
+        raise UserError(f"cannot read the Minari data set '{name}': {type(error).__name__}: {error}") from None
+
+
+def _episode(episode) -> EpisodeBatch:
+    if not isinstance(episode.observations, dict):
+        raise ValueError("its observations are not those of a goal environment")
+    shown = {key: episode.observations[key] for key in ("observation", "achieved_goal", "desired_goal")}
+    infos = episode.infos or {}
+    flags = next((infos[key] for key in ("is_success", "success") if key in infos), [0])
+    return single_episode(action=episode.actions, success=bool(np.asarray(flags)[-1]), reward=episode.rewards, **shown)

@@ -1,0 +1,60 @@
+"""How long to train, and telling so."""
+
+import dataclasses
+
+from baselines.common.errors import UserError
+from baselines.common.mpi import Communicator
+from baselines.common.vec_env.base import GoalVecEnv
+from baselines.her.experiment.config import HERConfig
+from baselines.logger import Logger
+
+
+@dataclasses.dataclass(frozen=True)
+class Schedule:
+    """How long to train."""
+
+    n_epochs: int
+    n_cycles: int  # per epoch
+    steps_per_cycle: int  # of one worker
+
+
+def plan(total_timesteps: float | None, n_epochs: int | None, config: HERConfig, env: GoalVecEnv) -> Schedule:
+    """Whole epochs; fewer steps than one epoch make one shortened epoch; 0 makes none. Raises UserError."""
+    if (total_timesteps is None) == (n_epochs is None):
+        raise UserError("give either total_timesteps (--num_timesteps) or n_epochs")
+    steps = env.spec.horizon * env.num_env
+    if n_epochs is not None:
+        _check_count("n_epochs", n_epochs)
+        return Schedule(int(n_epochs), config.n_cycles, steps)
+    _check_count("num_timesteps", total_timesteps)
+    epochs = int(total_timesteps // (config.n_cycles * steps))
+    if epochs == 0 and total_timesteps > 0:
+        return Schedule(1, max(1, int(total_timesteps // steps)), steps)
+    return Schedule(epochs, config.n_cycles, steps)
+
+
+def announce(
+    schedule: Schedule, config: HERConfig, env: GoalVecEnv, comm: Communicator, logger: Logger, wanted: float | None
+) -> None:
+    """Tell epochs, cycles and steps; `wanted` is the total_timesteps that was asked for."""
+    if schedule.n_epochs == 0:
+        logger.info("training: none")
+        return
+    steps = schedule.n_epochs * schedule.n_cycles * schedule.steps_per_cycle
+    if schedule.n_cycles < config.n_cycles:
+        logger.info(
+            f"{wanted:g} steps are less than one epoch of {config.n_cycles * schedule.steps_per_cycle}: "
+            "training one shortened epoch"
+        )
+    logger.info(
+        f"training: {schedule.n_epochs} epochs x {schedule.n_cycles} cycles x {env.num_env} episodes x "
+        f"{env.spec.horizon} steps = {steps} steps per worker, {steps * comm.size} over {comm.size} worker(s); "
+        f"{config.n_batches} updates of {config.batch_size} transitions per cycle and worker"
+    )
+    if comm.size == 1:
+        logger.info("hint: the papers train with 19 workers: mpirun -np 19 python -m baselines.run ...")
+
+
+def _check_count(name: str, value) -> None:
+    if not 0 <= value < float("inf"):
+        raise UserError(f"--{name}: expected a number of at least 0, got {value}")
