@@ -9,8 +9,9 @@ from baselines.common.mpi import Communicator
 from baselines.common.vec_env import make_vec_env
 from baselines.her.ddpg import DDPG
 from baselines.her.experiment.config import HERConfig
-from baselines.her.her import evaluation_size, learn, plan
+from baselines.her.her import evaluation_size, learn
 from baselines.her.rollout import RolloutWorker
+from baselines.her.schedule import plan
 from baselines.her.types import GoalEnvSpec, TransitionBatch
 from baselines.logger import Logger
 

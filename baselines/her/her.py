@@ -11,6 +11,7 @@ import tensorflow as tf
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
+import baselines
 from baselines.common.clock import Clock
 from baselines.common.errors import UserError
 from baselines.common.files import make_writable
@@ -58,32 +59,18 @@ def learn(
     if network != "mlp":
         raise UserError(f"--network={network}: HER has one network, 'mlp'; --layers and --hidden shape it")
     env = _as_vec_env(env, functools.partial(env_seeds, seed, comm.rank, "train"))
-    loaded = read_policy(load_path) if load_path else None
-    if loaded:
-        _check_sizes(load_path, loaded[0], env.spec)
+    loaded_config, loaded_arrays = _load(load_path, env.spec)
     if demo_file:
         config["bc_loss"] = True
-    settings = make_config(env.spec.env_id, config, preset, loaded[1] if loaded else None)
+    settings = make_config(env.spec.env_id, config, preset, loaded_config)
     demonstrated = _read_demonstrations(demo_file, settings, env.spec)
+    schedule = plan(total_timesteps, n_epochs, settings, env)
     if save_path and comm.rank == 0:
         make_writable(save_path)
     agent = DDPG(env.spec, settings, make_rng(seed, 0, "weights"), comm)
-    if loaded:
-        agent.load_state(loaded[2])
-    schedule = plan(total_timesteps, n_epochs, settings, env)
-    logger.write_json(
-        "config.json",
-        {
-            "alg": "her",
-            "env": env.spec.env_id,
-            "num_env": env.num_env,
-            "workers": comm.size,
-            "seed": seed,
-            "total_timesteps": total_timesteps,
-            "config": {**dataclasses.asdict(settings), "gamma": settings.discount(env.spec.horizon)},
-            "schedule": dataclasses.asdict(schedule),
-        },
-    )
+    if loaded_arrays:
+        agent.load_state(loaded_arrays)
+    logger.write_json("config.json", _document(env, settings, schedule, seed, comm))
     logger.info(f"environments: {env.description}; seed: {seed}; logs: {logger.folder or 'none'}")
     announce(schedule, settings, env, comm, logger, total_timesteps)
     save = _saver(agent, save_path, comm)
@@ -119,15 +106,14 @@ def train(
 ) -> None:
     """Epochs of cycles of batches. `save(name)` keeps the policy as it is."""
     config, clock = agent.config, Clock()
-    timesteps, best = 0, -1.0
+    best = -1.0
     for epoch in range(schedule.n_epochs):
         clock.start_epoch()
         rollout_worker.clear_history()
-        steps_before, losses = timesteps, []
+        losses = []
         for _ in _progress(schedule.n_cycles, epoch, comm):
             with clock.measure("rollout"):
                 episodes = rollout_worker.generate(agent.policy())
-                timesteps += episodes.num_steps
             with clock.measure("sample"):
                 buffer.store(episodes)
                 agent.update_normalizers(buffer.sample_from(episodes))
@@ -139,22 +125,11 @@ def train(
         with clock.measure("evaluate"):
             evaluate(agent, evaluator, rollout_worker.env.num_env * config.n_test_rollouts)
 
-        env_seconds = sum(env.seconds for env in {rollout_worker.env, evaluator.env})
-        local = {
-            "test/success_rate": evaluator.success_rate,
-            "test/mean_Q": evaluator.mean_Q,
-            "train/success_rate": rollout_worker.success_rate,
-            **{key: float(np.mean([row[key] for row in losses])) for key in losses[0]},
-            "steps": timesteps - steps_before,
-            **clock.finish_epoch(env_seconds),
-        }
-        mean = dict(zip(local, comm.mean(np.array(list(local.values()), np.float64)).tolist()))
-        total = int(comm.mean(np.array(float(timesteps))) * comm.size)
-        logger.dump(_row(epoch, mean, agent, evaluator, rollout_worker, comm, total, clock), step=total)
-
+        metrics = _metrics(epoch, agent, rollout_worker, evaluator, losses, clock, comm)
+        logger.dump(metrics, step=metrics["total/timesteps"])
         save("latest")
-        if mean["test/success_rate"] >= best:
-            best = mean["test/success_rate"]
+        if metrics["test/success_rate"] >= best:
+            best = metrics["test/success_rate"]
             save("best")
         if config.policy_save_interval and (epoch + 1) % config.policy_save_interval == 0:
             save(f"epoch_{epoch}")
@@ -168,13 +143,29 @@ def evaluate(agent: DDPG, evaluator: RolloutWorker, num_episodes: int) -> None:
         evaluator.generate(policy)
 
 
-def _row(epoch, mean, agent, evaluator, rollout_worker, comm, total, clock) -> dict[str, float]:
-    """The keys that the README's glossary defines, in the order of the table."""
-    stats = {
-        f"stats_{name}/{what}": float(getattr(normalizer, what).mean())
-        for name, normalizer in (("o", agent.o_stats), ("g", agent.g_stats))
-        for what in ("mean", "std")
-    }
+def _metrics(
+    epoch: int,
+    agent: DDPG,
+    rollout_worker: RolloutWorker,
+    evaluator: RolloutWorker,
+    losses: list[dict[str, float]],
+    clock: Clock,
+    comm: Communicator,
+) -> dict[str, float]:
+    """The keys that the README's glossary defines, in the order of the table: means or sums over all workers."""
+    env_seconds = sum(env.seconds for env in {rollout_worker.env, evaluator.env})
+    mean = _mean_over_workers(
+        {
+            "test/success_rate": evaluator.success_rate,
+            "test/mean_Q": evaluator.mean_Q,
+            "train/success_rate": rollout_worker.success_rate,
+            "steps": rollout_worker.steps,
+            "steps of epoch": rollout_worker.steps_of_history,
+            **{key: float(np.mean([row[key] for row in losses])) for key in agent.metrics},
+            **clock.finish_epoch(env_seconds),
+        },
+        comm,
+    )
     return {
         "epoch": epoch,
         "test/success_rate": mean["test/success_rate"],
@@ -182,14 +173,21 @@ def _row(epoch, mean, agent, evaluator, rollout_worker, comm, total, clock) -> d
         "test/episode": evaluator.episodes * comm.size,
         "train/success_rate": mean["train/success_rate"],
         "train/episode": rollout_worker.episodes * comm.size,
-        **stats,
+        "stats_o/mean": float(agent.o_stats.mean.mean()),
+        "stats_o/std": float(agent.o_stats.std.mean()),
+        "stats_g/mean": float(agent.g_stats.mean.mean()),
+        "stats_g/std": float(agent.g_stats.std.mean()),
         **{key: mean[key] for key in agent.metrics},
-        "total/timesteps": total,
+        "total/timesteps": round(mean["steps"] * comm.size),
         "total/updates": agent.updates * comm.size,
         "total/seconds": clock.seconds(),
         **{key: value for key, value in mean.items() if key.startswith("time/")},
-        "fps": mean["steps"] * comm.size / mean["time/epoch"],
+        "fps": mean["steps of epoch"] * comm.size / mean["time/epoch"],
     }
+
+
+def _mean_over_workers(values: dict[str, float], comm: Communicator) -> dict[str, float]:
+    return dict(zip(values, comm.mean(np.array(list(values.values()), np.float64)).tolist()))
 
 
 def _progress(n_cycles: int, epoch: int, comm: Communicator):
@@ -252,9 +250,28 @@ def _saver(agent: DDPG, save_path: str | None, comm: Communicator) -> Callable[[
     return save
 
 
-def _check_sizes(path: str, policy: GoalEnvSpec, env: GoalEnvSpec) -> None:
+def _load(path: str | None, env: GoalEnvSpec) -> tuple[HERConfig | None, dict[str, np.ndarray] | None]:
+    """Config and arrays of the policy in `path`, if any. Raises UserError where it does not fit the environment."""
+    if path is None:
+        return None, None
+    policy, config, arrays = read_policy(path)
     different = [f"{k} {policy.sizes[k]} against {env.sizes[k]}" for k in env.sizes if policy.sizes[k] != env.sizes[k]]
     if different:
         raise UserError(
             f"the policy in {path} was trained on {policy.env_id} and does not fit {env.env_id}: {', '.join(different)}"
         )
+    return config, arrays
+
+
+def _document(env: GoalVecEnv, config: HERConfig, schedule: Schedule, seed: int, comm: Communicator) -> dict:
+    """What config.json tells: all that the agent really uses."""
+    return {
+        "alg": "her",
+        "version": baselines.__version__,
+        "env": env.spec.env_id,
+        "num_env": env.num_env,
+        "workers": comm.size,
+        "seed": seed,
+        "config": {**dataclasses.asdict(config), "gamma": config.discount(env.spec.horizon)},
+        "schedule": dataclasses.asdict(schedule),
+    }

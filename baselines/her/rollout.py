@@ -17,10 +17,11 @@ class RolloutWorker:
     def __init__(self, env: GoalVecEnv, rng: np.random.Generator | None = None):
         """With `rng` actions are made to explore (training), without it they are the policy's own (evaluation)."""
         self.env, self._rng = env, rng
-        self.episodes = 0  # in all
+        self.episodes = self.steps = 0  # in all
         self.clear_history()
 
     def clear_history(self) -> None:
+        self.steps_of_history = 0
         self._successes: list[np.ndarray] = []
         self._values: list[np.ndarray] = []
 
@@ -48,6 +49,8 @@ class RolloutWorker:
         episodes = roll_out(self.env, act)
         self._successes.append(episodes.success)
         self.episodes += self.env.num_env
+        self.steps += episodes.num_steps
+        self.steps_of_history += episodes.num_steps
         return episodes
 
 

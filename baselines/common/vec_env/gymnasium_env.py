@@ -184,7 +184,9 @@ def reward_function(env: gymnasium.Env):
         goals = np.stack([env.observation_space["achieved_goal"].sample() for _ in range(2 * size)]).astype(np.float32)
         try:
             # Of the right shape is not enough: the Pen tasks' takes a row of the batch for a coordinate.
-            np.testing.assert_allclose(at_once(*np.split(goals, 2)), row_by_row(*np.split(goals, 2)), rtol=1e-5)
+            together, expected = at_once(*np.split(goals, 2)), row_by_row(*np.split(goals, 2))
+            if together.shape != expected.shape or not np.allclose(together, expected, rtol=1e-5):
+                return row_by_row
         except Exception:  # whatever a function for single goals does with several
             return row_by_row
     return at_once
