@@ -27,7 +27,7 @@ def main(argv: list[str] | None = None) -> None:
         if comm.rank > 0:
             time.sleep(2)  # all workers got the same bad input: let rank 0 alone tell
         where = f" (rank {comm.rank} of {comm.size})" if comm.size > 1 else ""
-        print(f"error{where}: {error}", file=sys.stderr)
+        print(f"error{where}: {' '.join(str(error).split())}", file=sys.stderr)
         comm.abort(2 if isinstance(error, UserError) else 1)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

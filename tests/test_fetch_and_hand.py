@@ -269,6 +269,19 @@ def test_dense_rewards_of_hand_manipulate_are_those_of_gymnasium_robotics(make, 
 # How they end
 
 
+@pytest.mark.parametrize("env_id", ["HandManipulatePenRotate-v1", "HandManipulatePenDense-v1", "FetchPushDense-v4"])
+def test_rewards_of_a_batch_are_those_of_its_pairs_one_by_one(make, env_id):
+    # Gymnasium-Robotics' own function for the Pen tasks takes a row of a batch for a coordinate.
+    env = make(env_id, num_env=8)
+    shown = env.reset()
+    # Also the goals themselves turned a little: pairs near enough for a sparse reward of 0.
+    achieved = np.concatenate([shown.achieved_goal, shown.desired_goal + 0.01 * (shown.desired_goal != 0)])
+    desired = np.concatenate([shown.desired_goal] * 2)
+    single = make_one(env_id).unwrapped.compute_reward
+    one_by_one = [float(single(a, d, {})) for a, d in zip(achieved, desired)]
+    np.testing.assert_allclose(env.compute_reward(achieved, desired), one_by_one, atol=1e-5)
+
+
 @pytest.mark.parametrize("env_id", ["FetchReach-v4", "HandReach-v3"])
 @pytest.mark.parametrize("back_end", ["envpool", "sync"])
 def test_the_last_observation_is_the_true_one_and_the_next_reset_starts_afresh(make, env_id, back_end):

@@ -1,15 +1,16 @@
 """Named arrays and a JSON document in a folder: written whole or not at all, and read without executing anything."""
 
 import json
+import math
 import os
 import shutil
 import tempfile
-import zipfile
 from collections.abc import Mapping
 
 import numpy as np
 
 from baselines.common.errors import UserError
+from baselines.common.npz import plain_array, read_members
 
 _DOCUMENT, _ARRAYS = "config.json", "arrays.npz"
 _LARGEST_DOCUMENT = 1 << 20  # bytes; ours have about 1 kB
@@ -43,7 +44,7 @@ def write(path: str, document: Mapping, arrays: Mapping[str, np.ndarray]) -> Non
 
 def read_document(path: str) -> dict:
     """The JSON document of a folder that `write` made. Raises UserError."""
-    file = os.path.join(_existing(path), _DOCUMENT)
+    file = os.path.join(existing(path), _DOCUMENT)
     try:
         if os.path.getsize(file) > _LARGEST_DOCUMENT:
             raise ValueError(f"it is larger than {_LARGEST_DOCUMENT} bytes")
@@ -56,40 +57,36 @@ def read_document(path: str) -> dict:
         raise UserError(f"cannot read {file}: {error}") from None
 
 
-def read_arrays(path: str, expected: Mapping[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
-    """The arrays of a folder that `write` made, which must have exactly these names and shapes. Raises UserError.
+def read_arrays(path: str, expected: Mapping[str, tuple[tuple[int, ...], type]]) -> dict[str, np.ndarray]:
+    """The arrays of a folder that `write` made, which must have exactly these names, shapes and types.
 
-    Sizes are compared before anything is allocated, so that a small file cannot claim a large array.
+    No more is read than arrays of these sizes can have. Raises UserError.
     """
-    file = os.path.join(_existing(path), _ARRAYS)
+    file = os.path.join(existing(path), _ARRAYS)
+    most = sum(math.prod(shape) * np.dtype(kind).itemsize + 1000 for shape, kind in expected.values())
     try:
-        with zipfile.ZipFile(file) as archive:
-            members = {m.filename.removesuffix(".npy"): m for m in archive.infolist()}
-            if members.keys() != expected.keys():
-                odd = sorted(members.keys() ^ expected.keys())
-                raise ValueError(f"its arrays are not those of such a network; the first odd one is '{odd[0]}'")
-            return {name: _read_array(archive, member, expected[name]) for name, member in members.items()}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+        contents = read_members(file, most)
+        if contents.keys() != expected.keys():
+            odd = sorted(contents.keys() ^ expected.keys())
+            raise ValueError(f"its arrays are not those of such a network; the first odd one is {odd[0]!r}")
+        arrays = {name: plain_array(content) for name, content in contents.items()}
+        for name, (shape, kind) in expected.items():
+            _check(name, arrays[name], shape, kind)
+        return arrays
+    except (OSError, ValueError) as error:
         raise UserError(f"cannot read {file}: {error}") from None
 
 
-def _read_array(archive: zipfile.ZipFile, member: zipfile.ZipInfo, shape: tuple[int, ...]) -> np.ndarray:
-    if member.compress_type != zipfile.ZIP_STORED:
-        raise ValueError(f"array '{member.filename}' is compressed, ours never are")
-    with archive.open(member) as opened:
-        if np.lib.format.read_magic(opened) != (1, 0):
-            raise ValueError(f"array '{member.filename}' has another format than ours")
-        found, _, dtype = np.lib.format.read_array_header_1_0(opened)
-    if found != shape or dtype not in (np.float32, np.float64):
-        raise ValueError(f"array '{member.filename}': expected floats {list(shape)}, got {dtype} {list(found)}")
-    with archive.open(member) as opened:
-        array = np.lib.format.read_array(opened, allow_pickle=False)
+def _check(name: str, array: np.ndarray, shape: tuple[int, ...], kind: type) -> None:
+    if array.shape != shape or array.dtype != kind:
+        expected = f"{np.dtype(kind)} {list(shape)}"
+        raise ValueError(f"array '{name}': expected {expected}, got {array.dtype} {list(array.shape)}")
     if not np.isfinite(array).all():
-        raise ValueError(f"array '{member.filename}' has values that are not finite")
-    return array
+        raise ValueError(f"array '{name}' has values that are not finite")
 
 
-def _existing(path: str) -> str:
+def existing(path: str) -> str:
+    """Where the folder `path` is: at its name, or set aside if the machine died between two renames of `write`."""
     return path + ".old" if not os.path.isdir(path) and os.path.isdir(path + ".old") else path
 
 

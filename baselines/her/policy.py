@@ -89,10 +89,11 @@ def save_policy(path: str, spec: GoalEnvSpec, config: HERConfig, arrays: Mapping
 
 def read_policy(path: str) -> tuple[GoalEnvSpec, HERConfig, dict[str, np.ndarray]]:
     """What `save_policy` wrote to `path`, or to its `latest`. Raises UserError; executes nothing."""
+    path = checkpoint.existing(path)
     if not os.path.isdir(path):
         raise UserError(f"no policy at {path}: there is no such folder")
     if not os.path.exists(os.path.join(path, "config.json")):
-        path = os.path.join(path, "latest")
+        path = checkpoint.existing(os.path.join(path, "latest"))
     document = checkpoint.read_document(path)
     try:
         if document["format"] != FORMAT:
@@ -101,30 +102,38 @@ def read_policy(path: str) -> tuple[GoalEnvSpec, HERConfig, dict[str, np.ndarray
         config = HERConfig(**document["config"])
     except (KeyError, TypeError, ValueError, UserError) as error:
         raise UserError(f"{path} holds no policy of HER: its config.json lacks or spoils {error}") from None
-    return spec, config, checkpoint.read_arrays(path, _expected_shapes(spec, config))
+    arrays = checkpoint.read_arrays(path, _expected_arrays(spec, config))
+    for name, array in arrays.items():
+        if name.endswith(("/std", "/count")) and not (array > 0).all():
+            raise UserError(f"{path} holds no policy of HER: {name} is not positive")
+    return spec, config, arrays
 
 
 def _as_spec(document: Mapping) -> GoalEnvSpec:
     spec = GoalEnvSpec(**document)
+    if not isinstance(spec.env_id, str) or not spec.env_id:
+        raise ValueError(f"environment.env_id: expected a name, got {spec.env_id!r}")
     for name, value in spec._asdict().items():
         if name != "env_id" and (type(value) is not int or not 0 < value < 10**6):
             raise ValueError(f"environment.{name}: expected a whole number of at least 1, got {value!r}")
     return spec
 
 
-def _expected_shapes(spec: GoalEnvSpec, config: HERConfig) -> dict[str, tuple[int, ...]]:
+def _expected_arrays(spec: GoalEnvSpec, config: HERConfig) -> dict[str, tuple[tuple[int, ...], type]]:
     inputs = spec.observation_size + spec.goal_size
     nets = {"pi": (inputs, spec.action_size), "Q": (inputs + spec.action_size, 1)}
-    shapes: dict[str, tuple[int, ...]] = {}
+    expected: dict[str, tuple[tuple[int, ...], type]] = {}
     for net, (first, last) in nets.items():
         sizes = [first, *[config.hidden] * config.layers, last]
         for i, (fan_in, fan_out) in enumerate(zip(sizes, sizes[1:])):
             for which in ("main", "target"):
-                shapes[f"{which}_{net}/{i}_kernel"] = (fan_in, fan_out)
-                shapes[f"{which}_{net}/{i}_bias"] = (fan_out,)
+                expected[f"{which}_{net}/{i}_kernel"] = (fan_in, fan_out), np.float32
+                expected[f"{which}_{net}/{i}_bias"] = (fan_out,), np.float32
     for stats, size in (("o_stats", spec.observation_size), ("g_stats", spec.goal_size)):
-        shapes |= {f"{stats}/{k}": (size,) for k in ("sum", "sumsq", "mean", "std")} | {f"{stats}/count": (1,)}
-    return shapes
+        expected |= {f"{stats}/{k}": ((size,), np.float64) for k in ("sum", "sumsq")}
+        expected |= {f"{stats}/{k}": ((size,), np.float32) for k in ("mean", "std")}
+        expected[f"{stats}/count"] = (1,), np.float64
+    return expected
 
 
 def _forward(layers: Layers, x: np.ndarray) -> np.ndarray:

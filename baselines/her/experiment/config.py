@@ -142,7 +142,7 @@ def _as_kind(name: str, kinds: tuple, value):
     if value is None and type(None) in kinds:
         return None
     kind = kinds[0]
-    number = isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < float("inf")
+    number = isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e300
     if kind is bool and (isinstance(value, bool) or value in (0, 1) or str(value).lower() in ("true", "false")):
         return value in (1, True) or str(value).lower() == "true"
     if kind is int and number and value == int(value):
