@@ -26,8 +26,8 @@ setup(
         "gymnasium>=1.2,<2",
         # The tests hold its reset poses; another release may move them.
         "gymnasium-robotics==1.4.2",
-        # 3.3 leaves the gripper 2 to 3 mm lower at reset. From 3.7 on the Fetch robot settles elsewhere at reset (Push: gripper x 1.3630 instead of 1.3455), which
-        # shifts the task; from 3.12 on Gymnasium-Robotics 1.4.2 fails altogether.
+        # 3.3 leaves the gripper 2 to 3 mm lower at reset. From 3.7 on the Fetch robot settles elsewhere (Push: x of the
+        # gripper 1.3630 instead of 1.3455), which shifts the task; from 3.12 on Gymnasium-Robotics 1.4.2 fails.
         "mujoco>=3.4,<3.7",
         # Exactly this one: its reset poses are corrected in vec_env/envpool_env.py.
         f"envpool==1.2.5; {envpool_wheels}",

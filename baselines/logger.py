@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import IO
 
 from baselines.common.errors import UserError
-from baselines.common.files import make_writable
+from baselines.common.files import check_writable
 
 
 class Logger:
@@ -18,24 +18,33 @@ class Logger:
     def __init__(self, folder: str | None = None, quiet: bool = False):
         """`quiet` is for workers other than rank 0: nothing is printed.
 
-        The folder is made with the first line, so that a run that is refused leaves none behind. Then UserError is
-        raised where it cannot be written or holds another run.
+        The folder is made with the first line, so that a run that is refused leaves none behind. Raises UserError
+        where it cannot be made or written to, or holds another run.
         """
         self.folder, self._quiet = folder, quiet
         self._keys: list[str] = []
         self._text: IO[str] | None = None
         self._tensorboard = None
+        if folder is not None:
+            check_writable(folder)
+            if os.path.exists(os.path.join(folder, "log.txt")):
+                self._refuse()
 
     def open(self) -> None:
         """Claim the folder. Raises UserError."""
         if self.folder is None or self._text is not None:
             return
-        make_writable(self.folder)
         try:
+            os.makedirs(self.folder, exist_ok=True)
             # "x": of two runs that start together, one is refused.
             self._text = open(os.path.join(self.folder, "log.txt"), "x", encoding="utf-8")
         except FileExistsError:
-            raise UserError(f"{self.folder} holds the log of another run; choose another --log_path") from None
+            self._refuse()
+        except OSError as error:
+            raise UserError(f"cannot write to folder {self.folder}: {error.strerror}") from None
+
+    def _refuse(self) -> None:
+        raise UserError(f"{self.folder} holds the log of another run; choose another --log_path") from None
 
     def info(self, text: str) -> None:
         """One line for people."""

@@ -1,5 +1,6 @@
 """The launcher: `python -m baselines.run --alg=her --env=FetchReach-v1 --num_timesteps=5000`."""
 
+import argparse
 import contextlib
 import importlib
 import importlib.util
@@ -7,12 +8,14 @@ import inspect
 import os
 import sys
 import time
+from collections.abc import Callable
 
 from baselines.common.cmd_util import help_text, parse
 from baselines.common.errors import TrainingError, UserError, nearest
 from baselines.common.mpi import Communicator, abort_all_on_error, make_communicator
 from baselines.common.seeding import env_seeds, new_seed
 from baselines.common.vec_env import Video, make_vec_env
+from baselines.common.vec_env.base import GoalVecEnv
 from baselines.logger import Logger, new_run_folder
 
 
@@ -44,42 +47,19 @@ def run(argv: list[str], comm: Communicator) -> None:
             print(help_text(getattr(config_module, "Config", None), args.alg))
         return
     if hasattr(config_module, "make_config"):
-        config_module.make_config(
-            args.env, settings, args.preset
-        )  # complain before the seconds that importing TensorFlow takes
-    _quiet_libraries()
+        # Complain before the seconds that importing TensorFlow takes.
+        config_module.make_config(args.env, settings, args.preset, flags=vars(args))
     seed = new_seed(comm) if args.seed is None else args.seed
     folder = args.log_path or new_run_folder(args.alg, args.env, seed)
-    video = Video(os.path.join(folder, "videos"), args.save_video_interval, args.save_video_length)
-    env = make_vec_env(
-        args.env,
-        args.num_env,
-        env_seeds(seed, comm.rank, "train", args.num_env),
-        args.vec_env,
-        comm.share_of_cores(),
-        video if args.save_video_interval and comm.rank == 0 else None,
-    )
     logger = Logger(folder) if comm.rank == 0 else Logger(quiet=True)
+    _quiet_libraries()
     learn = _load_alg(module_name).learn
-    agent = learn(
-        env=env,
-        **_accepted(
-            learn,
-            dict(
-                network=args.network,
-                total_timesteps=args.num_timesteps,
-                n_epochs=args.n_epochs,
-                seed=seed,
-                preset=args.preset,
-                demo_file=args.demo_file,
-                load_path=args.load_path,
-                save_path=args.save_path,
-                logger=logger,
-                comm=comm,
-            ),
-        ),
-        **settings,
-    )
+    wanted = dict(network=args.network, total_timesteps=args.num_timesteps, n_epochs=args.n_epochs, seed=seed,
+                  preset=args.preset, demo_file=args.demo_file, load_path=args.load_path, save_path=args.save_path,
+                  logger=logger, comm=comm)  # fmt: skip
+    wanted = _accepted(learn, wanted, settings)
+    env = _make_env(args, seed, folder, comm)
+    agent = learn(env=env, **wanted)
     env.close()
     if args.play and comm.rank == 0:
         from baselines.her.experiment.play import play
@@ -108,9 +88,9 @@ def _is_alg(name: str) -> bool:
 
 def _config_module(alg_module: str):
     """Where an algorithm tells its settings: experiment/config.py beside our own, else the algorithm's module."""
-    package = alg_module.rpartition(".")[0]
     if alg_module.startswith("baselines."):
-        return importlib.import_module(f"{package}.experiment.config")
+        with contextlib.suppress(ImportError):
+            return importlib.import_module(f"{alg_module.rpartition('.')[0]}.experiment.config")
     return _load_alg(alg_module)
 
 
@@ -124,10 +104,25 @@ def _load_alg(name: str):
     return module
 
 
-def _accepted(learn, arguments: dict) -> dict:
-    """Those of the launcher's arguments that an algorithm's `learn` takes."""
+def _make_env(args: argparse.Namespace, seed: int, folder: str, comm: Communicator) -> GoalVecEnv:
+    video = None
+    if args.save_video_interval and comm.rank == 0:
+        video = Video(os.path.join(folder, "videos"), args.save_video_interval, args.save_video_length)
+    seeds = env_seeds(seed, comm.rank, "train", args.num_env)
+    return make_vec_env(args.env, args.num_env, seeds, args.vec_env, comm.share_of_cores(), video)
+
+
+def _accepted(learn: Callable, wanted: dict, settings: dict) -> dict:
+    """The arguments for an algorithm's `learn`: all settings, and what of the launcher's it takes. Raises UserError."""
     parameters = inspect.signature(learn).parameters
-    return {name: value for name, value in arguments.items() if name in parameters}
+    takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    unknown = [name for name in settings if name not in parameters and not takes_any]
+    # What it has no use for matters only if somebody asked for it.
+    asked = ("preset", "demo_file", "load_path", "save_path")
+    unknown += [name for name in asked if wanted[name] is not None and name not in parameters]
+    if unknown:
+        raise UserError(f"the algorithm's learn takes no '{unknown[0]}'{nearest(unknown[0], parameters)}")
+    return {**{name: value for name, value in wanted.items() if name in parameters}, **settings}
 
 
 def _quiet_libraries() -> None:

@@ -6,22 +6,20 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
+# Without the leading `baselines.`, the lowest first.
 LAYERS = [
-    {"baselines", "baselines.common.errors", "baselines.her.types"},
-    {"baselines.common.files", "baselines.common.npz", "baselines.common.safe_unpickle", "baselines.common.mpi", "baselines.common.networks", "baselines.common.checkpoint",
-     "baselines.her.losses", "baselines.her.experiment.config", "baselines.common.clock", "baselines.common.vec_env.base",
-     "baselines.common.vec_env.names", "baselines.her.her_sampler",
-     "baselines.her.episodes"},
-    {"baselines.logger", "baselines.common.seeding", "baselines.common.mpi_adam", "baselines.her.normalizer",
-     "baselines.her.replay_buffer", "baselines.her.actor_critic", "baselines.her.policy",
-     "baselines.her.experiment.plot", "baselines.her.minari_demonstrations", "baselines.common.vec_env.gymnasium_env"},
-    {"baselines.her.rollout", "baselines.her.demonstrations", "baselines.her.ddpg", "baselines.her.schedule",
-     "baselines.common.vec_env.envpool_env"},
-    {"baselines.common.vec_env", "baselines.her.her", "baselines.her.experiment.play"},
-    {"baselines.common.cmd_util"},
-    {"baselines.run", "baselines.her.experiment.data_generation.fetch_data_generation"},
-]  # fmt: skip
-LAYER = {module: number for number, modules in enumerate(LAYERS) for module in modules}
+    "common.errors common.npz common.safe_unpickle common.clock common.networks her.types her.losses",
+    "common.files common.mpi common.checkpoint common.vec_env.base common.vec_env.names her.experiment.config "
+    "her.experiment.plot her.her_sampler her.episodes her.actor_critic",
+    "logger common.seeding common.mpi_adam common.vec_env.gymnasium_env her.normalizer her.replay_buffer "
+    "her.policy her.minari_demonstrations",
+    "common.vec_env.envpool_env her.rollout her.demonstrations her.ddpg her.schedule",
+    "common.vec_env her.her her.experiment.play",
+    "common.cmd_util her.experiment.data_generation.fetch_data_generation",
+    "run",
+]
+LAYER = {f"baselines.{name}": number for number, names in enumerate(LAYERS) for name in names.split()}
+LAYER["baselines"] = 0
 FILES = sorted(p for p in (ROOT / "baselines").rglob("*.py") if p.stat().st_size)
 
 

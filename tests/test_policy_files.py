@@ -346,13 +346,22 @@ def test_a_header_that_makes_no_sense_is_refused(header, policy, cwd):
     assert os.listdir() == ["taken"]
 
 
-def test_compressed_arrays_are_read_up_to_their_right_size_and_no_further(policy):
+def test_arrays_are_not_unpacked_to_more_than_the_size_of_the_file(policy):
     whole = members(policy)
-    write_members(policy, whole, zipfile.ZIP_DEFLATED)
-    read_policy(policy)
     bomb = whole["main_pi/0_kernel.npy"] + bytes(10**8)
     write_members(policy, {**whole, "main_pi/0_kernel.npy": bomb}, zipfile.ZIP_DEFLATED)
     assert "it holds more than" in load_refused(policy)
+
+
+def test_a_small_file_that_unpacks_to_a_large_one_takes_no_memory_even_where_its_document_claims_so(policy):
+    edit_document(policy, setting("config", hidden=65536, layers=100))
+    write_members(policy, {**members(policy), "main_pi/1_kernel.npy": bytes(2 * 10**8)}, zipfile.ZIP_DEFLATED)
+    assert (policy / "arrays.npz").stat().st_size < 10**6
+    tracemalloc.start()
+    load_refused(policy)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 10**8
 
 
 def test_a_missing_and_an_extra_array_are_refused_with_their_names(policy):

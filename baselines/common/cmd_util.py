@@ -8,6 +8,9 @@ import os
 from baselines.common.errors import UserError, nearest
 from baselines.common.vec_env import BACK_ENDS
 
+_LONGEST_VALUE = 1000
+_MOST_ENVIRONMENTS = 100_000
+
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str):
@@ -23,7 +26,7 @@ def make_parser() -> argparse.ArgumentParser:
     add("--env", default="FetchReach-v1", help="goal environment; your own: module:Id-v0 (default: FetchReach-v1)")
     add("--num_timesteps", type=_steps, help="environment steps of one worker; 0: train nothing (default: 1e6)")
     add("--n_epochs", type=_count, help="epochs, instead of --num_timesteps")
-    add("--num_env", type=_positive, default=1, help="environments per worker, stepped together (default: 1)")
+    add("--num_env", type=_num_env, default=1, help="environments per worker, stepped together (default: 1)")
     add("--vec_env", choices=BACK_ENDS, default="auto", help="what steps them (default: auto)")
     add("--seed", type=_count, help="seed of everything random (default: a new one, which the log tells)")
     add("--network", default="mlp", help="kind of network (default: mlp)")
@@ -67,6 +70,8 @@ def parse_settings(words: list[str], flags: list[str] = ()) -> dict[str, object]
             if not words or words[0].startswith("--"):
                 raise UserError(f"--{name} needs a value{nearest(name, flags)}")
             value = words.pop(0)
+        if len(value) > _LONGEST_VALUE:
+            raise UserError(f"--{name}: a value has at most {_LONGEST_VALUE} characters, this one has {len(value)}")
         settings[name] = _literal(value)
     return settings
 
@@ -109,6 +114,13 @@ def _count(text: str, least: int = 0) -> int:
     if not (text.isascii() and text.isdigit() and int(text) >= least and len(text) < 19):
         raise argparse.ArgumentTypeError(f"expected a whole number of at least {least}, got '{text}'")
     return int(text)
+
+
+def _num_env(text: str) -> int:
+    count = _positive(text)
+    if count > _MOST_ENVIRONMENTS:
+        raise argparse.ArgumentTypeError(f"expected at most {_MOST_ENVIRONMENTS}, got {count}")
+    return count
 
 
 def _positive(text: str) -> int:

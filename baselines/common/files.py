@@ -9,11 +9,13 @@ from typing import BinaryIO
 from baselines.common.errors import UserError
 
 
-def make_writable(folder: str) -> None:
-    """Create `folder` if need be and try that it can be written to. Raises UserError."""
+def check_writable(folder: str) -> None:
+    """Try, without making it, that `folder` can be made and written to. Raises UserError."""
+    there = os.path.abspath(folder)
+    while not os.path.lexists(there):
+        there = os.path.dirname(there)
     try:
-        os.makedirs(folder, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
+        with tempfile.TemporaryFile(dir=there):
             pass
     except OSError as error:
         raise UserError(f"cannot write to folder {folder}: {error.strerror}") from None
@@ -22,6 +24,7 @@ def make_writable(folder: str) -> None:
 @contextlib.contextmanager
 def replace_file(path: str) -> Iterator[BinaryIO]:
     """A file to write that takes the place of `path` when the block ends, and leaves no trace if it fails."""
+    os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
     handle, temporary = tempfile.mkstemp(prefix=f".{os.path.basename(path)}.", dir=os.path.dirname(path) or ".")
     try:
         with os.fdopen(handle, "wb") as file:

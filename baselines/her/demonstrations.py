@@ -22,7 +22,8 @@ from baselines.her.minari_demonstrations import read_minari
 from baselines.her.types import EpisodeBatch, GoalEnvSpec
 
 FORMAT = "baselines.her demonstrations 1"
-MOST_BYTES = 4 << 30  # of a file when unpacked
+MOST_BYTES = 1 << 30  # of a file when unpacked
+MOST_PICKLE_BYTES = 1 << 28  # of each of its pickles, whose objects take several times as much
 _FIELDS = {"success": "is_success"}  # where a file's name differs from EpisodeBatch's
 _SHOWN = ("observation", "achieved_goal", "desired_goal")
 _LIBRARIES = ("numpy", "gymnasium", "gymnasium-robotics", "mujoco", "envpool")
@@ -145,7 +146,11 @@ def _check(path: str, episodes: EpisodeBatch, spec: GoalEnvSpec) -> None:
 
 def _nested(content: bytes):
     shape, dtype, data = header_of(content)
-    return unpickle(data).value if dtype.hasobject else plain_array(content)
+    if not dtype.hasobject:
+        return plain_array(content)
+    if len(data) > MOST_PICKLE_BYTES:
+        raise ValueError(f"it holds a pickle of more than {MOST_PICKLE_BYTES} bytes")
+    return unpickle(data).value
 
 
 def _as_field(name: str, array: np.ndarray) -> np.ndarray:

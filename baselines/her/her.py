@@ -14,7 +14,7 @@ from tqdm import tqdm
 import baselines
 from baselines.common.clock import Clock
 from baselines.common.errors import UserError
-from baselines.common.files import make_writable
+from baselines.common.files import check_writable
 from baselines.common.mpi import Communicator, make_communicator
 from baselines.common.seeding import env_seeds, make_rng, new_seed
 from baselines.common.vec_env import gymnasium_env
@@ -61,12 +61,13 @@ def learn(
     env = _as_vec_env(env, functools.partial(env_seeds, seed, comm.rank, "train"))
     loaded_config, loaded_arrays = _load(load_path, env.spec)
     if demo_file:
-        config["bc_loss"] = True
+        config = {"bc_loss": True, **config}
     settings = make_config(env.spec.env_id, config, preset, loaded_config)
     demonstrated = _read_demonstrations(demo_file, settings, env.spec)
     schedule = plan(total_timesteps, n_epochs, settings, env)
     if save_path and comm.rank == 0:
-        make_writable(save_path)
+        check_writable(save_path)
+    buffer = _buffer(env, settings, make_rng(seed, comm.rank, "replay")) if schedule.n_epochs else None
     agent = DDPG(env.spec, settings, make_rng(seed, 0, "weights"), comm)
     if loaded_arrays:
         agent.load_state(loaded_arrays)
@@ -74,15 +75,12 @@ def learn(
     logger.info(f"environments: {env.description}; seed: {seed}; logs: {logger.folder or 'none'}")
     announce(schedule, settings, env, comm, logger, total_timesteps)
     save = _saver(agent, save_path, comm)
-    if schedule.n_epochs > 0:
+    if buffer:
         test_env = _evaluation_env(env, eval_env, settings, seed, comm)
         if test_env is env:
             logger.info("evaluation: in the training environments, as no others can be made; or pass eval_env")
         evaluator = RolloutWorker(test_env)
         rollout_worker = RolloutWorker(env, make_rng(seed, comm.rank, "exploration"))
-        buffer = ReplayBuffer(
-            env.spec, settings.buffer_size, settings.future_p, env.compute_reward, make_rng(seed, comm.rank, "replay")
-        )
         # More BLAS threads than one would spin between the policy's small products and steal the environments' cores.
         with threadpool_limits(1, "blas"):
             demonstrations = _demonstrations(demonstrated, agent, env, comm, seed, logger)
@@ -222,7 +220,13 @@ def evaluation_size(num_episodes: int, most: int) -> int:
 def _read_demonstrations(path: str | None, config: HERConfig, spec: GoalEnvSpec) -> EpisodeBatch | None:
     if config.bc_loss and not path:
         raise UserError("bc_loss needs demonstrations: give a --demo_file")
+    if path and not config.bc_loss:
+        raise UserError("--demo_file switches bc_loss on, which was switched off: give one or the other")
     return read_demonstrations(path, spec, config.num_demo) if path else None
+
+
+def _buffer(env: GoalVecEnv, config: HERConfig, rng: np.random.Generator) -> ReplayBuffer:
+    return ReplayBuffer(env.spec, config.buffer_size, config.future_p, env.compute_reward, rng)
 
 
 def _demonstrations(
@@ -232,9 +236,8 @@ def _demonstrations(
     if episodes is None:
         return NoDemonstrations()
     config, count = agent.config, len(episodes.length)
-    capacity = count * env.spec.horizon
-    rng = make_rng(seed, comm.rank, "demonstrations")
-    buffer = ReplayBuffer(env.spec, capacity, config.future_p, env.compute_reward, rng)
+    exactly = dataclasses.replace(config, buffer_size=count * env.spec.horizon)
+    buffer = _buffer(env, exactly, make_rng(seed, comm.rank, "demonstrations"))
     buffer.store(episodes)
     agent.update_normalizers(buffer.sample_from(episodes))
     fewer = f" (the file has no more; num_demo is {config.num_demo})" if count < config.num_demo else ""

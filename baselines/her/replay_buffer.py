@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from baselines.common.errors import UserError
 from baselines.her.her_sampler import sample_relabelled, sample_times
 from baselines.her.types import EpisodeBatch, GoalEnvSpec, RewardFunction, TransitionBatch
 
@@ -21,14 +22,20 @@ class ReplayBuffer:
         compute_reward: RewardFunction,
         rng: np.random.Generator,
     ):
-        """`capacity` in transitions; it is rounded down to whole episodes, and at least one is kept."""
+        """`capacity` in transitions; it is rounded down to whole episodes, and at least one is kept.
+
+        Raises UserError where there is not enough memory.
+        """
         self._future_p, self._compute_reward, self._rng = future_p, compute_reward, rng
         n, T = max(1, capacity // spec.horizon), spec.horizon
         self.max_episodes = n
-        self.observation = np.zeros((n, T + 1, spec.observation_size), np.float32)
-        self.achieved_goal = np.zeros((n, T + 1, spec.goal_size), np.float32)
-        self.desired_goal = np.zeros((n, T, spec.goal_size), np.float32)
-        self.action = np.zeros((n, T, spec.action_size), np.float32)
+        try:
+            self.observation = np.zeros((n, T + 1, spec.observation_size), np.float32)
+            self.achieved_goal = np.zeros((n, T + 1, spec.goal_size), np.float32)
+            self.desired_goal = np.zeros((n, T, spec.goal_size), np.float32)
+            self.action = np.zeros((n, T, spec.action_size), np.float32)
+        except (MemoryError, ValueError):
+            raise UserError(f"buffer_size: {capacity} transitions do not fit in this machine's memory") from None
         self._length = np.zeros(n, np.int32)
         self.num_episodes = 0
         self._next = 0

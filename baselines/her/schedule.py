@@ -1,6 +1,7 @@
 """How long to train, and telling so."""
 
 import dataclasses
+import numbers
 
 from baselines.common.errors import UserError
 from baselines.common.mpi import Communicator
@@ -24,9 +25,11 @@ def plan(total_timesteps: float | None, n_epochs: int | None, config: HERConfig,
         raise UserError("give either total_timesteps (--num_timesteps) or n_epochs")
     steps = env.spec.horizon * env.num_env
     if n_epochs is not None:
-        _check_count("n_epochs", n_epochs)
+        if isinstance(n_epochs, bool) or not isinstance(n_epochs, numbers.Integral) or n_epochs < 0:
+            raise UserError(f"n_epochs: expected a whole number of at least 0, got {n_epochs!r}")
         return Schedule(int(n_epochs), config.n_cycles, steps)
-    _check_count("num_timesteps", total_timesteps)
+    if not isinstance(total_timesteps, numbers.Real) or not 0 <= total_timesteps < float("inf"):
+        raise UserError(f"total_timesteps (--num_timesteps): expected a number of at least 0, got {total_timesteps!r}")
     epochs = int(total_timesteps // (config.n_cycles * steps))
     if epochs == 0 and total_timesteps > 0:
         return Schedule(1, max(1, int(total_timesteps // steps)), steps)
@@ -53,8 +56,3 @@ def announce(
     )
     if comm.size == 1:
         logger.info("hint: the papers train with 19 workers: mpirun -np 19 python -m baselines.run ...")
-
-
-def _check_count(name: str, value) -> None:
-    if not 0 <= value < float("inf"):
-        raise UserError(f"--{name}: expected a number of at least 0, got {value}")

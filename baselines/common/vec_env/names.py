@@ -18,8 +18,9 @@ def import_module_of(env_id: str) -> str:
     if module:
         try:
             importlib.import_module(module)
-        except ImportError as error:
-            raise UserError(f"--env={env_id}: cannot import module '{module}': {error}") from None
+        except (ImportError, SyntaxError, TypeError, ValueError) as error:
+            why = f"{type(error).__name__}: {error}"
+            raise UserError(f"--env={env_id}: cannot import module '{module}' ({why})") from None
     return name
 
 

@@ -1,8 +1,10 @@
 """Every setting of HER: default, meaning, unit, allowed values."""
 
 import dataclasses
+import numbers
 import re
 import typing
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from baselines.common.errors import UserError, nearest
@@ -22,10 +24,10 @@ class HERConfig:
     layers: int = key(3, "hidden layers of the actor and of the critic", 1, 100)
     max_u: float = key(1.0, "largest action per coordinate; environments take actions in [-1, 1]", 1e-6, 1.0)
     # DDPG
-    Q_lr: float = key(0.001, "learning rate of the critic (Adam)", 0)
-    pi_lr: float = key(0.001, "learning rate of the actor (Adam)", 0)
+    Q_lr: float = key(0.001, "learning rate of the critic (Adam)", 0, 1e30)
+    pi_lr: float = key(0.001, "learning rate of the actor (Adam)", 0, 1e30)
     polyak: float = key(0.95, "share of the target networks that is kept at each of their steps, one a cycle", 0, 1)
-    gamma: float | None = key(None, "discount; None: 1 - 1/T for an environment of at most T steps", 0, 1 - 1e-9)
+    gamma: float | None = key(None, "discount; None: 1 - 1/T for an environment of at most T steps", 0, 0.999999)
     clip_return: bool = key(True, "bound the targets of Q: below by -1/(1-gamma), above as clip_pos_returns says")
     clip_pos_returns: bool = key(True, "with clip_return, bound them above by 0: right where no reward is positive")
     action_l2: float = key(1.0, "weight of the mean squared action in the actor's loss", 0)
@@ -102,18 +104,23 @@ POLICY_KEYS = ("hidden", "layers", "max_u", "relative_goals", "clip_obs", "norm_
 
 
 def make_config(
-    env_id: str, given: dict[str, object], preset: str | None = None, loaded: HERConfig | None = None
+    env_id: str,
+    given: dict[str, object],
+    preset: str | None = None,
+    loaded: HERConfig | None = None,
+    flags: Iterable[str] = (),
 ) -> HERConfig:
     """Merge: `given`, then the loaded policy's own settings, the preset, the environment's overrides, the defaults.
 
-    Raises UserError for unknown keys, wrong types and ranges, and where `given` contradicts the loaded policy.
+    `flags` are other words that somebody who gave an unknown key may have meant. Raises UserError for unknown keys,
+    wrong types and ranges, and where `given` contradicts the loaded policy.
     """
     if preset is not None and preset not in PRESETS:
         raise UserError(f"--preset={preset}: there is {', '.join(PRESETS)}")
     known = {f.name for f in dataclasses.fields(HERConfig)}
     for name in given:
         if name not in known:
-            raise UserError(f"unknown setting '{name}'{nearest(name, known)} (--help lists all)")
+            raise UserError(f"unknown setting '{name}'{nearest(name, [*known, *flags])} (--help lists all)")
     of_env = ENV_OVERRIDES.get(re.sub(r"-v\d+$", "", env_id.split(":")[-1]), {})
     settings = {**of_env, **PRESETS.get(preset, {}), **given}
     config = HERConfig(**settings)
@@ -142,7 +149,7 @@ def _as_kind(name: str, kinds: tuple, value):
     if value is None and type(None) in kinds:
         return None
     kind = kinds[0]
-    number = isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e300
+    number = isinstance(value, numbers.Real) and not isinstance(value, bool) and abs(value) < 1e300
     if kind is bool and (isinstance(value, bool) or value in (0, 1) or str(value).lower() in ("true", "false")):
         return value in (1, True) or str(value).lower() == "true"
     if kind is int and number and value == int(value):

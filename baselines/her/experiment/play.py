@@ -5,7 +5,7 @@ import os
 import numpy as np
 
 from baselines.common.errors import UserError
-from baselines.common.files import make_writable
+from baselines.common.files import check_writable
 from baselines.common.seeding import env_seeds
 from baselines.common.vec_env import gymnasium_env
 from baselines.her.demonstrations import write_demonstrations
@@ -33,7 +33,7 @@ def play(
     """
     seeds = env_seeds(seed, 0, "play", 1)
     if record_demos:
-        make_writable(os.path.dirname(os.path.abspath(record_demos)))
+        check_writable(os.path.dirname(os.path.abspath(record_demos)))
         env = gymnasium_env.make(env_id, 1, seeds, asynchronous=False)
     else:
         env = _make_shown_env(env_id, seeds, logger)

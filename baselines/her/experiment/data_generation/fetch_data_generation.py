@@ -17,7 +17,7 @@ import numpy as np
 from tqdm import tqdm
 
 from baselines.common.errors import TrainingError, UserError
-from baselines.common.files import make_writable
+from baselines.common.files import check_writable
 from baselines.common.seeding import env_seeds, make_rng
 from baselines.common.vec_env import BACK_ENDS, make_vec_env
 from baselines.common.vec_env.base import GoalVecEnv, Observation
@@ -207,7 +207,7 @@ def _run(args: argparse.Namespace) -> None:
     if args.seed < 0 or not 0 <= args.noise < float("inf"):
         raise UserError("--seed and --noise: expected numbers of at least 0")
     controller = controller_for(args.env)
-    make_writable(os.path.dirname(os.path.abspath(args.output)))
+    check_writable(os.path.dirname(os.path.abspath(args.output)))
     seeds = env_seeds(args.seed, 0, "demonstrations", args.num_env)
     env = make_vec_env(args.env, args.num_env, seeds, args.vec_env, num_threads=os.cpu_count() or 1)
     rng = make_rng(args.seed, 0, "demonstration noise")
