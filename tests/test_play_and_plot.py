@@ -119,3 +119,12 @@ def test_two_runs_into_one_folder_are_refused(tmp_path):
     with pytest.raises(UserError, match="holds the log of another run"):
         Logger(str(tmp_path)).info("second")
     assert (tmp_path / "log.txt").read_bytes() == before
+
+
+def test_a_display_that_does_not_answer_is_told_and_a_video_recorded_instead(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("DISPLAY", ":99")
+    monkeypatch.setenv("MUJOCO_GL", "")
+    run.main([POINT_REACH, "--num_timesteps=0", "--play", "--play_episodes=1", f"--log_path={tmp_path}", *TINY])
+    printed = capsys.readouterr().out
+    assert "playing without a window: cannot render" in printed and "played 1 episodes" in printed
+    assert list(tmp_path.glob("*.mp4"))

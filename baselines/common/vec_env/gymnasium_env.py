@@ -103,18 +103,20 @@ def make_one(env_id: str, render_mode: str | None = None, video: Video | None = 
 _RENDER_ONCE = """
 import os, sys
 from baselines.common.vec_env.gymnasium_env import make_one
-env = make_one(sys.argv[1], "rgb_array")
+env_id, mode = sys.argv[1:]
+env = make_one(env_id, mode)
 env.reset(seed=0)
-sys.exit(0 if hasattr(env.render(), "shape") else "its render() returns no picture")
+picture = env.render()
+sys.exit(0 if mode == "human" or hasattr(picture, "shape") else "its render() returns no picture")
 """
 
 
-def check_renders(env_id: str) -> None:
-    """Raise UserError where this environment's pictures cannot be had.
+def check_renders(env_id: str, mode: str = "rgb_array") -> None:
+    """Raise UserError where this environment's pictures ('rgb_array') or window ('human') cannot be had.
 
     Tried in another process: with TensorFlow in the same one, MuJoCo's EGL renderer crashes on some machines.
     """
-    tried = subprocess.run([sys.executable, "-c", _RENDER_ONCE, env_id], capture_output=True, text=True)
+    tried = subprocess.run([sys.executable, "-c", _RENDER_ONCE, env_id, mode], capture_output=True, text=True)
     if tried.returncode != 0:
         why = (tried.stderr.strip().splitlines() or [f"it ended with {tried.returncode}"])[-1]
         raise UserError(

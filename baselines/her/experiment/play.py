@@ -54,14 +54,19 @@ def play(
 
 def _make_shown_env(env_id: str, seeds: list[int], logger: Logger) -> gymnasium_env.GymnasiumVecEnv:
     if "DISPLAY" in os.environ or "WAYLAND_DISPLAY" in os.environ:
-        return gymnasium_env.make(env_id, 1, seeds, asynchronous=True, render_mode="human")
+        try:
+            gymnasium_env.check_renders(env_id, "human")
+            return gymnasium_env.make(env_id, 1, seeds, asynchronous=True, render_mode="human")
+        except UserError as error:
+            logger.info(f"playing without a window: {error}")
+            os.environ["MUJOCO_GL"] = "egl"
     try:
         gymnasium_env.check_renders(env_id)
     except UserError as error:
         logger.info(f"playing without a video: {error}")
         return gymnasium_env.make(env_id, 1, seeds, asynchronous=False)
     folder = logger.folder or "."
-    logger.info(f"no display: recording a video into {folder}")
+    logger.info(f"recording a video into {folder}")
     endless = 10**9  # one video of all episodes; closing the environment ends it
     video = gymnasium_env.Video(folder, endless, endless, "play")
     return gymnasium_env.make(env_id, 1, seeds, asynchronous=True, video=video)
