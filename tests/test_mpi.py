@@ -98,6 +98,14 @@ def test_under_mpirun_without_mpi4py_is_an_error_that_says_what_to_install(monke
         make_communicator()
 
 
+def test_an_mpi4py_of_another_mpi_than_the_launchers_is_refused(monkeypatch):
+    """Each of the workers would believe to be alone."""
+    monkeypatch.setenv("OMPI_COMM_WORLD_SIZE", "2")
+    monkeypatch.setattr("baselines.common.mpi.MpiCommunicator", Communicator)
+    with pytest.raises(UserError, match="started 2 workers, but mpi4py sees 1"):
+        make_communicator()
+
+
 def test_without_a_launcher_mpi4py_is_not_even_imported(monkeypatch):
     for name in list(os.environ):
         if name.startswith(("PMI", "OMPI", "MPI_")):

@@ -85,12 +85,19 @@ def make_communicator() -> Communicator:
     if not launched:
         return Communicator()
     try:
-        return MpiCommunicator()
+        comm = MpiCommunicator()
     except (ImportError, RuntimeError) as error:
         raise UserError(
             f"started by an MPI launcher ({launched[0]} is set), but mpi4py does not work here ({_first_line(error)}). "
             "With an MPI of your own: pip install mpi4py; without one: pip install -e '.[mpi]'"
         ) from None
+    started = int(next((os.environ[v] for v in launched if v.endswith("WORLD_SIZE") or v == "PMI_SIZE"), comm.size))
+    if comm.size != started:
+        raise UserError(
+            f"the MPI launcher started {started} workers, but mpi4py sees {comm.size}: it uses another MPI than that of "
+            "mpirun. Use the mpirun of mpi4py's MPI, or uninstall the one that does not belong (pip uninstall mpich)"
+        )
+    return comm
 
 
 def abort_all_on_error(comm: Communicator) -> None:
