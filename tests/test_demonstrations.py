@@ -118,7 +118,7 @@ def test_files_of_openai_baselines_load_whatever_the_pickle_protocol(tmp_path, e
 
 
 def test_minari_data_sets_load(tmp_path, monkeypatch, episodes):
-    minari = pytest.importorskip("minari")
+    import minari
     from minari.data_collector.episode_buffer import EpisodeBuffer
 
     monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path))

@@ -14,6 +14,8 @@ from baselines.common.errors import UserError
 from baselines.common.mpi import Communicator, make_communicator
 from baselines.common.vec_env import make_vec_env
 from baselines.her.ddpg import DDPG
+from baselines.her.demonstrations import write_demonstrations
+from baselines.her.rollout import roll_out
 from tests.mpi_worker import all_data, share
 
 pytestmark = pytest.mark.slow
@@ -82,6 +84,16 @@ def test_the_launcher_trains_on_two_ranks_and_rank_0_alone_logs_and_saves(tmp_pa
     header, *rows = (logs / "progress.csv").read_text().splitlines()
     assert len(rows) == 2 and dict(zip(header.split(","), rows[1].split(",")))["total/timesteps"] == "240"
     assert {p.name for p in policies.iterdir()} == {"latest", "best"}
+
+
+def test_every_rank_learns_from_demonstrations(tmp_path):
+    episodes = roll_out(make_vec_env("tests.point_reach:PointReach-v0", 3, [0, 1, 2], "sync"), lambda shown, _: np.clip(
+        10 * (shown.desired_goal - shown.achieved_goal), -1, 1))  # fmt: skip
+    write_demonstrations(str(tmp_path / "demos.npz"), episodes, "PointReach-v0")
+    done = mpirun(2, "baselines.run", "--env=tests.point_reach:PointReach-v0", "--n_epochs=1", "--demo_batch_size=4",
+                  f"--demo_file={tmp_path / 'demos.npz'}", f"--log_path={tmp_path / 'log'}", *TINY)  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "demonstrations: 3 episodes" in done.stdout and "loss/cloning" in done.stdout
 
 
 def test_bad_input_under_mpirun_is_told_once(tmp_path):

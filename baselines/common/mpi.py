@@ -94,7 +94,7 @@ def make_communicator() -> Communicator:
     started = int(next((os.environ[v] for v in launched if v.endswith("WORLD_SIZE") or v == "PMI_SIZE"), comm.size))
     if comm.size != started:
         raise UserError(
-            f"the MPI launcher started {started} workers, but mpi4py sees {comm.size}: it uses another MPI than that of "
+            f"the MPI launcher started {started} workers, but mpi4py sees {comm.size}: it uses another MPI than "
             "mpirun. Use the mpirun of mpi4py's MPI, or uninstall the one that does not belong (pip uninstall mpich)"
         )
     return comm

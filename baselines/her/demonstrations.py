@@ -98,8 +98,9 @@ def _from_openai(members: Mapping[str, bytes], horizon: int) -> EpisodeBatch:
     episodes = []
     for i, (action, observed, info) in enumerate(zip(actions, observations, infos)):
         try:
-            shown = {key: np.stack([np.asarray(o[key], np.float32) for o in observed]) for key in _SHOWN}
-            acted = np.stack([np.asarray(a, np.float32) for a in action])
+            with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinity, which is refused
+                shown = {key: np.stack([np.asarray(o[key], np.float32) for o in observed]) for key in _SHOWN}
+                acted = np.stack([np.asarray(a, np.float32) for a in action])
             last = info[len(acted) - 1].get("is_success", 0) if len(info) >= len(acted) else 0
             success = bool(np.all(np.asarray(last, np.float32) > 0))
         except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
