@@ -11,6 +11,8 @@ from typing import IO
 from baselines.common.errors import UserError
 from baselines.common.files import check_writable
 
+_FILES = ("log.txt", "config.json", "progress.csv", "progress.json")
+
 
 class Logger:
     """Prints to the terminal, and keeps the same and the metrics in a folder if it has one."""
@@ -27,7 +29,7 @@ class Logger:
         self._tensorboard = None
         if folder is not None:
             check_writable(folder)
-            if os.path.exists(os.path.join(folder, "log.txt")):
+            if any(os.path.lexists(os.path.join(folder, name)) for name in _FILES):
                 self._refuse()
 
     def open(self) -> None:
@@ -44,7 +46,7 @@ class Logger:
             raise UserError(f"cannot write to folder {self.folder}: {error.strerror}") from None
 
     def _refuse(self) -> None:
-        raise UserError(f"{self.folder} holds the log of another run; choose another --log_path") from None
+        raise UserError(f"{self.folder} holds files of another run; choose another --log_path") from None
 
     def info(self, text: str) -> None:
         """One line for people."""

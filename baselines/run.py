@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from baselines.common.cmd_util import help_text, parse
 from baselines.common.errors import TrainingError, UserError, nearest
+from baselines.common.files import check_file_writable
 from baselines.common.mpi import Communicator, abort_all_on_error, make_communicator
 from baselines.common.seeding import env_seeds, new_seed
 from baselines.common.vec_env import Video, make_vec_env
@@ -49,6 +50,8 @@ def run(argv: list[str], comm: Communicator) -> None:
     if hasattr(config_module, "make_config"):
         # Complain before the seconds that importing TensorFlow takes.
         config_module.make_config(args.env, settings, args.preset, flags=vars(args))
+    if args.record_demos:
+        check_file_writable(args.record_demos)
     seed = new_seed(comm) if args.seed is None else args.seed
     folder = args.log_path or new_run_folder(args.alg, args.env, seed)
     logger = Logger(folder) if comm.rank == 0 else Logger(quiet=True)
@@ -62,6 +65,8 @@ def run(argv: list[str], comm: Communicator) -> None:
     agent = learn(env=env, **wanted)
     env.close()
     if args.play and comm.rank == 0:
+        if not hasattr(agent, "policy"):
+            raise UserError(f"--play: the learn of --alg={args.alg} returned no agent with a method policy()")
         from baselines.her.experiment.play import play
 
         play(agent.policy(), args.env, args.play_episodes, seed, logger, args.record_demos, args.keep_failures)
@@ -97,8 +102,8 @@ def _config_module(alg_module: str):
 def _load_alg(name: str):
     try:
         module = importlib.import_module(name)
-    except ImportError as error:
-        raise UserError(f"--alg: cannot import '{name}': {error}") from None
+    except (ImportError, SyntaxError) as error:
+        raise UserError(f"--alg: cannot import '{name}': {type(error).__name__}: {error}") from None
     if not callable(getattr(module, "learn", None)):
         raise UserError(f"--alg: module '{name}' has no function learn(env, total_timesteps, seed, **settings)")
     return module
@@ -118,8 +123,9 @@ def _accepted(learn: Callable, wanted: dict, settings: dict) -> dict:
     takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
     unknown = [name for name in settings if name not in parameters and not takes_any]
     # What it has no use for matters only if somebody asked for it.
-    asked = ("preset", "demo_file", "load_path", "save_path")
+    asked = ("n_epochs", "preset", "demo_file", "load_path", "save_path")
     unknown += [name for name in asked if wanted[name] is not None and name not in parameters]
+    unknown += ["network"] if wanted["network"] != "mlp" and "network" not in parameters else []
     if unknown:
         raise UserError(f"the algorithm's learn takes no '{unknown[0]}'{nearest(unknown[0], parameters)}")
     return {**{name: value for name, value in wanted.items() if name in parameters}, **settings}

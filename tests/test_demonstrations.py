@@ -4,8 +4,11 @@ import io
 import json
 import os
 import pickle
+import struct
 import subprocess
 import sys
+import tracemalloc
+import zipfile
 
 import gymnasium
 import numpy as np
@@ -16,6 +19,7 @@ import tests.point_reach  # noqa: F401 (registers PointReach)
 from baselines import run
 from baselines.common.errors import UserError
 from baselines.common.mpi import Communicator
+from baselines.common.safe_unpickle import unpickle
 from baselines.common.vec_env import make_vec_env
 from baselines.her import losses
 from baselines.her.ddpg import DDPG
@@ -105,8 +109,6 @@ def test_files_of_openai_baselines_load(tmp_path, episodes):
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
 def test_files_of_openai_baselines_load_whatever_the_pickle_protocol(tmp_path, episodes, protocol):
     path = str(tmp_path / "theirs.npz")
-    import zipfile
-
     with zipfile.ZipFile(path, "w") as archive:
         for name, value in openai_lists(episodes).items():
             array = np.array(value, object)
@@ -142,6 +144,8 @@ def test_minari_data_sets_load(tmp_path, monkeypatch, episodes):
     read = read_demonstrations("minari:toy/point-v0", SPEC)
     for name in ("observation", "action", "desired_goal", "success"):
         np.testing.assert_array_equal(getattr(read, name), getattr(episodes, name))
+    with pytest.raises(UserError, match="it is of PointReach-v0, not of FetchReach-v1"):
+        read_demonstrations("minari:toy/point-v0", SPEC._replace(env_id="FetchReach-v1"))
     with pytest.raises(UserError, match="nothing-v0"):
         read_demonstrations("minari:toy/nothing-v0", SPEC)
 
@@ -196,8 +200,10 @@ def test_another_environment_or_horizon_is_refused(file):
 @pytest.mark.parametrize(
     "changes, message",
     [
-        (dict(obs=[[{"observation": np.zeros(2)}]]), "episode 0 is damaged.*achieved_goal"),
-        (dict(acs=[[np.zeros(2)] * 31]), "episode 0 has 31 observations for 31 actions"),
+        (dict(obs=[[{"observation": np.zeros(2)}]]), "episode 0 has 1 observations for 30 actions"),
+        (dict(obs=[[{"observation": np.zeros(2)}] * 31]), "episode 0 is damaged.*achieved_goal"),
+        (dict(acs=[[np.zeros(2)] * 31]), "episode 0 has 31 actions; PointReach-v0 takes 1 to 30"),
+        (dict(acs=[[np.zeros(3)] * 30]), "episode 0 has an entry of action that is no vector of 2 numbers"),
         (dict(acs=[]), "no episodes"),
     ],
 )
@@ -219,10 +225,7 @@ def test_a_hostile_file_is_refused_by_the_name_of_what_it_asks_for(tmp_path, epi
     marker = tmp_path / "marker"
     value = openai_lists(episodes)[field]
     value[0][0] = Hostile(marker)
-    array = np.empty((len(value), len(value[0])), object)
-    for i, row in enumerate(value):
-        for t, x in enumerate(row):
-            array[i, t] = x
+    array = object_rows(value)
     path = str(tmp_path / "hostile.npz")
     np.savez(path, **{**{k: np.array(v, object) for k, v in openai_lists(episodes).items()}, field: array})
     with pytest.raises(UserError, match=r"(posix|nt)\.mkdir"):
@@ -250,14 +253,39 @@ def test_hostile_pickles_run_nothing(tmp_path, program):
     content = npy(np.array([None], object))
     header = content[: content.index(b"\n") + 1]
     path = str(tmp_path / "hostile.npz")
-    import zipfile
-
     with zipfile.ZipFile(path, "w") as archive:
         for name in ("acs", "obs"):
             archive.writestr(f"{name}.npy", header + program.replace(b"{0}", str(marker).encode()))
     with pytest.raises(UserError, match="cannot read demonstrations"):
         read_demonstrations(path, SPEC)
     assert not marker.exists()
+
+
+def test_lists_that_share_lists_are_not_unfolded(tmp_path, episodes):
+    folded = [0.0] * 250
+    for _ in range(3):
+        folded = [folded] * 250
+    observed = [{"observation": folded, "achieved_goal": np.zeros(2), "desired_goal": np.zeros(2)}] * 31
+    path = write_openai(tmp_path / "folded.npz", episodes, obs=object_rows([observed]))
+    with pytest.raises(UserError, match="episode 0 has an entry of observation that is no vector of 2 numbers"):
+        read_demonstrations(path, SPEC)
+
+
+def object_rows(rows):
+    array = np.empty((len(rows), len(rows[0])), object)
+    for i, row in enumerate(rows):
+        for t, x in enumerate(row):
+            array[i, t] = x
+    return array
+
+
+def test_a_bytearray_takes_no_more_memory_than_it_has():
+    program = b"\x80\x05\x96" + struct.pack("<Q", 1 << 33) + b"x."
+    tracemalloc.start()
+    with pytest.raises(ValueError, match="cut off"):
+        unpickle(program)
+    assert tracemalloc.get_traced_memory()[1] < 10**7
+    tracemalloc.stop()
 
 
 @pytest.mark.parametrize("kind", ["ours", "openai"])
@@ -275,8 +303,11 @@ def test_damaged_files_give_one_clear_error_and_nothing_else(tmp_path, episodes,
         members = {name: npy(arrays[name]) for name in arrays.files}
     refused = 0
     for case in range(400):
-        if case % 2:
+        if case % 3 == 0:
             content = damaged(sound, rng)
+        elif case % 3 == 1:
+            kind = rng.choice([zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+            content = damaged(zipped({"acs": members.get("acs", b""), "header": b"x" * 500}, int(kind)), rng)
         else:
             name = rng.choice(list(members))
             content = zipped({**members, name: damaged(members[name], rng)})
@@ -306,14 +337,19 @@ def damaged(content, rng):
     return bytes(content)
 
 
-def zipped(members):
-    import zipfile
-
+def zipped(members, compression=zipfile.ZIP_STORED):
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
+    with zipfile.ZipFile(buffer, "w", compression) as archive:
         for name, content in members.items():
             archive.writestr(f"{name}.npy", content)
     return buffer.getvalue()
+
+
+def test_a_header_of_nested_brackets_is_refused(tmp_path, episodes):
+    path = tmp_path / "nested.npz"
+    path.write_bytes(zipped({"header": npy(np.frombuffer(b"[" * 100000 + b"]" * 100000, np.uint8))}))
+    with pytest.raises(UserError, match="cannot read demonstrations"):
+        read_demonstrations(str(path), SPEC)
 
 
 def test_a_header_that_claims_too_much_is_refused_before_anything_is_allocated(tmp_path, episodes):
@@ -399,7 +435,17 @@ def test_the_script_writes_demonstrations_without_failures_and_counts_them(tmp_p
 
 
 @pytest.mark.parametrize(
-    "words", [["--env=HandReach-v0"], ["--num_episodes=0"], ["--output=/proc/none/x.npz"], ["--noise=-1"]]
+    "words",
+    [
+        ["--env=HandReach-v0"],
+        ["--num_episodes=0"],
+        ["--output=/proc/none/x.npz"],
+        ["--noise=-1"],
+        ["--output="],
+        ["--num_env=1000000000"],
+        ["--seed=x"],
+        ["--nonsense"],
+    ],
 )
 def test_bad_input_to_the_script_is_one_clear_line(words, capsys):
     with pytest.raises(SystemExit) as exit:

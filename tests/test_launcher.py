@@ -521,6 +521,13 @@ def test_an_environment_that_ends_early_is_trained_on(cwd):
     assert np.isfinite([float(value) for value in row.values()]).all()
 
 
+@pytest.mark.parametrize("name", ["latest", "best", "epoch_4"])
+def test_policies_of_another_run_are_not_written_over(name, capsys):
+    (Path("policies") / name).mkdir(parents=True)
+    error = refused(capsys, POINT_REACH, *TINY, "--save_path=policies")
+    assert name in error and "choose another --save_path" in error
+
+
 def test_a_loss_that_is_not_finite_ends_the_run_with_its_name_and_a_remedy(cwd, capsys):
     argv = [POINT_REACH, *TINY, "--n_epochs=3", "--Q_lr=1e30", "--pi_lr=1e30", "--save_path=policies"]
     line = refused(capsys, *argv, code=1)

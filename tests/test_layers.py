@@ -12,11 +12,11 @@ LAYERS = [
     "common.files common.mpi common.checkpoint common.vec_env.base common.vec_env.names her.experiment.config "
     "her.experiment.plot her.her_sampler her.episodes her.actor_critic",
     "logger common.seeding common.mpi_adam common.vec_env.gymnasium_env her.normalizer her.replay_buffer "
-    "her.policy her.minari_demonstrations",
+    "her.policy her.minari_demonstrations her.openai_demonstrations",
     "common.vec_env.envpool_env her.rollout her.demonstrations her.ddpg her.schedule",
     "common.vec_env her.her her.experiment.play",
-    "common.cmd_util her.experiment.data_generation.fetch_data_generation",
-    "run",
+    "common.cmd_util",
+    "run her.experiment.data_generation.fetch_data_generation",
 ]
 LAYER = {f"baselines.{name}": number for number, names in enumerate(LAYERS) for name in names.split()}
 LAYER["baselines"] = 0

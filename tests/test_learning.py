@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import tests.point_reach  # noqa: F401 (registers PointReach)
+from baselines.common.errors import UserError
 from baselines.common.mpi import Communicator
 from baselines.common.vec_env import make_vec_env
 from baselines.her.ddpg import DDPG
@@ -115,13 +116,73 @@ def test_evaluation_has_no_noise_and_its_environments_go_on_from_round_to_round(
         )
 
 
-def test_episodes_hold_the_true_last_observation_and_stop_at_an_early_end():
-    env = make_vec_env("tests.point_reach:PointReach-end-v0", 2, [0, 1], "sync")
+@pytest.mark.parametrize("back_end", ["sync", "async"])
+def test_episodes_hold_the_true_last_observation_and_stop_at_an_early_end(back_end):
+    env = make_vec_env("tests.point_reach:PointReach-end-v0", 2, [0, 1], back_end)
     agent = DDPG(env.spec, HERConfig(hidden=8, layers=1), np.random.default_rng(0), Communicator())
     episodes = RolloutWorker(env, np.random.default_rng(0)).generate(agent.policy())
     assert list(episodes.length) == [5, 5] and episodes.num_steps == 10
     moved = np.clip(episodes.observation[:, 4] + 0.1 * episodes.action[:, 4], -1, 1)
     np.testing.assert_allclose(episodes.observation[:, 5], moved, atol=1e-6)
+
+
+def test_environments_in_processes_do_what_they_do_one_after_the_other():
+    rows = {}
+    for back_end in ("sync", "async"):
+        logger = Rows()
+        learn(env=make_vec_env(POINT_REACH, 2, [5, 6], back_end), seed=0, n_epochs=2, logger=logger, **TINY)
+        rows[back_end] = [{k: v for k, v in row.items() if not k.startswith(("time/", "fps", "total/seconds"))}
+                          for row in logger.rows]  # fmt: skip
+    assert rows["sync"] == rows["async"]
+
+
+def test_an_environment_that_does_not_tell_success_is_refused():
+    class Silent(tests.point_reach.PointReach):
+        def step(self, action):
+            return (*super().step(action)[:4], {})
+
+    gymnasium.register("SilentPointReach-v0", Silent, max_episode_steps=30)
+    with pytest.raises(UserError, match="is_success"):
+        learn(env=gymnasium.make("SilentPointReach-v0"), n_epochs=1, seed=0, logger=Rows(), **TINY)
+
+
+@pytest.mark.parametrize(
+    "wrong, message",
+    [
+        (dict(seed=-1), "seed"),
+        (dict(seed="a"), "seed"),
+        (dict(env="PointReach-v0"), "expected a Gymnasium environment"),
+        (dict(env=None), "expected a Gymnasium environment"),
+        (dict(total_timesteps=None), "total_timesteps"),
+        (dict(total_timesteps="many"), "total_timesteps"),
+        (dict(network="cnn"), "mlp"),
+    ],
+)
+def test_bad_input_from_python_is_told_clearly(wrong, message):
+    good = dict(env=gymnasium.make("PointReach-v0"), total_timesteps=100, seed=0, logger=Rows())
+    with pytest.raises(UserError, match=message):
+        learn(**{**good, **wrong}, **TINY)
+
+
+def test_an_evaluation_environment_of_other_sizes_is_refused():
+    class Larger(tests.point_reach.PointReach):
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+            self.action_space = gymnasium.spaces.Box(-1, 1, (3,), np.float32)
+
+    gymnasium.register("LargerPointReach-v0", Larger, max_episode_steps=30)
+    with pytest.raises(UserError, match="action 2 against 3"):
+        learn(env=gymnasium.make("PointReach-v0"), eval_env=gymnasium.make("LargerPointReach-v0"), n_epochs=1, seed=0,
+              logger=Rows(), **TINY)  # fmt: skip
+
+
+def test_times_of_a_second_run_in_the_same_environments_are_its_own():
+    env = make_vec_env(POINT_REACH, 4, [0, 1, 2, 3], "sync")
+    for _ in range(2):
+        logger = Rows()
+        learn(env=env, seed=0, n_epochs=1, logger=logger, **TINY)
+        assert 0 < logger.rows[0]["time/env"] < logger.rows[0]["time/epoch"]
+        assert 0 < logger.rows[0]["time/overhead"] < 1
 
 
 def test_a_reward_function_for_single_goals_is_called_row_by_row():

@@ -71,6 +71,16 @@ def test_where_nothing_renders_the_message_says_what_to_do(tmp_path, capsys):
     assert "played 1 episodes" in printed
 
 
+def test_a_file_for_demonstrations_that_cannot_be_written_is_refused_before_training(tmp_path, capsys):
+    for file in (tmp_path, "/proc/none/x.npz"):
+        with pytest.raises(SystemExit) as exit:
+            run.main(
+                [POINT_REACH, "--n_epochs=1", "--play", f"--record_demos={file}", f"--log_path={tmp_path / 'log'}"]
+            )
+        assert exit.value.code == 2 and "cannot write" in capsys.readouterr().err
+        assert not (tmp_path / "log").exists()
+
+
 def test_training_episodes_are_recorded_every_interval(tmp_path):
     run.main([POINT_REACH, "--n_epochs=1", "--num_env=2", "--save_video_interval=30", "--save_video_length=10",
               f"--log_path={tmp_path}", *TINY])  # fmt: skip
@@ -101,6 +111,12 @@ def test_the_plotter_writes_a_picture(tmp_path):
     assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_a_picture_of_an_unknown_kind_is_refused(tmp_path, capsys):
+    with pytest.raises(SystemExit) as exit:
+        plotting.main([f"a={write_run(tmp_path / 'a', [0, 1])}", f"--output={tmp_path / 'curve.abc'}"])
+    assert exit.value.code == 2 and capsys.readouterr().err.startswith("error: ")
+
+
 @pytest.mark.parametrize("content", [None, b"", b"epoch\n0\n", b"\xff\xfe\x00", b"epoch,test/success_rate\n1,abc\n"])
 def test_a_run_that_cannot_be_plotted_is_one_clear_error(tmp_path, content, capsys):
     if content is not None:
@@ -113,10 +129,18 @@ def test_a_run_that_cannot_be_plotted_is_one_clear_error(tmp_path, content, caps
     assert not (tmp_path / "curve.png").exists()
 
 
+@pytest.mark.parametrize("name", ["config.json", "progress.csv", "progress.json"])
+def test_a_folder_with_files_of_a_run_or_of_a_policy_is_refused(tmp_path, name):
+    (tmp_path / name).write_text("kept")
+    with pytest.raises(UserError, match="holds files of another run"):
+        Logger(str(tmp_path))
+    assert (tmp_path / name).read_text() == "kept"
+
+
 def test_two_runs_into_one_folder_are_refused(tmp_path):
     Logger(str(tmp_path)).info("first")
     before = (tmp_path / "log.txt").read_bytes()
-    with pytest.raises(UserError, match="holds the log of another run"):
+    with pytest.raises(UserError, match="holds files of another run"):
         Logger(str(tmp_path)).info("second")
     assert (tmp_path / "log.txt").read_bytes() == before
 

@@ -32,7 +32,7 @@ def write(path: str, document: Mapping, arrays: Mapping[str, np.ndarray]) -> Non
         with _synced(os.path.join(new, _ARRAYS), "wb") as file:
             np.savez(file, allow_pickle=False, **arrays)
         old = path + ".old"
-        if os.path.isdir(path):
+        if os.path.lexists(path):
             shutil.rmtree(old, ignore_errors=True)
             os.rename(path, old)
         os.rename(new, path)

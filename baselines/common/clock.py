@@ -6,9 +6,10 @@ import time
 class Clock:
     """Seconds of each phase of an epoch."""
 
-    def __init__(self):
+    def __init__(self, env_seconds: float = 0.0):
+        """`env_seconds` is the time that environments took before."""
         self._begin = time.perf_counter()
-        self._env_seconds = 0.0
+        self._env_seconds = env_seconds
 
     def start_epoch(self) -> None:
         self._epoch_begin = time.perf_counter()

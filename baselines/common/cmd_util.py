@@ -12,36 +12,38 @@ _LONGEST_VALUE = 1000
 _MOST_ENVIRONMENTS = 100_000
 
 
-class _Parser(argparse.ArgumentParser):
+class Parser(argparse.ArgumentParser):
+    """Raises UserError instead of printing its usage and leaving."""
+
     def error(self, message: str):
         raise UserError(f"{message} (--help lists all)")
 
 
 def make_parser() -> argparse.ArgumentParser:
     """The launcher's own flags; every other `--key=value` is a setting of the algorithm."""
-    parser = _Parser(prog="python -m baselines.run", allow_abbrev=False, add_help=False)
+    parser = Parser(prog="python -m baselines.run", allow_abbrev=False, add_help=False)
     add = parser.add_argument
     add("--help", "-h", action="store_true", help="this text")
     add("--alg", default="her", help="algorithm; your own: package.module with a function learn (default: her)")
     add("--env", default="FetchReach-v1", help="goal environment; your own: module:Id-v0 (default: FetchReach-v1)")
     add("--num_timesteps", type=_steps, help="environment steps of one worker; 0: train nothing (default: 1e6)")
-    add("--n_epochs", type=_count, help="epochs, instead of --num_timesteps")
-    add("--num_env", type=_num_env, default=1, help="environments per worker, stepped together (default: 1)")
+    add("--n_epochs", type=count, help="epochs, instead of --num_timesteps")
+    add("--num_env", type=num_env, default=1, help="environments per worker, stepped together (default: 1)")
     add("--vec_env", choices=BACK_ENDS, default="auto", help="what steps them (default: auto)")
-    add("--seed", type=_count, help="seed of everything random (default: a new one, which the log tells)")
+    add("--seed", type=count, help="seed of everything random (default: a new one, which the log tells)")
     add("--network", default="mlp", help="kind of network (default: mlp)")
     add("--preset", help="published settings by name: demos (learning from demonstrations)")
-    add("--demo_file", type=_path, help="demonstrations to learn from, or minari:NAME")
-    add("--load_path", type=_path, help="folder of a policy to start from")
-    add("--save_path", type=_path, help="folder for the policies: latest, best, epoch_N")
-    add("--log_path", type=_path, help="folder for logs and videos (default: a new one under runs/)")
+    add("--demo_file", type=path, help="demonstrations to learn from, or minari:NAME")
+    add("--load_path", type=path, help="folder of a policy to start from")
+    add("--save_path", type=path, help="folder for the policies: latest, best, epoch_N")
+    add("--log_path", type=path, help="folder for logs and videos (default: a new one under runs/)")
     add("--play", action="store_true", help="after training, show the policy: in a window or as a video")
-    add("--play_episodes", type=_positive, default=10, help="episodes to play (default: 10)")
-    add("--record_demos", type=_path, help="with --play: write the episodes to this file, as demonstrations")
+    add("--play_episodes", type=positive, default=10, help="episodes to play (default: 10)")
+    add("--record_demos", type=path, help="with --play: write the episodes to this file, as demonstrations")
     add("--keep_failures", action="store_true", help="with --record_demos: write failed episodes too")
-    add("--save_video_interval", type=_count, default=0, help="record training every so many steps of the first "
+    add("--save_video_interval", type=count, default=0, help="record training every so many steps of the first "
         "environment; 0: never (default: 0)")  # fmt: skip
-    add("--save_video_length", type=_positive, default=200, help="steps of each such recording (default: 200)")
+    add("--save_video_length", type=positive, default=200, help="steps of each such recording (default: 200)")
     return parser
 
 
@@ -53,6 +55,8 @@ def parse(argv: list[str]) -> tuple[argparse.Namespace, dict[str, object]]:
         raise UserError("give either --num_timesteps or --n_epochs, not both")
     if args.record_demos and not args.play:
         raise UserError("--record_demos records what is played: add --play")
+    if args.keep_failures and not args.record_demos:
+        raise UserError("--keep_failures keeps failed episodes of --record_demos=FILE: give both")
     if args.num_timesteps is None and args.n_epochs is None:
         args.num_timesteps = 1e6
     return args, parse_settings(rest, [a.option_strings[0].lstrip("-") for a in parser._actions])
@@ -79,7 +83,7 @@ def parse_settings(words: list[str], flags: list[str] = ()) -> dict[str, object]
 def help_text(config_class: type | None, alg: str) -> str:
     """All flags, and all settings of the algorithm with default and meaning."""
     text = make_parser().format_help()
-    if config_class is None:
+    if not dataclasses.is_dataclass(config_class):
         return text
     lines = [f"settings of --alg={alg} (--setting=value):"]
     for field in dataclasses.fields(config_class):
@@ -94,9 +98,10 @@ def _literal(text: str):
         return text
 
 
-def _path(text: str) -> str:
+def path(text: str) -> str:
+    """An argument: a file or folder, `~` expanded."""
     if not text:
-        raise argparse.ArgumentTypeError("expected a folder, got nothing")
+        raise argparse.ArgumentTypeError("expected a file or folder, got nothing")
     return os.path.expanduser(text)
 
 
@@ -110,18 +115,21 @@ def _steps(text: str) -> float:
     return value
 
 
-def _count(text: str, least: int = 0) -> int:
+def count(text: str, least: int = 0) -> int:
+    """An argument: a whole number of at least 0."""
     if not (text.isascii() and text.isdigit() and int(text) >= least and len(text) < 19):
         raise argparse.ArgumentTypeError(f"expected a whole number of at least {least}, got '{text}'")
     return int(text)
 
 
-def _num_env(text: str) -> int:
-    count = _positive(text)
-    if count > _MOST_ENVIRONMENTS:
-        raise argparse.ArgumentTypeError(f"expected at most {_MOST_ENVIRONMENTS}, got {count}")
-    return count
+def num_env(text: str) -> int:
+    """An argument: 1 to 100,000 environments."""
+    number = positive(text)
+    if number > _MOST_ENVIRONMENTS:
+        raise argparse.ArgumentTypeError(f"expected at most {_MOST_ENVIRONMENTS}, got {number}")
+    return number
 
 
-def _positive(text: str) -> int:
-    return _count(text, 1)
+def positive(text: str) -> int:
+    """An argument: a whole number of at least 1."""
+    return count(text, 1)

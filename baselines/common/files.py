@@ -21,6 +21,13 @@ def check_writable(folder: str) -> None:
         raise UserError(f"cannot write to folder {folder}: {error.strerror}") from None
 
 
+def check_file_writable(path: str) -> None:
+    """Try, without making it, that a file can be written at `path`. Raises UserError."""
+    if os.path.isdir(path):
+        raise UserError(f"cannot write {path}: it is a folder")
+    check_writable(os.path.dirname(os.path.abspath(path)))
+
+
 @contextlib.contextmanager
 def replace_file(path: str) -> Iterator[BinaryIO]:
     """A file to write that takes the place of `path` when the block ends, and leaves no trace if it fails."""

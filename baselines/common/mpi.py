@@ -67,6 +67,7 @@ class MpiCommunicator(Communicator):
         # Launchers may bind each worker to processors of its own, or let all roam over all.
         node = self._world.Split_type(self._mpi.COMM_TYPE_SHARED)
         everyone = node.allgather(sorted(_affinity()))
+        node.Free()
         share = sum(1 / sum(cpu in theirs for theirs in everyone) for cpu in _affinity())
         return max(1, round(share))
 

@@ -8,6 +8,7 @@ arrays from bytes. Nothing of NumPy's own pickle support, which trusts its input
 import io
 import math
 import pickle
+import struct
 
 import numpy as np
 
@@ -30,6 +31,18 @@ def unpickle(content: bytes):
 
 class _Reader(pickle._Unpickler):
     # The one written in Python: damaged input cannot crash it or make it reserve memory, as it can the one in C.
+
+    dispatch = dict(pickle._Unpickler.dispatch)
+
+    def load_bytearray8(self):
+        # The inherited one makes room for as many bytes as are claimed.
+        (size,) = struct.unpack("<Q", self.read(8))
+        content = self.read(size)
+        if len(content) != size:
+            raise ValueError("a bytearray is cut off")
+        self.append(bytearray(content))
+
+    dispatch[pickle.BYTEARRAY8[0]] = load_bytearray8
 
     def find_class(self, module, name):
         place = module.replace("numpy._core", "numpy.core")

@@ -3,9 +3,11 @@
 import contextlib
 import dataclasses
 import functools
+import numbers
 import os
 from collections.abc import Callable
 
+import gymnasium
 import numpy as np
 import tensorflow as tf
 from threadpoolctl import threadpool_limits
@@ -56,9 +58,14 @@ def learn(
     _share_threads(comm)
     logger = logger or Logger(quiet=comm.rank > 0)
     seed = new_seed(comm) if seed is None else seed
+    if not isinstance(seed, numbers.Integral) or seed < 0:
+        raise UserError(f"seed: expected a whole number of at least 0, got {seed!r}")
     if network != "mlp":
         raise UserError(f"--network={network}: HER has one network, 'mlp'; --layers and --hidden shape it")
     env = _as_vec_env(env, functools.partial(env_seeds, seed, comm.rank, "train"))
+    if eval_env is not None:
+        eval_env = _as_vec_env(eval_env, functools.partial(env_seeds, seed, comm.rank, "test"))
+        _check_sizes("the policy", env.spec, eval_env.spec)
     loaded_config, loaded_arrays = _load(load_path, env.spec)
     if demo_file:
         config = {"bc_loss": True, **config}
@@ -66,7 +73,7 @@ def learn(
     demonstrated = _read_demonstrations(demo_file, settings, env.spec)
     schedule = plan(total_timesteps, n_epochs, settings, env)
     if save_path and comm.rank == 0:
-        check_writable(save_path)
+        _check_save_path(save_path)
     buffer = _buffer(env, settings, make_rng(seed, comm.rank, "replay")) if schedule.n_epochs else None
     agent = DDPG(env.spec, settings, make_rng(seed, 0, "weights"), comm)
     if loaded_arrays:
@@ -76,9 +83,7 @@ def learn(
     announce(schedule, settings, env, comm, logger, total_timesteps)
     save = _saver(agent, save_path, comm)
     if buffer:
-        test_env = _evaluation_env(env, eval_env, settings, seed, comm)
-        if test_env is env:
-            logger.info("evaluation: in the training environments, as no others can be made; or pass eval_env")
+        test_env = _evaluation_env(env, eval_env, settings, seed, comm, logger)
         evaluator = RolloutWorker(test_env)
         rollout_worker = RolloutWorker(env, make_rng(seed, comm.rank, "exploration"))
         # More BLAS threads than one would spin between the policy's small products and steal the environments' cores.
@@ -103,7 +108,7 @@ def train(
     save: Callable[[str], None],
 ) -> None:
     """Epochs of cycles of batches. `save(name)` keeps the policy as it is."""
-    config, clock = agent.config, Clock()
+    config, clock = agent.config, Clock(_env_seconds(rollout_worker, evaluator))
     best = -1.0
     for epoch in range(schedule.n_epochs):
         clock.start_epoch()
@@ -151,7 +156,6 @@ def _metrics(
     comm: Communicator,
 ) -> dict[str, float]:
     """The keys that the README's glossary defines, in the order of the table: means or sums over all workers."""
-    env_seconds = sum(env.seconds for env in {rollout_worker.env, evaluator.env})
     mean = _mean_over_workers(
         {
             "test/success_rate": evaluator.success_rate,
@@ -160,7 +164,7 @@ def _metrics(
             "steps": rollout_worker.steps,
             "steps of epoch": rollout_worker.steps_of_history,
             **{key: float(np.mean([row[key] for row in losses])) for key in agent.metrics},
-            **clock.finish_epoch(env_seconds),
+            **clock.finish_epoch(_env_seconds(rollout_worker, evaluator)),
         },
         comm,
     )
@@ -184,6 +188,10 @@ def _metrics(
     }
 
 
+def _env_seconds(rollout_worker: RolloutWorker, evaluator: RolloutWorker) -> float:
+    return sum(env.seconds for env in {rollout_worker.env, evaluator.env})  # which may be one and the same
+
+
 def _mean_over_workers(values: dict[str, float], comm: Communicator) -> dict[str, float]:
     return dict(zip(values, comm.mean(np.array(list(values.values()), np.float64)).tolist()))
 
@@ -201,15 +209,22 @@ def _share_threads(comm: Communicator) -> None:
 
 
 def _as_vec_env(env, seeds_for) -> GoalVecEnv:
+    if not isinstance(env, (GoalVecEnv, gymnasium.Env, gymnasium.vector.VectorEnv)):
+        raise UserError(f"env: expected a Gymnasium environment or a vector of them, got {env!r}")
     return env if isinstance(env, GoalVecEnv) else gymnasium_env.wrap(env, seeds_for)
 
 
-def _evaluation_env(env: GoalVecEnv, eval_env, config: HERConfig, seed: int, comm: Communicator) -> GoalVecEnv:
-    seeds_for = functools.partial(env_seeds, seed, comm.rank, "test")
+def _evaluation_env(
+    env: GoalVecEnv, eval_env, config: HERConfig, seed: int, comm: Communicator, logger: Logger
+) -> GoalVecEnv:
     if eval_env is not None:
-        return _as_vec_env(eval_env, seeds_for)
+        return eval_env
+    seeds_for = functools.partial(env_seeds, seed, comm.rank, "test")
     num_env = evaluation_size(env.num_env * config.n_test_rollouts, max(env.num_env, 8 * comm.share_of_cores()))
-    return env.another(num_env, seeds_for(num_env))
+    test_env = env.another(num_env, seeds_for(num_env))
+    if test_env is env:
+        logger.info("evaluation: in the training environments, as no others can be made; or pass eval_env")
+    return test_env
 
 
 def evaluation_size(num_episodes: int, most: int) -> int:
@@ -253,17 +268,28 @@ def _saver(agent: DDPG, save_path: str | None, comm: Communicator) -> Callable[[
     return save
 
 
+def _check_save_path(path: str) -> None:
+    """Raise UserError where nothing can be saved, or where policies would be lost."""
+    check_writable(path)
+    for name in os.listdir(path) if os.path.isdir(path) else []:
+        if name in ("latest", "best") or name.startswith("epoch_"):
+            raise UserError(f"{path} holds policies of another run ({name}); choose another --save_path")
+
+
 def _load(path: str | None, env: GoalEnvSpec) -> tuple[HERConfig | None, dict[str, np.ndarray] | None]:
     """Config and arrays of the policy in `path`, if any. Raises UserError where it does not fit the environment."""
     if path is None:
         return None, None
     policy, config, arrays = read_policy(path)
+    _check_sizes(f"the policy in {path}", policy, env)
+    return config, arrays
+
+
+def _check_sizes(what: str, policy: GoalEnvSpec, env: GoalEnvSpec) -> None:
     different = [f"{k} {policy.sizes[k]} against {env.sizes[k]}" for k in env.sizes if policy.sizes[k] != env.sizes[k]]
     if different:
-        raise UserError(
-            f"the policy in {path} was trained on {policy.env_id} and does not fit {env.env_id}: {', '.join(different)}"
-        )
-    return config, arrays
+        trained_on = f"{what}, trained on {policy.env_id}, does not fit {env.env_id}"
+        raise UserError(f"{trained_on}: {', '.join(different)}")
 
 
 def _document(env: GoalVecEnv, config: HERConfig, schedule: Schedule, seed: int, comm: Communicator) -> dict:

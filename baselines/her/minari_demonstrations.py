@@ -4,18 +4,21 @@ import numpy as np
 
 from baselines.common.errors import UserError
 from baselines.her.episodes import single_episode, stack_episodes
-from baselines.her.types import EpisodeBatch
+from baselines.her.types import EpisodeBatch, GoalEnvSpec, task_of
 
 
-def read_minari(name: str, horizon: int) -> EpisodeBatch:
+def read_minari(name: str, spec: GoalEnvSpec) -> EpisodeBatch:
     """All episodes of a data set on this machine. Raises UserError."""
     try:
         import minari
     except ImportError:
         raise UserError("--demo_file=minari:... needs Minari: pip install -e '.[minari]'") from None
     try:
-        episodes = [_episode(e) for e in minari.load_dataset(name).iterate_episodes()]
-        return stack_episodes(episodes, horizon)
+        dataset = minari.load_dataset(name)
+        recorded_in = dataset.spec.env_spec
+        if recorded_in is not None and task_of(recorded_in.id) != task_of(spec.env_id):
+            raise ValueError(f"it is of {recorded_in.id}, not of {spec.env_id}")
+        return stack_episodes([_episode(e) for e in dataset.iterate_episodes()], spec.horizon)
     except Exception as error:  # Minari and HDF5 each have their own kinds
         raise UserError(f"cannot read the Minari data set '{name}': {type(error).__name__}: {error}") from None
 

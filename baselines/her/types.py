@@ -6,6 +6,7 @@
 Arrays are float32 unless a line says otherwise. Shapes stand in brackets at the end of a line: `# [N, g]`.
 """
 
+import re
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -28,6 +29,11 @@ class GoalEnvSpec(NamedTuple):
     def sizes(self) -> dict[str, int]:
         """The three sizes that a trained policy depends on."""
         return {"observation": self.observation_size, "goal": self.goal_size, "action": self.action_size}
+
+
+def task_of(env_id: str) -> str:
+    """The name without module, version and Dense: such environments share policies and demonstrations."""
+    return re.sub(r"(Dense)?-v\d+$", "", env_id.rpartition(":")[2])
 
 
 class EpisodeBatch(NamedTuple):

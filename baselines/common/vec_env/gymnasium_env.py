@@ -51,13 +51,11 @@ class GymnasiumVecEnv(GoalVecEnv):
 
     def _step(self, action: np.ndarray) -> Step:
         shown, reward, terminated, truncated, info = self._vector.step(action)
-        return Step(Observation.of(shown), reward, terminated | truncated, _success(info, reward))
+        ended = terminated | truncated
+        return Step(Observation.of(shown), reward, ended, _success(info, ended))
 
     def another(self, num_env: int, seeds: list[int]) -> GoalVecEnv:
-        try:
-            return self._remake(num_env, seeds)
-        except (gymnasium.error.Error, ValueError, TypeError):  # no spec, or a wrapper that Gymnasium cannot recreate
-            return self
+        return self if self._remake is None else self._remake(num_env, seeds)
 
     def close(self) -> None:
         self._vector.close()
@@ -207,11 +205,13 @@ def _is_scaled(space: gymnasium.Space) -> bool:
     return bool(np.all(space.low == -1) and np.all(space.high == 1))
 
 
-def _success(info: dict, reward: np.ndarray) -> np.ndarray:
+def _success(info: dict, ended: np.ndarray) -> np.ndarray:
     for key in _SUCCESS_KEYS:
         if key in info:
             return np.asarray(info[key]).astype(bool)
-    return np.asarray(reward) >= 0  # of a sparse reward: 0 at the goal, -1 elsewhere
+    if ended.any():
+        raise UserError("the environment must say in info['is_success'] whether the goal was reached; it does not")
+    return np.zeros(len(ended), bool)
 
 
 def _make_another(env_id: str, asynchronous: bool, num_env: int, seeds: list[int]) -> GymnasiumVecEnv:
@@ -226,9 +226,11 @@ def _spec_of_one(vector: VectorEnv) -> gymnasium.envs.registration.EnvSpec:
 
 
 def _remaker(spec):
+    """What makes more such environments; None without a spec or with a wrapper that Gymnasium cannot recreate."""
+    if spec is None or any(wrapper.kwargs is None for wrapper in spec.additional_wrappers):
+        return None
+
     def one() -> gymnasium.Env:
-        if spec is None:
-            raise ValueError("nothing says how this environment was made")
         return _scaled(gymnasium.make(spec, disable_env_checker=True))
 
     def remake(num_env: int, seeds: list[int]) -> GymnasiumVecEnv:

@@ -1,11 +1,11 @@
 """Show a policy: in a window, or as a video where there is no display."""
 
 import os
+import sys
 
 import numpy as np
 
 from baselines.common.errors import UserError
-from baselines.common.files import check_writable
 from baselines.common.seeding import env_seeds
 from baselines.common.vec_env import gymnasium_env
 from baselines.her.demonstrations import write_demonstrations
@@ -33,7 +33,6 @@ def play(
     """
     seeds = env_seeds(seed, 0, "play", 1)
     if record_demos:
-        check_writable(os.path.dirname(os.path.abspath(record_demos)))
         env = gymnasium_env.make(env_id, 1, seeds, asynchronous=False)
     else:
         env = _make_shown_env(env_id, seeds, logger)
@@ -53,13 +52,14 @@ def play(
 
 
 def _make_shown_env(env_id: str, seeds: list[int], logger: Logger) -> gymnasium_env.GymnasiumVecEnv:
-    if "DISPLAY" in os.environ or "WAYLAND_DISPLAY" in os.environ:
+    if sys.platform != "linux" or "DISPLAY" in os.environ or "WAYLAND_DISPLAY" in os.environ:
         try:
             gymnasium_env.check_renders(env_id, "human")
             return gymnasium_env.make(env_id, 1, seeds, asynchronous=True, render_mode="human")
         except UserError as error:
             logger.info(f"playing without a window: {error}")
-            os.environ["MUJOCO_GL"] = "egl"
+            if sys.platform == "linux" and os.environ.get("MUJOCO_GL") in (None, "", "glfw"):
+                os.environ["MUJOCO_GL"] = "egl"
     try:
         gymnasium_env.check_renders(env_id)
     except UserError as error:

@@ -77,7 +77,7 @@ def main(argv: list[str] | None = None) -> None:
                 raise UserError(f"expected LABEL=DIR,DIR,..., got '{line}'")
             lines[label] = folders.split(",")
         plot(lines, args.x, args.y, args.output)
-    except (UserError, OSError) as error:
+    except (UserError, OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
 

@@ -8,7 +8,6 @@ other in the code.
 
 import argparse
 import os
-import re
 import sys
 from collections.abc import Callable, Generator
 from typing import NamedTuple
@@ -16,15 +15,16 @@ from typing import NamedTuple
 import numpy as np
 from tqdm import tqdm
 
+from baselines.common.cmd_util import Parser, count, num_env, path, positive
 from baselines.common.errors import TrainingError, UserError
-from baselines.common.files import check_writable
+from baselines.common.files import check_file_writable
 from baselines.common.seeding import env_seeds, make_rng
 from baselines.common.vec_env import BACK_ENDS, make_vec_env
 from baselines.common.vec_env.base import GoalVecEnv, Observation
 from baselines.her.demonstrations import write_demonstrations
 from baselines.her.episodes import concatenate
 from baselines.her.rollout import roll_out
-from baselines.her.types import EpisodeBatch
+from baselines.her.types import EpisodeBatch, task_of
 
 OPEN, CLOSED = 1.0, -1.0  # the last action: fingers
 UP = np.array([0, 0, 1.0])
@@ -81,7 +81,7 @@ def push():
 def slide():
     """Approach behind, descend, strike with a speed that grows with the distance, wait.
 
-    Nothing can be mended after the strike: about one in four reaches the goal.
+    Nothing can be mended after the strike: about one in seven reaches the goal.
     """
     seen = yield
     seen = yield from _go_behind(seen, distance=0.1, precision=0.006)
@@ -137,7 +137,7 @@ def _distance(a: np.ndarray, b: np.ndarray) -> float:
 
 def controller_for(env_id: str) -> Controller:
     """Raises UserError for tasks that no script solves."""
-    task = re.sub(r"(Dense)?-v\d+$", "", env_id)
+    task = task_of(env_id)
     if task not in CONTROLLERS:
         raise UserError(f"--env={env_id}: there are scripted controllers for {', '.join(CONTROLLERS)} only")
     return CONTROLLERS[task]
@@ -178,36 +178,37 @@ def generate(env: GoalVecEnv, controller: Controller, num_episodes: int, noise: 
 
 
 def make_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="fetch_data_generation", description=__doc__.splitlines()[0])
+    parser = Parser(prog="fetch_data_generation", description=__doc__.splitlines()[0])
     add = parser.add_argument
     add("--env", default="FetchPickAndPlace-v1", help="a Fetch task (default: FetchPickAndPlace-v1)")
-    add("--num_episodes", type=int, default=100, help="episodes to keep (default: 100)")
-    add("--num_env", type=int, default=8, help="environments stepped together (default: 8)")
+    add("--num_episodes", type=positive, default=100, help="episodes to keep (default: 100)")
+    add("--num_env", type=num_env, default=8, help="environments stepped together (default: 8)")
     add("--vec_env", choices=BACK_ENDS, default="auto", help="what steps them (default: auto)")
-    add("--seed", type=int, default=0, help="seed of environments and noise (default: 0)")
+    add("--seed", type=count, default=0, help="seed of environments and noise (default: 0)")
     add("--noise", type=float, default=0.0, help="std of Gaussian noise on actions, for diversity (default: 0)")
     add("--keep_failures", action="store_true", help="keep failed episodes too (default: drop and count them)")
-    add("--output", default="data_fetch_random_100.npz", help="file to write (default: data_fetch_random_100.npz)")
+    add(
+        "--output",
+        type=path,
+        default="data_fetch_random_100.npz",
+        help="file to write (default: data_fetch_random_100.npz)",
+    )
     return parser
 
 
 def main(argv: list[str] | None = None) -> None:
-    args = make_parser().parse_args(argv)
     try:
-        _run(args)
+        _run(make_parser().parse_args(argv))
     except (UserError, TrainingError) as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
 
 
 def _run(args: argparse.Namespace) -> None:
-    for name in ("num_episodes", "num_env"):
-        if getattr(args, name) < 1:
-            raise UserError(f"--{name}: expected a whole number of at least 1, got {getattr(args, name)}")
-    if args.seed < 0 or not 0 <= args.noise < float("inf"):
-        raise UserError("--seed and --noise: expected numbers of at least 0")
+    if not 0 <= args.noise < float("inf"):
+        raise UserError(f"--noise: expected a number of at least 0, got {args.noise}")
     controller = controller_for(args.env)
-    check_writable(os.path.dirname(os.path.abspath(args.output)))
+    check_file_writable(args.output)
     seeds = env_seeds(args.seed, 0, "demonstrations", args.num_env)
     env = make_vec_env(args.env, args.num_env, seeds, args.vec_env, num_threads=os.cpu_count() or 1)
     rng = make_rng(args.seed, 0, "demonstration noise")
