@@ -14,7 +14,8 @@ LAYERS = [
     "logger common.seeding common.mpi_adam common.vec_env.gymnasium_env her.normalizer her.replay_buffer "
     "her.policy her.minari_demonstrations her.openai_demonstrations",
     "common.vec_env.envpool_env her.rollout her.demonstrations her.ddpg her.schedule",
-    "common.vec_env her.her her.experiment.play",
+    "common.vec_env her.metrics her.experiment.play",
+    "her.her",
     "common.cmd_util",
     "run her.experiment.data_generation.fetch_data_generation",
 ]

@@ -5,7 +5,7 @@ import dataclasses
 import functools
 import numbers
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import gymnasium
 import numpy as np
@@ -24,6 +24,7 @@ from baselines.common.vec_env.base import GoalVecEnv
 from baselines.her.ddpg import DDPG
 from baselines.her.demonstrations import read_demonstrations
 from baselines.her.experiment.config import HERConfig, make_config
+from baselines.her.metrics import env_seconds, epoch_metrics
 from baselines.her.policy import read_policy, save_policy
 from baselines.her.replay_buffer import Demonstrations, NoDemonstrations, ReplayBuffer
 from baselines.her.rollout import RolloutWorker
@@ -83,15 +84,12 @@ def learn(
     announce(schedule, settings, env, comm, logger, total_timesteps)
     save = _saver(agent, save_path, comm)
     if buffer:
-        test_env = _evaluation_env(env, eval_env, settings, seed, comm, logger)
-        evaluator = RolloutWorker(test_env)
         rollout_worker = RolloutWorker(env, make_rng(seed, comm.rank, "exploration"))
         # More BLAS threads than one would spin between the policy's small products and steal the environments' cores.
-        with threadpool_limits(1, "blas"):
+        with threadpool_limits(1, "blas"), _evaluation_env(env, eval_env, settings, seed, comm, logger) as test_env:
             demonstrations = _demonstrations(demonstrated, agent, env, comm, seed, logger)
+            evaluator = RolloutWorker(test_env)
             train(agent, rollout_worker, evaluator, buffer, demonstrations, schedule, comm, logger, save)
-        if test_env is not env:
-            test_env.close()
     save("latest")
     return agent
 
@@ -108,7 +106,7 @@ def train(
     save: Callable[[str], None],
 ) -> None:
     """Epochs of cycles of batches. `save(name)` keeps the policy as it is."""
-    config, clock = agent.config, Clock(_env_seconds(rollout_worker, evaluator))
+    config, clock = agent.config, Clock(env_seconds(rollout_worker, evaluator))
     best = -1.0
     for epoch in range(schedule.n_epochs):
         clock.start_epoch()
@@ -128,7 +126,7 @@ def train(
         with clock.measure("evaluate"):
             evaluate(agent, evaluator, rollout_worker.env.num_env * config.n_test_rollouts)
 
-        metrics = _metrics(epoch, agent, rollout_worker, evaluator, losses, clock, comm)
+        metrics = epoch_metrics(epoch, agent, rollout_worker, evaluator, losses, clock, comm)
         logger.dump(metrics, step=metrics["total/timesteps"])
         save("latest")
         if metrics["test/success_rate"] >= best:
@@ -144,56 +142,6 @@ def evaluate(agent: DDPG, evaluator: RolloutWorker, num_episodes: int) -> None:
     policy = agent.policy("target" if agent.config.test_with_polyak else "main")
     for _ in range(-(-num_episodes // evaluator.env.num_env)):
         evaluator.generate(policy)
-
-
-def _metrics(
-    epoch: int,
-    agent: DDPG,
-    rollout_worker: RolloutWorker,
-    evaluator: RolloutWorker,
-    losses: list[dict[str, float]],
-    clock: Clock,
-    comm: Communicator,
-) -> dict[str, float]:
-    """The keys that the README's glossary defines, in the order of the table: means or sums over all workers."""
-    mean = _mean_over_workers(
-        {
-            "test/success_rate": evaluator.success_rate,
-            "test/mean_Q": evaluator.mean_Q,
-            "train/success_rate": rollout_worker.success_rate,
-            "steps": rollout_worker.steps,
-            "steps of epoch": rollout_worker.steps_of_history,
-            **{key: float(np.mean([row[key] for row in losses])) for key in agent.metrics},
-            **clock.finish_epoch(_env_seconds(rollout_worker, evaluator)),
-        },
-        comm,
-    )
-    return {
-        "epoch": epoch,
-        "test/success_rate": mean["test/success_rate"],
-        "test/mean_Q": mean["test/mean_Q"],
-        "test/episode": evaluator.episodes * comm.size,
-        "train/success_rate": mean["train/success_rate"],
-        "train/episode": rollout_worker.episodes * comm.size,
-        "stats_o/mean": float(agent.o_stats.mean.mean()),
-        "stats_o/std": float(agent.o_stats.std.mean()),
-        "stats_g/mean": float(agent.g_stats.mean.mean()),
-        "stats_g/std": float(agent.g_stats.std.mean()),
-        **{key: mean[key] for key in agent.metrics},
-        "total/timesteps": round(mean["steps"] * comm.size),
-        "total/updates": agent.updates * comm.size,
-        "total/seconds": clock.seconds(),
-        **{key: value for key, value in mean.items() if key.startswith("time/")},
-        "fps": mean["steps of epoch"] * comm.size / mean["time/epoch"],
-    }
-
-
-def _env_seconds(rollout_worker: RolloutWorker, evaluator: RolloutWorker) -> float:
-    return sum(env.seconds for env in {rollout_worker.env, evaluator.env})  # which may be one and the same
-
-
-def _mean_over_workers(values: dict[str, float], comm: Communicator) -> dict[str, float]:
-    return dict(zip(values, comm.mean(np.array(list(values.values()), np.float64)).tolist()))
 
 
 def _progress(n_cycles: int, epoch: int, comm: Communicator):
@@ -214,17 +162,22 @@ def _as_vec_env(env, seeds_for) -> GoalVecEnv:
     return env if isinstance(env, GoalVecEnv) else gymnasium_env.wrap(env, seeds_for)
 
 
+@contextlib.contextmanager
 def _evaluation_env(
-    env: GoalVecEnv, eval_env, config: HERConfig, seed: int, comm: Communicator, logger: Logger
-) -> GoalVecEnv:
+    env: GoalVecEnv, eval_env: GoalVecEnv | None, config: HERConfig, seed: int, comm: Communicator, logger: Logger
+) -> Iterator[GoalVecEnv]:
+    """The user's own, or environments of the same task, which are closed in the end."""
     if eval_env is not None:
-        return eval_env
+        yield eval_env
+        return
     seeds_for = functools.partial(env_seeds, seed, comm.rank, "test")
     num_env = evaluation_size(env.num_env * config.n_test_rollouts, max(env.num_env, 8 * comm.share_of_cores()))
     test_env = env.another(num_env, seeds_for(num_env))
     if test_env is env:
         logger.info("evaluation: in the training environments, as no others can be made; or pass eval_env")
-    return test_env
+    yield test_env
+    if test_env is not env:
+        test_env.close()
 
 
 def evaluation_size(num_episodes: int, most: int) -> int:
