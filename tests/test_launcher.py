@@ -522,7 +522,7 @@ def test_an_environment_that_ends_early_is_trained_on(cwd):
 
 
 @pytest.mark.parametrize("name", ["latest", "best", "epoch_4"])
-def test_policies_of_another_run_are_not_written_over(name, capsys):
+def test_policies_of_another_run_are_not_written_over(cwd, name, capsys):
     (Path(f"holds {name}") / name).mkdir(parents=True)
     error = refused(capsys, POINT_REACH, *TINY, f"--save_path=holds {name}")
     assert name in error and "choose another --save_path" in error
