@@ -9,8 +9,9 @@ ROOT = Path(__file__).parent.parent
 # Without the leading `baselines.`, the lowest first.
 LAYERS = [
     "common.errors common.npz common.safe_unpickle common.clock common.networks her.types her.losses",
-    "common.files common.mpi common.checkpoint common.vec_env.base common.vec_env.names her.experiment.config "
+    "common.files common.mpi common.vec_env.base common.vec_env.names her.experiment.config "
     "her.experiment.plot her.her_sampler her.episodes her.actor_critic",
+    "common.checkpoint",
     "logger common.seeding common.mpi_adam common.vec_env.gymnasium_env her.normalizer her.replay_buffer "
     "her.policy her.minari_demonstrations her.openai_demonstrations",
     "common.vec_env.envpool_env her.rollout her.demonstrations her.ddpg her.schedule",

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from baselines.common.errors import UserError
+from baselines.common.files import synced
 from baselines.common.npz import plain_array, read_members
 
 _DOCUMENT, _ARRAYS = "config.json", "arrays.npz"
@@ -27,9 +28,9 @@ def write(path: str, document: Mapping, arrays: Mapping[str, np.ndarray]) -> Non
     new = tempfile.mkdtemp(prefix=f".{os.path.basename(path)}.", dir=parent)
     try:
         os.chmod(new, 0o755)  # mkdtemp's 0700 is for secrets
-        with _synced(os.path.join(new, _DOCUMENT), "w") as file:
+        with synced(open(os.path.join(new, _DOCUMENT), "w", encoding="utf-8")) as file:
             json.dump(document, file, indent=2)
-        with _synced(os.path.join(new, _ARRAYS), "wb") as file:
+        with synced(open(os.path.join(new, _ARRAYS), "wb")) as file:
             np.savez(file, allow_pickle=False, **arrays)
         old = path + ".old"
         if os.path.lexists(path):
@@ -89,19 +90,3 @@ def _check(name: str, array: np.ndarray, shape: tuple[int, ...], kind: type) -> 
 def existing(path: str) -> str:
     """Where the folder `path` is: at its name, or set aside if the machine died between two renames of `write`."""
     return path + ".old" if not os.path.isdir(path) and os.path.isdir(path + ".old") else path
-
-
-class _synced:
-    """A file opened for writing that is on the disk when the block ends."""
-
-    def __init__(self, path: str, mode: str):
-        self._file = open(path, mode)
-
-    def __enter__(self):
-        return self._file
-
-    def __exit__(self, kind, error, trace):
-        with self._file as file:
-            if error is None:
-                file.flush()
-                os.fsync(file.fileno())

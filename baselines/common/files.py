@@ -4,7 +4,7 @@ import contextlib
 import os
 import tempfile
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import IO
 
 from baselines.common.errors import UserError
 
@@ -29,15 +29,22 @@ def check_file_writable(path: str) -> None:
 
 
 @contextlib.contextmanager
-def replace_file(path: str) -> Iterator[BinaryIO]:
+def synced(file: IO) -> Iterator[IO]:
+    """An opened file that is closed, and on the disk, when the block ends."""
+    with file:
+        yield file
+        file.flush()
+        os.fsync(file.fileno())
+
+
+@contextlib.contextmanager
+def replace_file(path: str) -> Iterator[IO[bytes]]:
     """A file to write that takes the place of `path` when the block ends, and leaves no trace if it fails."""
     os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
     handle, temporary = tempfile.mkstemp(prefix=f".{os.path.basename(path)}.", dir=os.path.dirname(path) or ".")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with synced(os.fdopen(handle, "wb")) as file:
             yield file
-            file.flush()
-            os.fsync(file.fileno())
         os.chmod(temporary, 0o644)  # mkstemp's 0600 is for secrets
         os.replace(temporary, path)
     except BaseException:

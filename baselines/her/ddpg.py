@@ -1,6 +1,6 @@
 """The agent: DDPG updates of an actor and a critic, their targets and the normalizers."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 import tensorflow as tf
@@ -45,7 +45,7 @@ class DDPG:
     def update_normalizers(self, batch: TransitionBatch) -> None:
         """Take in this worker's transitions; all workers must call this together."""
         clip = self.config.clip_obs
-        goal = batch.desired_goal - batch.achieved_goal if self.config.relative_goals else batch.desired_goal
+        goal = self.config.goal_seen(batch.achieved_goal, batch.desired_goal)
         self.o_stats.update(np.clip(batch.observation, -clip, clip))
         self.g_stats.update(np.clip(goal, -clip, clip))
         self._refresh_stats()
@@ -77,13 +77,14 @@ class DDPG:
 
     def policy(self, which: str = "main") -> Policy:
         """A NumPy copy of the 'main' or 'target' networks as they are now."""
-        return Policy.from_arrays(self.spec, self.config, self.state(), which)
+        needed = (f"{which}_pi", f"{which}_Q", "o_stats", "g_stats")  # once a cycle: not the other networks
+        return Policy.from_arrays(self.spec, self.config, self.state(needed), which)
 
     # ---- the update ----
 
     def inputs(self, observation, achieved_goal, desired_goal) -> tuple[tf.Tensor, tf.Tensor]:
         """As `Policy.inputs`, in the graph."""
-        goal = desired_goal - achieved_goal if self.config.relative_goals else desired_goal
+        goal = self.config.goal_seen(achieved_goal, desired_goal)
         return self._normalize(observation, "o"), self._normalize(goal, "g")  # [N, o], [N, g]
 
     def gradients(self, batch: TransitionBatch):
@@ -154,9 +155,10 @@ class DDPG:
 
     # ---- state ----
 
-    def state(self) -> dict[str, np.ndarray]:
-        """Networks, targets and normalizers as named arrays, e.g. `main_pi/0_kernel`, `o_stats/sum`."""
-        return {f"{group}/{name}": x for group, part in self._parts().items() for name, x in part.arrays().items()}
+    def state(self, groups: Collection[str] | None = None) -> dict[str, np.ndarray]:
+        """Networks, targets and normalizers (or the named ones) as arrays, e.g. `main_pi/0_kernel`, `o_stats/sum`."""
+        parts = {group: part for group, part in self._parts().items() if groups is None or group in groups}
+        return {f"{group}/{name}": x for group, part in parts.items() for name, x in part.arrays().items()}
 
     def load_state(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Take over what `state` of an agent of the same sizes gave."""

@@ -15,6 +15,7 @@ import numpy as np
 from baselines.common.errors import UserError
 from baselines.common.files import replace_file
 from baselines.common.npz import plain_array, read_members
+from baselines.her.episodes import episode_shapes, select
 from baselines.her.minari_demonstrations import read_minari
 from baselines.her.openai_demonstrations import is_openai, read_openai
 from baselines.her.types import EpisodeBatch, GoalEnvSpec, task_of
@@ -55,7 +56,7 @@ def read_demonstrations(path: str, spec: GoalEnvSpec, most: int | None = None) -
     else:
         episodes = _read_file(path, spec, most)
     _check(path, episodes, spec)
-    return EpisodeBatch(*(x[:most] for x in episodes))
+    return select(episodes, slice(most))
 
 
 def _read_file(path: str, spec: GoalEnvSpec, most: int | None) -> EpisodeBatch:
@@ -92,16 +93,7 @@ def _check(path: str, episodes: EpisodeBatch, spec: GoalEnvSpec) -> None:
     N, T = len(episodes.length), spec.horizon
     if N == 0:
         raise UserError(f"demonstrations {path}: there are no episodes")
-    expected = {
-        "observation": (N, T + 1, spec.observation_size),
-        "achieved_goal": (N, T + 1, spec.goal_size),
-        "desired_goal": (N, T, spec.goal_size),
-        "action": (N, T, spec.action_size),
-        "reward": (N, T),
-        "length": (N,),
-        "success": (N,),
-    }
-    for name, shape in expected.items():
+    for name, shape in episode_shapes(spec, N).items():
         found = getattr(episodes, name).shape
         if found != shape:
             raise UserError(

@@ -7,18 +7,31 @@ import numpy as np
 from baselines.her.types import EpisodeBatch, GoalEnvSpec
 
 
+def episode_shapes(spec: GoalEnvSpec, num_episodes: int) -> dict[str, tuple[int, ...]]:
+    """The shape of each field of EpisodeBatch."""
+    B, T = num_episodes, spec.horizon
+    return {
+        "observation": (B, T + 1, spec.observation_size),
+        "achieved_goal": (B, T + 1, spec.goal_size),
+        "desired_goal": (B, T, spec.goal_size),
+        "action": (B, T, spec.action_size),
+        "reward": (B, T),
+        "length": (B,),
+        "success": (B,),
+    }
+
+
 def empty_episodes(spec: GoalEnvSpec, num_episodes: int) -> EpisodeBatch:
     """Zeros of the right shapes, and lengths of T."""
-    B, T = num_episodes, spec.horizon
-    return EpisodeBatch(
-        observation=np.zeros((B, T + 1, spec.observation_size), np.float32),
-        achieved_goal=np.zeros((B, T + 1, spec.goal_size), np.float32),
-        desired_goal=np.zeros((B, T, spec.goal_size), np.float32),
-        action=np.zeros((B, T, spec.action_size), np.float32),
-        reward=np.zeros((B, T), np.float32),
-        length=np.full(B, T, np.int32),
-        success=np.zeros(B, bool),
-    )
+    fields = {name: np.zeros(shape, np.float32) for name, shape in episode_shapes(spec, num_episodes).items()}
+    fields["length"] = np.full(num_episodes, spec.horizon, np.int32)
+    fields["success"] = np.zeros(num_episodes, bool)
+    return EpisodeBatch(**fields)
+
+
+def select(episodes: EpisodeBatch, which) -> EpisodeBatch:
+    """Some of the episodes: `which` is a slice or flags [B]."""
+    return EpisodeBatch(*(x[which] for x in episodes))
 
 
 def single_episode(

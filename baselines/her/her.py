@@ -90,7 +90,8 @@ def learn(
             demonstrations = _demonstrations(demonstrated, agent, env, comm, seed, logger)
             evaluator = RolloutWorker(test_env)
             train(agent, rollout_worker, evaluator, buffer, demonstrations, schedule, comm, logger, save)
-    save("latest")
+    else:
+        save("latest")  # as each epoch does
     return agent
 
 

@@ -55,7 +55,7 @@ class Policy:
 
     def inputs(self, observation, achieved_goal, desired_goal) -> tuple[np.ndarray, np.ndarray]:
         """What the networks see, [N, o] and [N, g]: goals relative if so configured, clipped, normalised."""
-        goal = desired_goal - achieved_goal if self.config.relative_goals else desired_goal
+        goal = self.config.goal_seen(achieved_goal, desired_goal)
         return self._normalize(observation, "o"), self._normalize(goal, "g")
 
     def pi(self, o: np.ndarray, g: np.ndarray) -> np.ndarray:

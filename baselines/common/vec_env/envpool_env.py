@@ -7,6 +7,7 @@ import numpy as np
 
 from baselines.common.vec_env.base import GoalVecEnv, Observation, Step
 from baselines.common.vec_env.gymnasium_env import make_one, reward_function, spec_of
+from baselines.her.types import task_of
 
 # The families that the tests hold against Gymnasium-Robotics.
 _FAMILIES = re.compile(r"(Fetch(Reach|Push|PickAndPlace|Slide)|Hand(Reach|Manipulate)).*-v\d+")
@@ -36,7 +37,7 @@ class EnvPoolVecEnv(GoalVecEnv):
         self.compute_reward = reward_function(model)
         self._num_threads = num_threads
         self.description = f"{num_env} x {env_id}, stepped by EnvPool, threads: {min(num_threads, num_env)}"
-        task = re.sub(r"(Dense)?-v\d+$", "", env_id)
+        task = task_of(env_id)
         base = {"initial_slide0": _BASE_POSITION[task]} if task in _BASE_POSITION else {}
         self._pool = envpool.make(
             env_id, env_type="gymnasium", num_envs=num_env, seed=seeds, num_threads=min(num_threads, num_env), **base

@@ -78,8 +78,7 @@ def make(
         vector: VectorEnv = AsyncVectorEnv(makers, context="forkserver")
     else:
         vector = SyncVectorEnv(makers)
-    remake = functools.partial(_make_another, env_id, asynchronous)
-    return GymnasiumVecEnv(vector, model, env_id, seeds, remake)
+    return GymnasiumVecEnv(vector, model, env_id, seeds, lambda n, seeds: make(env_id, n, seeds, asynchronous))
 
 
 def make_one(env_id: str, render_mode: str | None = None, video: Video | None = None) -> gymnasium.Env:
@@ -91,15 +90,18 @@ def make_one(env_id: str, render_mode: str | None = None, video: Video | None = 
         raise UserError(f"environment '{name}' cannot be made: {error}") from None
     env = _scaled(env)
     if video:
-        start = functools.partial(_is_multiple, video.interval)
+
+        def starts(step: int) -> bool:
+            return step % video.interval == 0
+
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that the folder exists: the names of the videos differ
-            env = RecordVideo(env, video.folder, step_trigger=start, video_length=video.length, name_prefix=video.name)
+            env = RecordVideo(env, video.folder, step_trigger=starts, video_length=video.length, name_prefix=video.name)
     return env
 
 
 _RENDER_ONCE = """
-import os, sys
+import sys
 from baselines.common.vec_env.gymnasium_env import make_one
 env_id, mode = sys.argv[1:]
 env = make_one(env_id, mode)
@@ -214,10 +216,6 @@ def _success(info: dict, ended: np.ndarray) -> np.ndarray:
     return np.zeros(len(ended), bool)
 
 
-def _make_another(env_id: str, asynchronous: bool, num_env: int, seeds: list[int]) -> GymnasiumVecEnv:
-    return make(env_id, num_env, seeds, asynchronous)
-
-
 def _spec_of_one(vector: VectorEnv) -> gymnasium.envs.registration.EnvSpec:
     if vector.spec is None:
         raise UserError("the vector environment has neither `envs` nor a spec to make one for compute_reward from")
@@ -237,7 +235,3 @@ def _remaker(spec):
         return GymnasiumVecEnv(SyncVectorEnv([one] * num_env), one(), spec.id, seeds, remake)
 
     return remake
-
-
-def _is_multiple(interval: int, step: int) -> bool:
-    return step % interval == 0

@@ -76,6 +76,10 @@ class HERConfig:
         """Probability that a transition's goal is relabelled: replay_k / (1 + replay_k), or 0."""
         return self.replay_k / (1 + self.replay_k) if self.replay_strategy == "future" else 0.0
 
+    def goal_seen(self, achieved_goal, desired_goal):
+        """The goal that the networks are shown, of NumPy arrays or tensors [..., g]."""
+        return desired_goal - achieved_goal if self.relative_goals else desired_goal
+
     def discount(self, horizon: int) -> float:
         """`gamma`, or 1 - 1/T (1802.09464, appendix A)."""
         return 1 - 1 / horizon if self.gamma is None else self.gamma

@@ -9,7 +9,7 @@ from baselines.common.errors import UserError
 from baselines.common.seeding import env_seeds
 from baselines.common.vec_env import gymnasium_env
 from baselines.her.demonstrations import write_demonstrations
-from baselines.her.episodes import concatenate
+from baselines.her.episodes import concatenate, select
 from baselines.her.policy import Policy
 from baselines.her.rollout import roll_out
 from baselines.her.types import EpisodeBatch
@@ -73,7 +73,7 @@ def _make_shown_env(env_id: str, seeds: list[int], logger: Logger) -> gymnasium_
 
 
 def _record(path: str, episodes: EpisodeBatch, env_id: str, seed: int, keep_failures: bool, logger: Logger) -> None:
-    kept = episodes if keep_failures else EpisodeBatch(*(x[episodes.success] for x in episodes))
+    kept = episodes if keep_failures else select(episodes, episodes.success)
     if not len(kept.length):
         raise UserError(f"no episode succeeded: nothing to write to {path}")
     write_demonstrations(path, kept, env_id, "trained policy", seed)

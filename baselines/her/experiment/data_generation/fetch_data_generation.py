@@ -22,7 +22,7 @@ from baselines.common.seeding import env_seeds, make_rng
 from baselines.common.vec_env import BACK_ENDS, make_vec_env
 from baselines.common.vec_env.base import GoalVecEnv, Observation
 from baselines.her.demonstrations import write_demonstrations
-from baselines.her.episodes import concatenate
+from baselines.her.episodes import concatenate, select
 from baselines.her.rollout import roll_out
 from baselines.her.types import EpisodeBatch, task_of
 
@@ -169,12 +169,11 @@ def generate(env: GoalVecEnv, controller: Controller, num_episodes: int, noise: 
             episodes = demonstrate(env, controller, noise, rng)
             successes.extend(episodes.success)
             returns.extend(episodes.reward.sum(1))
-            good = slice(None) if keep_failures else episodes.success
-            kept.append(EpisodeBatch(*(x[good] for x in episodes)))
+            kept.append(episodes if keep_failures else select(episodes, episodes.success))
             bar.update(len(kept[-1].length))
             if len(successes) > 100 + 20 * num_episodes:
                 raise UserError("fewer than one episode in twenty succeeds; try less --noise, or --keep_failures")
-    return EpisodeBatch(*(x[:num_episodes] for x in concatenate(kept))), np.array(successes), np.array(returns)
+    return select(concatenate(kept), slice(num_episodes)), np.array(successes), np.array(returns)
 
 
 def make_parser() -> argparse.ArgumentParser:
