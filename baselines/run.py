@@ -61,6 +61,7 @@ def run(argv: list[str], comm: Communicator) -> None:
                   preset=args.preset, demo_file=args.demo_file, load_path=args.load_path, save_path=args.save_path,
                   logger=logger, comm=comm)  # fmt: skip
     wanted = _accepted(learn, wanted, settings)
+    args.num_env = args.num_env or getattr(config_module, "PRESET_NUM_ENV", {}).get(args.preset, 1)
     env = _make_env(args, seed, folder, comm)
     agent = learn(env=env, **wanted)
     env.close()

@@ -13,7 +13,7 @@ import numpy as np
 
 import tests.point_reach  # noqa: F401 (registers PointReach)
 from baselines.common.mpi import abort_all_on_error, make_communicator
-from baselines.common.mpi_adam import check_workers_agree
+from baselines.common.mpi_adam import check_workers_agree, flatten
 from baselines.common.seeding import make_rng
 from baselines.her import her
 from baselines.her.ddpg import DDPG
@@ -46,31 +46,27 @@ def train(comm):
 
 
 def all_data():
-    """The same on every rank: 3 minibatches of 2 x 8 transitions."""
+    """The same on every rank: 3 minibatches of 16 transitions, the last 4 of each demonstrated."""
     rng = np.random.default_rng(0)
     shapes = ((3,), (2,), (2,), (1,), (), (3,), (2,))
     return TransitionBatch(*(rng.normal(size=(3, 16, *s)).astype(np.float32) for s in shapes))
 
 
 def share(comm):
-    """Each rank trains on its part of every minibatch; the numbers must be those of one process with all of it."""
-    # What count = 1 stands for differs: a phantom sample for each worker, not for each run.
-    agent = DDPG(SPEC, HERConfig(hidden=8, layers=1, batch_size=16 // comm.size), make_rng(0, 0, "weights"), comm)
-    mine = TransitionBatch(*(np.split(x, comm.size, axis=1)[comm.rank] for x in all_data()))
-    flat = TransitionBatch(*(x.reshape(-1, *x.shape[2:]) for x in mine))
-    agent.update_normalizers(flat)
+    """Each rank trains on its part of every minibatch, or one process that simulates two on all of it."""
+    workers = 2 // comm.size
+    sizes = dict(batch_size=8 * workers, demo_batch_size=2 * workers, simulated_workers=workers)
+    config = HERConfig(hidden=8, layers=1, bc_loss=True, prm_loss_weight=1, target_interval=2, **sizes)
+    agent = DDPG(SPEC, config, make_rng(0, 0, "weights"), comm)
+    own, demonstrated = np.split(np.arange(12), comm.size)[comm.rank], np.split(np.arange(12, 16), comm.size)[comm.rank]
+    mine = TransitionBatch(*(x[:, [*own, *demonstrated]] for x in all_data()))
+    agent.update_normalizers(TransitionBatch(*(x.reshape(-1, *x.shape[2:]) for x in mine)))
     sums = {k: agent.o_stats.arrays()[k].tolist() for k in ("sum", "sumsq", "count")}
-    agent.load_state({**agent.state(), **unit_stats()})
+    (Q, pi), _ = agent.gradients(TransitionBatch(*(x[0] for x in mine)))
+    gradients = comm.mean(flatten(Q + pi).numpy())
     agent.train(mine)
-    return {"sums": sums, "weights": np.concatenate([np.ravel(w) for w in agent.main.weights]).tolist()}
-
-
-def unit_stats():
-    return {
-        f"{name}_stats/{k}": np.full(1 if k == "count" else size, float(k != "sum"))
-        for name, size in (("o", 3), ("g", 2))
-        for k in ("sum", "sumsq", "count")
-    }
+    weights = np.concatenate([np.ravel(w) for w in agent.main.weights + agent.target.weights])
+    return {"sums": sums, "gradients": gradients.tolist(), "weights": weights.tolist()}
 
 
 def drift(comm):

@@ -120,6 +120,30 @@ def kept_share_of_target(wiring):
     return wiring.agent.state()[f"target_Q/{wiring.agent.config.layers}_bias"][0]
 
 
+def target_between_and_after_updates(wiring):
+    """A bias of the target critic, 1 at first, after 3 updates of a main one that stays 0, and at the cycle's end."""
+    make_constant(wiring.agent, main_Q=0, target_Q=1)
+    bias = wiring.agent.target.Q_network.biases[-1]
+    batch = transitions(wiring.agent, reward=-1)
+    wiring.agent.train(TransitionBatch(*(np.stack([x] * 3) for x in batch)))
+    between = float(bias[0])
+    wiring.agent.update_target_networks()
+    return between, float(bias[0])
+
+
+def sums_over_workers(wiring):
+    return demonstrations_normalized(wiring), loss_of_action(wiring)
+
+
+def share_of_moving_episode(wiring):
+    """How often the second of two episodes is drawn: there the object moves by 0.01 a step."""
+    episodes = wiring.rollout_worker.generate(wiring.agent.policy())
+    moving = 0.01 * np.arange(HORIZON + 1, dtype=np.float32)[:, None] * [1, 0]
+    for path in (0 * moving, moving):
+        wiring.buffer.store(episodes._replace(achieved_goal=path[None], action=0 * episodes.action + path[-1]))
+    return (wiring.buffer.sample(1, 20000).action[0, :, 0] != 0).mean()
+
+
 def target(wiring, reward):
     """The critic's target, but for its sign: the root of the loss where main Q gives 0; target Q gives -1."""
     make_constant(wiring.agent, main_Q=0, target_Q=-1)
@@ -232,6 +256,7 @@ class Effect(NamedTuple):
 
 SHORT = (*SMALL, "--n_cycles=1")
 DEMOS = (*SMALL, "--demo_file=demos.npz")
+MOVEMENT = (*SMALL, "--replay_priority=movement")
 EFFECTS = {
     "hidden": Effect(16, widths, [256, 256, 256], [16, 16, 16], ()),
     "layers": Effect(2, widths, [256, 256, 256], [256, 256], ()),
@@ -239,6 +264,14 @@ EFFECTS = {
     "Q_lr": Effect(0, trained_networks, (True, True), (False, True)),
     "pi_lr": Effect(0, trained_networks, (True, True), (True, False)),
     "polyak": Effect(1, kept_share_of_target, 0.95, 1),
+    "target_interval": Effect(2, target_between_and_after_updates, (1, 0.95), (0.95, 0.95), (*SMALL, "--Q_lr=0")),
+    "simulated_workers": Effect(
+        2, sums_over_workers, (3, 0.001 * 0.25 + 0.0078 * 1.28), (1.5, 0.001 * 0.25 + 0.0078 * 0.64), DEMOS
+    ),
+    # Paths of 0.3 and 0, and the floor added to both.
+    "replay_priority": Effect("movement", share_of_moving_episode, 0.5, 0.32 / 0.34, tolerance=0.01),
+    "priority_floor": Effect(0.3, share_of_moving_episode, 0.32 / 0.34, 0.6 / 0.9, MOVEMENT, 0.01),
+    "priority_clip": Effect(0.005, share_of_moving_episode, 0.32 / 0.34, 0.17 / 0.19, MOVEMENT, 0.01),
     "gamma": Effect(0.75, lambda wiring: target(wiring, reward=-1), 1 + 29 / 30, 1.75),
     "clip_return": Effect(False, extreme_targets, (HORIZON, 0), (1000 + 29 / 30, 1000 - 29 / 30)),
     "clip_pos_returns": Effect(False, extreme_targets, (HORIZON, 0), (HORIZON, 1000 - 29 / 30)),

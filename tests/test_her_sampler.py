@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from baselines.her.her_sampler import sample_relabelled, sample_times
+from baselines.her.her_sampler import movement, sample_relabelled, sample_times, sample_times_by_priority
 from baselines.her.replay_buffer import ReplayBuffer
 from baselines.her.types import EpisodeBatch, GoalEnvSpec
 
@@ -104,8 +104,40 @@ def test_every_transition_is_equally_likely_whatever_its_episodes_length():
     assert counts / 50000 == pytest.approx([0.1] * 10, abs=0.01)
 
 
-def make_buffer(capacity, future_p=0.8):
-    return ReplayBuffer(SPEC, capacity, future_p, sparse_reward, np.random.default_rng(0))
+def test_transitions_are_as_likely_as_their_episodes_priority_says():
+    length, priority = np.array([6, 1, 3]), np.array([1.0, 2.0, 0.5])
+    rows, times = sample_times_by_priority(length, priority, (100, 500), np.random.default_rng(0))
+    assert rows.shape == times.shape == (100, 500)
+    which, counts = np.unique(rows * 10 + times, return_counts=True)
+    assert which.tolist() == [0, 1, 2, 3, 4, 5, 10, 20, 21, 22]
+    expected = np.array([1.0] * 6 + [2.0] + [0.5] * 3) / 9.5
+    assert counts / 50000 == pytest.approx(expected, abs=0.01)
+
+
+def test_movement_is_the_clipped_path_of_the_achieved_goal_until_the_episodes_end():
+    rng = np.random.default_rng(0)
+    episodes = numbered_episodes([6, 1, 3])
+    noise = rng.normal(size=episodes.achieved_goal.shape).astype(np.float32)
+    episodes = episodes._replace(achieved_goal=noise + 0 * episodes.achieved_goal)  # NaN stays beyond the end
+    expected = []
+    for goals, length in zip(episodes.achieved_goal, episodes.length):
+        path = 0.02
+        for t in range(length):
+            path += min(0.7, float(np.linalg.norm(goals[t + 1] - goals[t])))
+        expected.append(path)
+    np.testing.assert_allclose(movement(episodes, floor=0.02, clip=0.7), expected, rtol=1e-6)
+
+
+def test_a_full_buffer_forgets_the_priorities_of_what_was_overwritten():
+    buffer = make_buffer(2 * SPEC.horizon, priority=lambda episodes: episodes.achieved_goal[:, 0, 0] + 1)
+    buffer.store(numbered_episodes([6, 6]))  # priorities 1 and 101
+    assert (buffer.sample(1, 2000).achieved_goal >= 100).mean() == pytest.approx(101 / 102, abs=0.02)
+    buffer.store(numbered_episodes([6, 6, 6, 6]))  # 201 and 301 stay
+    assert (buffer.sample(1, 2000).achieved_goal >= 300).mean() == pytest.approx(301 / 502, abs=0.05)
+
+
+def make_buffer(capacity, future_p=0.8, priority=None):
+    return ReplayBuffer(SPEC, capacity, future_p, sparse_reward, np.random.default_rng(0), priority)
 
 
 def stored(buffer):

@@ -79,10 +79,11 @@ def test_counts_of_steps_episodes_and_updates_add_up():
 
 
 def test_shares_of_time_add_up_to_an_epoch():
-    row = train_point_reach(n_epochs=1, **TINY)[0]
-    phases = sum(row[f"time/{p}"] for p in ("rollout", "sample", "train", "evaluate"))
+    row, later = train_point_reach(n_epochs=2, **TINY)
+    assert row["time/compile"] > later["time/compile"] == 0
+    phases = sum(row[f"time/{p}"] for p in ("rollout", "sample", "compile", "train", "evaluate"))
     assert 0.9 * row["time/epoch"] < phases <= row["time/epoch"]
-    rest = row["time/epoch"] - row["time/env"] - row["time/train"]
+    rest = row["time/epoch"] - row["time/env"] - row["time/train"] - row["time/compile"]
     assert row["time/overhead"] == pytest.approx(rest / row["time/epoch"])
 
 

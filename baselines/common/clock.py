@@ -13,7 +13,7 @@ class Clock:
 
     def start_epoch(self) -> None:
         self._epoch_begin = time.perf_counter()
-        self._seconds = dict.fromkeys(("rollout", "sample", "train", "evaluate"), 0.0)
+        self._seconds = dict.fromkeys(("rollout", "sample", "compile", "train", "evaluate"), 0.0)
 
     def measure(self, phase: str) -> "_Span":
         return _Span(self._seconds, phase)
@@ -25,7 +25,8 @@ class Clock:
         times = {f"time/{phase}": seconds for phase, seconds in self._seconds.items()}
         times["time/env"] = in_env
         times["time/epoch"] = whole
-        times["time/overhead"] = (whole - in_env - self._seconds["train"]) / whole
+        computing = self._seconds["compile"] + self._seconds["train"]
+        times["time/overhead"] = (whole - in_env - computing) / whole
         return times
 
     def seconds(self) -> float:

@@ -28,11 +28,12 @@ def make_parser() -> argparse.ArgumentParser:
     add("--env", default="FetchReach-v1", help="goal environment; your own: module:Id-v0 (default: FetchReach-v1)")
     add("--num_timesteps", type=_steps, help="environment steps of one worker; 0: train nothing (default: 1e6)")
     add("--n_epochs", type=count, help="epochs, instead of --num_timesteps")
-    add("--num_env", type=num_env, default=1, help="environments per worker, stepped together (default: 1)")
+    add("--num_env", type=num_env, help="environments per worker, stepped together (default: the preset's, else 1)")
     add("--vec_env", choices=BACK_ENDS, default="auto", help="what steps them (default: auto)")
     add("--seed", type=count, help="seed of everything random (default: a new one, which the log tells)")
     add("--network", default="mlp", help="kind of network (default: mlp)")
-    add("--preset", help="published settings by name: demos (learning from demonstrations)")
+    add("--preset", help="settings by name: single (one process, little time), paper19 (the papers' 19 workers in one "
+        "process), demos (learning from demonstrations)")  # fmt: skip
     add("--demo_file", type=path, help="demonstrations to learn from, or minari:NAME")
     add("--load_path", type=path, help="folder of a policy to start from")
     add("--save_path", type=path, help="folder for the policies: latest, best, epoch_N")

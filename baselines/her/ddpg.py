@@ -28,8 +28,8 @@ class DDPG:
         self.target = ActorCritic(spec, rng=rng, name="target", **sizes)
         self.pi_adam = MpiAdam(self.main.pi_network.weights, config.pi_lr)
         self.Q_adam = MpiAdam(self.main.Q_network.weights, config.Q_lr)
-        self.o_stats = Normalizer(spec.observation_size, config.norm_eps, comm)
-        self.g_stats = Normalizer(spec.goal_size, config.norm_eps, comm)
+        self.o_stats = Normalizer(spec.observation_size, config.norm_eps, comm, config.simulated_workers)
+        self.g_stats = Normalizer(spec.goal_size, config.norm_eps, comm, config.simulated_workers)
         # The graph's copies of the normalizers' mean and std.
         self._stats = {
             name: (tf.Variable(stats.mean), tf.Variable(stats.std))
@@ -37,6 +37,7 @@ class DDPG:
         }
         self.metrics = ("loss/critic", "loss/actor") + (("loss/cloning", "q_filter/passed") if config.bc_loss else ())
         self.updates = 0  # of this agent; all workers step together
+        self.compiled = False  # the first updates take seconds longer
         self._copy_main_to_target()
         self._take_rank_0_weights()
 
@@ -66,14 +67,14 @@ class DDPG:
                     "look for extreme observations or rewards (--clip_obs, --clip_return=True)"
                 )
         self.updates += len(rows)
+        self.compiled = True
         return dict(zip(self.metrics, rows.mean(0).tolist()))
 
     @tf.function(jit_compile=True)
     def update_target_networks(self) -> None:
-        """target = polyak * target + (1 - polyak) * main"""
-        polyak = self.config.polyak
-        for target, main in zip(self.target.weights, self.main.weights):
-            target.assign(polyak * target + (1 - polyak) * main)
+        """The step at a cycle's end; none where `target_interval` has them step between updates."""
+        if not self.config.target_interval:
+            self._step_target_networks()
 
     def policy(self, which: str = "main") -> Policy:
         """A NumPy copy of the 'main' or 'target' networks as they are now."""
@@ -107,7 +108,7 @@ class DDPG:
             if config.bc_loss:
                 demo = slice(-config.demo_rows, None)
                 passed = self._passed(value[demo], value_of_pi[demo])
-                cloning = losses.cloning_loss(pi[demo], batch.action[demo], passed)
+                cloning = losses.cloning_loss(pi[demo], batch.action[demo], passed) / config.simulated_workers
                 actor_loss = config.prm_loss_weight * actor_loss + config.aux_loss_weight * cloning
                 cloning_metrics = [cloning, tf.reduce_mean(passed)]
         pi_gradients = tape.gradient(actor_loss, self.main.pi_network.weights)
@@ -124,29 +125,52 @@ class DDPG:
             (Q_gradients, pi_gradients), metrics = self.gradients(TransitionBatch(*(x[i] for x in batches)))
             self.Q_adam.apply(Q_gradients)
             self.pi_adam.apply(pi_gradients)
+            self._move_target_networks(i + 1)
             rows = rows.write(i, metrics)
         return rows.stack()  # [n_batches, metrics]
 
     def _train_with_all_workers(self, batches: TransitionBatch):
-        rows = []
-        for i in range(len(batches.reward)):
-            flat, metrics = self._flat_gradients(TransitionBatch(*(x[i] for x in batches)))
-            self._apply_flat(tf.constant(self.comm.mean(flat.numpy())))
+        n_batches = len(batches.reward)
+        flat, metrics = self._gradients_of(batches, np.int32(0))
+        rows = [metrics]
+        for i in range(1, n_batches):
+            # One call an update: it applies the last gradients and computes the next ones.
+            flat, metrics = self._apply_and_go_on(self.comm.mean(flat.numpy()), batches, np.int32(i))
             rows.append(metrics)
-            if (self.updates + i + 1) % CHECK_INTERVAL == 0:
-                check_workers_agree(self.main.weights, self.comm)
+        self._apply_flat(self.comm.mean(flat.numpy()), np.int32(n_batches))
+        if (self.updates + n_batches) // CHECK_INTERVAL > self.updates // CHECK_INTERVAL:
+            check_workers_agree(self.main.weights, self.comm)
         return np.array(rows)  # [n_batches, metrics]
 
     @tf.function(jit_compile=True)
-    def _flat_gradients(self, batch: TransitionBatch):
-        (Q, pi), metrics = self.gradients(batch)
+    def _gradients_of(self, batches: TransitionBatch, i: tf.Tensor):
+        (Q, pi), metrics = self.gradients(TransitionBatch(*(tf.gather(x, i) for x in batches)))
         return flatten(Q + pi), metrics
 
     @tf.function(jit_compile=True)
-    def _apply_flat(self, flat: tf.Tensor) -> None:
+    def _apply_flat(self, flat: tf.Tensor, updates: tf.Tensor) -> None:
+        """The cycle's update number `updates`, from 1."""
         split = sum(int(np.prod(w.shape)) for w in self.Q_adam.weights)
         self.Q_adam.apply_flat(flat[:split])
         self.pi_adam.apply_flat(flat[split:])
+        self._move_target_networks(updates)
+
+    @tf.function(jit_compile=True)
+    def _apply_and_go_on(self, flat: tf.Tensor, batches: TransitionBatch, i: tf.Tensor):
+        self._apply_flat(flat, i)
+        return self._gradients_of(batches, i)
+
+    def _move_target_networks(self, updates: tf.Tensor) -> None:
+        """With a `target_interval`, step the target networks after every so many updates of a cycle."""
+        interval = self.config.target_interval
+        if interval:
+            self._step_target_networks(tf.cast(updates % interval == 0, tf.float32))
+
+    def _step_target_networks(self, due: float | tf.Tensor = 1.0) -> None:
+        """target = polyak * target + (1 - polyak) * main, where `due` is 1; no change where it is 0."""
+        moved = due * (1 - self.config.polyak)
+        for target, main in zip(self.target.weights, self.main.weights):
+            target.assign((1 - moved) * target + moved * main)
 
     def _normalize(self, x: tf.Tensor, which: str) -> tf.Tensor:
         mean, std = self._stats[which]

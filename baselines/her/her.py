@@ -24,6 +24,7 @@ from baselines.common.vec_env.base import GoalVecEnv
 from baselines.her.ddpg import DDPG
 from baselines.her.demonstrations import read_demonstrations
 from baselines.her.experiment.config import HERConfig, make_config
+from baselines.her.her_sampler import movement
 from baselines.her.metrics import env_seconds, epoch_metrics
 from baselines.her.policy import read_policy, save_policy
 from baselines.her.replay_buffer import Demonstrations, NoDemonstrations, ReplayBuffer
@@ -56,7 +57,7 @@ def learn(
     HERConfig; a `demo_file` switches `bc_loss` on. Raises UserError.
     """
     comm = comm or make_communicator()
-    _share_threads(comm)
+    share_threads(comm)
     logger = logger or Logger(quiet=comm.rank > 0)
     seed = new_seed(comm) if seed is None else seed
     if not isinstance(seed, numbers.Integral) or seed < 0:
@@ -114,16 +115,7 @@ def train(
         rollout_worker.clear_history()
         losses = []
         for _ in _progress(schedule.n_cycles, epoch, comm):
-            with clock.measure("rollout"):
-                episodes = rollout_worker.generate(agent.policy())
-            with clock.measure("sample"):
-                buffer.store(episodes)
-                agent.update_normalizers(buffer.sample_from(episodes))
-                own = buffer.sample(config.n_batches, config.batch_size - demonstrations.rows)
-                batches = demonstrations.fill(own)
-            with clock.measure("train"):
-                losses.append(agent.train(batches))
-                agent.update_target_networks()
+            losses.append(train_cycle(agent, rollout_worker, buffer, demonstrations, clock))
         with clock.measure("evaluate"):
             evaluate(agent, evaluator, rollout_worker.env.num_env * config.n_test_rollouts)
 
@@ -135,6 +127,28 @@ def train(
             save("best")
         if config.policy_save_interval and (epoch + 1) % config.policy_save_interval == 0:
             save(f"epoch_{epoch}")
+
+
+def train_cycle(
+    agent: DDPG,
+    rollout_worker: RolloutWorker,
+    buffer: ReplayBuffer,
+    demonstrations: Demonstrations | NoDemonstrations,
+    clock: Clock,
+) -> dict[str, float]:
+    """One episode in each environment, `n_batches` updates, one step of the targets. Returns the mean losses."""
+    config = agent.config
+    with clock.measure("rollout"):
+        episodes = rollout_worker.generate(agent.policy())
+    with clock.measure("sample"):
+        buffer.store(episodes)
+        agent.update_normalizers(buffer.sample_from(episodes))
+        own = buffer.sample(config.n_batches, config.batch_size - demonstrations.rows)
+        batches = demonstrations.fill(own)
+    with clock.measure("train" if agent.compiled else "compile"):
+        losses = agent.train(batches)
+        agent.update_target_networks()
+    return losses
 
 
 def evaluate(agent: DDPG, evaluator: RolloutWorker, num_episodes: int) -> None:
@@ -150,7 +164,8 @@ def _progress(n_cycles: int, epoch: int, comm: Communicator):
     return tqdm(range(n_cycles), f"epoch {epoch}", leave=False, unit="cycle", disable=not watched)
 
 
-def _share_threads(comm: Communicator) -> None:
+def share_threads(comm: Communicator) -> None:
+    """Let TensorFlow use this worker's share of the cores; before anything is computed."""
     if comm.size > 1:
         with contextlib.suppress(RuntimeError):  # the caller has used TensorFlow already
             tf.config.threading.set_intra_op_parallelism_threads(comm.share_of_cores())
@@ -195,7 +210,10 @@ def _read_demonstrations(path: str | None, config: HERConfig, spec: GoalEnvSpec)
 
 
 def _buffer(env: GoalVecEnv, config: HERConfig, rng: np.random.Generator) -> ReplayBuffer:
-    return ReplayBuffer(env.spec, config.buffer_size, config.future_p, env.compute_reward, rng)
+    priority = None
+    if config.replay_priority == "movement":
+        priority = functools.partial(movement, floor=config.priority_floor, clip=config.priority_clip)
+    return ReplayBuffer(env.spec, config.buffer_size, config.future_p, env.compute_reward, rng, priority)
 
 
 def _demonstrations(
@@ -205,7 +223,7 @@ def _demonstrations(
     if episodes is None:
         return NoDemonstrations()
     config, count = agent.config, len(episodes.length)
-    exactly = dataclasses.replace(config, buffer_size=count * env.spec.horizon)
+    exactly = dataclasses.replace(config, buffer_size=count * env.spec.horizon, replay_priority="none")
     buffer = _buffer(env, exactly, make_rng(seed, comm.rank, "demonstrations"))
     buffer.store(episodes)
     agent.update_normalizers(buffer.sample_from(episodes))

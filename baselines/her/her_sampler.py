@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from baselines.her.types import RewardFunction, TransitionBatch
+from baselines.her.types import EpisodeBatch, RewardFunction, TransitionBatch
 
 
 def sample_relabelled(
@@ -48,3 +48,24 @@ def sample_times(length: np.ndarray, shape: tuple[int, ...], rng: np.random.Gene
         rows[over] = rng.integers(len(length), size=over.sum())
         times[over] = rng.integers(longest, size=over.sum())
     return rows, times
+
+
+def sample_times_by_priority(
+    length: np.ndarray, priority: np.ndarray, shape: tuple[int, ...], rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """As `sample_times`, with a transition as likely as its episode's `priority` [B] > 0 says."""
+    upper = np.cumsum(priority * length)  # episode i takes the share from upper[i - 1] to upper[i]
+    rows = np.searchsorted(upper, rng.random(shape) * upper[-1], side="right")
+    rows = np.minimum(rows, len(length) - 1)  # where rounding reaches the last upper end
+    return rows, (rng.random(shape) * length[rows]).astype(np.int64)
+
+
+def movement(episodes: EpisodeBatch, floor: float, clip: float) -> np.ndarray:
+    """How far each episode's achieved goal moved, [B]: sum over t of min(|ag(t+1) - ag(t)|, clip), plus `floor`.
+
+    In the spirit of energy-based prioritisation (1810.01363), with the path in place of the energy, which would need
+    masses. `clip` keeps an object that falls off the table from outweighing all that were pushed.
+    """
+    steps = np.linalg.norm(np.diff(episodes.achieved_goal, axis=1), axis=2)  # [B, T]
+    happened = np.arange(steps.shape[1]) < episodes.length[:, None]
+    return floor + np.where(happened, np.minimum(steps, clip), 0).sum(1)

@@ -14,8 +14,9 @@ class Normalizer:
     Its weight fades: after 49 samples around 100 the mean reads 98.
     """
 
-    def __init__(self, size: int, eps: float, comm: Communicator):
-        self.size, self.eps, self.comm = size, eps, comm
+    def __init__(self, size: int, eps: float, comm: Communicator, simulated_workers: int = 1):
+        """`simulated_workers` is how many workers' data each call of `update` gets."""
+        self.size, self.eps, self.comm, self.simulated_workers = size, eps, comm, simulated_workers
         self.sum = np.zeros(size)
         self.sumsq = np.zeros(size)
         self.count = np.ones(1)
@@ -25,7 +26,7 @@ class Normalizer:
         """Take in this worker's `x` [N, size]; every worker must call this together."""
         x = np.asarray(x, np.float64).reshape(-1, self.size)
         local = np.concatenate([x.sum(0), np.square(x).sum(0), [len(x)]])
-        average = self.comm.mean(local)
+        average = self.comm.mean(local) / self.simulated_workers
         self.sum += average[: self.size]
         self.sumsq += average[self.size : -1]
         self.count += average[-1]

@@ -1,9 +1,11 @@
 """The replay buffer: whole episodes, the oldest overwritten first."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from baselines.common.errors import UserError
-from baselines.her.her_sampler import sample_relabelled, sample_times
+from baselines.her.her_sampler import sample_relabelled, sample_times, sample_times_by_priority
 from baselines.her.types import EpisodeBatch, GoalEnvSpec, RewardFunction, TransitionBatch
 
 
@@ -21,12 +23,14 @@ class ReplayBuffer:
         future_p: float,
         compute_reward: RewardFunction,
         rng: np.random.Generator,
+        priority: Callable[[EpisodeBatch], np.ndarray] | None = None,
     ):
         """`capacity` in transitions; it is rounded down to whole episodes, and at least one is kept.
 
-        Raises UserError where there is not enough memory.
+        `priority` tells how likely episodes are drawn, [B], all above 0; without it all transitions are alike. Raises
+        UserError where there is not enough memory.
         """
-        self._future_p, self._compute_reward, self._rng = future_p, compute_reward, rng
+        self._future_p, self._compute_reward, self._rng, self._priority_of = future_p, compute_reward, rng, priority
         n, T = max(1, capacity // spec.horizon), spec.horizon
         self.max_episodes = n
         try:
@@ -37,6 +41,7 @@ class ReplayBuffer:
         except (MemoryError, ValueError):
             raise UserError(f"buffer_size: {capacity} transitions do not fit in this machine's memory") from None
         self._length = np.zeros(n, np.int32)
+        self._priority = np.zeros(n)
         self.num_episodes = 0
         self._next = 0
 
@@ -55,13 +60,20 @@ class ReplayBuffer:
         self.desired_goal[rows] = episodes.desired_goal[kept]
         self.action[rows] = episodes.action[kept]
         self._length[rows] = episodes.length[kept]
+        if self._priority_of:
+            self._priority[rows] = self._priority_of(episodes)[kept]
         self._next = (int(rows[-1]) + 1) % self.max_episodes
         self.num_episodes = min(self.num_episodes + len(rows), self.max_episodes)
 
     def sample(self, n_batches: int, batch_size: int) -> TransitionBatch:
-        """Relabelled transitions [n_batches, batch_size, ...], drawn uniformly from all that are stored."""
+        """Relabelled transitions [n_batches, batch_size, ...], drawn from all that are stored."""
         assert self.num_episodes > 0, "nothing is stored yet"
-        rows, times = sample_times(self.length, (n_batches, batch_size), self._rng)
+        shape = n_batches, batch_size
+        if self._priority_of:
+            priority = self._priority[: self.num_episodes]
+            rows, times = sample_times_by_priority(self.length, priority, shape, self._rng)
+        else:
+            rows, times = sample_times(self.length, shape, self._rng)
         return sample_relabelled(self, rows, times, self._future_p, self._compute_reward, self._rng)
 
     def sample_from(self, episodes: EpisodeBatch) -> TransitionBatch:

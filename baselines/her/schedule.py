@@ -55,4 +55,4 @@ def announce(
         f"{config.n_batches} updates of {config.batch_size} transitions per cycle and worker"
     )
     if comm.size == 1:
-        logger.info("hint: the papers train with 19 workers: mpirun -np 19 python -m baselines.run ...")
+        logger.info("hint: one process learns fastest with --preset=single; the papers' 19 workers: mpirun -np 19 ...")

@@ -26,7 +26,7 @@ class HERConfig:
     # DDPG
     Q_lr: float = key(0.001, "learning rate of the critic (Adam)", 0, 1e30)
     pi_lr: float = key(0.001, "learning rate of the actor (Adam)", 0, 1e30)
-    polyak: float = key(0.95, "share of the target networks that is kept at each of their steps, one a cycle", 0, 1)
+    polyak: float = key(0.95, "share of the target networks that is kept at each of their steps", 0, 1)
     gamma: float | None = key(None, "discount; None: 1 - 1/T for an environment of at most T steps", 0, 0.999999)
     clip_return: bool = key(True, "bound the targets of Q: below by -1/(1-gamma), above as clip_pos_returns says")
     clip_pos_returns: bool = key(True, "with clip_return, bound them above by 0: right where no reward is positive")
@@ -37,14 +37,21 @@ class HERConfig:
     n_cycles: int = key(50, "cycles per epoch; a cycle: num_env episodes, n_batches updates, one target step", 1)
     n_batches: int = key(40, "updates per cycle", 1)
     n_test_rollouts: int = key(10, "evaluation episodes per epoch and worker, times num_env", 1)
+    target_interval: int = key(0, "updates between steps of the target networks; 0: one step, at the cycle's end", 0)
     test_with_polyak: bool = key(False, "evaluate the target networks instead of the main ones")
     policy_save_interval: int = key(5, "epochs between the policies kept as epoch_N; 0: keep none", 0)
+    simulated_workers: int = key(1, "workers that each process stands for, with all of their environments and batches: "
+                                 "sums over them (normalizers, cloning loss) become means, as over MPI", 1)  # fmt: skip
     # exploration
     random_eps: float = key(0.3, "probability that an action is drawn uniformly instead", 0, 1)
     noise_eps: float = key(0.2, "standard deviation of the Gaussian noise on actions, in units of max_u", 0)
     # hindsight
     replay_strategy: str = key("future", "which goals to relabel with", choices=("future", "none"))
     replay_k: float = key(4, "relabelled transitions per transition with its own goal", 0)
+    replay_priority: str = key("none", "how to draw episodes: none (all alike), movement (by the path of their "
+                               "achieved goal, in the spirit of 1810.01363)", choices=("none", "movement"))  # fmt: skip
+    priority_floor: float = key(0.02, "with movement: length added to each path, in units of the goal", 1e-9, 1e9)
+    priority_clip: float = key(0.1, "with movement: a longer step counts as this long, in units of the goal", 0, 1e9)
     relative_goals: bool = key(False, "show the networks the desired goal minus the achieved one")
     # demonstrations
     bc_loss: bool = key(False, "clone demonstrations; --demo_file switches it on")
@@ -96,12 +103,19 @@ Config = HERConfig  # the name the launcher looks for
 # What differs from the defaults, by the environment's name without its version.
 ENV_OVERRIDES = {"FetchReach": {"n_cycles": 10}}
 
-# Published settings by name, for --preset.
+# Settings by name, for --preset.
 PRESETS = {
+    # One process, little wall time: how these were found stands in data/README.md.
+    "single": dict(batch_size=1024, replay_priority="movement", target_interval=1, polyak=0.995),
+    # Plappert et al. 2018 (1802.09464): 19 workers with 2 environments, batches of 256 and 1e6 transitions each.
+    "paper19": dict(batch_size=19 * 256, buffer_size=19 * 10**6, simulated_workers=19),
     # Nair et al. 2018 (1709.10089), as OpenAI Baselines ran it.
     "demos": dict(bc_loss=True, q_filter=True, num_demo=100, demo_batch_size=128, batch_size=1024, n_cycles=20,
                   random_eps=0.1, noise_eps=0.1, prm_loss_weight=0.001, aux_loss_weight=0.0078),
 }  # fmt: skip
+
+# Environments per worker where --num_env is not given.
+PRESET_NUM_ENV = {"single": 38, "paper19": 38}
 
 # Settings that give a trained policy's numbers their meaning: they come with the policy.
 POLICY_KEYS = ("hidden", "layers", "max_u", "relative_goals", "clip_obs", "norm_eps", "norm_clip")

@@ -1,0 +1,97 @@
+"""What the benchmarks share: pairing, medians, and where results go."""
+
+import contextlib
+import importlib.metadata
+import json
+import os
+import platform
+import statistics
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+RESULTS = Path(__file__).parent / "results"
+LIBRARIES = [
+    *("numpy", "tensorflow", "envpool", "gymnasium", "gymnasium-robotics", "mujoco"),
+    *("mpi4py", "stable-baselines3", "torch"),
+]
+
+
+def compare(variants: dict[str, Callable[[], float]], rounds: int, seconds: float = 1.5) -> dict[str, float]:
+    """Median rate of each variant, in units of work per second.
+
+    The variants take turns, `rounds` times, `seconds` each. Each call does some work and says how much.
+    """
+    for work in variants.values():
+        work()  # compile, warm up
+    rates = {name: [] for name in variants}
+    for _ in range(rounds):
+        for name, work in variants.items():
+            done, start = 0.0, time.perf_counter()
+            while time.perf_counter() - start < seconds:
+                done += work()
+            rates[name].append(done / (time.perf_counter() - start))
+    return medians(rates)
+
+
+def in_turn(variants: dict[str, Callable[[], dict[str, float]]], rounds: int) -> dict[str, dict[str, float]]:
+    """Median of each figure that each variant returns; the variants (whole commands, mostly) take turns."""
+    figures = {name: [] for name in variants}
+    for _ in range(rounds):
+        for name, work in variants.items():
+            figures[name].append(work())
+    return {name: medians({key: [run[key] for run in runs] for key in runs[0]}) for name, runs in figures.items()}
+
+
+def medians(figures: dict[str, list[float]]) -> dict[str, float]:
+    return {name: statistics.median(values) for name, values in figures.items()}
+
+
+def seconds_of(command: list[str], **environment: str) -> float:
+    """Wall time of a whole command. Raises CalledProcessError where it fails."""
+    start = time.perf_counter()
+    output(command, **environment)
+    return time.perf_counter() - start
+
+
+def output(command: list[str], **environment: str) -> str:
+    """What a command prints."""
+    run = subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True)
+    if run.returncode:
+        raise RuntimeError(f"{' '.join(command)} failed:\n{run.stderr[-2000:]}")
+    return run.stdout
+
+
+def machine() -> dict:
+    """What the figures depend on."""
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
+    versions = {}
+    for name in LIBRARIES:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            versions[name] = importlib.metadata.version(name)
+    return {
+        "processor": _processor(),
+        "cores": len(os.sched_getaffinity(0)),
+        "python": platform.python_version(),
+        "commit": commit,
+        **versions,
+    }
+
+
+def _processor() -> str:
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def report(file: str, part: str, rows: list[dict]) -> None:
+    """Print the rows and keep them in results/`file`, with the machine, beside the other parts' ones."""
+    for row in rows:
+        print(part, *(f"{k}: {v:.4g}" if isinstance(v, float) else f"{k}: {v}" for k, v in row.items()), sep="  ")
+    path = RESULTS / file
+    known = json.loads(path.read_text()) if path.exists() else {}
+    path.write_text(json.dumps({**known, part: {"machine": machine(), "rows": rows}}, indent=2) + "\n")
+    print(f"wrote {path}", flush=True)

@@ -1,0 +1,171 @@
+"""Stable-Baselines3 beside us: same environments, network sizes, batch, updates per step, one process.
+
+pip install torch --index-url https://download.pytorch.org/whl/cpu && pip install stable-baselines3==2.9.2
+"""
+
+import os
+from collections.abc import Callable
+
+import gymnasium
+import gymnasium_robotics
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from baselines.common.clock import Clock
+from baselines.common.errors import UserError
+from baselines.common.mpi import Communicator
+from baselines.common.vec_env import make_vec_env
+from baselines.her.ddpg import DDPG
+from baselines.her.experiment.config import HERConfig
+from baselines.her.her import train_cycle
+from baselines.her.replay_buffer import NoDemonstrations, ReplayBuffer
+from baselines.her.rollout import RolloutWorker
+from benchmarks.measure import compare
+from benchmarks.rollouts import ENV
+
+NUM_ENV = 8
+UPDATES, EVERY = 4, 5  # updates after every so many steps of 8 environments: 0.1 a step, as 40 a cycle of 400 are
+
+
+def peers(rounds: int) -> list[dict]:
+    """Environment steps/s of the whole learning loop (acting, storing, updating; no evaluation)."""
+    if import_sb3() is None:
+        raise UserError(f"peers: Stable-Baselines3 is not installed; {__doc__.split(chr(10))[2].strip()}")
+    variants = {"ours": ours()}
+    for name in ("DDPG", "SAC"):
+        for back_end in ("SubprocVecEnv", "EnvPool"):
+            variants[f"SB3 {name}, {back_end}"] = sb3_learner(name, back_end)
+    rates = compare(variants, rounds, seconds=8)
+    steps_per_update = NUM_ENV * EVERY / UPDATES
+    return [
+        {
+            "who": name,
+            "env steps/s": rate,
+            "updates/s": rate / steps_per_update,
+            "times as fast are we": rates["ours"] / rate,
+        }
+        for name, rate in rates.items()
+    ]
+
+
+def import_sb3():
+    try:
+        import stable_baselines3
+    except ImportError:
+        return None
+    return stable_baselines3
+
+
+def ours() -> Callable[[], float]:
+    rng, config = np.random.default_rng(0), HERConfig()
+    env = make_vec_env(ENV, NUM_ENV, list(range(NUM_ENV)), num_threads=os.cpu_count())
+    agent = DDPG(env.spec, config, rng, Communicator())
+    worker = RolloutWorker(env, rng)
+    buffer = ReplayBuffer(env.spec, config.buffer_size, config.future_p, env.compute_reward, rng)
+    clock = Clock()
+    clock.start_epoch()
+
+    def work() -> float:
+        before = worker.steps
+        with threadpool_limits(1, "blas"):  # as in her.learn
+            train_cycle(agent, worker, buffer, NoDemonstrations(), clock)
+        return worker.steps - before
+
+    return work
+
+
+def sb3_learner(algorithm: str, back_end: str, env_id: str = ENV) -> Callable[[], float]:
+    model = make_sb3(algorithm, env_id, NUM_ENV, back_end, seed=0, train_freq=EVERY, gradient_steps=UPDATES)
+    model.learn(1000)  # past learning_starts
+
+    def work() -> float:
+        model.learn(NUM_ENV * 50, reset_num_timesteps=False)
+        return NUM_ENV * 50
+
+    return work
+
+
+def make_sb3(algorithm: str, env_id: str, num_env: int, back_end: str, seed: int, **schedule):
+    """A model of SB3 with the papers' network sizes, batch, discount, noise and relabelling ratio."""
+    import stable_baselines3 as sb3
+    from stable_baselines3.common.env_util import make_vec_env as make_sb3_env
+    from stable_baselines3.common.noise import NormalActionNoise
+    from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv
+
+    if back_end == "EnvPool":
+        env = _on_our_environments(env_id, num_env)
+    else:
+        gymnasium.register_envs(gymnasium_robotics)
+        kind = SubprocVecEnv if num_env > 1 else DummyVecEnv
+        env = make_sb3_env(env_id.replace("-v1", "-v4"), num_env, seed=seed, vec_env_cls=kind)
+    noise = NormalActionNoise(np.zeros(env.action_space.shape), np.full(env.action_space.shape, 0.2))
+    return getattr(sb3, algorithm)(
+        "MultiInputPolicy",
+        env,
+        learning_rate=1e-3,
+        batch_size=256,
+        gamma=0.98,
+        learning_starts=num_env * 50,
+        action_noise=noise if algorithm == "DDPG" else None,
+        replay_buffer_class=sb3.HerReplayBuffer,
+        replay_buffer_kwargs=dict(n_sampled_goal=4, goal_selection_strategy="future"),
+        policy_kwargs=dict(net_arch=[256, 256, 256]),
+        seed=seed,
+        device="cpu",
+        **schedule,
+    )
+
+
+def _on_our_environments(env_id: str, num_env: int):
+    """Our EnvPool environments as SB3 wants them: so that only the learning differs."""
+    from stable_baselines3.common.vec_env import VecEnv
+
+    ours = make_vec_env(env_id, num_env, list(range(num_env)), num_threads=os.cpu_count())
+    spec = ours.spec
+
+    def box(size: int, bound: float = np.inf) -> gymnasium.spaces.Box:
+        return gymnasium.spaces.Box(-bound, bound, (size,), np.float32)
+
+    class Adapter(VecEnv):
+        def __init__(self):
+            goals = {"achieved_goal": box(spec.goal_size), "desired_goal": box(spec.goal_size)}
+            shown = gymnasium.spaces.Dict({"observation": box(spec.observation_size), **goals})
+            super().__init__(num_env, shown, box(spec.action_size, 1.0))
+            self.step_count = 0
+
+        def reset(self):
+            self.step_count = 0
+            return ours.reset()._asdict()
+
+        def step_async(self, actions):
+            self.actions = actions
+
+        def step_wait(self):
+            step = ours.step(self.actions.astype(np.float32))
+            shown, infos = step.observation._asdict(), [{} for _ in range(num_env)]
+            self.step_count += 1
+            over = self.step_count == spec.horizon
+            if over:
+                for i, info in enumerate(infos):
+                    info["terminal_observation"] = {k: x[i].copy() for k, x in shown.items()}
+                    info["TimeLimit.truncated"] = True
+                shown = self.reset()
+            return shown, step.reward.copy(), np.full(num_env, over), infos
+
+        def env_method(self, name, *args, indices=None, **_):
+            assert name == "compute_reward", name
+            return [ours.compute_reward(*args[:2])]
+
+        def env_is_wrapped(self, *_, **__):
+            return [False] * num_env
+
+        def get_attr(self, name, indices=None):
+            return [None] * num_env  # render_mode is all that is asked for
+
+        def set_attr(self, *_, **__):
+            raise NotImplementedError
+
+        def close(self):
+            ours.close()
+
+    return Adapter()
