@@ -230,6 +230,24 @@ def test_each_environment_has_a_seed_of_its_own(make, back_end):
 # What they are worth
 
 
+@pytest.mark.parametrize("back_end", ["envpool", "sync", "async"])
+@pytest.mark.parametrize("env_id", ["FetchPush-v4", "HandReach-v3", "HandManipulateBlock-v1"])
+def test_reseeded_environments_are_like_new_ones_whatever_happened_before(make, env_id, back_end):
+    """To the last bit: a run that goes on at an epoch's start depends on it."""
+    used, new = make(env_id, 3, back_end), make(env_id, 3, back_end)
+    actions = np.random.default_rng(0).uniform(-1, 1, (60, 3, new.spec.action_size)).astype(np.float32)
+    for seeds, steps in (([5, 6, 7], 20), ([0, 1, 2], 60)):
+        used.reset()
+        for action in actions[:33]:
+            used.step(-action)
+        used.reseed(seeds)
+        trace = [used.reset(), *(used.step(action).observation for action in actions[:steps])]
+    expected = [new.reset(), *(new.step(action).observation for action in actions)]
+    for step, wanted in zip(trace, expected, strict=True):
+        for part, same in zip(step, wanted):
+            np.testing.assert_array_equal(part, same)
+
+
 @pytest.mark.parametrize("env_id", TASKS)
 @pytest.mark.parametrize("dense", ["", "Dense"])
 def test_rewards_are_those_of_compute_reward(make, env_id, dense):

@@ -32,9 +32,9 @@ TINY_SETTINGS = dict(n_cycles=2, n_batches=2, batch_size=16, hidden=8, layers=1,
 PROGRESS = """epoch test/success_rate test/mean_Q test/episode train/success_rate train/episode stats_o/mean
     stats_o/std stats_g/mean stats_g/std loss/critic loss/actor total/timesteps total/updates total/seconds
     time/rollout time/sample time/compile time/train time/evaluate fps""".split()
-FLAGS = dict(help=None, alg="her", env="FetchReach-v1", num_timesteps="1e6", n_epochs=None, num_env="the preset's, else 1", vec_env="auto",
-             seed="a new one", network="mlp", preset=None, demo_file=None, load_path=None, save_path=None,
-             log_path="a new one", play=None, play_episodes="10", record_demos=None, save_video_interval="0",
+FLAGS = dict(help=None, alg="her", env="FetchReach-v1", num_timesteps="1e6", n_epochs=None,
+             num_env="the preset's, else 1", vec_env="auto", seed="a new one", network="mlp", preset=None,
+             demo_file=None, load_path=None, save_path=None, log_path="a new one", play=None, play_episodes="10", record_demos=None, save_video_interval="0",
              save_video_length="200")  # fmt: skip
 
 

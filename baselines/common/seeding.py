@@ -7,8 +7,8 @@ import numpy as np
 from baselines.common.mpi import Communicator
 
 
-def _sequence(seed: int, rank: int, purpose: str) -> np.random.SeedSequence:
-    return np.random.SeedSequence([seed, rank, zlib.crc32(purpose.encode())])
+def _sequence(seed: int, rank: int, purpose: str, *more: int) -> np.random.SeedSequence:
+    return np.random.SeedSequence([seed, rank, zlib.crc32(purpose.encode()), *more])
 
 
 def new_seed(comm: Communicator) -> int:
@@ -21,6 +21,10 @@ def make_rng(seed: int, rank: int, purpose: str) -> np.random.Generator:
     return np.random.default_rng(_sequence(seed, rank, purpose))
 
 
-def env_seeds(seed: int, rank: int, purpose: str, num_env: int) -> list[int]:
-    """A seed below 2^31 for each environment."""
-    return [int(s >> 1) for s in _sequence(seed, rank, purpose).generate_state(num_env, np.uint32)]
+def env_seeds(seed: int, rank: int, purpose: str, num_env: int, epoch: int = 0) -> list[int]:
+    """A seed below 2^31 for each environment.
+
+    Environments are seeded anew at each epoch's start: most cannot save their generator, and a run that goes on from
+    the end of an epoch shall see what it would have seen without the interruption.
+    """
+    return [int(s >> 1) for s in _sequence(seed, rank, purpose, epoch).generate_state(num_env, np.uint32)]

@@ -85,11 +85,13 @@ def learn(
     announce(schedule, settings, env, comm, logger, total_timesteps)
     save = _saver(agent, save_path, comm)
     if buffer:
-        rollout_worker = RolloutWorker(env, make_rng(seed, comm.rank, "exploration"))
+        train_seeds, test_seeds = (functools.partial(env_seeds, seed, comm.rank, p) for p in ("train", "test"))
+        exploration = make_rng(seed, comm.rank, "exploration")
+        rollout_worker = RolloutWorker(env, exploration, functools.partial(train_seeds, env.num_env))
         # More BLAS threads than one would spin between the policy's small products and steal the environments' cores.
         with threadpool_limits(1, "blas"), _evaluation_env(env, eval_env, settings, seed, comm, logger) as test_env:
             demonstrations = _demonstrations(demonstrated, agent, env, comm, seed, logger)
-            evaluator = RolloutWorker(test_env)
+            evaluator = RolloutWorker(test_env, seeds=functools.partial(test_seeds, test_env.num_env))
             train(agent, rollout_worker, evaluator, buffer, demonstrations, schedule, comm, logger, save)
     else:
         save("latest")  # as each epoch does
@@ -112,11 +114,12 @@ def train(
     best = -1.0
     for epoch in range(schedule.n_epochs):
         clock.start_epoch()
-        rollout_worker.clear_history()
+        rollout_worker.start_epoch(epoch)
         losses = []
         for _ in _progress(schedule.n_cycles, epoch, comm):
             losses.append(train_cycle(agent, rollout_worker, buffer, demonstrations, clock))
         with clock.measure("evaluate"):
+            evaluator.start_epoch(epoch)
             evaluate(agent, evaluator, rollout_worker.env.num_env * config.n_test_rollouts)
 
         metrics = epoch_metrics(epoch, agent, rollout_worker, evaluator, losses, clock, comm)
@@ -153,7 +156,6 @@ def train_cycle(
 
 def evaluate(agent: DDPG, evaluator: RolloutWorker, num_episodes: int) -> None:
     """Roll out `num_episodes` without noise, in as many rounds as the evaluator's environments need."""
-    evaluator.clear_history()
     policy = agent.policy("target" if agent.config.test_with_polyak else "main")
     for _ in range(-(-num_episodes // evaluator.env.num_env)):
         evaluator.generate(policy)

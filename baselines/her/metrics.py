@@ -24,7 +24,7 @@ def epoch_metrics(
             "test/mean_Q": evaluator.mean_Q,
             "train/success_rate": rollout_worker.success_rate,
             "steps": rollout_worker.steps,
-            "steps of epoch": rollout_worker.steps_of_history,
+            "steps of epoch": rollout_worker.steps_of_epoch,
             **{key: float(np.mean([row[key] for row in losses])) for key in agent.metrics},
             **clock.finish_epoch(env_seconds(rollout_worker, evaluator)),
         },

@@ -12,27 +12,41 @@ from baselines.her.types import EpisodeBatch
 
 
 class RolloutWorker:
-    """Rolls out policies in environments of its own, and counts how they did since `clear_history`."""
+    """Rolls out policies in environments of its own, and counts how they did in this epoch."""
 
-    def __init__(self, env: GoalVecEnv, rng: np.random.Generator | None = None):
-        """With `rng` actions are made to explore (training), without it they are the policy's own (evaluation)."""
-        self.env, self._rng = env, rng
+    def __init__(
+        self,
+        env: GoalVecEnv,
+        rng: np.random.Generator | None = None,
+        seeds: Callable[[int], list[int]] | None = None,
+    ):
+        """With `rng` actions are made to explore (training), without it they are the policy's own (evaluation).
+
+        `seeds(epoch)` gives the environments' seeds; without it they are left as they are.
+        """
+        self.env, self._rng, self._seeds = env, rng, seeds
         self.episodes = self.steps = 0  # in all
-        self.clear_history()
+        self._forget()
 
-    def clear_history(self) -> None:
-        self.steps_of_history = 0
+    def start_epoch(self, epoch: int) -> None:
+        """Forget how the last epoch's episodes did, and seed the environments anew."""
+        self._forget()
+        if self._seeds:
+            self.env.reseed(self._seeds(epoch))
+
+    def _forget(self) -> None:
+        self.steps_of_epoch = 0
         self._successes: list[np.ndarray] = []
         self._values: list[np.ndarray] = []
 
     @property
     def success_rate(self) -> float:
-        """Share of the episodes since `clear_history` that ended in success."""
+        """Share of the episodes of this epoch that ended in success."""
         return float(np.concatenate(self._successes).mean()) if self._successes else 0.0
 
     @property
     def mean_Q(self) -> float:
-        """Mean of Q(o, g, pi(o, g)) over the steps since `clear_history`; evaluation only."""
+        """Mean of Q(o, g, pi(o, g)) over the steps of this epoch; evaluation only."""
         return float(np.concatenate(self._values).mean()) if self._values else 0.0
 
     def generate(self, policy: Policy) -> EpisodeBatch:
@@ -50,7 +64,7 @@ class RolloutWorker:
         self._successes.append(episodes.success)
         self.episodes += self.env.num_env
         self.steps += episodes.num_steps
-        self.steps_of_history += episodes.num_steps
+        self.steps_of_epoch += episodes.num_steps
         return episodes
 
 

@@ -44,6 +44,11 @@ class GoalVecEnv(ABC):
     description: str  # for the log
 
     seconds: float = 0.0  # spent in reset and step so far
+    _seeds: list[int] | None = None  # for the next reset
+
+    def reseed(self, seeds: list[int]) -> None:
+        """From the next `reset` on, be as new environments with these seeds would be."""
+        self._seeds = seeds
 
     def reset(self) -> Observation:
         """Start a new episode in all environments."""

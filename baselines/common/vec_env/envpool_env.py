@@ -30,20 +30,17 @@ class EnvPoolVecEnv(GoalVecEnv):
     """One EnvPool, which steps `num_env` environments on `num_threads` threads; results do not depend on threads."""
 
     def __init__(self, env_id: str, num_env: int, seeds: list[int], num_threads: int):
-        import envpool
-
         model = make_one(env_id)  # EnvPool itself has no compute_reward
         self.spec, self.num_env = spec_of(model, env_id), num_env
         self.compute_reward = reward_function(model)
-        self._num_threads = num_threads
+        self._num_threads, self._seeds, self._pool = num_threads, seeds, None
         self.description = f"{num_env} x {env_id}, stepped by EnvPool, threads: {min(num_threads, num_env)}"
-        task = task_of(env_id)
-        base = {"initial_slide0": _BASE_POSITION[task]} if task in _BASE_POSITION else {}
-        self._pool = envpool.make(
-            env_id, env_type="gymnasium", num_envs=num_env, seed=seeds, num_threads=min(num_threads, num_env), **base
-        )
 
     def _reset(self) -> Observation:
+        if self._seeds is not None:
+            # EnvPool takes seeds only when it is made, and its resets keep traces of the episode before.
+            self.close()
+            self._pool, self._seeds = self._make_pool(self._seeds), None
         shown, _ = self._pool.reset()
         return Observation.of(shown)
 
@@ -55,4 +52,15 @@ class EnvPoolVecEnv(GoalVecEnv):
         return EnvPoolVecEnv(self.spec.env_id, num_env, seeds, self._num_threads)
 
     def close(self) -> None:
-        self._pool.close()
+        if self._pool is not None:
+            self._pool.close()
+
+    def _make_pool(self, seeds: list[int]):
+        import envpool
+
+        env_id, task = self.spec.env_id, task_of(self.spec.env_id)
+        base = {"initial_slide0": _BASE_POSITION[task]} if task in _BASE_POSITION else {}
+        threads = min(self._num_threads, self.num_env)
+        return envpool.make(
+            env_id, env_type="gymnasium", num_envs=self.num_env, seed=seeds, num_threads=threads, **base
+        )

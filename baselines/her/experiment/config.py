@@ -106,7 +106,7 @@ ENV_OVERRIDES = {"FetchReach": {"n_cycles": 10}}
 # Settings by name, for --preset.
 PRESETS = {
     # One process, little wall time: how these were found stands in data/README.md.
-    "single": dict(batch_size=1024, replay_priority="movement", target_interval=1, polyak=0.995),
+    "single": dict(replay_priority="movement", target_interval=1, polyak=0.995),
     # Plappert et al. 2018 (1802.09464): 19 workers with 2 environments, batches of 256 and 1e6 transitions each.
     "paper19": dict(batch_size=19 * 256, buffer_size=19 * 10**6, simulated_workers=19),
     # Nair et al. 2018 (1709.10089), as OpenAI Baselines ran it.
@@ -115,7 +115,7 @@ PRESETS = {
 }  # fmt: skip
 
 # Environments per worker where --num_env is not given.
-PRESET_NUM_ENV = {"single": 38, "paper19": 38}
+PRESET_NUM_ENV = {"single": 8, "paper19": 38}
 
 # Settings that give a trained policy's numbers their meaning: they come with the policy.
 POLICY_KEYS = ("hidden", "layers", "max_u", "relative_goals", "clip_obs", "norm_eps", "norm_clip")
