@@ -372,6 +372,23 @@ def test_a_preset_wins_over_the_environment_and_the_command_line_over_a_preset(g
     assert make_config("FetchReach-v1", {}, "demos").n_cycles == 20
 
 
+@pytest.mark.parametrize(
+    ("preset", "num_env", "settings"),
+    [
+        ("single", 8, dict(replay_priority="movement", target_interval=1, polyak=0.995)),
+        # 19 workers, each with 2 environments, batches of 256 and a buffer of 1e6.
+        ("paper19", 38, dict(batch_size=19 * 256, buffer_size=19 * 10**6, simulated_workers=19)),
+    ],
+)
+def test_presets_of_one_process_bring_their_environments(preset, num_env, settings, cwd, untrained):
+    run.main([POINT_REACH, "--num_timesteps=0", "--log_path=log", f"--preset={preset}"])
+    told = document("log")
+    assert told["num_env"] == num_env
+    assert told["config"] == {**dataclasses.asdict(HERConfig(**settings)), "gamma": 1 - 1 / HORIZON}
+    run.main([POINT_REACH, "--num_timesteps=0", "--log_path=log2", f"--preset={preset}", "--num_env=3"])
+    assert document("log2")["num_env"] == 3
+
+
 def test_demonstrations_and_a_request_not_to_clone_them_are_a_contradiction(demos, capsys):
     assert "bc_loss" in refused(capsys, POINT_REACH, "--demo_file=demos.npz", "--bc_loss=False")
 

@@ -34,8 +34,8 @@ PROGRESS = """epoch test/success_rate test/mean_Q test/episode train/success_rat
     time/rollout time/sample time/compile time/train time/evaluate fps""".split()
 FLAGS = dict(help=None, alg="her", env="FetchReach-v1", num_timesteps="1e6", n_epochs=None,
              num_env="the preset's, else 1", vec_env="auto", seed="a new one", network="mlp", preset=None,
-             demo_file=None, load_path=None, save_path=None, log_path="a new one", play=None, play_episodes="10", record_demos=None, save_video_interval="0",
-             save_video_length="200")  # fmt: skip
+             demo_file=None, load_path=None, save_path=None, log_path="a new one", play=None, play_episodes="10",
+             record_demos=None, save_video_interval="0", save_video_length="200")  # fmt: skip
 
 
 @pytest.fixture
