@@ -1,6 +1,8 @@
 """Metrics of a run to the terminal, `log.txt`, `progress.csv`, `progress.json` and TensorBoard."""
 
+import contextlib
 import csv
+import io
 import json
 import os
 import sys
@@ -8,28 +10,39 @@ import time
 from collections.abc import Mapping
 from typing import IO
 
-from baselines.common.errors import UserError
-from baselines.common.files import check_writable
+from baselines.common.errors import TrainingError, UserError
+from baselines.common.files import append_whole, check_writable, lock, replace_file
 
-_FILES = ("log.txt", "config.json", "progress.csv", "progress.json")
+_GROWING = ("log.txt", "progress.csv", "progress.json")
+_FILES = (*_GROWING, "config.json")
 
 
 class Logger:
     """Prints to the terminal, and keeps the same and the metrics in a folder if it has one."""
 
-    def __init__(self, folder: str | None = None, quiet: bool = False):
-        """`quiet` is for workers other than rank 0: nothing is printed.
+    def __init__(
+        self,
+        folder: str | None = None,
+        quiet: bool = False,
+        resume: bool = False,
+        documents: Mapping[str, Mapping] | None = None,
+    ):
+        """`quiet` is for workers other than rank 0: nothing is printed, and nothing written.
+
+        `documents` are JSON files, by name, that the folder gets as soon as it is made.
 
         The folder is made with the first line, so that a run that is refused leaves none behind. Raises UserError
-        where it cannot be made or written to, or holds another run.
+        where it cannot be made or written to, or holds another run; with `resume` it must hold one, which goes on.
         """
-        self.folder, self._quiet = folder, quiet
+        self.shared_folder = folder  # of the run: all workers know it
+        self.folder = None if quiet else folder
+        self._quiet, self._resume, self._documents = quiet, resume, documents or {}
         self._keys: list[str] = []
         self._text: IO[str] | None = None
         self._tensorboard = None
-        if folder is not None:
+        if self.folder is not None:
             check_writable(folder)
-            if any(os.path.lexists(os.path.join(folder, name)) for name in _FILES):
+            if not resume and any(os.path.lexists(os.path.join(folder, name)) for name in _FILES):
                 self._refuse()
 
     def open(self) -> None:
@@ -39,9 +52,15 @@ class Logger:
         try:
             os.makedirs(self.folder, exist_ok=True)
             # "x": of two runs that start together, one is refused.
-            self._text = open(os.path.join(self.folder, "log.txt"), "x", encoding="utf-8")
+            path, mode = os.path.join(self.folder, "log.txt"), "a" if self._resume else "x"
+            self._text = open(path, mode, encoding="utf-8")
+            lock(self._text)
+            for name, document in self._documents.items():
+                self.write_json(name, document)
         except FileExistsError:
             self._refuse()
+        except BlockingIOError:
+            raise UserError(f"{self.folder} is in use: another run writes to it") from None
         except OSError as error:
             raise UserError(f"cannot write to folder {self.folder}: {error.strerror}") from None
 
@@ -55,41 +74,77 @@ class Logger:
         self.open()
         print(text, flush=True)
         if self._text:
-            print(text, file=self._text, flush=True)
+            with contextlib.suppress(OSError):  # a full disk: the metrics' files complain
+                print(text, file=self._text, flush=True)
+
+    def warn(self, text: str) -> None:
+        """A line that somebody should look at."""
+        self.info(f"warning: {text}")
 
     def write_json(self, name: str, document: Mapping) -> None:
         """A document beside the metrics."""
         self.open()
         if self.folder:
-            with open(os.path.join(self.folder, name), "w", encoding="utf-8") as file:
-                json.dump(document, file, indent=2)
-                file.write("\n")
+            with replace_file(os.path.join(self.folder, name)) as file:
+                file.write(json.dumps(document, indent=2).encode() + b"\n")
+
+    def positions(self) -> dict[str, int]:
+        """How many bytes the files have that grow."""
+        if self.folder is None:
+            return {}
+        paths = {name: os.path.join(self.folder, name) for name in _GROWING}
+        return {name: os.path.getsize(path) for name, path in paths.items() if os.path.exists(path)}
+
+    def go_on_from(self, positions: Mapping[str, int]) -> None:
+        """Cut off what was written after `positions`: it will be written again. Raises UserError."""
+        self.open()
+        if self.folder is None:
+            return
+        for name in _GROWING:
+            path, end = os.path.join(self.folder, name), positions.get(name, 0)
+            there = os.path.getsize(path) if os.path.exists(path) else 0
+            if type(end) is not int or not 0 <= end <= there:
+                raise UserError(f"{path} has {there} bytes, but {end} when the checkpoint was written: it was changed")
+            if there:
+                os.truncate(path, end)
+        with contextlib.suppress(FileNotFoundError):
+            with open(os.path.join(self.folder, "progress.csv"), encoding="utf-8") as file:
+                self._keys = next(csv.reader(file), [])
 
     def dump(self, metrics: Mapping[str, float], step: int) -> None:
         """One row of metrics, e.g. of an epoch; `step` is TensorBoard's x axis."""
         self.info(_table(metrics))
         if self.folder:
             self._append_csv(metrics)
-            with open(os.path.join(self.folder, "progress.json"), "a", encoding="utf-8") as file:
-                file.write(json.dumps(dict(metrics)) + "\n")
+            self._append("progress.json", json.dumps(dict(metrics)) + "\n")
             self._append_tensorboard(metrics, step)
 
     def close(self) -> None:
         if self._text:
-            self._text.close()
+            with contextlib.suppress(OSError):
+                self._text.close()
         if self._tensorboard:
             self._tensorboard.close()
 
     def _append_csv(self, metrics: Mapping[str, float]) -> None:
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
         if not self._keys:
             self._keys = list(metrics)
-            self._write_row(self._keys)
+            writer.writerow(self._keys)
         assert list(metrics) == self._keys, "every row has the same metrics in the same order"
-        self._write_row([f"{v:.10g}" if isinstance(v, float) else v for v in metrics.values()])
+        writer.writerow([f"{v:.10g}" if isinstance(v, float) else v for v in metrics.values()])
+        self._append("progress.csv", text.getvalue())
 
-    def _write_row(self, row: list) -> None:
-        with open(os.path.join(self.folder, "progress.csv"), "a", newline="", encoding="utf-8") as file:
-            csv.writer(file, lineterminator="\n").writerow(row)
+    def _append(self, name: str, text: str) -> None:
+        """All of `text` or nothing of it. Raises TrainingError where it cannot be written."""
+        path = os.path.join(self.folder, name)
+        try:
+            append_whole(path, text.encode())
+        except OSError as error:
+            raise TrainingError(
+                f"cannot write {path}: {error.strerror}. Make room, then --resume={self.folder}"
+            ) from None
 
     def _append_tensorboard(self, metrics: Mapping[str, float], step: int) -> None:
         import tensorflow as tf  # here, because importing it takes seconds and the rest of this file needs none of it

@@ -10,8 +10,9 @@ import sys
 import time
 from collections.abc import Callable
 
-from baselines.common.cmd_util import help_text, parse
-from baselines.common.errors import TrainingError, UserError, nearest
+from baselines.common.checkpoint import read_document
+from baselines.common.cmd_util import help_text, parse, resumed, words_to_keep
+from baselines.common.errors import Interrupted, TrainingError, UserError, nearest
 from baselines.common.files import check_file_writable
 from baselines.common.mpi import Communicator, abort_all_on_error, make_communicator
 from baselines.common.seeding import env_seeds, new_seed
@@ -33,6 +34,11 @@ def main(argv: list[str] | None = None) -> None:
         where = f" (rank {comm.rank} of {comm.size})" if comm.size > 1 else ""
         print(f"error{where}: {' '.join(str(error).split())}", file=sys.stderr)
         comm.abort(2 if isinstance(error, UserError) else 1)
+    except Interrupted as stopped:
+        if comm.rank == 0:
+            print(stopped, file=sys.stderr, flush=True)
+        comm.all_gather(0)  # none may end the others before they are through
+        sys.exit(stopped.exit_code)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         comm.abort(130)
@@ -41,6 +47,8 @@ def main(argv: list[str] | None = None) -> None:
 def run(argv: list[str], comm: Communicator) -> None:
     """Parse, build the environments, learn, play."""
     args, settings = parse(argv)
+    if args.resume:
+        args, settings = resumed(args, settings, read_document(args.resume, "command.json"), args.resume)
     module_name = find_alg(args.alg)
     config_module = _config_module(module_name)
     if args.help:
@@ -54,11 +62,13 @@ def run(argv: list[str], comm: Communicator) -> None:
         check_file_writable(args.record_demos)
     seed = new_seed(comm) if args.seed is None else args.seed
     folder = args.log_path or new_run_folder(args.alg, args.env, seed)
-    logger = Logger(folder) if comm.rank == 0 else Logger(quiet=True)
+    documents = {"command.json": {"words": words_to_keep(args, settings, seed)}}
+    logger = Logger(folder, quiet=comm.rank > 0, resume=bool(args.resume), documents=documents)
     _quiet_libraries()
     learn = _load_alg(module_name).learn
     wanted = dict(network=args.network, total_timesteps=args.num_timesteps, n_epochs=args.n_epochs, seed=seed,
                   preset=args.preset, demo_file=args.demo_file, load_path=args.load_path, save_path=args.save_path,
+                  checkpoint_interval=args.checkpoint_interval, resume=args.resume,
                   logger=logger, comm=comm)  # fmt: skip
     wanted = _accepted(learn, wanted, settings)
     args.num_env = args.num_env or getattr(config_module, "PRESET_NUM_ENV", {}).get(args.preset, 1)
@@ -124,7 +134,7 @@ def _accepted(learn: Callable, wanted: dict, settings: dict) -> dict:
     takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
     unknown = [name for name in settings if name not in parameters and not takes_any]
     # What it has no use for matters only if somebody asked for it.
-    asked = ("n_epochs", "preset", "demo_file", "load_path", "save_path")
+    asked = ("n_epochs", "preset", "demo_file", "load_path", "save_path", "resume")
     unknown += [name for name in asked if wanted[name] is not None and name not in parameters]
     unknown += ["network"] if wanted["network"] != "mlp" and "network" not in parameters else []
     if unknown:

@@ -19,9 +19,10 @@ from baselines.common.mpi import Communicator, make_communicator
 from baselines.common.vec_env import make_vec_env
 from baselines.her.ddpg import DDPG
 from baselines.her.experiment.config import HERConfig
-from baselines.her.her import share_threads, train_cycle
+from baselines.her.her import share_threads
 from baselines.her.replay_buffer import NoDemonstrations, ReplayBuffer
 from baselines.her.rollout import RolloutWorker
+from baselines.her.train import train_cycle
 from benchmarks.measure import in_turn, output
 from benchmarks.rollouts import ENV
 from benchmarks.updates import random_batches

@@ -17,9 +17,9 @@ from baselines.common.mpi import Communicator
 from baselines.common.vec_env import make_vec_env
 from baselines.her.ddpg import DDPG
 from baselines.her.experiment.config import HERConfig
-from baselines.her.her import train_cycle
 from baselines.her.replay_buffer import NoDemonstrations, ReplayBuffer
 from baselines.her.rollout import RolloutWorker
+from baselines.her.train import train_cycle
 from benchmarks.measure import compare
 from benchmarks.rollouts import ENV
 

@@ -18,6 +18,7 @@ from baselines.common.errors import UserError
 from baselines.her import her
 from baselines.her.demonstrations import write_demonstrations
 from baselines.her.experiment.config import POLICY_KEYS, HERConfig, make_config
+from baselines.her.train import evaluate
 from baselines.her.types import EpisodeBatch, TransitionBatch
 from tests import test_launcher
 from tests.test_launcher import POINT_REACH, contents, document, refused, rows
@@ -208,7 +209,7 @@ def counted(name):
 
 def evaluated_value(wiring):
     make_constant(wiring.agent, main_Q=5, target_Q=-5)
-    her.evaluate(wiring.agent, wiring.evaluator, 1)
+    evaluate(wiring.agent, wiring.evaluator, 1)
     return wiring.evaluator.mean_Q
 
 

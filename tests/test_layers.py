@@ -8,14 +8,15 @@ import pytest
 ROOT = Path(__file__).parent.parent
 # Without the leading `baselines.`, the lowest first.
 LAYERS = [
-    "common.errors common.npz common.safe_unpickle common.clock common.networks her.types her.losses",
+    "common.errors common.npz common.safe_unpickle common.clock common.networks common.signals her.types her.losses",
     "common.files common.mpi common.vec_env.base common.vec_env.names her.experiment.config "
     "her.experiment.plot her.her_sampler her.episodes her.actor_critic",
-    "common.checkpoint",
+    "common.checkpoint common.snapshots",
     "logger common.seeding common.mpi_adam common.vec_env.gymnasium_env her.normalizer her.replay_buffer "
     "her.policy her.minari_demonstrations her.openai_demonstrations",
     "common.vec_env.envpool_env her.rollout her.demonstrations her.ddpg her.schedule",
-    "common.vec_env her.metrics her.experiment.play",
+    "common.vec_env her.metrics her.experiment.play her.checkpoints",
+    "her.train",
     "her.her",
     "common.cmd_util",
     "run her.experiment.data_generation.fetch_data_generation",

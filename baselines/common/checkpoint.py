@@ -43,9 +43,9 @@ def write(path: str, document: Mapping, arrays: Mapping[str, np.ndarray]) -> Non
         raise
 
 
-def read_document(path: str) -> dict:
-    """The JSON document of a folder that `write` made. Raises UserError."""
-    file = os.path.join(existing(path), _DOCUMENT)
+def read_document(path: str, name: str = _DOCUMENT) -> dict:
+    """A JSON document, by default that of a folder that `write` made. Raises UserError."""
+    file = os.path.join(existing(path), name)
     try:
         if os.path.getsize(file) > _LARGEST_DOCUMENT:
             raise ValueError(f"it is larger than {_LARGEST_DOCUMENT} bytes")

@@ -6,9 +6,9 @@ import time
 class Clock:
     """Seconds of each phase of an epoch."""
 
-    def __init__(self, env_seconds: float = 0.0):
-        """`env_seconds` is the time that environments took before."""
-        self._begin = time.perf_counter()
+    def __init__(self, env_seconds: float = 0.0, seconds: float = 0.0):
+        """`env_seconds` is the time that environments took before, `seconds` the whole time."""
+        self._begin = time.perf_counter() - seconds
         self._env_seconds = env_seconds
 
     def start_epoch(self) -> None:

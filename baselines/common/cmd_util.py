@@ -4,12 +4,15 @@ import argparse
 import ast
 import dataclasses
 import os
+from collections.abc import Mapping
 
 from baselines.common.errors import UserError, nearest
 from baselines.common.vec_env import BACK_ENDS
 
 _LONGEST_VALUE = 1000
 _MOST_ENVIRONMENTS = 100_000
+_DEFAULT_STEPS = 1e6
+_AFTER_TRAINING = ("help", "play", "play_episodes", "record_demos", "keep_failures")
 
 
 class Parser(argparse.ArgumentParser):
@@ -37,6 +40,9 @@ def make_parser() -> argparse.ArgumentParser:
     add("--demo_file", type=path, help="demonstrations to learn from, or minari:NAME")
     add("--load_path", type=path, help="folder of a policy to start from")
     add("--save_path", type=path, help="folder for the policies: latest, best, epoch_N")
+    add("--checkpoint_interval", type=count, default=1, help="epochs between complete states in the log folder, to "
+        "resume from; 0: none (default: 1)")  # fmt: skip
+    add("--resume", type=path, help="log folder of a run to go on with, exactly as it would have; no other flag needed")
     add("--log_path", type=path, help="folder for logs and videos (default: a new one under runs/)")
     add("--play", action="store_true", help="after training, show the policy: in a window or as a video")
     add("--play_episodes", type=positive, default=10, help="episodes to play (default: 10)")
@@ -58,9 +64,48 @@ def parse(argv: list[str]) -> tuple[argparse.Namespace, dict[str, object]]:
         raise UserError("--record_demos records what is played: add --play")
     if args.keep_failures and not args.record_demos:
         raise UserError("--keep_failures keeps failed episodes of --record_demos=FILE: give both")
-    if args.num_timesteps is None and args.n_epochs is None:
-        args.num_timesteps = 1e6
+    if args.num_timesteps is None and args.n_epochs is None and not args.resume:
+        args.num_timesteps = _DEFAULT_STEPS
     return args, parse_settings(rest, [a.option_strings[0].lstrip("-") for a in parser._actions])
+
+
+def resumed(args: argparse.Namespace, settings: dict, saved: Mapping, folder: str) -> tuple[argparse.Namespace, dict]:
+    """The words of the run in `folder`, as `words_to_keep` gave them, and over them those of now. Raises UserError.
+
+    What is given now must be the same, but for how long to train and what to do afterwards.
+    """
+    words = saved.get("words")
+    if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+        raise UserError(f"{folder} holds no run to resume: its command.json lacks a list of words")
+    earlier, earlier_settings = parse(words)
+    now = given(args)
+    longer = {"num_timesteps", "n_epochs"}
+    free = {*longer, *_AFTER_TRAINING, "resume", "log_path", "demo_file", "load_path", "checkpoint_interval"}
+    different = [k for k, v in now.items() if k not in free and v != getattr(earlier, k)]
+    if different:
+        name = different[0]
+        then = f"--{name}={getattr(earlier, name)}"
+        raise UserError(f"--resume={folder} goes on as it began, with {then}, not --{name}={now[name]}")
+    if args.log_path and os.path.abspath(args.log_path) != os.path.abspath(folder):
+        raise UserError(f"--resume={folder} writes its logs there, not to --log_path={args.log_path}")
+    merged = argparse.Namespace(**{**vars(earlier), **now, "resume": folder, "log_path": folder})
+    if longer & now.keys():
+        merged.num_timesteps, merged.n_epochs = now.get("num_timesteps"), now.get("n_epochs")
+    merged.demo_file = merged.load_path = None  # what they held is in the checkpoint
+    return merged, {**earlier_settings, **settings}
+
+
+def words_to_keep(args: argparse.Namespace, settings: Mapping, seed: int) -> list[str]:
+    """The command as `resumed` needs it: with its seed, and paths that do not depend on the folder it is said in."""
+    keep = {k: v for k, v in given(args).items() if k not in (*_AFTER_TRAINING, "resume", "log_path")}
+    keep |= {"seed": seed} | ({"save_path": os.path.abspath(args.save_path)} if args.save_path else {})
+    return [f"--{name}={value}" for name, value in {**keep, **settings}.items()]
+
+
+def given(args: argparse.Namespace) -> dict[str, object]:
+    """The flags that differ from their defaults."""
+    defaults = {a.dest: a.default for a in make_parser()._actions}
+    return {k: v for k, v in vars(args).items() if v != defaults[k] and (k, v) != ("num_timesteps", _DEFAULT_STEPS)}
 
 
 def parse_settings(words: list[str], flags: list[str] = ()) -> dict[str, object]:

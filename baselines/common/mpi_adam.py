@@ -1,7 +1,7 @@
 """Adam whose gradients are averaged over all workers."""
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -45,6 +45,18 @@ class MpiAdam(tf.Module):
             weight.assign_add(change)
             m.assign(new_m)
             v.assign(new_v)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """The state, e.g. `step` and `m/0`, the first weight's."""
+        named = {f"{kind}/{i}": x for kind in ("m", "v") for i, x in enumerate(getattr(self, kind))}
+        return {name: x.numpy().copy() for name, x in {"step": self.step, **named}.items()}
+
+    def assign(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Take over what `arrays` of an Adam for weights of the same shapes gave."""
+        self.step.assign(arrays["step"])
+        for kind in ("m", "v"):
+            for i, x in enumerate(getattr(self, kind)):
+                x.assign(arrays[f"{kind}/{i}"])
 
     def apply_flat(self, flat: tf.Tensor) -> None:
         """As `apply`, from one vector: all gradients raveled, in the order of the weights."""

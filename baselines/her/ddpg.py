@@ -181,19 +181,28 @@ class DDPG:
 
     def state(self, groups: Collection[str] | None = None) -> dict[str, np.ndarray]:
         """Networks, targets and normalizers (or the named ones) as arrays, e.g. `main_pi/0_kernel`, `o_stats/sum`."""
-        parts = {group: part for group, part in self._parts().items() if groups is None or group in groups}
-        return {f"{group}/{name}": x for group, part in parts.items() for name, x in part.arrays().items()}
+        return _arrays_of({k: part for k, part in self._parts().items() if groups is None or k in groups})
 
     def load_state(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Take over what `state` of an agent of the same sizes gave."""
-        for group, part in self._parts().items():
-            prefix = group + "/"
-            part.assign({k.removeprefix(prefix): x for k, x in arrays.items() if k.startswith(prefix)})
+        _assign(self._parts(), arrays)
         self._refresh_stats()
+
+    def training_state(self) -> dict[str, np.ndarray]:
+        """`state`, and that of both optimizers: all that training changes."""
+        return self.state() | _arrays_of(self._optimizers())
+
+    def load_training_state(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Take over what `training_state` of an agent of the same sizes gave. Raises KeyError or ValueError."""
+        self.load_state(arrays)
+        _assign(self._optimizers(), arrays)
 
     def _parts(self) -> dict:
         nets = {f"{n.name}_{k}": getattr(n, f"{k}_network") for n in (self.main, self.target) for k in ("pi", "Q")}
         return {**nets, "o_stats": self.o_stats, "g_stats": self.g_stats}
+
+    def _optimizers(self) -> dict:
+        return {"pi_adam": self.pi_adam, "Q_adam": self.Q_adam}
 
     def _refresh_stats(self) -> None:
         for name, stats in (("o", self.o_stats), ("g", self.g_stats)):
@@ -208,3 +217,13 @@ class DDPG:
     def _take_rank_0_weights(self) -> None:
         for weight in self.main.weights + self.target.weights:
             weight.assign(self.comm.broadcast(weight.numpy()))
+
+
+def _arrays_of(parts: Mapping) -> dict[str, np.ndarray]:
+    return {f"{group}/{name}": x for group, part in parts.items() for name, x in part.arrays().items()}
+
+
+def _assign(parts: Mapping, arrays: Mapping[str, np.ndarray]) -> None:
+    for group, part in parts.items():
+        prefix = group + "/"
+        part.assign({k.removeprefix(prefix): x for k, x in arrays.items() if k.startswith(prefix)})

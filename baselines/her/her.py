@@ -1,4 +1,4 @@
-"""HER: `learn` builds and wires, `train` is the algorithm (1707.01495, algorithm 1)."""
+"""HER: `learn` builds and wires; the algorithm itself is in train.py."""
 
 import contextlib
 import dataclasses
@@ -11,27 +11,36 @@ import gymnasium
 import numpy as np
 import tensorflow as tf
 from threadpoolctl import threadpool_limits
-from tqdm import tqdm
 
 import baselines
-from baselines.common.clock import Clock
 from baselines.common.errors import UserError
 from baselines.common.files import check_writable
 from baselines.common.mpi import Communicator, make_communicator
 from baselines.common.seeding import env_seeds, make_rng, new_seed
+from baselines.common.signals import stop_requests
 from baselines.common.vec_env import gymnasium_env
 from baselines.common.vec_env.base import GoalVecEnv
+from baselines.her.checkpoints import (
+    Checkpoints,
+    NoCheckpoints,
+    Parts,
+    Progress,
+    check_same,
+    read_newest,
+    read_run,
+    restore,
+)
 from baselines.her.ddpg import DDPG
 from baselines.her.demonstrations import read_demonstrations
-from baselines.her.experiment.config import HERConfig, make_config
+from baselines.her.experiment.config import PRESETS, HERConfig, make_config
 from baselines.her.her_sampler import movement
-from baselines.her.metrics import env_seconds, epoch_metrics
 from baselines.her.policy import read_policy, save_policy
 from baselines.her.replay_buffer import Demonstrations, NoDemonstrations, ReplayBuffer
 from baselines.her.rollout import RolloutWorker
 from baselines.her.schedule import Schedule, announce, plan
+from baselines.her.train import train
 from baselines.her.types import EpisodeBatch, GoalEnvSpec
-from baselines.logger import Logger, is_terminal
+from baselines.logger import Logger
 
 
 def learn(
@@ -46,6 +55,8 @@ def learn(
     demo_file: str | None = None,
     load_path: str | None = None,
     save_path: str | None = None,
+    checkpoint_interval: int = 1,
+    resume: str | None = None,
     logger: Logger | None = None,
     comm: Communicator | None = None,
     **config,
@@ -54,116 +65,80 @@ def learn(
 
     `env` is a Gymnasium goal environment, a vector of them, or what `make_vec_env` made. Give `total_timesteps` (of
     one worker) or `n_epochs`; 0 trains nothing. `preset` names some of PRESETS' settings, `config` holds fields of
-    HERConfig; a `demo_file` switches `bc_loss` on. Raises UserError.
+    HERConfig; a `demo_file` switches `bc_loss` on. With a logger that has a folder, the whole state is kept there every
+    `checkpoint_interval` epochs (0: never), and `resume`, such a folder, goes on from it. Raises UserError, and
+    Interrupted where Ctrl-C or SIGTERM stopped it in order.
     """
     comm = comm or make_communicator()
     share_threads(comm)
     logger = logger or Logger(quiet=comm.rank > 0)
-    seed = new_seed(comm) if seed is None else seed
-    if not isinstance(seed, numbers.Integral) or seed < 0:
-        raise UserError(f"seed: expected a whole number of at least 0, got {seed!r}")
     if network != "mlp":
         raise UserError(f"--network={network}: HER has one network, 'mlp'; --layers and --hidden shape it")
+    run = read_run(resume) if resume else None
+    seed = run.seed if run and seed is None else _seed(seed, comm)
     env = _as_vec_env(env, functools.partial(env_seeds, seed, comm.rank, "train"))
     if eval_env is not None:
         eval_env = _as_vec_env(eval_env, functools.partial(env_seeds, seed, comm.rank, "test"))
         _check_sizes("the policy", env.spec, eval_env.spec)
-    loaded_config, loaded_arrays = _load(load_path, env.spec)
-    if demo_file:
-        config = {"bc_loss": True, **config}
-    settings = make_config(env.spec.env_id, config, preset, loaded_config)
-    demonstrated = _read_demonstrations(demo_file, settings, env.spec)
-    schedule = plan(total_timesteps, n_epochs, settings, env)
-    if save_path and comm.rank == 0:
-        _check_save_path(save_path)
+    loaded_arrays = demonstrated = None
+    if run:
+        same = {"env": env.spec.env_id, "num_env": env.num_env, "workers": comm.size, "seed": seed}
+        check_same(run, resume, {**same, **PRESETS.get(preset, {}), **config})
+        settings = run.config
+    else:
+        loaded_config, loaded_arrays = _load(load_path, env.spec)
+        config = {"bc_loss": True, **config} if demo_file else config
+        settings = make_config(env.spec.env_id, config, preset, loaded_config)
+        demonstrated = _read_demonstrations(demo_file, settings, env.spec)
+        if save_path and comm.rank == 0:
+            _check_save_path(save_path)
+    schedule = plan(total_timesteps, n_epochs, settings, env, run.schedule if run else None)
+    snapshot = read_newest(resume, comm, logger) if run else None
     buffer = _buffer(env, settings, make_rng(seed, comm.rank, "replay")) if schedule.n_epochs else None
     agent = DDPG(env.spec, settings, make_rng(seed, 0, "weights"), comm)
     if loaded_arrays:
         agent.load_state(loaded_arrays)
+    if snapshot:
+        logger.go_on_from(snapshot[0].get("positions", {}))
     logger.write_json("config.json", _document(env, settings, schedule, seed, comm))
     logger.info(f"environments: {env.description}; seed: {seed}; logs: {logger.folder or 'none'}")
     announce(schedule, settings, env, comm, logger, total_timesteps)
-    save = _saver(agent, save_path, comm)
+    save = _saver(agent, save_path, comm, logger)
     if buffer:
         train_seeds, test_seeds = (functools.partial(env_seeds, seed, comm.rank, p) for p in ("train", "test"))
         exploration = make_rng(seed, comm.rank, "exploration")
         rollout_worker = RolloutWorker(env, exploration, functools.partial(train_seeds, env.num_env))
         # More BLAS threads than one would spin between the policy's small products and steal the environments' cores.
         with threadpool_limits(1, "blas"), _evaluation_env(env, eval_env, settings, seed, comm, logger) as test_env:
-            demonstrations = _demonstrations(demonstrated, agent, env, comm, seed, logger)
             evaluator = RolloutWorker(test_env, seeds=functools.partial(test_seeds, test_env.num_env))
-            train(agent, rollout_worker, evaluator, buffer, demonstrations, schedule, comm, logger, save)
+            demonstrations = _demonstrations(demonstrated, snapshot, agent, env, comm, seed, logger)
+            parts = Parts(agent, rollout_worker, evaluator, buffer, demonstrations)
+            progress = restore(parts, *snapshot) if snapshot else Progress()
+            with _checkpoints(checkpoint_interval, schedule, parts, comm, logger) as checkpoints:
+                train(*parts, schedule, comm, logger, save, checkpoints, progress)
     else:
         save("latest")  # as each epoch does
     return agent
 
 
-def train(
-    agent: DDPG,
-    rollout_worker: RolloutWorker,
-    evaluator: RolloutWorker,
-    buffer: ReplayBuffer,
-    demonstrations: Demonstrations | NoDemonstrations,
-    schedule: Schedule,
-    comm: Communicator,
-    logger: Logger,
-    save: Callable[[str], None],
-) -> None:
-    """Epochs of cycles of batches. `save(name)` keeps the policy as it is."""
-    config, clock = agent.config, Clock(env_seconds(rollout_worker, evaluator))
-    best = -1.0
-    for epoch in range(schedule.n_epochs):
-        clock.start_epoch()
-        rollout_worker.start_epoch(epoch)
-        losses = []
-        for _ in _progress(schedule.n_cycles, epoch, comm):
-            losses.append(train_cycle(agent, rollout_worker, buffer, demonstrations, clock))
-        with clock.measure("evaluate"):
-            evaluator.start_epoch(epoch)
-            evaluate(agent, evaluator, rollout_worker.env.num_env * config.n_test_rollouts)
-
-        metrics = epoch_metrics(epoch, agent, rollout_worker, evaluator, losses, clock, comm)
-        logger.dump(metrics, step=metrics["total/timesteps"])
-        save("latest")
-        if metrics["test/success_rate"] >= best:
-            best = metrics["test/success_rate"]
-            save("best")
-        if config.policy_save_interval and (epoch + 1) % config.policy_save_interval == 0:
-            save(f"epoch_{epoch}")
+def _seed(seed: int | None, comm: Communicator) -> int:
+    seed = new_seed(comm) if seed is None else seed
+    if not isinstance(seed, numbers.Integral) or seed < 0:
+        raise UserError(f"seed: expected a whole number of at least 0, got {seed!r}")
+    return int(seed)
 
 
-def train_cycle(
-    agent: DDPG,
-    rollout_worker: RolloutWorker,
-    buffer: ReplayBuffer,
-    demonstrations: Demonstrations | NoDemonstrations,
-    clock: Clock,
-) -> dict[str, float]:
-    """One episode in each environment, `n_batches` updates, one step of the targets. Returns the mean losses."""
-    config = agent.config
-    with clock.measure("rollout"):
-        episodes = rollout_worker.generate(agent.policy())
-    with clock.measure("sample"):
-        buffer.store(episodes)
-        agent.update_normalizers(buffer.sample_from(episodes))
-        own = buffer.sample(config.n_batches, config.batch_size - demonstrations.rows)
-        batches = demonstrations.fill(own)
-    with clock.measure("train" if agent.compiled else "compile"):
-        losses = agent.train(batches)
-        agent.update_target_networks()
-    return losses
-
-
-def evaluate(agent: DDPG, evaluator: RolloutWorker, num_episodes: int) -> None:
-    """Roll out `num_episodes` without noise, in as many rounds as the evaluator's environments need."""
-    policy = agent.policy("target" if agent.config.test_with_polyak else "main")
-    for _ in range(-(-num_episodes // evaluator.env.num_env)):
-        evaluator.generate(policy)
-
-
-def _progress(n_cycles: int, epoch: int, comm: Communicator):
-    watched = comm.rank == 0 and is_terminal()
-    return tqdm(range(n_cycles), f"epoch {epoch}", leave=False, unit="cycle", disable=not watched)
+@contextlib.contextmanager
+def _checkpoints(
+    interval: int, schedule: Schedule, parts: Parts, comm: Communicator, logger: Logger
+) -> Iterator[Checkpoints | NoCheckpoints]:
+    if isinstance(interval, bool) or not isinstance(interval, numbers.Integral) or interval < 0:
+        raise UserError(f"checkpoint_interval: expected a whole number of at least 0, got {interval!r}")
+    if not interval or logger.shared_folder is None:
+        yield NoCheckpoints()
+        return
+    with stop_requests() as request:
+        yield Checkpoints(interval, schedule.n_cycles, parts, request, comm, logger)
 
 
 def share_threads(comm: Communicator) -> None:
@@ -219,14 +194,23 @@ def _buffer(env: GoalVecEnv, config: HERConfig, rng: np.random.Generator) -> Rep
 
 
 def _demonstrations(
-    episodes: EpisodeBatch | None, agent: DDPG, env: GoalVecEnv, comm: Communicator, seed: int, logger: Logger
+    episodes: EpisodeBatch | None,
+    snapshot: tuple[dict, dict[str, np.ndarray]] | None,
+    agent: DDPG,
+    env: GoalVecEnv,
+    comm: Communicator,
+    seed: int,
+    logger: Logger,
 ) -> Demonstrations | NoDemonstrations:
-    """The buffer that they fill exactly; the normalizers learn from them too."""
-    if episodes is None:
+    """The buffer that they fill exactly; the normalizers learn from them too. A snapshot brings its own."""
+    config = agent.config
+    if not config.bc_loss:
         return NoDemonstrations()
-    config, count = agent.config, len(episodes.length)
+    count = len(snapshot[1].get("demonstrations/length", ())) if snapshot else len(episodes.length)
     exactly = dataclasses.replace(config, buffer_size=count * env.spec.horizon, replay_priority="none")
     buffer = _buffer(env, exactly, make_rng(seed, comm.rank, "demonstrations"))
+    if snapshot:
+        return Demonstrations(buffer, config.demo_rows)
     buffer.store(episodes)
     agent.update_normalizers(buffer.sample_from(episodes))
     fewer = f" (the file has no more; num_demo is {config.num_demo})" if count < config.num_demo else ""
@@ -234,10 +218,14 @@ def _demonstrations(
     return Demonstrations(buffer, config.demo_rows)
 
 
-def _saver(agent: DDPG, save_path: str | None, comm: Communicator) -> Callable[[str], None]:
+def _saver(agent: DDPG, save_path: str | None, comm: Communicator, logger: Logger) -> Callable[[str], None]:
     def save(name: str) -> None:
         if save_path and comm.rank == 0:
-            save_policy(os.path.join(save_path, name), agent.spec, agent.config, agent.state())
+            path = os.path.join(save_path, name)
+            try:
+                save_policy(path, agent.spec, agent.config, agent.state())
+            except OSError as error:
+                logger.warn(f"cannot save the policy to {path}: {error.strerror or error}; training goes on")
 
     return save
 

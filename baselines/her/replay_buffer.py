@@ -1,12 +1,14 @@
 """The replay buffer: whole episodes, the oldest overwritten first."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
 from baselines.common.errors import UserError
 from baselines.her.her_sampler import sample_relabelled, sample_times, sample_times_by_priority
 from baselines.her.types import EpisodeBatch, GoalEnvSpec, RewardFunction, TransitionBatch
+
+_FIELDS = ("observation", "achieved_goal", "desired_goal", "action", "priority")
 
 
 class ReplayBuffer:
@@ -30,7 +32,7 @@ class ReplayBuffer:
         `priority` tells how likely episodes are drawn, [B], all above 0; without it all transitions are alike. Raises
         UserError where there is not enough memory.
         """
-        self._future_p, self._compute_reward, self._rng, self._priority_of = future_p, compute_reward, rng, priority
+        self._future_p, self._compute_reward, self.rng, self._priority_of = future_p, compute_reward, rng, priority
         n, T = max(1, capacity // spec.horizon), spec.horizon
         self.max_episodes = n
         try:
@@ -41,7 +43,7 @@ class ReplayBuffer:
         except (MemoryError, ValueError):
             raise UserError(f"buffer_size: {capacity} transitions do not fit in this machine's memory") from None
         self._length = np.zeros(n, np.int32)
-        self._priority = np.zeros(n)
+        self.priority = np.zeros(n)
         self.num_episodes = 0
         self._next = 0
 
@@ -61,7 +63,7 @@ class ReplayBuffer:
         self.action[rows] = episodes.action[kept]
         self._length[rows] = episodes.length[kept]
         if self._priority_of:
-            self._priority[rows] = self._priority_of(episodes)[kept]
+            self.priority[rows] = self._priority_of(episodes)[kept]
         self._next = (int(rows[-1]) + 1) % self.max_episodes
         self.num_episodes = min(self.num_episodes + len(rows), self.max_episodes)
 
@@ -70,34 +72,49 @@ class ReplayBuffer:
         assert self.num_episodes > 0, "nothing is stored yet"
         shape = n_batches, batch_size
         if self._priority_of:
-            priority = self._priority[: self.num_episodes]
-            rows, times = sample_times_by_priority(self.length, priority, shape, self._rng)
+            priority = self.priority[: self.num_episodes]
+            rows, times = sample_times_by_priority(self.length, priority, shape, self.rng)
         else:
-            rows, times = sample_times(self.length, shape, self._rng)
-        return sample_relabelled(self, rows, times, self._future_p, self._compute_reward, self._rng)
+            rows, times = sample_times(self.length, shape, self.rng)
+        return sample_relabelled(self, rows, times, self._future_p, self._compute_reward, self.rng)
 
     def sample_from(self, episodes: EpisodeBatch) -> TransitionBatch:
         """As many relabelled transitions [N, ...] as these episodes have steps: what the normalizers learn from."""
-        rows, times = sample_times(episodes.length, (episodes.num_steps,), self._rng)
-        return sample_relabelled(episodes, rows, times, self._future_p, self._compute_reward, self._rng)
+        rows, times = sample_times(episodes.length, (episodes.num_steps,), self.rng)
+        return sample_relabelled(episodes, rows, times, self._future_p, self._compute_reward, self.rng)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """All that is stored, as views; the generator is `rng`."""
+        stored = {name: getattr(self, name)[: self.num_episodes] for name in _FIELDS}
+        return {**stored, "length": self.length, "next": np.array(self._next)}
+
+    def assign(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Take over what `arrays` of a buffer of the same sizes gave. Raises KeyError or ValueError."""
+        n = len(arrays["length"])
+        for name in _FIELDS:
+            if n > self.max_episodes or arrays[name].shape != (n, *getattr(self, name).shape[1:]):
+                raise ValueError(f"{name} has shape {list(arrays[name].shape)}, which does not fit")
+            getattr(self, name)[:n] = arrays[name]
+        self._length[:n] = arrays["length"]
+        self.num_episodes, self._next = n, int(arrays["next"])
 
 
 class Demonstrations:
     """A buffer whose transitions, relabelled like all others, fill the last rows of every batch (1709.10089, IV-B)."""
 
     def __init__(self, buffer: ReplayBuffer, rows: int):
-        self._buffer, self.rows = buffer, rows
+        self.buffer, self.rows = buffer, rows
 
     def fill(self, batches: TransitionBatch) -> TransitionBatch:
         """`batches` [n_batches, N, ...] with `rows` demonstrated transitions appended to each."""
-        demonstrated = self._buffer.sample(len(batches.reward), self.rows)
+        demonstrated = self.buffer.sample(len(batches.reward), self.rows)
         return TransitionBatch(*(np.concatenate(pair, axis=1) for pair in zip(batches, demonstrated)))
 
 
 class NoDemonstrations:
     """Leaves batches as they are."""
 
-    rows = 0
+    buffer, rows = None, 0
 
     def fill(self, batches: TransitionBatch) -> TransitionBatch:
         return batches

@@ -1,6 +1,6 @@
 """Episodes: B environments stepped in lockstep by a policy."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -24,7 +24,7 @@ class RolloutWorker:
 
         `seeds(epoch)` gives the environments' seeds; without it they are left as they are.
         """
-        self.env, self._rng, self._seeds = env, rng, seeds
+        self.env, self.rng, self._seeds = env, rng, seeds
         self.episodes = self.steps = 0  # in all
         self._forget()
 
@@ -34,10 +34,38 @@ class RolloutWorker:
         if self._seeds:
             self.env.reseed(self._seeds(epoch))
 
+    def resume_epoch(self, epoch: int, arrays: Mapping[str, np.ndarray]) -> None:
+        """As `start_epoch`, then take over what `arrays` gave in the middle of it.
+
+        The environments are led through the same episodes again: few of them could be saved and put back.
+        """
+        self.start_epoch(epoch)
+        for actions, steps in zip(arrays["actions"], arrays["steps"]):  # [B, T, u]
+            self.env.reset()
+            for t in range(steps):
+                self.env.step(np.ascontiguousarray(actions[:, t]))
+            self._actions.append(actions[:, :steps])
+        self._successes = list(arrays["successes"])
+        self.steps_of_epoch = int(arrays["steps_of_epoch"])
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """What `resume_epoch` needs, of this epoch's n rollouts: actions [n, B, T, u], steps and successes of each."""
+        B, spec = self.env.num_env, self.env.spec
+        actions = np.zeros((len(self._actions), B, spec.horizon, spec.action_size), np.float32)
+        for row, action in zip(actions, self._actions):
+            row[:, : action.shape[1]] = action
+        return {
+            "actions": actions,
+            "steps": np.array([action.shape[1] for action in self._actions], np.int64),
+            "successes": np.array(self._successes, bool).reshape(-1, B),
+            "steps_of_epoch": np.array(self.steps_of_epoch),
+        }
+
     def _forget(self) -> None:
         self.steps_of_epoch = 0
         self._successes: list[np.ndarray] = []
         self._values: list[np.ndarray] = []
+        self._actions: list[np.ndarray] = []  # [B, steps, u] of each rollout
 
     @property
     def success_rate(self) -> float:
@@ -55,13 +83,14 @@ class RolloutWorker:
         def act(shown: Observation, alive: np.ndarray) -> np.ndarray:
             o, g = policy.inputs(*shown)
             action = policy.pi(o, g)
-            if self._rng is not None:
-                return explore(action, policy.config, self._rng)
+            if self.rng is not None:
+                return explore(action, policy.config, self.rng)
             self._values.append(policy.Q(o, g, action)[alive, 0])
             return action
 
         episodes = roll_out(self.env, act)
         self._successes.append(episodes.success)
+        self._actions.append(episodes.action[:, : episodes.length.max()])
         self.episodes += self.env.num_env
         self.steps += episodes.num_steps
         self.steps_of_epoch += episodes.num_steps

@@ -19,8 +19,29 @@ class Schedule:
     steps_per_cycle: int  # of one worker
 
 
-def plan(total_timesteps: float | None, n_epochs: int | None, config: HERConfig, env: GoalVecEnv) -> Schedule:
-    """Whole epochs; fewer steps than one epoch make one shortened epoch; 0 makes none. Raises UserError."""
+def plan(
+    total_timesteps: float | None,
+    n_epochs: int | None,
+    config: HERConfig,
+    env: GoalVecEnv,
+    resumed: "Schedule | None" = None,
+) -> Schedule:
+    """Whole epochs; fewer steps than one epoch make one shortened epoch; 0 makes none. Raises UserError.
+
+    A run that is `resumed` may get more epochs, of as many cycles as those that it had.
+    """
+    if resumed and total_timesteps is None and n_epochs is None:
+        return resumed
+    schedule = _plan(total_timesteps, n_epochs, config, env)
+    if resumed and schedule.n_cycles != resumed.n_cycles:
+        raise UserError(
+            f"the run to resume has epochs of {resumed.n_cycles} cycles, these would have {schedule.n_cycles}: it was, "
+            "or would become, one shortened epoch; leave --num_timesteps and --n_epochs out"
+        )
+    return schedule
+
+
+def _plan(total_timesteps: float | None, n_epochs: int | None, config: HERConfig, env: GoalVecEnv) -> Schedule:
     if (total_timesteps is None) == (n_epochs is None):
         raise UserError("give either total_timesteps (--num_timesteps) or n_epochs")
     steps = env.spec.horizon * env.num_env
