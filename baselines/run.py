@@ -125,7 +125,7 @@ def _make_env(args: argparse.Namespace, seed: int, folder: str, comm: Communicat
     if args.save_video_interval and comm.rank == 0:
         video = Video(os.path.join(folder, "videos"), args.save_video_interval, args.save_video_length)
     seeds = env_seeds(seed, comm.rank, "train", args.num_env)
-    return make_vec_env(args.env, args.num_env, seeds, args.vec_env, comm.share_of_cores(), video)
+    return make_vec_env(args.env, args.num_env, seeds, args.vec_env, comm.share_of_cores(), video, args.step_timeout)
 
 
 def _accepted(learn: Callable, wanted: dict, settings: dict) -> dict:

@@ -1,5 +1,8 @@
 """PointReach: a goal environment in NumPy that HER learns in seconds and that is hopeless without."""
 
+import os
+import time
+
 import gymnasium
 import numpy as np
 from gymnasium import spaces
@@ -11,8 +14,8 @@ STEP = 0.1
 class PointReach(gymnasium.Env):
     """A point in the square [-1, 1]^2 moves by up to 0.1 per axis; the reward is 0 within 0.05 of the goal, else -1.
 
-    `fault` makes the environment misbehave: at its 5th step 'nan', 'raise' or 'end' (terminate early); 'dark' cannot
-    be rendered.
+    `fault` makes the environment misbehave: at its 5th step 'nan', 'raise', 'end' (terminate early), 'hang', 'shape'
+    (of what it shows) or 'die' (with its process); 'dark' cannot be rendered.
     """
 
     metadata = {"render_modes": ["rgb_array"], "render_fps": 10}
@@ -34,6 +37,10 @@ class PointReach(gymnasium.Env):
         self._position = np.clip(self._position + STEP * np.clip(action, -1, 1), -1, 1)
         if self._fault == "raise" and self._steps == 5:
             raise ValueError("the robot is on fire")
+        if self._fault == "hang" and self._steps == 5:
+            time.sleep(3600)
+        if self._fault == "die" and self._steps == 5:
+            os._exit(1)
         if self._fault == "nan" and self._steps == 5:
             self._position = self._position * np.nan
         reward = float(self.compute_reward(self._position, self._goal, {}))
@@ -54,11 +61,13 @@ class PointReach(gymnasium.Env):
 
     def _observe(self):
         here = self._position
+        if self._fault == "shape" and self._steps == 5:
+            here = here[:1]
         return {"observation": here.copy(), "achieved_goal": here.copy(), "desired_goal": self._goal.copy()}
 
 
 gymnasium.register("PointReach-v0", "tests.point_reach:PointReach", max_episode_steps=30)
-for _fault in ("nan", "raise", "end", "dark"):
+for _fault in ("nan", "raise", "end", "hang", "shape", "die", "dark"):
     gymnasium.register(
         f"PointReach-{_fault}-v0", "tests.point_reach:PointReach", max_episode_steps=30, kwargs={"fault": _fault}
     )

@@ -11,7 +11,7 @@ LAYERS = [
     "common.errors common.npz common.safe_unpickle common.clock common.networks common.signals her.types her.losses",
     "common.files common.mpi common.vec_env.base common.vec_env.names her.experiment.config "
     "her.experiment.plot her.her_sampler her.episodes her.actor_critic",
-    "common.checkpoint common.snapshots",
+    "common.checkpoint common.snapshots common.vec_env.faults",
     "logger common.seeding common.mpi_adam common.vec_env.gymnasium_env her.normalizer her.replay_buffer "
     "her.policy her.minari_demonstrations her.openai_demonstrations",
     "common.vec_env.envpool_env her.rollout her.demonstrations her.ddpg her.schedule",

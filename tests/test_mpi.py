@@ -22,13 +22,17 @@ pytestmark = pytest.mark.slow
 TINY = ["--n_cycles=2", "--n_batches=2", "--batch_size=16", "--hidden=8", "--layers=1", "--n_test_rollouts=1"]
 
 
-def mpirun(ranks, *words, timeout=300):
-    """The finished process. The launcher is the one of this Python's environment, else the system's."""
+def mpirun_command(ranks):
+    """What starts a module on so many ranks. The launcher is of this Python's environment, else the system's."""
     beside_python = os.path.dirname(sys.executable)
     launcher = shutil.which("mpirun", path=os.pathsep.join([beside_python, os.environ["PATH"]]))
     assert launcher, "no mpirun: pip install -e '.[test]' brings one"
-    command = [launcher, "-np", str(ranks), sys.executable, "-m", *words]
-    return subprocess.run(command, capture_output=True, text=True, timeout=timeout)
+    return [launcher, "-np", str(ranks), sys.executable, "-m"]
+
+
+def mpirun(ranks, *words, timeout=300):
+    """The finished process."""
+    return subprocess.run([*mpirun_command(ranks), *words], capture_output=True, text=True, timeout=timeout)
 
 
 def findings(case, folder, ranks=2):

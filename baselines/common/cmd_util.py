@@ -33,6 +33,8 @@ def make_parser() -> argparse.ArgumentParser:
     add("--n_epochs", type=count, help="epochs, instead of --num_timesteps")
     add("--num_env", type=num_env, help="environments per worker, stepped together (default: the preset's, else 1)")
     add("--vec_env", choices=BACK_ENDS, default="auto", help="what steps them (default: auto)")
+    add("--step_timeout", type=_seconds, default=0, help="seconds that an environment in a process of its own (async) "
+        "may take for a step; 0: any (default: 0)")  # fmt: skip
     add("--seed", type=count, help="seed of everything random (default: a new one, which the log tells)")
     add("--network", default="mlp", help="kind of network (default: mlp)")
     add("--preset", help="settings by name: single (one process, little time), paper19 (the papers' 19 workers in one "
@@ -91,14 +93,16 @@ def resumed(args: argparse.Namespace, settings: dict, saved: Mapping, folder: st
     merged = argparse.Namespace(**{**vars(earlier), **now, "resume": folder, "log_path": folder})
     if longer & now.keys():
         merged.num_timesteps, merged.n_epochs = now.get("num_timesteps"), now.get("n_epochs")
-    merged.demo_file = merged.load_path = None  # what they held is in the checkpoint
     return merged, {**earlier_settings, **settings}
 
 
 def words_to_keep(args: argparse.Namespace, settings: Mapping, seed: int) -> list[str]:
     """The command as `resumed` needs it: with its seed, and paths that do not depend on the folder it is said in."""
     keep = {k: v for k, v in given(args).items() if k not in (*_AFTER_TRAINING, "resume", "log_path")}
-    keep |= {"seed": seed} | ({"save_path": os.path.abspath(args.save_path)} if args.save_path else {})
+    keep["seed"] = seed
+    for name in ("save_path", "load_path", "demo_file"):
+        if name in keep and not keep[name].startswith("minari:"):
+            keep[name] = os.path.abspath(keep[name])
     return [f"--{name}={value}" for name, value in {**keep, **settings}.items()]
 
 
@@ -158,6 +162,16 @@ def _steps(text: str) -> float:
         value = -1
     if not 0 <= value < float("inf"):
         raise argparse.ArgumentTypeError(f"expected a number of at least 0, such as 5000 or 2.5e6, got '{text}'")
+    return value
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1
+    if not 0 <= value < 1e6:
+        raise argparse.ArgumentTypeError(f"expected seconds, at least 0, such as 10 or 0.5, got '{text}'")
     return value
 
 

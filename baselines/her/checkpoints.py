@@ -151,10 +151,16 @@ def restore(parts: Parts, document: Mapping, arrays: Mapping[str, np.ndarray]) -
         raise UserError(f"the checkpoint does not fit this run: {type(error).__name__}: {error}") from None
 
 
-def read_newest(log_folder: str, comm: Communicator, logger: Logger) -> tuple[dict, dict[str, np.ndarray]]:
-    """Document and arrays of the newest state that is sound on all workers. Raises UserError."""
+def read_newest(log_folder: str, comm: Communicator, logger: Logger) -> tuple[dict, dict[str, np.ndarray]] | None:
+    """Document and arrays of the newest state that is sound on all workers; None where none was written yet.
+
+    Raises UserError where all are damaged.
+    """
     folder = os.path.join(log_folder, FOLDER)
     everyone = comm.all_gather(snapshots.numbers(folder, comm.rank))
+    if not any(everyone):
+        logger.info(f"{log_folder} holds no checkpoint yet: the run begins anew")
+        return None
     for number in sorted(set.intersection(*map(set, everyone)), reverse=True):
         try:
             found, error = snapshots.read(folder, number, comm.rank), ""

@@ -80,26 +80,24 @@ def learn(
     if eval_env is not None:
         eval_env = _as_vec_env(eval_env, functools.partial(env_seeds, seed, comm.rank, "test"))
         _check_sizes("the policy", env.spec, eval_env.spec)
-    loaded_arrays = demonstrated = None
     if run:
         same = {"env": env.spec.env_id, "num_env": env.num_env, "workers": comm.size, "seed": seed}
         check_same(run, resume, {**same, **PRESETS.get(preset, {}), **config})
-        settings = run.config
-    else:
-        loaded_config, loaded_arrays = _load(load_path, env.spec)
-        config = {"bc_loss": True, **config} if demo_file else config
-        settings = make_config(env.spec.env_id, config, preset, loaded_config)
-        demonstrated = _read_demonstrations(demo_file, settings, env.spec)
-        if save_path and comm.rank == 0:
-            _check_save_path(save_path)
-    schedule = plan(total_timesteps, n_epochs, settings, env, run.schedule if run else None)
+    elif save_path and comm.rank == 0:
+        _check_save_path(save_path)
     snapshot = read_newest(resume, comm, logger) if run else None
+    # A snapshot has them in it.
+    loaded_config, loaded_arrays = _load(None if snapshot else load_path, env.spec)
+    config = {"bc_loss": True, **config} if demo_file else config
+    settings = run.config if run else make_config(env.spec.env_id, config, preset, loaded_config)
+    demonstrated = None if snapshot else _read_demonstrations(demo_file, settings, env.spec)
+    schedule = plan(total_timesteps, n_epochs, settings, env, run.schedule if run else None)
     buffer = _buffer(env, settings, make_rng(seed, comm.rank, "replay")) if schedule.n_epochs else None
     agent = DDPG(env.spec, settings, make_rng(seed, 0, "weights"), comm)
     if loaded_arrays:
         agent.load_state(loaded_arrays)
-    if snapshot:
-        logger.go_on_from(snapshot[0].get("positions", {}))
+    if run:
+        logger.go_on_from(snapshot[0].get("positions", {}) if snapshot else {})
     logger.write_json("config.json", _document(env, settings, schedule, seed, comm))
     logger.info(f"environments: {env.description}; seed: {seed}; logs: {logger.folder or 'none'}")
     announce(schedule, settings, env, comm, logger, total_timesteps)

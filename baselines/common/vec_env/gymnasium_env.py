@@ -15,6 +15,7 @@ from gymnasium.wrappers import RecordVideo, RescaleAction
 
 from baselines.common.errors import UserError
 from baselines.common.vec_env.base import GoalVecEnv, Observation, Step
+from baselines.common.vec_env.faults import Guarded, in_process, told
 from baselines.common.vec_env.names import gymnasium_id
 from baselines.her.types import GoalEnvSpec
 
@@ -33,8 +34,19 @@ class Video(NamedTuple):
 class GymnasiumVecEnv(GoalVecEnv):
     """A `gymnasium.vector` environment."""
 
-    def __init__(self, vector: VectorEnv, model: gymnasium.Env, env_id: str, seeds: list[int], remake=None):
-        """`model` is one such environment for its spaces and `compute_reward`; `remake(num_env, seeds)` makes more."""
+    def __init__(
+        self,
+        vector: VectorEnv,
+        model: gymnasium.Env,
+        env_id: str,
+        seeds: list[int],
+        remake=None,
+        step_timeout: float = 0,
+    ):
+        """`model` is one such environment for its spaces and `compute_reward`; `remake(num_env, seeds)` makes more.
+
+        `step_timeout` is in seconds, for environments in processes; 0 waits forever.
+        """
         if vector.metadata.get("autoreset_mode", AutoresetMode.NEXT_STEP) != AutoresetMode.NEXT_STEP:
             raise UserError(
                 "the vector environment must have Gymnasium's default, autoreset_mode=AutoresetMode.NEXT_STEP"
@@ -42,15 +54,26 @@ class GymnasiumVecEnv(GoalVecEnv):
         self.spec, self.num_env = spec_of(model, env_id), vector.num_envs
         self.compute_reward = reward_function(model)
         self.description = f"{self.num_env} x {env_id}, stepped by {type(vector).__name__}"
-        self._vector, self._seeds, self._remake = vector, seeds, remake
+        self._vector, self._seeds, self._remake, self._timeout = vector, seeds, remake, step_timeout
 
     def _reset(self) -> Observation:
-        shown, _ = self._vector.reset(seed=self._seeds)
+        with told(self._vector, self._timeout):
+            if self._timeout:
+                self._vector.reset_async(seed=self._seeds)
+                shown, _ = self._vector.reset_wait(timeout=self._timeout)
+            else:
+                shown, _ = self._vector.reset(seed=self._seeds)
         self._seeds = None  # once: from then on each environment's own generator goes on
         return Observation.of(shown)
 
     def _step(self, action: np.ndarray) -> Step:
-        shown, reward, terminated, truncated, info = self._vector.step(action)
+        with told(self._vector, self._timeout):
+            if self._timeout:
+                self._vector.step_async(action)
+                result = self._vector.step_wait(timeout=self._timeout)
+            else:
+                result = self._vector.step(action)
+        shown, reward, terminated, truncated, info = result
         ended = terminated | truncated
         return Step(Observation.of(shown), reward, ended, _success(info, ended))
 
@@ -68,17 +91,25 @@ def make(
     asynchronous: bool,
     video: Video | None = None,
     render_mode: str | None = None,
+    step_timeout: float = 0,
 ) -> GymnasiumVecEnv:
     """`num_env` environments of a registered id, the first of them recorded if `video` says so. Raises UserError."""
+    if step_timeout and not asynchronous:
+        raise UserError("--step_timeout is for environments in processes of their own: add --vec_env=async")
     makers = [functools.partial(make_one, env_id, render_mode, video if i == 0 else None) for i in range(num_env)]
     model = make_one(env_id)
     spec_of(model, env_id)  # complain about no goal environment before num_env of them are started
     if asynchronous:
         # Not forked from this process, whose TensorFlow has threads.
-        vector: VectorEnv = AsyncVectorEnv(makers, context="forkserver")
+        alone = [functools.partial(in_process, maker, i) for i, maker in enumerate(makers)]
+        vector: VectorEnv = AsyncVectorEnv(alone, context="forkserver")
     else:
-        vector = SyncVectorEnv(makers)
-    return GymnasiumVecEnv(vector, model, env_id, seeds, lambda n, seeds: make(env_id, n, seeds, asynchronous))
+        vector = SyncVectorEnv([lambda maker=maker, i=i: Guarded(maker(), i) for i, maker in enumerate(makers)])
+
+    def remake(num_env: int, seeds: list[int]) -> GymnasiumVecEnv:
+        return make(env_id, num_env, seeds, asynchronous, step_timeout=step_timeout)
+
+    return GymnasiumVecEnv(vector, model, env_id, seeds, remake, step_timeout)
 
 
 def make_one(env_id: str, render_mode: str | None = None, video: Video | None = None) -> gymnasium.Env:
@@ -129,7 +160,7 @@ def wrap(env: gymnasium.Env | VectorEnv, seeds_for: Callable[[int], list[int]]) 
     """An environment that the user made. `seeds_for(num_env)` gives its seeds. Raises UserError."""
     if not isinstance(env, VectorEnv):
         single = _scaled(env)
-        env, spec = SyncVectorEnv([lambda: single]), single.spec
+        env, spec = SyncVectorEnv([lambda: Guarded(single, 0)]), single.spec
     elif hasattr(env, "envs"):
         single, spec = env.envs[0], env.envs[0].spec
     else:  # in other processes

@@ -1,0 +1,82 @@
+"""What environments do wrong, told with the environment's index."""
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import traceback
+from collections.abc import Callable, Iterator
+
+import gymnasium
+import numpy as np
+from gymnasium.vector import VectorEnv
+
+from baselines.common.errors import TrainingError
+from baselines.common.vec_env.base import Observation
+
+
+class Guarded(gymnasium.Wrapper):
+    """Says which environment raised, where, or returned observations of another shape than it promised."""
+
+    def __init__(self, env: gymnasium.Env, index: int):
+        super().__init__(env)
+        self._index, self._steps = index, 0
+
+    def reset(self, *, seed=None, options=None):
+        self._steps = 0
+        with self._told():
+            shown, info = self.env.reset(seed=seed, options=options)
+        self._check(shown)
+        return shown, info
+
+    def step(self, action):
+        self._steps += 1
+        with self._told():
+            result = self.env.step(action)
+        self._check(result[0])
+        return result
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:
+            frame = traceback.extract_tb(error.__traceback__)[-1]
+            where = f"{os.path.basename(frame.filename)}, line {frame.lineno}"
+            self._fail(f"raised {type(error).__name__}: {error} ({where})", error)
+
+    def _check(self, shown) -> None:
+        for key in Observation._fields:
+            wanted = self.observation_space[key].shape
+            got = np.shape(shown[key]) if isinstance(shown, dict) and key in shown else "nothing"
+            if got != wanted:
+                self._fail(f"returned an observation whose '{key}' has shape {got}, not {wanted}", None)
+
+    def _fail(self, what: str, cause: Exception | None) -> None:
+        raise TrainingError(f"environment {self._index} {what} at step {self._steps} of its episode") from cause
+
+
+def in_process(make: Callable[[], gymnasium.Env], index: int) -> gymnasium.Env:
+    """For a process of its own: Ctrl-C, which reaches all processes of a terminal, is for the main one to handle."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    return Guarded(make(), index)
+
+
+@contextlib.contextmanager
+def told(vector: VectorEnv, seconds: float) -> Iterator[None]:
+    """Turn what goes wrong between processes into TrainingError; `seconds` is the timeout that was set."""
+    level, gymnasium.logger.min_level = gymnasium.logger.min_level, gymnasium.logger.DISABLED  # it prints tracebacks
+    try:
+        yield
+    except multiprocessing.TimeoutError:
+        # Only those that hang have not answered.
+        silent = [i for i, pipe in enumerate(vector.parent_pipes) if not pipe.poll(0)]
+        which = f"environment {silent[0]}" if silent else "an environment"
+        vector.close(terminate=True)
+        raise TrainingError(f"{which} did not answer within {seconds:g} s (--step_timeout)") from None
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        dead = [i for i, process in enumerate(getattr(vector, "processes", ())) if not process.is_alive()]
+        which = f"environment {dead[0]}" if dead else "an environment"
+        raise TrainingError(f"the process of {which} died; --vec_env=sync shows how") from None
+    finally:
+        gymnasium.logger.min_level = level

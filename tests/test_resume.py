@@ -1,0 +1,361 @@
+"""A run that was stopped, in whatever way, goes on as if it had not been."""
+
+import json
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from baselines import run
+from baselines.common import snapshots
+from baselines.her import train
+from tests.test_config import demos  # noqa: F401
+from tests.test_launcher import POINT_REACH, TINY, contents, cwd, refused, rows  # noqa: F401
+from tests.test_mpi import mpirun, mpirun_command
+
+pytestmark = pytest.mark.usefixtures("cwd")
+SYNC = [POINT_REACH, "--num_env=2", "--vec_env=sync"]
+ENVPOOL = ["--env=FetchPush-v1", "--num_env=2", "--replay_priority=movement", "--target_interval=1"]
+KINDS = {
+    "sync": SYNC,
+    "async": [POINT_REACH, "--num_env=2", "--vec_env=async"],
+    "envpool": ENVPOOL,
+    "demonstrations": [*SYNC, "--demo_file=demos.npz", "--demo_batch_size=4", "--batch_size=32"],
+    "a small buffer": [*SYNC, "--buffer_size=100"],
+    "episodes that end early": ["--env=tests.point_reach:PointReach-end-v0", "--num_env=2", "--vec_env=sync"],
+}
+TIMED = re.compile("time/.*|total/seconds|fps")
+
+
+def words(kind, *more):
+    return [*TINY, "--seed=0", "--policy_save_interval=2", *KINDS[kind], *more]
+
+
+def timeless(log):
+    """The text of progress.csv but for the columns of time."""
+    return [{k: v for k, v in row.items() if not TIMED.fullmatch(k)} for row in rows(log)]
+
+
+def checkpoints(log):
+    return sorted(int(p.name.split("-")[0]) for p in Path(log, "checkpoint").iterdir())
+
+
+def stop_after(monkeypatch, cycles, number=signal.SIGTERM):
+    """Send this process a signal in the middle of that cycle."""
+    real, count = train.train_cycle, []
+
+    def train_cycle(*arguments):
+        count.append(1)
+        if len(count) == cycles:
+            os.kill(os.getpid(), number)
+        return real(*arguments)
+
+    monkeypatch.setattr(train, "train_cycle", train_cycle)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_run_resumed_after_an_epoch_equals_one_never_interrupted(kind, demos):  # noqa: F811
+    run.main(words(kind, "--n_epochs=4", "--log_path=whole", "--save_path=p1"))
+    run.main(words(kind, "--n_epochs=2", "--log_path=parts", "--save_path=p2"))
+    run.main(["--resume=parts", "--n_epochs=4"])
+    assert timeless("parts") == timeless("whole") and len(timeless("whole")) == 4
+    assert contents("p1") == contents("p2")  # latest, best and epoch_N, to the last bit
+    assert len(Path("parts/progress.json").read_text().splitlines()) == 4
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_run_stopped_in_the_middle_of_an_epoch_goes_on_exactly(kind, demos, monkeypatch, capsys):  # noqa: F811
+    run.main(words(kind, "--n_epochs=3", "--n_cycles=3", "--log_path=whole"))
+    with monkeypatch.context() as patch, pytest.raises(SystemExit) as ended:
+        stop_after(patch, cycles=5)
+        run.main(words(kind, "--n_epochs=3", "--n_cycles=3", "--log_path=parts"))
+    assert ended.value.code == 128 + signal.SIGTERM
+    said = capsys.readouterr().err
+    assert "to go on: python -m baselines.run --resume=parts" in said and "Traceback" not in said
+    assert checkpoints("parts") == [3, 5]
+    assert len(rows("parts")) == 1
+    run.main(["--resume=parts"])
+    assert timeless("parts") == timeless("whole")
+
+
+def test_ctrl_c_stops_in_order_and_a_second_one_at_once(monkeypatch, capsys):
+    with monkeypatch.context() as patch, pytest.raises(SystemExit) as ended:
+        stop_after(patch, cycles=2, number=signal.SIGINT)
+        run.main(words("sync", "--n_epochs=3", "--log_path=once"))
+    assert ended.value.code == 130 and checkpoints("once")
+    capsys.readouterr()
+    real = train.train_cycle
+
+    def impatient(*arguments):
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.1)
+        os.kill(os.getpid(), signal.SIGINT)
+        return real(*arguments)
+
+    monkeypatch.setattr(train, "train_cycle", impatient)
+    with pytest.raises(SystemExit) as ended:
+        run.main(words("sync", "--n_epochs=3", "--log_path=twice"))
+    assert ended.value.code == 130 and "interrupted" in capsys.readouterr().err
+    assert not Path("twice/checkpoint").exists()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_run_without_checkpoints_writes_none():
+    run.main(words("sync", "--n_epochs=2", "--log_path=log", "--checkpoint_interval=0"))
+    assert not Path("log/checkpoint").exists()
+
+
+@pytest.mark.parametrize(("interval", "kept"), [(1, [8, 10]), (2, [4, 8]), (3, [6])])
+def test_checkpoints_are_written_at_the_interval_and_the_last_two_are_kept(interval, kept):
+    run.main(words("sync", "--n_epochs=5", "--log_path=log", f"--checkpoint_interval={interval}"))
+    assert checkpoints("log") == kept  # numbered by cycles; an epoch has 2
+
+
+def test_a_finished_run_has_nothing_left_to_do_but_can_be_given_more():
+    run.main(words("sync", "--n_epochs=2", "--log_path=log"))
+    before = timeless("log")
+    run.main(["--resume=log"])
+    assert timeless("log") == before
+    run.main(["--resume=log", "--num_timesteps=500"])  # 4 epochs of 120 steps
+    run.main(words("sync", "--n_epochs=4", "--log_path=whole"))
+    assert timeless("log") == timeless("whole")
+
+
+def test_a_run_killed_before_its_first_checkpoint_begins_anew(monkeypatch):
+    run.main(words("demonstrations", "--n_epochs=2", "--log_path=whole", "--hidden=4"))
+    with monkeypatch.context() as patch, pytest.raises(SystemExit):
+        patch.setattr(train, "train_cycle", None)  # any death
+        patch.setattr(run.sys, "excepthook", None)
+        try:
+            run.main(words("demonstrations", "--n_epochs=2", "--log_path=parts", "--hidden=4"))
+        except TypeError:
+            sys.exit(9)
+    os.chdir("/")  # relative paths are those of then
+    run.main([f"--resume={Path(os.environ['PWD_OF_TEST'])}/parts"])
+    os.chdir(os.environ["PWD_OF_TEST"])
+    assert timeless("parts") == timeless("whole")
+
+
+@pytest.fixture(autouse=True)
+def _here(cwd, monkeypatch, demos):  # noqa: F811
+    monkeypatch.setenv("PWD_OF_TEST", str(cwd))
+
+
+# ---- what may not differ ----
+
+
+@pytest.mark.parametrize(
+    "differs",
+    ["--hidden=16", "--seed=1", "--num_env=3", "--env=FetchReach-v1", "--vec_env=async", "--preset=demos",
+     "--save_path=elsewhere", "--log_path=elsewhere", "--n_batches=5"],
+)  # fmt: skip
+def test_what_differs_from_the_run_to_resume_is_refused_by_name(differs, capsys):
+    run.main(words("sync", "--n_epochs=1", "--log_path=log"))
+    line = refused(capsys, "--resume=log", differs)
+    assert differs.partition("=")[0].strip("-") in line and "log" in line
+
+
+def test_the_same_words_as_before_may_be_said_again():
+    run.main(words("sync", "--n_epochs=1", "--log_path=log"))
+    run.main(words("sync", "--n_epochs=2", "--resume=log"))
+    run.main(words("sync", "--n_epochs=2", "--log_path=whole"))
+    assert timeless("log") == timeless("whole")
+
+
+def test_fewer_epochs_than_there_were_train_nothing_more(capsys):
+    run.main(words("sync", "--n_epochs=3", "--log_path=log"))
+    before = timeless("log")
+    line = refused(capsys, "--resume=log", "--n_epochs=2")
+    assert "3" in line and "2" in line
+    assert timeless("log") == before
+
+
+def test_another_number_of_workers_is_refused(capsys):
+    run.main(words("sync", "--n_epochs=1", "--log_path=log"))
+    config = json.loads(Path("log/config.json").read_text())
+    Path("log/config.json").write_text(json.dumps({**config, "workers": 2}))
+    assert "workers 1 against 2" in refused(capsys, "--resume=log")
+
+
+@pytest.mark.parametrize("missing", ["command.json", "config.json", "all"])
+def test_a_folder_that_holds_no_run_is_refused(missing, capsys):
+    run.main(words("sync", "--n_epochs=1", "--log_path=log"))
+    Path("empty").mkdir()
+    if missing != "all":
+        Path("log", missing).unlink()
+    folder = "empty" if missing == "all" else "log"
+    assert folder in refused(capsys, f"--resume={folder}")
+
+
+# ---- damage ----
+
+
+def damage(path, how):
+    data = bytearray(Path(path).read_bytes())
+    if how == "cut":
+        data = data[: len(data) // 2]
+    elif how == "flipped":
+        data[len(data) // 2] ^= 0x40
+    else:
+        data = b""
+    Path(path).write_bytes(data)
+
+
+@pytest.mark.parametrize("how", ["cut", "flipped", "emptied"])
+def test_a_damaged_checkpoint_falls_back_to_the_one_before_with_a_warning(how, capsys):
+    run.main(words("sync", "--n_epochs=3", "--log_path=whole"))
+    run.main(words("sync", "--n_epochs=3", "--log_path=log"))
+    damage("log/checkpoint/6-rank0.npz", how)
+    capsys.readouterr()
+    run.main(["--resume=log"])
+    assert "warning: cannot read log/checkpoint/6-rank0.npz" in capsys.readouterr().out
+    assert timeless("log") == timeless("whole")
+
+
+def test_damaged_checkpoints_without_a_sound_one_are_refused(capsys):
+    run.main(words("sync", "--n_epochs=3", "--log_path=log"))
+    for path in Path("log/checkpoint").iterdir():
+        damage(path, "flipped")
+    before = timeless("log")
+    assert "no sound checkpoint" in refused(capsys, "--resume=log")
+    assert timeless("log") == before
+
+
+@pytest.mark.parametrize("fails", ["write", "fsync", "rename"])
+def test_a_checkpoint_that_cannot_be_written_leaves_the_last_one_and_training_goes_on(fails, monkeypatch, capsys):
+    real_write, real_fsync, real_rename, turn = np.savez, os.fsync, os.replace, []
+
+    def maybe(real, applies):
+        def call(*arguments, **named):
+            if applies(*arguments) and (turn.append(1) or len(turn) >= 3):
+                raise OSError(28, "No space left on device")
+            return real(*arguments, **named)
+
+        return call
+
+    if fails == "write":
+        monkeypatch.setattr(np, "savez", maybe(real_write, lambda *_: True))
+    elif fails == "fsync":
+        monkeypatch.setattr(os, "fsync", maybe(real_fsync, lambda handle: "rank0" in _name(handle)))
+    else:
+        monkeypatch.setattr(os, "replace", maybe(real_rename, lambda _, path: "rank0" in str(path)))
+    run.main(words("sync", "--n_epochs=4", "--log_path=log"))
+    assert "no checkpoint written (No space left on device); training goes on" in capsys.readouterr().out
+    assert len(rows("log")) == 4
+    assert sorted(p.name for p in Path("log/checkpoint").iterdir()) == ["2-rank0.npz", "4-rank0.npz"]
+    monkeypatch.undo()
+    os.chdir(Path("log").resolve().parent)
+
+
+def _name(handle):
+    return os.readlink(f"/proc/self/fd/{handle}")
+
+
+def test_a_checkpoint_holds_no_python_objects():
+    run.main(words("sync", "--n_epochs=1", "--log_path=log"))
+    with np.load("log/checkpoint/2-rank0.npz", allow_pickle=False) as file:
+        assert all(file[name].dtype.kind in "fiub" for name in file.files)
+    document, arrays = snapshots.read("log/checkpoint", 2, 0)
+    assert document["progress"]["epoch"] == 1 and "buffer/observation" in arrays
+
+
+# ---- kill -9 ----
+
+KILLED = [POINT_REACH, "--num_env=2", "--vec_env=sync", "--seed=0", "--n_epochs=25", "--n_cycles=12", "--n_batches=2",
+          "--batch_size=16", "--hidden=8", "--layers=1", "--n_test_rollouts=1"]  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_a_run_killed_20_times_at_random_moments_ends_with_the_numbers_of_one_never_killed(ranks):
+    """Of two ranks, one is killed; the job must end within 60 s of it."""
+    launcher = mpirun_command(ranks) if ranks > 1 else [sys.executable, "-m"]
+    whole = subprocess.run([*launcher, "baselines.run", *KILLED, "--log_path=whole"], capture_output=True, text=True)
+    assert whole.returncode == 0, whole.stderr
+    rng, kills, chain, chain_open, resumed = random.Random(0), 0, 0, False, 0
+    while kills < 20 or chain_open:
+        log = Path(f"chain{chain}")
+        begun = (log / "command.json").exists() and (log / "config.json").exists()
+        argv = [f"--resume={log}"] if begun else [*KILLED, f"--log_path={log}"]
+        if not begun and log.exists():  # killed before anything was there to go on with
+            log.rename(f"stillborn{kills}")
+        process = subprocess.Popen([*launcher, "baselines.run", *argv], stdout=subprocess.PIPE,
+                                   stderr=subprocess.STDOUT, text=True, start_new_session=True)  # fmt: skip
+        if kills < 20 and not _ends_within(process, rng.uniform(3, 13)):
+            victim = process.pid if ranks == 1 else rng.choice(_ranks_of(process.pid) or [process.pid])
+            os.kill(victim, signal.SIGKILL)
+            assert _ends_within(process, 60), "the other rank hangs"
+            kills, chain_open, resumed = kills + 1, True, resumed + begun
+            continue
+        output, _ = process.communicate(timeout=300)
+        assert process.returncode == 0, output
+        assert timeless(log) == timeless("whole")
+        chain, chain_open = chain + 1, False
+    assert resumed >= 10, "most kills hit a run that had been resumed"
+
+
+def _ends_within(process, seconds):
+    try:
+        process.wait(seconds)
+        return True
+    except subprocess.TimeoutExpired:
+        return False
+
+
+def _ranks_of(launcher):
+    """Processes below the launcher that run Python."""
+    found, wanted = [], {launcher}
+    table = [
+        line.split(None, 2)
+        for line in subprocess.check_output(["ps", "-eo", "pid,ppid,args"], text=True).splitlines()[1:]
+    ]
+    for pid, parent, args in table * 3:  # children may be listed before their parents
+        if int(parent) in wanted:
+            wanted.add(int(pid))
+            if "baselines.run" in args and "mpirun" not in args and "hydra" not in args and int(pid) not in found:
+                found.append(int(pid))
+    return found
+
+
+# ---- many workers ----
+
+
+@pytest.mark.slow
+def test_two_workers_resume_together_and_only_two():
+    common = ["baselines.run", *words("sync")]
+    for argv in (["--n_epochs=4", "--log_path=whole"], ["--n_epochs=2", "--log_path=parts"]):
+        done = mpirun(2, *common, *argv)
+        assert done.returncode == 0, done.stderr
+    assert sorted(p.name for p in Path("parts/checkpoint").iterdir()) == [
+        "2-rank0.npz", "2-rank1.npz", "4-rank0.npz", "4-rank1.npz"]  # fmt: skip
+    alone = subprocess.run([sys.executable, "-m", "baselines.run", "--resume=parts"], capture_output=True, text=True)
+    assert alone.returncode == 2 and "workers 1 against 2" in alone.stderr
+    damage("parts/checkpoint/4-rank1.npz", "flipped")  # both go back
+    done = mpirun(2, "baselines.run", "--resume=parts", "--n_epochs=4")
+    assert done.returncode == 0, done.stderr
+    assert timeless("parts") == timeless("whole")
+
+
+@pytest.mark.slow
+def test_a_signal_to_one_worker_stops_all_in_order():
+    done = mpirun(2, "baselines.run", *KILLED, "--log_path=whole")
+    assert done.returncode == 0, done.stderr
+    command = [*mpirun_command(2), "baselines.run", *KILLED, "--log_path=parts"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    while not Path("parts/checkpoint").exists():
+        time.sleep(0.05)
+        assert process.poll() is None, process.communicate()[0]
+    os.kill(_ranks_of(process.pid)[-1], signal.SIGTERM)
+    output, _ = process.communicate(timeout=60)
+    assert "to go on: python -m baselines.run --resume=parts" in output and "Traceback" not in output
+    assert len(rows("parts")) < 25
+    done = mpirun(2, "baselines.run", "--resume=parts")
+    assert done.returncode == 0, done.stderr
+    assert timeless("parts") == timeless("whole")
