@@ -45,10 +45,10 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def run(argv: list[str], comm: Communicator) -> None:
-    """Parse, build the environments, learn, play."""
+    """Parse, and launch what was asked for."""
     args, settings = parse(argv)
     if args.resume:
-        args, settings = resumed(args, settings, read_document(args.resume, "command.json"), args.resume)
+        args, settings = resumed(argv, read_document(args.resume, "command.json"), args.resume)
     module_name = find_alg(args.alg)
     config_module = _config_module(module_name)
     if args.help:
@@ -60,19 +60,25 @@ def run(argv: list[str], comm: Communicator) -> None:
         config_module.make_config(args.env, settings, args.preset, flags=vars(args))
     if args.record_demos:
         check_file_writable(args.record_demos)
-    seed = new_seed(comm) if args.seed is None else args.seed
-    folder = args.log_path or new_run_folder(args.alg, args.env, seed)
-    documents = {"command.json": {"words": words_to_keep(args, settings, seed)}}
-    logger = Logger(folder, quiet=comm.rank > 0, resume=bool(args.resume), documents=documents)
+    args.seed = new_seed(comm) if args.seed is None else args.seed
+    documents = {"command.json": {"words": words_to_keep(args, settings)}}
+    args.log_path = args.log_path or new_run_folder(args.alg, args.env, args.seed)
+    args.num_env = args.num_env or getattr(config_module, "PRESET_NUM_ENV", {}).get(args.preset, 1)
+    logger = Logger(args.log_path, quiet=comm.rank > 0, resume=bool(args.resume), documents=documents)
+    with contextlib.closing(logger):
+        _launch(args, settings, module_name, logger, comm)
+
+
+def _launch(args: argparse.Namespace, settings: dict, module_name: str, logger: Logger, comm: Communicator) -> None:
+    """Build the environments, learn, play."""
     _quiet_libraries()
     learn = _load_alg(module_name).learn
-    wanted = dict(network=args.network, total_timesteps=args.num_timesteps, n_epochs=args.n_epochs, seed=seed,
+    wanted = dict(network=args.network, total_timesteps=args.num_timesteps, n_epochs=args.n_epochs, seed=args.seed,
                   preset=args.preset, demo_file=args.demo_file, load_path=args.load_path, save_path=args.save_path,
                   checkpoint_interval=args.checkpoint_interval, resume=args.resume,
                   logger=logger, comm=comm)  # fmt: skip
     wanted = _accepted(learn, wanted, settings)
-    args.num_env = args.num_env or getattr(config_module, "PRESET_NUM_ENV", {}).get(args.preset, 1)
-    env = _make_env(args, seed, folder, comm)
+    env = _make_env(args, comm)
     agent = learn(env=env, **wanted)
     env.close()
     if args.play and comm.rank == 0:
@@ -80,8 +86,7 @@ def run(argv: list[str], comm: Communicator) -> None:
             raise UserError(f"--play: the learn of --alg={args.alg} returned no agent with a method policy()")
         from baselines.her.experiment.play import play
 
-        play(agent.policy(), args.env, args.play_episodes, seed, logger, args.record_demos, args.keep_failures)
-    logger.close()
+        play(agent.policy(), args.env, args.play_episodes, args.seed, logger, args.record_demos, args.keep_failures)
 
 
 def find_alg(alg: str) -> str:
@@ -120,11 +125,11 @@ def _load_alg(name: str):
     return module
 
 
-def _make_env(args: argparse.Namespace, seed: int, folder: str, comm: Communicator) -> GoalVecEnv:
+def _make_env(args: argparse.Namespace, comm: Communicator) -> GoalVecEnv:
     video = None
     if args.save_video_interval and comm.rank == 0:
-        video = Video(os.path.join(folder, "videos"), args.save_video_interval, args.save_video_length)
-    seeds = env_seeds(seed, comm.rank, "train", args.num_env)
+        video = Video(os.path.join(args.log_path, "videos"), args.save_video_interval, args.save_video_length)
+    seeds = env_seeds(args.seed, comm.rank, "train", args.num_env)
     return make_vec_env(args.env, args.num_env, seeds, args.vec_env, comm.share_of_cores(), video, args.step_timeout)
 
 

@@ -30,18 +30,35 @@ def start_up(rounds: int) -> list[dict]:
             command = [sys.executable, "-c", UNTIL_FIRST_STEP, f"--env={ENV}", f"--log_path={folder}/log"]
             return {"seconds": seconds_of(command)}
 
-    variants = {
-        "first step": until_first_step,
-        "import": lambda: {"seconds": seconds_of([sys.executable, "-c", "import tensorflow"])},
-    }
-    seconds = {name: row["seconds"] for name, row in in_turn(variants, rounds).items()}
+    with tempfile.TemporaryDirectory() as cache:
+        variants = {
+            "first step": until_first_step,
+            "import": lambda: {"seconds": seconds_of([sys.executable, "-c", "import tensorflow"])},
+            "compile": _seconds_of_compiling,
+            "compile, cached": lambda: _seconds_of_compiling(
+                TF_XLA_FLAGS=f"--tf_xla_persistent_cache_directory={cache}"
+            ),
+        }
+        variants["compile, cached"]()  # fills the cache
+        seconds = {name: row["seconds"] for name, row in in_turn(variants, rounds).items()}
     return [
         {
             "s to the first environment step": seconds["first step"],
             "s to import TensorFlow": seconds["import"],
             "ratio": seconds["first step"] / seconds["import"],
+            "s to compile (with the first 40 updates)": seconds["compile"],
+            "s to compile with TensorFlow's cache": seconds["compile, cached"],
         }
     ]
+
+
+def _seconds_of_compiling(**environment: str) -> dict[str, float]:
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "baselines.run", f"--env={ENV}", "--n_epochs=1", "--n_cycles=1"]
+        output([*command, f"--log_path={folder}/log"], **environment)
+        with Path(folder, "log", "progress.csv").open() as file:
+            (row,) = csv.DictReader(file)
+    return {"seconds": float(row["time/compile"])}
 
 
 def end_to_end(rounds: int) -> list[dict]:

@@ -376,7 +376,7 @@ def test_a_preset_wins_over_the_environment_and_the_command_line_over_a_preset(g
 @pytest.mark.parametrize(
     ("preset", "num_env", "settings"),
     [
-        ("single", 8, dict(replay_priority="movement", target_interval=1, polyak=0.995)),
+        ("single", 8, dict(replay_priority="energy", priority_clip=0.5, target_interval=1, polyak=0.995)),
         # 19 workers, each with 2 environments, batches of 256 and a buffer of 1e6.
         ("paper19", 38, dict(batch_size=19 * 256, buffer_size=19 * 10**6, simulated_workers=19)),
     ],
@@ -388,6 +388,11 @@ def test_presets_of_one_process_bring_their_environments(preset, num_env, settin
     assert told["config"] == {**dataclasses.asdict(HERConfig(**settings)), "gamma": 1 - 1 / HORIZON}
     run.main([POINT_REACH, "--num_timesteps=0", "--log_path=log2", f"--preset={preset}", "--num_env=3"])
     assert document("log2")["num_env"] == 3
+
+
+def test_energy_needs_goals_in_space(cwd, capsys):
+    line = refused(capsys, POINT_REACH, "--preset=single")
+    assert "PointReach-v0 have 2 numbers" in line and "--replay_priority=movement" in line
 
 
 def test_demonstrations_and_a_request_not_to_clone_them_are_a_contradiction(demos, capsys):

@@ -106,7 +106,7 @@ def test_3000_command_lines(case):
     def use(_):
         args, settings = cmd_util.parse(words)
         make_config("FetchReach-v1", settings, args.preset, flags=vars(args))
-        cmd_util.words_to_keep(args, settings, 0)
+        cmd_util.words_to_keep(args, settings)
 
     assert 50 < case(3000, spoil, use) < 1500
 
@@ -199,8 +199,7 @@ def test_1000_configs_and_commands_of_runs_to_resume(case, state):
 
     def use(_):
         read_run(str(log))
-        args, settings = cmd_util.parse([f"--resume={log}"])
-        cmd_util.resumed(args, settings, read_document(str(log), "command.json"), str(log))
+        cmd_util.resumed([f"--resume={log}"], read_document(str(log), "command.json"), str(log))
 
     assert case(1000, spoil, use) < 500
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from baselines.her.her_sampler import movement, sample_relabelled, sample_times, sample_times_by_priority
+from baselines.her.her_sampler import energy, movement, sample_relabelled, sample_times, sample_times_by_priority
 from baselines.her.replay_buffer import ReplayBuffer
 from baselines.her.types import EpisodeBatch, GoalEnvSpec
 
@@ -126,6 +126,28 @@ def test_movement_is_the_clipped_path_of_the_achieved_goal_until_the_episodes_en
             path += min(0.7, float(np.linalg.norm(goals[t + 1] - goals[t])))
         expected.append(path)
     np.testing.assert_allclose(movement(episodes, floor=0.02, clip=0.7), expected, rtol=1e-6)
+
+
+def flight(*places):
+    """One episode that shows an object at these heights, or places (x, y, z), one after the other."""
+    places = np.array([p if isinstance(p, tuple) else (0, 0, p) for p in places], np.float32)
+    episode = numbered_episodes([len(places) - 1])
+    return episode._replace(achieved_goal=places[None])
+
+
+def test_energy_is_the_work_done_on_an_object_of_one_kilogram():
+    lift = energy(flight(0, 0.01, 0.02, 0.03), floor=0, clip=10)
+    # 0.03 m high, and still on the move at 0.01 m in 0.04 s.
+    np.testing.assert_allclose(lift, 9.81 * 0.03 + 0.25**2 / 2, rtol=1e-4)
+    push = energy(flight((0, 0, 0), (0.01, 0, 0), (0.02, 0, 0), (0.03, 0, 0)), floor=0, clip=10)
+    np.testing.assert_allclose(push, 0.25**2 / 2, rtol=1e-4)
+
+
+def test_what_falls_has_no_work_done_on_it_and_a_step_counts_at_most_the_clip():
+    fall = [0.4 - 0.5 * 9.81 * (0.04 * t) ** 2 for t in range(6)]
+    assert energy(flight(*fall), floor=0.02, clip=10)[0] < 0.02 + 0.1
+    assert energy(flight(0, 1, 2), floor=0.02, clip=0.5)[0] == pytest.approx(0.02 + 2 * 0.5)
+    assert energy(flight(0, 0, 0), floor=0.02, clip=0.5)[0] == pytest.approx(0.02)
 
 
 def test_a_full_buffer_forgets_the_priorities_of_what_was_overwritten():

@@ -104,7 +104,7 @@ def test_ctrl_c_stops_in_order_and_a_second_one_at_once(monkeypatch, capsys):
         run.main(words("sync", "--n_epochs=3", "--log_path=twice"))
     assert ended.value.code == 130 and "interrupted" in capsys.readouterr().err
     assert not Path("twice/checkpoint").exists()
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler  # as before
 
 
 def test_a_run_without_checkpoints_writes_none():
@@ -146,6 +146,9 @@ def test_a_run_killed_before_its_first_checkpoint_begins_anew(monkeypatch):
 @pytest.fixture(autouse=True)
 def _here(cwd, monkeypatch, demos):  # noqa: F811
     monkeypatch.setenv("PWD_OF_TEST", str(cwd))
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # which a test run in the background has not
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 # ---- what may not differ ----

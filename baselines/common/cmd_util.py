@@ -12,6 +12,7 @@ from baselines.common.vec_env import BACK_ENDS
 _LONGEST_VALUE = 1000
 _MOST_ENVIRONMENTS = 100_000
 _DEFAULT_STEPS = 1e6
+_OF_THIS_TIME = ("resume", "log_path")
 _AFTER_TRAINING = ("help", "play", "play_episodes", "record_demos", "keep_failures")
 
 
@@ -71,18 +72,21 @@ def parse(argv: list[str]) -> tuple[argparse.Namespace, dict[str, object]]:
     return args, parse_settings(rest, [a.option_strings[0].lstrip("-") for a in parser._actions])
 
 
-def resumed(args: argparse.Namespace, settings: dict, saved: Mapping, folder: str) -> tuple[argparse.Namespace, dict]:
-    """The words of the run in `folder`, as `words_to_keep` gave them, and over them those of now. Raises UserError.
+def resumed(argv: list[str], saved: Mapping, folder: str) -> tuple[argparse.Namespace, dict[str, object]]:
+    """As `parse`, for the words of the run in `folder` (see `words_to_keep`) and over them those of now.
 
-    What is given now must be the same, but for how long to train and what to do afterwards.
+    What is given now must be the same, but for how long to train and what to do afterwards. Raises UserError.
     """
     words = saved.get("words")
     if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
         raise UserError(f"{folder} holds no run to resume: its command.json lacks a list of words")
     earlier, earlier_settings = parse(words)
-    now = given(args)
+    args, settings = parse(argv)
+    now = _given(argv)
+    if "save_path" in now:
+        now["save_path"] = os.path.abspath(now["save_path"])
     longer = {"num_timesteps", "n_epochs"}
-    free = {*longer, *_AFTER_TRAINING, "resume", "log_path", "demo_file", "load_path", "checkpoint_interval"}
+    free = {*longer, *_AFTER_TRAINING, *_OF_THIS_TIME, "demo_file", "load_path", "checkpoint_interval"}
     different = [k for k, v in now.items() if k not in free and v != getattr(earlier, k)]
     if different:
         name = different[0]
@@ -96,20 +100,21 @@ def resumed(args: argparse.Namespace, settings: dict, saved: Mapping, folder: st
     return merged, {**earlier_settings, **settings}
 
 
-def words_to_keep(args: argparse.Namespace, settings: Mapping, seed: int) -> list[str]:
-    """The command as `resumed` needs it: with its seed, and paths that do not depend on the folder it is said in."""
-    keep = {k: v for k, v in given(args).items() if k not in (*_AFTER_TRAINING, "resume", "log_path")}
-    keep["seed"] = seed
+def words_to_keep(args: argparse.Namespace, settings: Mapping) -> list[str]:
+    """The command as `resumed` needs it, with paths that do not depend on the folder it is said in."""
+    defaults = {action.dest: action.default for action in make_parser()._actions}
+    keep = {k: v for k, v in vars(args).items() if v != defaults[k] and k not in (*_AFTER_TRAINING, *_OF_THIS_TIME)}
     for name in ("save_path", "load_path", "demo_file"):
         if name in keep and not keep[name].startswith("minari:"):
             keep[name] = os.path.abspath(keep[name])
     return [f"--{name}={value}" for name, value in {**keep, **settings}.items()]
 
 
-def given(args: argparse.Namespace) -> dict[str, object]:
-    """The flags that differ from their defaults."""
-    defaults = {a.dest: a.default for a in make_parser()._actions}
-    return {k: v for k, v in vars(args).items() if v != defaults[k] and (k, v) != ("num_timesteps", _DEFAULT_STEPS)}
+def _given(argv: list[str]) -> dict[str, object]:
+    """The launcher's flags that are in these words, be it with their default."""
+    parser, absent = make_parser(), object()
+    nothing = argparse.Namespace(**{action.dest: absent for action in parser._actions})
+    return {k: v for k, v in vars(parser.parse_known_args(argv, nothing)[0]).items() if v is not absent}
 
 
 def parse_settings(words: list[str], flags: list[str] = ()) -> dict[str, object]:

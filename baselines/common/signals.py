@@ -25,8 +25,9 @@ def stop_requests() -> Iterator[StopRequest]:
     request, before = StopRequest(), {}
     try:
         for number in (signal.SIGTERM, signal.SIGINT):
-            with contextlib.suppress(ValueError):  # only the main thread may; others are stopped as ever
-                before[number] = signal.signal(number, request._note)
+            if signal.getsignal(number) != signal.SIG_IGN:  # as it is for jobs in the background of a script
+                with contextlib.suppress(ValueError):  # only the main thread may; others are stopped as ever
+                    before[number] = signal.signal(number, request._note)
         yield request
     finally:
         for number, handler in before.items():

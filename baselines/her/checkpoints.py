@@ -127,6 +127,14 @@ def capture(parts: Parts, progress: Progress, positions: Mapping[str, int]) -> t
     return document, arrays
 
 
+def epochs_done(document: Mapping) -> int:
+    """How many epochs a state has behind it. Raises UserError."""
+    try:
+        return int(Progress(**document["progress"]).epoch)
+    except (KeyError, ValueError, TypeError, OverflowError) as error:
+        raise UserError(f"the checkpoint does not fit this run: {type(error).__name__}: {error}") from None
+
+
 def restore(parts: Parts, document: Mapping, arrays: Mapping[str, np.ndarray]) -> Progress:
     """Put everything back. Raises UserError where it does not fit."""
 
@@ -161,6 +169,7 @@ def read_newest(log_folder: str, comm: Communicator, logger: Logger) -> tuple[di
     if not any(everyone):
         logger.info(f"{log_folder} holds no checkpoint yet: the run begins anew")
         return None
+    warnings: list[str] = []
     for number in sorted(set.intersection(*map(set, everyone)), reverse=True):
         try:
             found, error = snapshots.read(folder, number, comm.rank), ""
@@ -168,9 +177,11 @@ def read_newest(log_folder: str, comm: Communicator, logger: Logger) -> tuple[di
             found, error = None, str(failure)
         errors = [e for e in comm.all_gather(error) if e]
         if not errors:
+            for warning in warnings:
+                logger.warn(f"{warning}; going back to the checkpoint before")
             return found
-        logger.warn(f"{errors[0]}; going back to the checkpoint before")
-    raise UserError(f"{log_folder} holds no sound checkpoint of all workers to resume from")
+        warnings += errors[:1]
+    raise UserError(f"{log_folder} holds no sound checkpoint of all workers to resume from: {'; '.join(warnings)}")
 
 
 class Run(NamedTuple):
@@ -184,13 +195,16 @@ class Run(NamedTuple):
     schedule: Schedule
 
 
-def read_run(log_folder: str) -> Run:
-    """Raises UserError where there is no run of HER."""
+def read_run(log_folder: str, horizon: int | None = None) -> Run:
+    """Raises UserError where there is no run of HER. `horizon` is the environment's."""
     document = checkpoint.read_document(log_folder)
     try:
         numbers = {k: _count(document, k) for k in ("num_env", "workers", "seed")}
         schedule = Schedule(**{f.name: _count(document["schedule"], f.name) for f in dataclasses.fields(Schedule)})
-        return Run(env=str(document["env"]), config=HERConfig(**document["config"]), **numbers, schedule=schedule)
+        config = HERConfig(**document["config"])
+        if horizon and config.gamma == HERConfig().discount(horizon):
+            config = dataclasses.replace(config, gamma=None)  # config.json tells the value that None stands for
+        return Run(env=str(document["env"]), config=config, **numbers, schedule=schedule)
     except (KeyError, TypeError, ValueError, UserError) as error:
         raise UserError(f"{log_folder} holds no run of HER: its config.json lacks or spoils {error}") from None
 

@@ -26,6 +26,7 @@ from baselines.her.checkpoints import (
     Parts,
     Progress,
     check_same,
+    epochs_done,
     read_newest,
     read_run,
     restore,
@@ -33,7 +34,7 @@ from baselines.her.checkpoints import (
 from baselines.her.ddpg import DDPG
 from baselines.her.demonstrations import read_demonstrations
 from baselines.her.experiment.config import PRESETS, HERConfig, make_config
-from baselines.her.her_sampler import movement
+from baselines.her.her_sampler import energy, movement
 from baselines.her.policy import read_policy, save_policy
 from baselines.her.replay_buffer import Demonstrations, NoDemonstrations, ReplayBuffer
 from baselines.her.rollout import RolloutWorker
@@ -74,12 +75,12 @@ def learn(
     logger = logger or Logger(quiet=comm.rank > 0)
     if network != "mlp":
         raise UserError(f"--network={network}: HER has one network, 'mlp'; --layers and --hidden shape it")
-    run = read_run(resume) if resume else None
-    seed = run.seed if run and seed is None else _seed(seed, comm)
+    seed = read_run(resume).seed if resume and seed is None else _seed(seed, comm)
     env = _as_vec_env(env, functools.partial(env_seeds, seed, comm.rank, "train"))
     if eval_env is not None:
         eval_env = _as_vec_env(eval_env, functools.partial(env_seeds, seed, comm.rank, "test"))
         _check_sizes("the policy", env.spec, eval_env.spec)
+    run = read_run(resume, env.spec.horizon) if resume else None
     if run:
         same = {"env": env.spec.env_id, "num_env": env.num_env, "workers": comm.size, "seed": seed}
         check_same(run, resume, {**same, **PRESETS.get(preset, {}), **config})
@@ -92,6 +93,8 @@ def learn(
     settings = run.config if run else make_config(env.spec.env_id, config, preset, loaded_config)
     demonstrated = None if snapshot else _read_demonstrations(demo_file, settings, env.spec)
     schedule = plan(total_timesteps, n_epochs, settings, env, run.schedule if run else None)
+    if snapshot and epochs_done(snapshot[0]) > schedule.n_epochs:
+        raise UserError(f"{resume} has {epochs_done(snapshot[0])} epochs behind it, more than {schedule.n_epochs}")
     buffer = _buffer(env, settings, make_rng(seed, comm.rank, "replay")) if schedule.n_epochs else None
     agent = DDPG(env.spec, settings, make_rng(seed, 0, "weights"), comm)
     if loaded_arrays:
@@ -186,8 +189,14 @@ def _read_demonstrations(path: str | None, config: HERConfig, spec: GoalEnvSpec)
 
 def _buffer(env: GoalVecEnv, config: HERConfig, rng: np.random.Generator) -> ReplayBuffer:
     priority = None
-    if config.replay_priority == "movement":
-        priority = functools.partial(movement, floor=config.priority_floor, clip=config.priority_clip)
+    if config.replay_priority != "none":
+        if config.replay_priority == "energy" and env.spec.goal_size != 3:
+            raise UserError(
+                f"replay_priority=energy needs goals that are places (x, y, z); those of {env.spec.env_id} have "
+                f"{env.spec.goal_size} numbers: use --replay_priority=movement and a --priority_clip that suits them"
+            )
+        kind = {"movement": movement, "energy": energy}[config.replay_priority]
+        priority = functools.partial(kind, floor=config.priority_floor, clip=config.priority_clip)
     return ReplayBuffer(env.spec, config.buffer_size, config.future_p, env.compute_reward, rng, priority)
 
 

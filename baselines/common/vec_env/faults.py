@@ -65,7 +65,8 @@ def in_process(make: Callable[[], gymnasium.Env], index: int) -> gymnasium.Env:
 @contextlib.contextmanager
 def told(vector: VectorEnv, seconds: float) -> Iterator[None]:
     """Turn what goes wrong between processes into TrainingError; `seconds` is the timeout that was set."""
-    level, gymnasium.logger.min_level = gymnasium.logger.min_level, gymnasium.logger.DISABLED  # it prints tracebacks
+    level = gymnasium.logger.min_level
+    gymnasium.logger.min_level = gymnasium.logger.ERROR + 1  # it prints tracebacks
     try:
         yield
     except multiprocessing.TimeoutError:

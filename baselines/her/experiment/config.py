@@ -48,10 +48,11 @@ class HERConfig:
     # hindsight
     replay_strategy: str = key("future", "which goals to relabel with", choices=("future", "none"))
     replay_k: float = key(4, "relabelled transitions per transition with its own goal", 0)
-    replay_priority: str = key("none", "how to draw episodes: none (all alike), movement (by the path of their "
-                               "achieved goal, in the spirit of 1810.01363)", choices=("none", "movement"))  # fmt: skip
-    priority_floor: float = key(0.02, "with movement: length added to each path, in units of the goal", 1e-9, 1e9)
-    priority_clip: float = key(0.1, "with movement: a longer step counts as this long, in units of the goal", 0, 1e9)
+    replay_priority: str = key("none", "draw episodes alike (none), by the path of their achieved goal (movement), or "
+                               "by the work done on it, in joule for 1 kg (energy; 1810.01363)",
+                               choices=("none", "movement", "energy"))  # fmt: skip
+    priority_floor: float = key(0.02, "added to each episode's path (units of the goal) or work (joule)", 1e-9, 1e9)
+    priority_clip: float = key(0.1, "most that one step counts, in the same units", 0, 1e9)
     relative_goals: bool = key(False, "show the networks the desired goal minus the achieved one")
     # demonstrations
     bc_loss: bool = key(False, "clone demonstrations; --demo_file switches it on")
@@ -106,7 +107,7 @@ ENV_OVERRIDES = {"FetchReach": {"n_cycles": 10}}
 # Settings by name, for --preset.
 PRESETS = {
     # One process, little wall time: how these were found stands in data/README.md.
-    "single": dict(replay_priority="movement", target_interval=1, polyak=0.995),
+    "single": dict(replay_priority="energy", priority_clip=0.5, target_interval=1, polyak=0.995),
     # Plappert et al. 2018 (1802.09464): 19 workers with 2 environments, batches of 256 and 1e6 transitions each.
     "paper19": dict(batch_size=19 * 256, buffer_size=19 * 10**6, simulated_workers=19),
     # Nair et al. 2018 (1709.10089), as OpenAI Baselines ran it.
