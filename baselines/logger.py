@@ -85,8 +85,12 @@ class Logger:
         """A document beside the metrics."""
         self.open()
         if self.folder:
-            with replace_file(os.path.join(self.folder, name)) as file:
-                file.write(json.dumps(document, indent=2).encode() + b"\n")
+            path = os.path.join(self.folder, name)
+            try:
+                with replace_file(path) as file:
+                    file.write(json.dumps(document, indent=2).encode() + b"\n")
+            except OSError as error:
+                raise TrainingError(f"cannot write {path}: {error.strerror}") from None
 
     def positions(self) -> dict[str, int]:
         """How many bytes the files have that grow."""
@@ -149,12 +153,15 @@ class Logger:
     def _append_tensorboard(self, metrics: Mapping[str, float], step: int) -> None:
         import tensorflow as tf  # here, because importing it takes seconds and the rest of this file needs none of it
 
-        if self._tensorboard is None:
-            self._tensorboard = tf.summary.create_file_writer(self.folder)
-        with self._tensorboard.as_default():
-            for name, value in metrics.items():
-                tf.summary.scalar(name, value, step=step)
-        self._tensorboard.flush()
+        try:
+            if self._tensorboard is None:
+                self._tensorboard = tf.summary.create_file_writer(self.folder)
+            with self._tensorboard.as_default():
+                for name, value in metrics.items():
+                    tf.summary.scalar(name, value, step=step)
+            self._tensorboard.flush()
+        except tf.errors.OpError as error:  # the CSV and JSON files have all that TensorBoard would show
+            self.warn(f"cannot write for TensorBoard: {error.message}")
 
 
 def new_run_folder(alg: str, env_id: str, seed: int) -> str:

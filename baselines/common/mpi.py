@@ -53,7 +53,8 @@ class MpiCommunicator(Communicator):
     def mean(self, x):
         total = np.array(x)
         self._world.Allreduce(self._mpi.IN_PLACE, total)
-        return total / np.asarray(self.size, total.dtype)
+        total /= np.asarray(self.size, total.dtype)
+        return total
 
     def broadcast(self, x):
         received = np.array(x)

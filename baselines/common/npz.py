@@ -3,9 +3,13 @@
 import io
 import math
 import zipfile
+from typing import IO
 
 import numpy as np
 
+# Not LZMA: its decoder allocates what the file claims, up to 4 GB.
+_COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+_PIECE = 1 << 22  # bytes
 _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
 
@@ -19,9 +23,11 @@ def read_members(path: str, most_bytes: int) -> dict[str, bytes]:
     try:
         with zipfile.ZipFile(path) as archive:
             for member in archive.infolist():
+                if member.compress_type not in _COMPRESSIONS:
+                    raise ValueError(f"'{member.filename}' is compressed in a way that NumPy never uses")
                 if left >= 0:
                     with archive.open(member) as opened:
-                        content = opened.read(left + 1)
+                        content = _read_up_to(opened, left + 1)
                     left -= len(content)
                     contents[member.filename.removesuffix(".npy")] = content
     except OSError:
@@ -31,6 +37,15 @@ def read_members(path: str, most_bytes: int) -> dict[str, bytes]:
     if left < 0:
         raise ValueError(f"it holds more than {most_bytes} bytes")
     return contents
+
+
+def _read_up_to(file: IO[bytes], most: int) -> bytes:
+    """In pieces: one read of `most` would allocate as much, whatever there is."""
+    pieces = []
+    while most > 0 and (piece := file.read(min(most, _PIECE))):
+        pieces.append(piece)
+        most -= len(piece)
+    return b"".join(pieces)
 
 
 def plain_array(content: bytes) -> np.ndarray:

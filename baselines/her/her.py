@@ -6,6 +6,7 @@ import functools
 import numbers
 import os
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import gymnasium
 import numpy as np
@@ -70,6 +71,8 @@ def learn(
     `checkpoint_interval` epochs (0: never), and `resume`, such a folder, goes on from it. Raises UserError, and
     Interrupted where Ctrl-C or SIGTERM stopped it in order.
     """
+    if isinstance(checkpoint_interval, bool) or not isinstance(checkpoint_interval, int) or checkpoint_interval < 0:
+        raise UserError(f"checkpoint_interval: expected a whole number of at least 0, got {checkpoint_interval!r}")
     comm = comm or make_communicator()
     share_threads(comm)
     logger = logger or Logger(quiet=comm.rank > 0)
@@ -80,46 +83,74 @@ def learn(
     if eval_env is not None:
         eval_env = _as_vec_env(eval_env, functools.partial(env_seeds, seed, comm.rank, "test"))
         _check_sizes("the policy", env.spec, eval_env.spec)
-    run = read_run(resume, env.spec.horizon) if resume else None
-    if run:
+    start = _start(
+        env, comm, logger, seed, preset, config, total_timesteps, n_epochs, demo_file, load_path, save_path, resume
+    )
+    agent = DDPG(env.spec, start.config, make_rng(seed, 0, "weights"), comm)
+    if start.arrays:
+        agent.load_state(start.arrays)
+    save = _saver(agent, save_path, comm, logger)
+
+    def tell() -> None:
+        if resume:
+            logger.go_on_from(start.snapshot[0].get("positions", {}) if start.snapshot else {})
+        logger.write_json("config.json", _document(env, start.config, start.schedule, seed, comm))
+        logger.info(f"environments: {env.description}; seed: {seed}; logs: {logger.folder or 'none'}")
+        announce(start.schedule, start.config, env, comm, logger, total_timesteps)
+
+    if start.schedule.n_epochs == 0:
+        tell()
+        save("latest")  # as each epoch does
+        return agent
+    buffer = _buffer(env, start.config, make_rng(seed, comm.rank, "replay"))
+    train_seeds, test_seeds = (functools.partial(env_seeds, seed, comm.rank, p) for p in ("train", "test"))
+    exploration = make_rng(seed, comm.rank, "exploration")
+    rollout_worker = RolloutWorker(env, exploration, functools.partial(train_seeds, env.num_env))
+    # More BLAS threads than one would spin between the policy's small products and steal the environments' cores.
+    with threadpool_limits(1, "blas"), _evaluation_env(env, eval_env, start.config, seed, comm) as test_env:
+        evaluator = RolloutWorker(test_env, seeds=functools.partial(test_seeds, test_env.num_env))
+        demonstrations = _demonstrations(start, agent, env, comm, seed)
+        parts = Parts(agent, rollout_worker, evaluator, buffer, demonstrations)
+        progress = restore(parts, *start.snapshot) if start.snapshot else Progress()
+        tell()  # not before all that is given is known to be sound
+        if demonstrations.rows:
+            _tell_of(demonstrations, start.config, logger)
+        if test_env is env:
+            logger.info("evaluation: in the training environments, as no others can be made; or pass eval_env")
+        with _checkpoints(checkpoint_interval, start.schedule, parts, comm, logger) as checkpoints:
+            train(*parts, start.schedule, comm, logger, save, checkpoints, progress)
+    return agent
+
+
+class _Start(NamedTuple):
+    """Where training begins."""
+
+    config: HERConfig
+    schedule: Schedule
+    snapshot: tuple[dict, dict[str, np.ndarray]] | None  # the state to resume
+    arrays: dict[str, np.ndarray] | None  # of a loaded policy
+    demonstrated: EpisodeBatch | None
+
+
+def _start(env, comm, logger, seed, preset, config, total_timesteps, n_epochs, demo_file, load_path, save_path, resume):
+    """All that files say, looked at before anything is made or written. Raises UserError."""
+    run = snapshot = None
+    if resume:
+        run = read_run(resume, env.spec.horizon)
         same = {"env": env.spec.env_id, "num_env": env.num_env, "workers": comm.size, "seed": seed}
         check_same(run, resume, {**same, **PRESETS.get(preset, {}), **config})
+        snapshot = read_newest(resume, comm, logger)
     elif save_path and comm.rank == 0:
         _check_save_path(save_path)
-    snapshot = read_newest(resume, comm, logger) if run else None
-    # A snapshot has them in it.
-    loaded_config, loaded_arrays = _load(None if snapshot else load_path, env.spec)
+    # A snapshot holds what the policy and the demonstrations gave.
+    loaded_config, arrays = _load(None if snapshot else load_path, env.spec)
     config = {"bc_loss": True, **config} if demo_file else config
     settings = run.config if run else make_config(env.spec.env_id, config, preset, loaded_config)
     demonstrated = None if snapshot else _read_demonstrations(demo_file, settings, env.spec)
     schedule = plan(total_timesteps, n_epochs, settings, env, run.schedule if run else None)
     if snapshot and epochs_done(snapshot[0]) > schedule.n_epochs:
         raise UserError(f"{resume} has {epochs_done(snapshot[0])} epochs behind it, more than {schedule.n_epochs}")
-    buffer = _buffer(env, settings, make_rng(seed, comm.rank, "replay")) if schedule.n_epochs else None
-    agent = DDPG(env.spec, settings, make_rng(seed, 0, "weights"), comm)
-    if loaded_arrays:
-        agent.load_state(loaded_arrays)
-    if run:
-        logger.go_on_from(snapshot[0].get("positions", {}) if snapshot else {})
-    logger.write_json("config.json", _document(env, settings, schedule, seed, comm))
-    logger.info(f"environments: {env.description}; seed: {seed}; logs: {logger.folder or 'none'}")
-    announce(schedule, settings, env, comm, logger, total_timesteps)
-    save = _saver(agent, save_path, comm, logger)
-    if buffer:
-        train_seeds, test_seeds = (functools.partial(env_seeds, seed, comm.rank, p) for p in ("train", "test"))
-        exploration = make_rng(seed, comm.rank, "exploration")
-        rollout_worker = RolloutWorker(env, exploration, functools.partial(train_seeds, env.num_env))
-        # More BLAS threads than one would spin between the policy's small products and steal the environments' cores.
-        with threadpool_limits(1, "blas"), _evaluation_env(env, eval_env, settings, seed, comm, logger) as test_env:
-            evaluator = RolloutWorker(test_env, seeds=functools.partial(test_seeds, test_env.num_env))
-            demonstrations = _demonstrations(demonstrated, snapshot, agent, env, comm, seed, logger)
-            parts = Parts(agent, rollout_worker, evaluator, buffer, demonstrations)
-            progress = restore(parts, *snapshot) if snapshot else Progress()
-            with _checkpoints(checkpoint_interval, schedule, parts, comm, logger) as checkpoints:
-                train(*parts, schedule, comm, logger, save, checkpoints, progress)
-    else:
-        save("latest")  # as each epoch does
-    return agent
+    return _Start(settings, schedule, snapshot, arrays, demonstrated)
 
 
 def _seed(seed: int | None, comm: Communicator) -> int:
@@ -133,8 +164,6 @@ def _seed(seed: int | None, comm: Communicator) -> int:
 def _checkpoints(
     interval: int, schedule: Schedule, parts: Parts, comm: Communicator, logger: Logger
 ) -> Iterator[Checkpoints | NoCheckpoints]:
-    if isinstance(interval, bool) or not isinstance(interval, numbers.Integral) or interval < 0:
-        raise UserError(f"checkpoint_interval: expected a whole number of at least 0, got {interval!r}")
     if not interval or logger.shared_folder is None:
         yield NoCheckpoints()
         return
@@ -158,7 +187,7 @@ def _as_vec_env(env, seeds_for) -> GoalVecEnv:
 
 @contextlib.contextmanager
 def _evaluation_env(
-    env: GoalVecEnv, eval_env: GoalVecEnv | None, config: HERConfig, seed: int, comm: Communicator, logger: Logger
+    env: GoalVecEnv, eval_env: GoalVecEnv | None, config: HERConfig, seed: int, comm: Communicator
 ) -> Iterator[GoalVecEnv]:
     """The user's own, or environments of the same task, which are closed in the end."""
     if eval_env is not None:
@@ -167,8 +196,6 @@ def _evaluation_env(
     seeds_for = functools.partial(env_seeds, seed, comm.rank, "test")
     num_env = evaluation_size(env.num_env * config.n_test_rollouts, max(env.num_env, 8 * comm.share_of_cores()))
     test_env = env.another(num_env, seeds_for(num_env))
-    if test_env is env:
-        logger.info("evaluation: in the training environments, as no others can be made; or pass eval_env")
     yield test_env
     if test_env is not env:
         test_env.close()
@@ -201,28 +228,27 @@ def _buffer(env: GoalVecEnv, config: HERConfig, rng: np.random.Generator) -> Rep
 
 
 def _demonstrations(
-    episodes: EpisodeBatch | None,
-    snapshot: tuple[dict, dict[str, np.ndarray]] | None,
-    agent: DDPG,
-    env: GoalVecEnv,
-    comm: Communicator,
-    seed: int,
-    logger: Logger,
+    start: _Start, agent: DDPG, env: GoalVecEnv, comm: Communicator, seed: int
 ) -> Demonstrations | NoDemonstrations:
     """The buffer that they fill exactly; the normalizers learn from them too. A snapshot brings its own."""
     config = agent.config
     if not config.bc_loss:
         return NoDemonstrations()
-    count = len(snapshot[1].get("demonstrations/length", ())) if snapshot else len(episodes.length)
-    exactly = dataclasses.replace(config, buffer_size=count * env.spec.horizon, replay_priority="none")
+    count = (
+        len(start.snapshot[1].get("demonstrations/length", ())) if start.snapshot else len(start.demonstrated.length)
+    )
+    exactly = dataclasses.replace(config, buffer_size=max(1, count) * env.spec.horizon, replay_priority="none")
     buffer = _buffer(env, exactly, make_rng(seed, comm.rank, "demonstrations"))
-    if snapshot:
-        return Demonstrations(buffer, config.demo_rows)
-    buffer.store(episodes)
-    agent.update_normalizers(buffer.sample_from(episodes))
+    if not start.snapshot:
+        buffer.store(start.demonstrated)
+        agent.update_normalizers(buffer.sample_from(start.demonstrated))
+    return Demonstrations(buffer, config.demo_rows)
+
+
+def _tell_of(demonstrations: Demonstrations, config: HERConfig, logger: Logger) -> None:
+    count = demonstrations.buffer.num_episodes
     fewer = f" (the file has no more; num_demo is {config.num_demo})" if count < config.num_demo else ""
     logger.info(f"demonstrations: {count} episodes{fewer}, {config.demo_rows} of {config.batch_size} rows a batch")
-    return Demonstrations(buffer, config.demo_rows)
 
 
 def _saver(agent: DDPG, save_path: str | None, comm: Communicator, logger: Logger) -> Callable[[str], None]:

@@ -43,6 +43,9 @@ class Normalizer:
         return {k: getattr(self, k) for k in ("sum", "sumsq", "count", "mean", "std")}
 
     def assign(self, arrays: dict[str, np.ndarray]) -> None:
-        """Take over what `arrays` of a normalizer of the same size gave."""
-        self.sum, self.sumsq, self.count = (np.array(arrays[k]) for k in ("sum", "sumsq", "count"))
+        """Take over what `arrays` of a normalizer of the same size gave. Raises KeyError or ValueError."""
+        total, squares, count = (np.array(arrays[k], np.float64) for k in ("sum", "sumsq", "count"))
+        if not total.shape == squares.shape == (self.size,) or count.shape != (1,) or not count > 0:
+            raise ValueError(f"no statistics of {self.size} numbers")
+        self.sum, self.sumsq, self.count = total, squares, count
         self._refresh()

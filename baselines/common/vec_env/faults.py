@@ -4,6 +4,7 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import time
 import traceback
 from collections.abc import Callable, Iterator
 
@@ -73,11 +74,30 @@ def told(vector: VectorEnv, seconds: float) -> Iterator[None]:
         # Only those that hang have not answered.
         silent = [i for i, pipe in enumerate(vector.parent_pipes) if not pipe.poll(0)]
         which = f"environment {silent[0]}" if silent else "an environment"
-        vector.close(terminate=True)
+        _end(vector)
         raise TrainingError(f"{which} did not answer within {seconds:g} s (--step_timeout)") from None
     except (EOFError, BrokenPipeError, ConnectionResetError):
-        dead = [i for i, process in enumerate(getattr(vector, "processes", ())) if not process.is_alive()]
-        which = f"environment {dead[0]}" if dead else "an environment"
+        dead = _first_dead(getattr(vector, "processes", []))
+        which = "an environment" if dead is None else f"environment {dead}"
+        _end(vector)
         raise TrainingError(f"the process of {which} died; --vec_env=sync shows how") from None
     finally:
         gymnasium.logger.min_level = level
+
+
+def _first_dead(processes: list, patience: float = 2.0) -> int | None:
+    """The index of the process that has ended; its pipe may break a moment before."""
+    end = time.monotonic() + patience
+    while time.monotonic() < end:
+        for i, process in enumerate(processes):
+            if not process.is_alive():
+                return i
+        time.sleep(0.01)
+    return None
+
+
+def _end(vector: VectorEnv) -> None:
+    """Closing in order would wait for those that hang."""
+    for process in getattr(vector, "processes", []):
+        process.terminate()
+    vector.closed = True
