@@ -147,7 +147,9 @@ def state(tmp_path):
     parts = Parts(agent, RolloutWorker(env, rng), RolloutWorker(env), buffer, NoDemonstrations())
     for _ in range(3):
         buffer.store(parts.rollout_worker.generate(agent.policy()))
-    document, arrays = capture(parts, Progress(epoch=1, cycle=3, losses=[{"loss/critic": 0.5}]), {"log.txt": 3})
+    document, arrays = capture(
+        parts, Progress(epoch=1, cycle=3, losses=[{"loss/critic": 0.5, "loss/actor": 1.0}]), {"log.txt": 3}
+    )
     log = tmp_path / "log"
     snapshots.write(str(log / "checkpoint"), 7, 0, document, arrays)
     config_document = {"env": "PointReach-v0", "num_env": 1, "workers": 1, "seed": 0, "config": config.__dict__,

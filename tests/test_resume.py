@@ -17,7 +17,7 @@ from baselines import run
 from baselines.common import snapshots
 from baselines.her import train
 from tests.test_config import demos  # noqa: F401
-from tests.test_launcher import POINT_REACH, TINY, contents, cwd, refused, rows  # noqa: F401
+from tests.test_launcher import POINT_REACH, ROOT, TINY, contents, cwd, refused, rows  # noqa: F401
 from tests.test_mpi import mpirun, mpirun_command
 
 pytestmark = pytest.mark.usefixtures("cwd")
@@ -146,6 +146,7 @@ def test_a_run_killed_before_its_first_checkpoint_begins_anew(monkeypatch):
 @pytest.fixture(autouse=True)
 def _here(cwd, monkeypatch, demos):  # noqa: F811
     monkeypatch.setenv("PWD_OF_TEST", str(cwd))
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))  # for processes that are started in another folder
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # which a test run in the background has not
     yield
     signal.signal(signal.SIGINT, before)
@@ -271,7 +272,7 @@ def test_a_checkpoint_holds_no_python_objects():
 
 # ---- kill -9 ----
 
-KILLED = [POINT_REACH, "--num_env=2", "--vec_env=sync", "--seed=0", "--n_epochs=25", "--n_cycles=12", "--n_batches=2",
+KILLED = [POINT_REACH, "--num_env=2", "--vec_env=sync", "--seed=0", "--n_epochs=20", "--n_cycles=12", "--n_batches=2",
           "--batch_size=16", "--hidden=8", "--layers=1", "--n_test_rollouts=1"]  # fmt: skip
 
 
@@ -291,7 +292,7 @@ def test_a_run_killed_20_times_at_random_moments_ends_with_the_numbers_of_one_ne
             log.rename(f"stillborn{kills}")
         with open("output.txt", "w") as output:
             process = subprocess.Popen([*launcher, "baselines.run", *argv], stdout=output, stderr=output)
-        if kills < 20 and not _ends_within(process, rng.uniform(3, 13)):
+        if kills < 20 and not _ends_within(process, rng.uniform(4, 11)):
             alive = [process.pid] if ranks == 1 else _ranks_of(process.pid)
             if alive:  # or they have just ended
                 os.kill(rng.choice(alive), signal.SIGKILL)
@@ -359,7 +360,7 @@ def test_a_signal_to_one_worker_stops_all_in_order():
     os.kill(_ranks_of(process.pid)[-1], signal.SIGTERM)
     output, _ = process.communicate(timeout=60)
     assert "to go on: python -m baselines.run --resume=parts" in output and "Traceback" not in output
-    assert len(rows("parts")) < 25
+    assert len(rows("parts")) < 20
     done = mpirun(2, "baselines.run", "--resume=parts")
     assert done.returncode == 0, done.stderr
     assert timeless("parts") == timeless("whole")

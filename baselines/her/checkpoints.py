@@ -130,9 +130,18 @@ def capture(parts: Parts, progress: Progress, positions: Mapping[str, int]) -> t
 def epochs_done(document: Mapping) -> int:
     """How many epochs a state has behind it. Raises UserError."""
     try:
-        return int(Progress(**document["progress"]).epoch)
-    except (KeyError, ValueError, TypeError, OverflowError) as error:
+        return _progress(document).epoch
+    except (KeyError, ValueError, TypeError, AttributeError) as error:
         raise UserError(f"the checkpoint does not fit this run: {type(error).__name__}: {error}") from None
+
+
+def _progress(document: Mapping) -> Progress:
+    progress = Progress(**document["progress"])
+    numbers = [progress.best, progress.seconds, *(x for row in progress.losses for x in row.values())]
+    counted = all(type(x) is int and 0 <= x < 1 << 62 for x in (progress.epoch, progress.cycle))
+    if not counted or not all(type(x) in (int, float) for x in numbers):
+        raise ValueError("its progress is not in numbers")
+    return progress
 
 
 def restore(parts: Parts, document: Mapping, arrays: Mapping[str, np.ndarray]) -> Progress:
@@ -142,7 +151,9 @@ def restore(parts: Parts, document: Mapping, arrays: Mapping[str, np.ndarray]) -
         return {k.removeprefix(f"{name}/"): x for k, x in arrays.items() if k.startswith(f"{name}/")}
 
     try:
-        progress = Progress(**document["progress"])
+        progress = _progress(document)
+        if any(set(row) != set(parts.agent.metrics) for row in progress.losses):
+            raise ValueError("its losses are those of another agent")
         parts.agent.load_training_state(group("agent"))
         parts.agent.updates = int(document["updates"])
         for name, part in parts.groups().items():

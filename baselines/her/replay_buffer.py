@@ -90,13 +90,15 @@ class ReplayBuffer:
 
     def assign(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Take over what `arrays` of a buffer of the same sizes gave. Raises KeyError or ValueError."""
-        n = len(arrays["length"])
+        n, length, position = len(arrays["length"]), arrays["length"], int(arrays["next"])
+        if n and not (1 <= length.min() and length.max() <= self.action.shape[1] and 0 <= position < self.max_episodes):
+            raise ValueError("lengths of episodes, or the place of the next one, are none")
         for name in _FIELDS:
             if n > self.max_episodes or arrays[name].shape != (n, *getattr(self, name).shape[1:]):
                 raise ValueError(f"{name} has shape {list(arrays[name].shape)}, which does not fit")
             getattr(self, name)[:n] = arrays[name]
-        self._length[:n] = arrays["length"]
-        self.num_episodes, self._next = n, int(arrays["next"])
+        self._length[:n] = length
+        self.num_episodes, self._next = n, position
 
 
 class Demonstrations:

@@ -37,10 +37,14 @@ class RolloutWorker:
     def resume_epoch(self, epoch: int, arrays: Mapping[str, np.ndarray]) -> None:
         """As `start_epoch`, then take over what `arrays` gave in the middle of it.
 
-        The environments are led through the same episodes again: few of them could be saved and put back.
+        The environments are led through the same episodes again: few of them could be saved and put back. Raises
+        KeyError or ValueError.
         """
+        n, B, spec = len(arrays["steps"]), self.env.num_env, self.env.spec
+        if arrays["actions"].shape != (n, B, spec.horizon, spec.action_size) or arrays["successes"].shape != (n, B):
+            raise ValueError("the episodes of the epoch are those of other environments")
         self.start_epoch(epoch)
-        for actions, steps in zip(arrays["actions"], arrays["steps"]):  # [B, T, u]
+        for actions, steps in zip(arrays["actions"], np.minimum(arrays["steps"], spec.horizon)):  # [B, T, u]
             self.env.reset()
             for t in range(steps):
                 self.env.step(np.ascontiguousarray(actions[:, t]))
