@@ -99,6 +99,7 @@ def _twin(env_id, start):
 def _start_with_twins(env):
     """Start an episode in EnvPool and, from exactly there, in as many Gymnasium-Robotics environments."""
     # Past the wrapper, which rounds to float32: 4e-8 m beside, a puck ends up decimetres away once it is hit.
+    env._pool, env._seeds = env._make_pool(env._seeds), None
     shown, _ = env._pool.reset()
     return Observation.of(shown), [_twin(env.spec.env_id, start) for start in shown["observation"]]
 
