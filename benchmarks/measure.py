@@ -18,7 +18,7 @@ LIBRARIES = [
 ]
 
 
-def compare(variants: dict[str, Callable[[], float]], rounds: int, seconds: float = 1.5) -> dict[str, float]:
+def compare(variants: dict[str, Callable[[], float]], rounds: int, seconds: float = 1.0) -> dict[str, float]:
     """Median rate of each variant, in units of work per second.
 
     The variants take turns, `rounds` times, `seconds` each. Each call does some work and says how much.

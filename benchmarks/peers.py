@@ -35,7 +35,7 @@ def peers(rounds: int) -> list[dict]:
     for name in ("DDPG", "SAC"):
         for back_end in ("SubprocVecEnv", "EnvPool"):
             variants[f"SB3 {name}, {back_end}"] = sb3_learner(name, back_end)
-    rates = compare(variants, rounds, seconds=8)
+    rates = compare(variants, rounds, seconds=5)
     steps_per_update = NUM_ENV * EVERY / UPDATES
     return [
         {
