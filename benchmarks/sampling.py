@@ -1,7 +1,12 @@
-"""Relabelled transitions/s from a full buffer, against indexing alone; and how much memory the full buffer takes."""
+"""Relabelled transitions/s from a full buffer, against indexing alone; and how much memory the full buffer takes.
 
+As a module it is the process whose memory is measured: `python -m benchmarks.sampling`.
+"""
+
+import json
 import os
 import resource
+import sys
 
 import numpy as np
 
@@ -9,27 +14,19 @@ from baselines.common.vec_env import make_vec_env
 from baselines.her.experiment.config import HERConfig
 from baselines.her.replay_buffer import ReplayBuffer
 from baselines.her.rollout import roll_out
-from benchmarks.measure import compare
+from benchmarks.measure import compare, output
 from benchmarks.rollouts import ENV
 
 
 def sampling(rounds: int) -> list[dict]:
-    rng, config = np.random.default_rng(0), HERConfig()
-    env = make_vec_env(ENV, 8, list(range(8)), num_threads=os.cpu_count())
-    uniform = roll_out(env, lambda shown, _: rng.uniform(-1, 1, (8, 4)).astype(np.float32))
-    before = _resident()
-    buffer = ReplayBuffer(env.spec, config.buffer_size, config.future_p, env.compute_reward, rng)
-    while buffer.num_episodes < buffer.max_episodes:
-        buffer.store(uniform)
-    arrays = (buffer.observation, buffer.achieved_goal, buffer.desired_goal, buffer.action)
-    needed = sum(x.nbytes for x in arrays)
-    n = config.n_batches * config.batch_size
+    (buffer, rng, _), config = _full_buffer(), HERConfig()
+    n, T = config.n_batches * config.batch_size, buffer.action.shape[1]
 
     def relabelled() -> float:
         return buffer.sample(config.n_batches, config.batch_size).reward.size
 
     def plain() -> float:
-        rows, times = rng.integers(buffer.num_episodes, size=n), rng.integers(env.spec.horizon, size=n)
+        rows, times = rng.integers(buffer.num_episodes, size=n), rng.integers(T, size=n)
         for array in (buffer.observation, buffer.achieved_goal):
             array[rows, times], array[rows, times + 1]
         buffer.desired_goal[rows, times], buffer.action[rows, times]
@@ -41,15 +38,45 @@ def sampling(rounds: int) -> list[dict]:
             **{f"transitions/s, {name}": rate for name, rate in rates.items()},
             "share of plain indexing": rates["relabelled"] / rates["plain indexing"],
             "ms per cycle of 40 x 256": 1e3 * n / rates["relabelled"],
-            "MB of the full buffer's arrays": needed / 1e6,
-            "MB that the process grew by": (_resident() - before) / 1e6,
-            "times its arrays": (_resident() - before) / needed,
-            "MB at the process's peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3,
         }
     ]
+
+
+def memory(rounds: int) -> list[dict]:
+    """Of a process of its own, where nothing freed before is used again."""
+    return [json.loads(output([sys.executable, "-m", "benchmarks.sampling"]).splitlines()[-1])]
+
+
+def _full_buffer() -> tuple[ReplayBuffer, np.random.Generator, int]:
+    """And how many bytes of memory filling it took."""
+    rng, config = np.random.default_rng(0), HERConfig()
+    env = make_vec_env(ENV, 8, list(range(8)), num_threads=os.cpu_count())
+    uniform = roll_out(env, lambda shown, _: rng.uniform(-1, 1, (8, 4)).astype(np.float32))
+    buffer = ReplayBuffer(env.spec, config.buffer_size, config.future_p, env.compute_reward, rng)
+    before = _resident()
+    while buffer.num_episodes < buffer.max_episodes:
+        buffer.store(uniform)
+    return buffer, rng, _resident() - before
 
 
 def _resident() -> int:
     """Bytes of memory that this process holds now (Linux)."""
     with open("/proc/self/statm") as file:
         return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+if __name__ == "__main__":
+    full, _, grown = _full_buffer()
+    needed = sum(x.nbytes for x in (full.observation, full.achieved_goal, full.desired_goal, full.action))
+    for _ in range(20):
+        full.sample(40, 256)
+    print(
+        json.dumps(
+            {
+                "MB of the full buffer's float32 arrays": needed / 1e6,
+                "MB that filling it took": grown / 1e6,
+                "times its arrays": grown / needed,
+                "MB at the process's peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3,
+            }
+        )
+    )

@@ -12,11 +12,11 @@ from benchmarks.measure import report
 from benchmarks.mpi import mpi
 from benchmarks.peers import peers
 from benchmarks.rollouts import rollouts
-from benchmarks.sampling import sampling
+from benchmarks.sampling import memory, sampling
 from benchmarks.updates import updates
 from benchmarks.whole_run import end_to_end, start_up
 
-PARTS = {p.__name__: p for p in (rollouts, updates, sampling, start_up, end_to_end, mpi, peers)}
+PARTS = {p.__name__: p for p in (rollouts, updates, sampling, memory, start_up, end_to_end, mpi, peers)}
 
 
 def main() -> None:
