@@ -100,17 +100,18 @@ class Logger:
         return {name: os.path.getsize(path) for name, path in paths.items() if os.path.exists(path)}
 
     def go_on_from(self, positions: Mapping[str, int]) -> None:
-        """Cut off what was written after `positions`: it will be written again. Raises UserError."""
+        """Cut off what was written after `positions`: it will be written again. Raises UserError, with nothing cut."""
         self.open()
         if self.folder is None:
             return
+        there = self.positions()
         for name in _GROWING:
-            path, end = os.path.join(self.folder, name), positions.get(name, 0)
-            there = os.path.getsize(path) if os.path.exists(path) else 0
-            if type(end) is not int or not 0 <= end <= there:
-                raise UserError(f"{path} has {there} bytes, but {end} when the checkpoint was written: it was changed")
-            if there:
-                os.truncate(path, end)
+            size, end = there.get(name, 0), positions.get(name, 0)
+            if type(end) is not int or not 0 <= end <= size:
+                path = os.path.join(self.folder, name)
+                raise UserError(f"{path} has {size} bytes, but {end} when the checkpoint was written: it was changed")
+        for name in there:
+            os.truncate(os.path.join(self.folder, name), positions.get(name, 0))
         with contextlib.suppress(FileNotFoundError):
             with open(os.path.join(self.folder, "progress.csv"), encoding="utf-8") as file:
                 self._keys = next(csv.reader(file), [])

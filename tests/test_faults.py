@@ -172,6 +172,16 @@ def test_two_runs_into_one_folder_the_second_is_refused(tmp_path):
     Logger(str(tmp_path / "log"), resume=True).open()
 
 
+def test_logs_that_were_changed_are_refused_and_left_as_they_are(tmp_path):
+    logger = Logger(str(tmp_path))
+    logger.dump({"epoch": 0, "x": 0.5}, step=0)
+    logger.close()
+    before = {p.name: p.read_bytes() for p in tmp_path.iterdir()}
+    with pytest.raises(UserError, match="progress.csv has .* bytes, but 9999"):
+        Logger(str(tmp_path), resume=True).go_on_from({"log.txt": 1, "progress.csv": 9999})
+    assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == before
+
+
 def test_a_log_folder_that_vanishes_ends_the_run_with_a_clear_message(tmp_path):
     logger = Logger(str(tmp_path / "log"))
     logger.dump({"epoch": 0, "x": 0.5}, step=0)

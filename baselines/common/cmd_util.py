@@ -161,22 +161,20 @@ def path(text: str) -> str:
 
 
 def _steps(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1
-    if not 0 <= value < float("inf"):
-        raise argparse.ArgumentTypeError(f"expected a number of at least 0, such as 5000 or 2.5e6, got '{text}'")
-    return value
+    return _number(text, float("inf"), "a number of at least 0, such as 5000 or 2.5e6")
 
 
 def _seconds(text: str) -> float:
+    return _number(text, 1e6, "seconds, at least 0, such as 10 or 0.5")
+
+
+def _number(text: str, below: float, expected: str) -> float:
     try:
         value = float(text)
     except ValueError:
         value = -1
-    if not 0 <= value < 1e6:
-        raise argparse.ArgumentTypeError(f"expected seconds, at least 0, such as 10 or 0.5, got '{text}'")
+    if not 0 <= value < below:
+        raise argparse.ArgumentTypeError(f"expected {expected}, got '{text}'")
     return value
 
 

@@ -141,6 +141,8 @@ def _progress(document: Mapping) -> Progress:
     counted = all(type(x) is int and 0 <= x < 1 << 62 for x in (progress.epoch, progress.cycle))
     if not counted or not all(type(x) in (int, float) for x in numbers):
         raise ValueError("its progress is not in numbers")
+    if not isinstance(document["positions"], dict):
+        raise ValueError("it does not tell where the logs ended")
     return progress
 
 
@@ -206,14 +208,15 @@ class Run(NamedTuple):
     schedule: Schedule
 
 
-def read_run(log_folder: str, horizon: int | None = None) -> Run:
-    """Raises UserError where there is no run of HER. `horizon` is the environment's."""
+def read_run(log_folder: str) -> Run:
+    """Raises UserError where there is no run of HER."""
     document = checkpoint.read_document(log_folder)
     try:
         numbers = {k: _count(document, k) for k in ("num_env", "workers", "seed")}
         schedule = Schedule(**{f.name: _count(document["schedule"], f.name) for f in dataclasses.fields(Schedule)})
         config = HERConfig(**document["config"])
-        if horizon and config.gamma == HERConfig().discount(horizon):
+        horizon = max(1, schedule.steps_per_cycle // max(1, numbers["num_env"]))
+        if config.gamma == HERConfig().discount(horizon):
             config = dataclasses.replace(config, gamma=None)  # config.json tells the value that None stands for
         return Run(env=str(document["env"]), config=config, **numbers, schedule=schedule)
     except (KeyError, TypeError, ValueError, UserError) as error:

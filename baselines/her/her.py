@@ -78,13 +78,14 @@ def learn(
     logger = logger or Logger(quiet=comm.rank > 0)
     if network != "mlp":
         raise UserError(f"--network={network}: HER has one network, 'mlp'; --layers and --hidden shape it")
-    seed = read_run(resume).seed if resume and seed is None else _seed(seed, comm)
+    run = read_run(resume) if resume else None
+    seed = run.seed if run and seed is None else _seed(seed, comm)
     env = _as_vec_env(env, functools.partial(env_seeds, seed, comm.rank, "train"))
     if eval_env is not None:
         eval_env = _as_vec_env(eval_env, functools.partial(env_seeds, seed, comm.rank, "test"))
         _check_sizes("the policy", env.spec, eval_env.spec)
     start = _start(
-        env, comm, logger, seed, preset, config, total_timesteps, n_epochs, demo_file, load_path, save_path, resume
+        env, comm, logger, seed, preset, config, total_timesteps, n_epochs, demo_file, load_path, save_path, resume, run
     )
     agent = DDPG(env.spec, start.config, make_rng(seed, 0, "weights"), comm)
     if start.arrays:
@@ -93,7 +94,7 @@ def learn(
 
     def tell() -> None:
         if resume:
-            logger.go_on_from(start.snapshot[0].get("positions", {}) if start.snapshot else {})
+            logger.go_on_from(start.snapshot[0]["positions"] if start.snapshot else {})
         logger.write_json("config.json", _document(env, start.config, start.schedule, seed, comm))
         logger.info(f"environments: {env.description}; seed: {seed}; logs: {logger.folder or 'none'}")
         announce(start.schedule, start.config, env, comm, logger, total_timesteps)
@@ -132,11 +133,12 @@ class _Start(NamedTuple):
     demonstrated: EpisodeBatch | None
 
 
-def _start(env, comm, logger, seed, preset, config, total_timesteps, n_epochs, demo_file, load_path, save_path, resume):
+def _start(
+    env, comm, logger, seed, preset, config, total_timesteps, n_epochs, demo_file, load_path, save_path, resume, run
+):
     """All that files say, looked at before anything is made or written. Raises UserError."""
-    run = snapshot = None
-    if resume:
-        run = read_run(resume, env.spec.horizon)
+    snapshot = None
+    if run:
         same = {"env": env.spec.env_id, "num_env": env.num_env, "workers": comm.size, "seed": seed}
         check_same(run, resume, {**same, **PRESETS.get(preset, {}), **config})
         snapshot = read_newest(resume, comm, logger)
