@@ -50,24 +50,22 @@ def _read_up_to(file: IO[bytes], most: int) -> bytes:
 
 def plain_array(content: bytes) -> np.ndarray:
     """The array of one `.npy` file. Raises ValueError for Python objects and for sizes that are not there."""
-    shape, dtype, data = header_of(content)
+    shape, order, dtype, data = header_of(content)
     if dtype.hasobject:
         raise ValueError("it holds Python objects instead of numbers")
     if math.prod(shape) * dtype.itemsize != len(data):
         raise ValueError(
             f"its header promises {list(shape)} of {dtype}, which are not the {len(data)} bytes that follow"
         )
-    return np.frombuffer(data, dtype).reshape(shape)
+    return np.frombuffer(data, dtype).reshape(shape, order=order)
 
 
-def header_of(content: bytes) -> tuple[tuple[int, ...], np.dtype, bytes]:
-    """Shape, dtype and the bytes after the header of one `.npy` file. Raises ValueError."""
+def header_of(content: bytes) -> tuple[tuple[int, ...], str, np.dtype, bytes]:
+    """Shape, order ("C" or "F"), dtype and the bytes after the header of one `.npy` file. Raises ValueError."""
     file = io.BytesIO(content)
     try:
         version = np.lib.format.read_magic(file)
         shape, fortran, dtype = _HEADERS[version](file)
     except Exception as error:  # NumPy's parser fails in many ways
         raise ValueError(f"the header of an array is damaged ({type(error).__name__})") from None
-    if fortran and len(shape) > 1:
-        raise ValueError("it is in Fortran order; save it with numpy.ascontiguousarray")
-    return shape, dtype, content[file.tell() :]
+    return shape, "F" if fortran else "C", dtype, content[file.tell() :]

@@ -61,7 +61,7 @@ def _vector(value, size: int, name: str) -> np.ndarray:
 
 def _nested(content: bytes):
     """A member as an array, perhaps of lists and dicts."""
-    _, dtype, data = header_of(content)
+    *_, dtype, data = header_of(content)
     if not dtype.hasobject:
         return plain_array(content)
     if len(data) > MOST_PICKLE_BYTES:
