@@ -14,6 +14,7 @@ from baselines.common.errors import TrainingError, UserError
 from baselines.common.files import append_whole, check_writable, lock, replace_file
 
 _GROWING = ("log.txt", "progress.csv", "progress.json")
+_TENSORBOARD = "events.out.tfevents."  # how the names of its files, which grow too, begin
 _FILES = (*_GROWING, "config.json")
 
 
@@ -94,10 +95,10 @@ class Logger:
 
     def positions(self) -> dict[str, int]:
         """How many bytes the files have that grow."""
-        if self.folder is None:
+        if self.folder is None or not os.path.isdir(self.folder):
             return {}
-        paths = {name: os.path.join(self.folder, name) for name in _GROWING}
-        return {name: os.path.getsize(path) for name, path in paths.items() if os.path.exists(path)}
+        files = [file for file in os.scandir(self.folder) if file.name in _GROWING or _TENSORBOARD in file.name]
+        return {file.name: file.stat().st_size for file in files}
 
     def go_on_from(self, positions: Mapping[str, int]) -> None:
         """Cut off what was written after `positions`: it will be written again. Raises UserError, with nothing cut."""
@@ -105,7 +106,7 @@ class Logger:
         if self.folder is None:
             return
         there = self.positions()
-        for name in _GROWING:
+        for name in {**dict.fromkeys(_GROWING), **there}:
             size, end = there.get(name, 0), positions.get(name, 0)
             if type(end) is not int or not 0 <= end <= size:
                 path = os.path.join(self.folder, name)

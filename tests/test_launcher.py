@@ -373,13 +373,19 @@ def test_the_columns_count_what_was_done(finished):
     assert 0 < seconds[0] < seconds[1] < seconds[2]
 
 
-def test_tensorboard_has_the_same_numbers(finished):
-    (events,) = finished[0].glob("events.out.tfevents.*")
+def points_of_tensorboard(log):
+    """Steps and values, in the order they were written, by metric."""
     shown = {}
-    for record in tf.data.TFRecordDataset(str(events)):
-        event = tf.compat.v1.Event.FromString(record.numpy())
-        for value in event.summary.value:
-            shown.setdefault(value.tag, []).append((event.step, float(tf.make_ndarray(value.tensor))))
+    for path in sorted(Path(log).glob("events.out.tfevents.*")):
+        for record in tf.data.TFRecordDataset(str(path)):
+            event = tf.compat.v1.Event.FromString(record.numpy())
+            for value in event.summary.value:
+                shown.setdefault(value.tag, []).append((event.step, float(tf.make_ndarray(value.tensor))))
+    return shown
+
+
+def test_tensorboard_has_the_same_numbers(finished):
+    shown = points_of_tensorboard(finished[0])
     table = rows(finished[0])
     assert shown.keys() == table[0].keys()
     for key, points in shown.items():

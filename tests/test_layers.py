@@ -16,7 +16,7 @@ LAYERS = [
     "her.policy her.minari_demonstrations her.openai_demonstrations",
     "common.vec_env.envpool_env her.rollout her.demonstrations her.ddpg her.schedule",
     "common.vec_env her.metrics her.experiment.play her.checkpoints",
-    "her.train",
+    "her.train her.start",
     "her.her",
     "common.cmd_util",
     "run her.experiment.data_generation.fetch_data_generation",

@@ -17,7 +17,7 @@ from baselines import run
 from baselines.common import snapshots
 from baselines.her import train
 from tests.test_config import demos  # noqa: F401
-from tests.test_launcher import POINT_REACH, ROOT, TINY, contents, cwd, refused, rows  # noqa: F401
+from tests.test_launcher import POINT_REACH, ROOT, TINY, contents, cwd, points_of_tensorboard, refused, rows  # noqa: F401
 from tests.test_mpi import mpirun, mpirun_command
 
 pytestmark = pytest.mark.usefixtures("cwd")
@@ -105,6 +105,14 @@ def test_ctrl_c_stops_in_order_and_a_second_one_at_once(monkeypatch, capsys):
     assert ended.value.code == 130 and "interrupted" in capsys.readouterr().err
     assert not Path("twice/checkpoint").exists()
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler  # as before
+
+
+def test_tensorboard_shows_epochs_that_had_to_be_done_again_once():
+    run.main(words("sync", "--n_epochs=3", "--checkpoint_interval=2", "--log_path=log"))
+    run.main(["--resume=log", "--n_epochs=4"])  # from the second epoch on
+    assert len(rows("log")) == 4
+    steps = [step for step, _ in points_of_tensorboard("log")["test/success_rate"]]
+    assert steps == [int(row["total/timesteps"]) for row in rows("log")]
 
 
 def test_a_run_without_checkpoints_writes_none():
@@ -358,7 +366,8 @@ def test_two_workers_resume_together_and_only_two():
 
 
 @pytest.mark.slow
-def test_a_signal_to_one_worker_stops_all_in_order():
+@pytest.mark.parametrize("to, number", [("one worker", signal.SIGTERM), ("mpirun", signal.SIGINT)])
+def test_a_signal_to_one_worker_or_to_mpirun_stops_all_in_order(to, number):
     done = mpirun(2, "baselines.run", *KILLED, "--log_path=whole")
     assert done.returncode == 0, done.stderr
     command = [*mpirun_command(2), "baselines.run", *KILLED, "--log_path=parts"]
@@ -366,7 +375,7 @@ def test_a_signal_to_one_worker_stops_all_in_order():
     while not Path("parts/checkpoint").exists():
         time.sleep(0.05)
         assert process.poll() is None, process.communicate()[0]
-    os.kill(_ranks_of(process.pid)[-1], signal.SIGTERM)
+    os.kill(process.pid if to == "mpirun" else _ranks_of(process.pid)[-1], number)
     output, _ = process.communicate(timeout=60)
     assert "to go on: python -m baselines.run --resume=parts" in output and "Traceback" not in output
     assert len(rows("parts")) < 20

@@ -1,28 +1,30 @@
 """Being asked to stop."""
 
 import contextlib
+import os
 import signal
-import sys
 from collections.abc import Iterator
 
 
 class StopRequest:
     """`signal` is the number of the signal that asked to stop in order, 0 while there was none."""
 
-    def __init__(self):
-        self.signal = 0
+    def __init__(self, quiet: bool):
+        self.signal, self._quiet = 0, quiet
 
     def _note(self, number: int, frame) -> None:
         if self.signal and number == signal.SIGINT:
             raise KeyboardInterrupt
         self.signal = number
-        print("stopping after this cycle (Ctrl-C again: at once)", file=sys.stderr, flush=True)
+        if not self._quiet:
+            # Not print: it may be what the signal came in the middle of.
+            os.write(2, b"stopping after this cycle (Ctrl-C again: at once)\n")
 
 
 @contextlib.contextmanager
-def stop_requests() -> Iterator[StopRequest]:
+def stop_requests(quiet: bool) -> Iterator[StopRequest]:
     """SIGTERM and Ctrl-C only leave a note inside this block; a second Ctrl-C raises KeyboardInterrupt."""
-    request, before = StopRequest(), {}
+    request, before = StopRequest(quiet), {}
     try:
         for number in (signal.SIGTERM, signal.SIGINT):
             if signal.getsignal(number) != signal.SIG_IGN:  # as it is for jobs in the background of a script

@@ -6,7 +6,6 @@ import functools
 import numbers
 import os
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
 
 import gymnasium
 import numpy as np
@@ -15,7 +14,6 @@ from threadpoolctl import threadpool_limits
 
 import baselines
 from baselines.common.errors import UserError
-from baselines.common.files import check_writable
 from baselines.common.mpi import Communicator, make_communicator
 from baselines.common.seeding import env_seeds, make_rng, new_seed
 from baselines.common.signals import stop_requests
@@ -26,22 +24,18 @@ from baselines.her.checkpoints import (
     NoCheckpoints,
     Parts,
     Progress,
-    check_same,
-    epochs_done,
-    read_newest,
     read_run,
     restore,
 )
 from baselines.her.ddpg import DDPG
-from baselines.her.demonstrations import read_demonstrations
-from baselines.her.experiment.config import PRESETS, HERConfig, make_config
+from baselines.her.experiment.config import HERConfig
 from baselines.her.her_sampler import energy, movement
-from baselines.her.policy import read_policy, save_policy
+from baselines.her.policy import save_policy
 from baselines.her.replay_buffer import Demonstrations, NoDemonstrations, ReplayBuffer
 from baselines.her.rollout import RolloutWorker
-from baselines.her.schedule import Schedule, announce, plan
+from baselines.her.schedule import Schedule, announce
+from baselines.her.start import Start, Wanted, check_sizes, find_start
 from baselines.her.train import train
-from baselines.her.types import EpisodeBatch, GoalEnvSpec
 from baselines.logger import Logger
 
 
@@ -83,10 +77,9 @@ def learn(
     env = _as_vec_env(env, functools.partial(env_seeds, seed, comm.rank, "train"))
     if eval_env is not None:
         eval_env = _as_vec_env(eval_env, functools.partial(env_seeds, seed, comm.rank, "test"))
-        _check_sizes("the policy", env.spec, eval_env.spec)
-    start = _start(
-        env, comm, logger, seed, preset, config, total_timesteps, n_epochs, demo_file, load_path, save_path, resume, run
-    )
+        check_sizes("the policy", env.spec, eval_env.spec)
+    wanted = Wanted(preset, config, total_timesteps, n_epochs, demo_file, load_path, save_path, resume)
+    start = find_start(wanted, run, env, seed, comm, logger)
     agent = DDPG(env.spec, start.config, make_rng(seed, 0, "weights"), comm)
     if start.arrays:
         agent.load_state(start.arrays)
@@ -123,38 +116,6 @@ def learn(
     return agent
 
 
-class _Start(NamedTuple):
-    """Where training begins."""
-
-    config: HERConfig
-    schedule: Schedule
-    snapshot: tuple[dict, dict[str, np.ndarray]] | None  # the state to resume
-    arrays: dict[str, np.ndarray] | None  # of a loaded policy
-    demonstrated: EpisodeBatch | None
-
-
-def _start(
-    env, comm, logger, seed, preset, config, total_timesteps, n_epochs, demo_file, load_path, save_path, resume, run
-):
-    """All that files say, looked at before anything is made or written. Raises UserError."""
-    snapshot = None
-    if run:
-        same = {"env": env.spec.env_id, "num_env": env.num_env, "workers": comm.size, "seed": seed}
-        check_same(run, resume, {**same, **PRESETS.get(preset, {}), **config})
-        snapshot = read_newest(resume, comm, logger)
-    elif save_path and comm.rank == 0:
-        _check_save_path(save_path)
-    # A snapshot holds what the policy and the demonstrations gave.
-    loaded_config, arrays = _load(None if snapshot else load_path, env.spec)
-    config = {"bc_loss": True, **config} if demo_file else config
-    settings = run.config if run else make_config(env.spec.env_id, config, preset, loaded_config)
-    demonstrated = None if snapshot else _read_demonstrations(demo_file, settings, env.spec)
-    schedule = plan(total_timesteps, n_epochs, settings, env, run.schedule if run else None)
-    if snapshot and epochs_done(snapshot[0]) > schedule.n_epochs:
-        raise UserError(f"{resume} has {epochs_done(snapshot[0])} epochs behind it, more than {schedule.n_epochs}")
-    return _Start(settings, schedule, snapshot, arrays, demonstrated)
-
-
 def _seed(seed: int | None, comm: Communicator) -> int:
     seed = new_seed(comm) if seed is None else seed
     if not isinstance(seed, numbers.Integral) or seed < 0:
@@ -169,7 +130,7 @@ def _checkpoints(
     if not interval or logger.shared_folder is None:
         yield NoCheckpoints()
         return
-    with stop_requests() as request:
+    with stop_requests(quiet=comm.rank > 0) as request:
         yield Checkpoints(interval, schedule.n_cycles, parts, request, comm, logger)
 
 
@@ -208,14 +169,6 @@ def evaluation_size(num_episodes: int, most: int) -> int:
     return max(n for n in range(1, min(num_episodes, most) + 1) if num_episodes % n == 0)
 
 
-def _read_demonstrations(path: str | None, config: HERConfig, spec: GoalEnvSpec) -> EpisodeBatch | None:
-    if config.bc_loss and not path:
-        raise UserError("bc_loss needs demonstrations: give a --demo_file")
-    if path and not config.bc_loss:
-        raise UserError("--demo_file switches bc_loss on, which was switched off: give one or the other")
-    return read_demonstrations(path, spec, config.num_demo) if path else None
-
-
 def _buffer(env: GoalVecEnv, config: HERConfig, rng: np.random.Generator) -> ReplayBuffer:
     priority = None
     if config.replay_priority != "none":
@@ -230,7 +183,7 @@ def _buffer(env: GoalVecEnv, config: HERConfig, rng: np.random.Generator) -> Rep
 
 
 def _demonstrations(
-    start: _Start, agent: DDPG, env: GoalVecEnv, comm: Communicator, seed: int
+    start: Start, agent: DDPG, env: GoalVecEnv, comm: Communicator, seed: int
 ) -> Demonstrations | NoDemonstrations:
     """The buffer that they fill exactly; the normalizers learn from them too. A snapshot brings its own."""
     config = agent.config
@@ -263,30 +216,6 @@ def _saver(agent: DDPG, save_path: str | None, comm: Communicator, logger: Logge
                 logger.warn(f"cannot save the policy to {path}: {error.strerror or error}; training goes on")
 
     return save
-
-
-def _check_save_path(path: str) -> None:
-    """Raise UserError where nothing can be saved, or where policies would be lost."""
-    check_writable(path)
-    for name in os.listdir(path) if os.path.isdir(path) else []:
-        if name in ("latest", "best") or name.startswith("epoch_"):
-            raise UserError(f"{path} holds policies of another run ({name}); choose another --save_path")
-
-
-def _load(path: str | None, env: GoalEnvSpec) -> tuple[HERConfig | None, dict[str, np.ndarray] | None]:
-    """Config and arrays of the policy in `path`, if any. Raises UserError where it does not fit the environment."""
-    if path is None:
-        return None, None
-    policy, config, arrays = read_policy(path)
-    _check_sizes(f"the policy in {path}", policy, env)
-    return config, arrays
-
-
-def _check_sizes(what: str, policy: GoalEnvSpec, env: GoalEnvSpec) -> None:
-    different = [f"{k} {policy.sizes[k]} against {env.sizes[k]}" for k in env.sizes if policy.sizes[k] != env.sizes[k]]
-    if different:
-        trained_on = f"{what}, trained on {policy.env_id}, does not fit {env.env_id}"
-        raise UserError(f"{trained_on}: {', '.join(different)}")
 
 
 def _document(env: GoalVecEnv, config: HERConfig, schedule: Schedule, seed: int, comm: Communicator) -> dict:
