@@ -75,5 +75,5 @@ def announce(
         f"{env.spec.horizon} steps = {steps} steps per worker, {steps * comm.size} over {comm.size} worker(s); "
         f"{config.n_batches} updates of {config.batch_size} transitions per cycle and worker"
     )
-    if comm.size == 1:
+    if comm.size == config.simulated_workers == 1 and config.target_interval == 0:
         logger.info("hint: one process learns fastest with --preset=single; the papers' 19 workers: mpirun -np 19 ...")
