@@ -15,7 +15,7 @@ from baselines.common.files import append_whole, check_writable, lock, replace_f
 
 _GROWING = ("log.txt", "progress.csv", "progress.json")
 _TENSORBOARD = "events.out.tfevents."  # how the names of its files, which grow too, begin
-_FILES = (*_GROWING, "config.json")
+_FILES = (*_GROWING, "config.json", "command.json", "checkpoint")
 
 
 class Logger:
@@ -73,7 +73,7 @@ class Logger:
         if self._quiet:
             return
         self.open()
-        print(text, flush=True)
+        _show(text)
         if self._text:
             with contextlib.suppress(OSError):  # a full disk: the metrics' files complain
                 print(text, file=self._text, flush=True)
@@ -94,10 +94,13 @@ class Logger:
                 raise TrainingError(f"cannot write {path}: {error.strerror}") from None
 
     def positions(self) -> dict[str, int]:
-        """How many bytes the files have that grow."""
+        """How many bytes the files have that grow; all of these are on the disk then."""
         if self.folder is None or not os.path.isdir(self.folder):
             return {}
         files = [file for file in os.scandir(self.folder) if file.name in _GROWING or _TENSORBOARD in file.name]
+        for file in files:
+            with open(file, "rb") as written:
+                os.fsync(written.fileno())
         return {file.name: file.stat().st_size for file in files}
 
     def go_on_from(self, positions: Mapping[str, int]) -> None:
@@ -166,6 +169,17 @@ class Logger:
             self.warn(f"cannot write for TensorBoard: {error.message}")
 
 
+def rows_logged(folder: str) -> int:
+    """How many rows of metrics a run has in its folder. Raises UserError."""
+    try:
+        with open(os.path.join(folder, "progress.csv"), "rb") as file:
+            return max(0, sum(1 for _ in file) - 1)
+    except FileNotFoundError:
+        return 0
+    except OSError as error:
+        raise UserError(f"cannot read the logs in {folder}: {error.strerror}") from None
+
+
 def new_run_folder(alg: str, env_id: str, seed: int) -> str:
     """The name of a folder under `runs/` that does not exist yet, by algorithm, environment, time and seed."""
     name = f"{alg}-{env_id.replace(':', '-').replace('/', '-')}-{time.strftime('%Y%m%d-%H%M%S')}-seed{seed}"
@@ -174,6 +188,15 @@ def new_run_folder(alg: str, env_id: str, seed: int) -> str:
         count += 1
         path = os.path.join("runs", f"{name}-{count}")
     return path
+
+
+def _show(text: str) -> None:
+    """To the terminal; or nowhere, where what reads the output has ended (`| tee` and Ctrl-C): training goes on."""
+    try:
+        print(text, flush=True)
+    except OSError:
+        with open(os.devnull, "w") as nowhere, contextlib.suppress(OSError):
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())
 
 
 def is_terminal() -> bool:

@@ -36,7 +36,8 @@ def main(argv: list[str] | None = None) -> None:
         comm.abort(2 if isinstance(error, UserError) else 1)
     except Interrupted as stopped:
         if comm.rank == 0:
-            print(stopped, file=sys.stderr, flush=True)
+            with contextlib.suppress(OSError):  # what reads it may have ended at the same Ctrl-C
+                print(stopped, file=sys.stderr, flush=True)
         comm.all_gather(0)  # none may end the others before they are through
         sys.exit(stopped.exit_code)
     except KeyboardInterrupt:
@@ -62,7 +63,8 @@ def run(argv: list[str], comm: Communicator) -> None:
         check_file_writable(args.record_demos)
     args.seed = new_seed(comm) if args.seed is None else args.seed
     documents = {"command.json": {"words": words_to_keep(args, settings)}}
-    args.log_path = args.log_path or new_run_folder(args.alg, args.env, args.seed)
+    # All ranks take rank 0's: the clock may go on between them.
+    args.log_path = args.log_path or comm.all_gather(new_run_folder(args.alg, args.env, args.seed))[0]
     args.num_env = args.num_env or getattr(config_module, "PRESET_NUM_ENV", {}).get(args.preset, 1)
     logger = Logger(args.log_path, quiet=comm.rank > 0, resume=bool(args.resume), documents=documents)
     with contextlib.closing(logger):

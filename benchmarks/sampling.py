@@ -14,7 +14,7 @@ from baselines.common.vec_env import make_vec_env
 from baselines.her.experiment.config import HERConfig
 from baselines.her.replay_buffer import ReplayBuffer
 from baselines.her.rollout import roll_out
-from benchmarks.measure import compare, output
+from benchmarks.measure import compare, in_turn, output
 from benchmarks.rollouts import ENV
 
 
@@ -43,8 +43,9 @@ def sampling(rounds: int) -> list[dict]:
 
 
 def memory(rounds: int) -> list[dict]:
-    """Of a process of its own, where nothing freed before is used again."""
-    return [json.loads(output([sys.executable, "-m", "benchmarks.sampling"]).splitlines()[-1])]
+    """Of processes of their own, where nothing freed before is used again."""
+    command = [sys.executable, "-m", "benchmarks.sampling"]
+    return [in_turn({"filled": lambda: json.loads(output(command).splitlines()[-1])}, rounds)["filled"]]
 
 
 def _full_buffer() -> tuple[ReplayBuffer, np.random.Generator, int]:

@@ -87,6 +87,9 @@ def test_training_episodes_are_recorded_every_interval(tmp_path):
     videos = sorted(p.name for p in (tmp_path / "videos").iterdir())
     assert "training-step-0.mp4" in videos and len(videos) >= 2
     assert 9 <= len(frames(tmp_path / "videos" / videos[0])) <= 12
+    run.main([f"--resume={tmp_path}", "--n_epochs=2"])
+    later = {p.name for p in (tmp_path / "videos").iterdir()} - set(videos)
+    assert later and all(name.startswith("training2-step-") for name in later)
 
 
 def write_run(folder, values):

@@ -15,7 +15,11 @@ import pytest
 
 from baselines import run
 from baselines.common import snapshots
+from baselines.common.errors import UserError
+from baselines.common.mpi import Communicator
 from baselines.her import train
+from baselines.her.checkpoints import read_newest
+from baselines.logger import Logger
 from tests.test_config import demos  # noqa: F401
 from tests.test_launcher import POINT_REACH, ROOT, TINY, contents, cwd, points_of_tensorboard, refused, rows  # noqa: F401
 from tests.test_mpi import mpirun, mpirun_command
@@ -79,7 +83,7 @@ def test_a_run_stopped_in_the_middle_of_an_epoch_goes_on_exactly(kind, demos, mo
     assert ended.value.code == 128 + signal.SIGTERM
     said = capsys.readouterr().err
     assert "to go on: python -m baselines.run --resume=parts" in said and "Traceback" not in said
-    assert checkpoints("parts") == [3, 5]
+    assert checkpoints("parts") == [4, 6]  # one a cycle and one an epoch
     assert len(rows("parts")) == 1
     run.main(["--resume=parts"])
     assert timeless("parts") == timeless("whole")
@@ -89,7 +93,10 @@ def test_ctrl_c_stops_in_order_and_a_second_one_at_once(monkeypatch, capsys):
     with monkeypatch.context() as patch, pytest.raises(SystemExit) as ended:
         stop_after(patch, cycles=2, number=signal.SIGINT)
         run.main(words("sync", "--n_epochs=3", "--log_path=once"))
-    assert ended.value.code == 130 and checkpoints("once")
+    assert ended.value.code == 130 and checkpoints("once") == [2]  # after the last cycle, before the evaluation
+    run.main(["--resume=once"])
+    run.main(words("sync", "--n_epochs=3", "--log_path=whole"))
+    assert timeless("once") == timeless("whole")
     capsys.readouterr()
     real = train.train_cycle
 
@@ -120,10 +127,10 @@ def test_a_run_without_checkpoints_writes_none():
     assert not Path("log/checkpoint").exists()
 
 
-@pytest.mark.parametrize(("interval", "kept"), [(1, [8, 10]), (2, [4, 8]), (3, [6])])
+@pytest.mark.parametrize(("interval", "kept"), [(1, [12, 15]), (2, [6, 12]), (3, [9])])
 def test_checkpoints_are_written_at_the_interval_and_the_last_two_are_kept(interval, kept):
     run.main(words("sync", "--n_epochs=5", "--log_path=log", f"--checkpoint_interval={interval}"))
-    assert checkpoints("log") == kept  # numbered by cycles; an epoch has 2
+    assert checkpoints("log") == kept  # an epoch has 2 cycles
 
 
 def test_a_finished_run_has_nothing_left_to_do_but_can_be_given_more():
@@ -166,7 +173,8 @@ def _here(cwd, monkeypatch, demos):  # noqa: F811
 @pytest.mark.parametrize(
     "differs",
     ["--hidden=16", "--seed=1", "--num_env=3", "--env=FetchReach-v1", "--vec_env=async", "--preset=demos",
-     "--save_path=elsewhere", "--log_path=elsewhere", "--n_batches=5"],
+     "--save_path=elsewhere", "--log_path=elsewhere", "--n_batches=5", "--demo_file=demos.npz", "--load_path=elsewhere",
+     "--clip_return=false", "--gamma=0.9"],
 )  # fmt: skip
 def test_what_differs_from_the_run_to_resume_is_refused_by_name(differs, capsys):
     run.main(words("sync", "--n_epochs=1", "--log_path=log"))
@@ -175,8 +183,10 @@ def test_what_differs_from_the_run_to_resume_is_refused_by_name(differs, capsys)
 
 
 def test_the_same_words_as_before_may_be_said_again():
-    run.main(words("sync", "--n_epochs=1", "--log_path=log"))
-    run.main(words("sync", "--n_epochs=2", "--resume=log"))
+    # However they are written: a gamma of 1 - 1 / T is what none stands for.
+    same = ["--clip_return=true", f"--gamma={1 - 1 / 30}", "--norm_eps=1e-2"]
+    run.main(words("sync", *same, "--n_epochs=1", "--log_path=log"))
+    run.main(words("sync", *same, "--n_epochs=2", "--resume=log"))
     run.main(words("sync", "--n_epochs=2", "--log_path=whole"))
     assert timeless("log") == timeless("whole")
 
@@ -206,6 +216,46 @@ def test_a_folder_that_holds_no_run_is_refused(missing, capsys):
     assert folder in refused(capsys, f"--resume={folder}")
 
 
+def test_a_run_that_kept_no_state_is_not_begun_anew_over_its_logs(capsys):
+    run.main(words("sync", "--n_epochs=2", "--log_path=log", "--checkpoint_interval=0", "--save_path=saved"))
+    before = contents("log") | contents("saved")
+    assert "logged 2 epochs but holds no checkpoint" in refused(capsys, "--resume=log", "--n_epochs=3")
+    assert contents("log") | contents("saved") == before
+
+
+def test_states_of_another_run_are_in_the_way_of_a_new_one(capsys):
+    run.main(words("sync", "--n_epochs=1", "--log_path=log"))
+    for file in [f for f in Path("log").iterdir() if f.is_file()]:
+        file.unlink()
+    assert "holds files of another run" in refused(capsys, *words("sync", "--n_epochs=1", "--log_path=log"))
+
+
+class Ranks(Communicator):
+    """Of which the others answer what is set."""
+
+    def __init__(self, **answers):
+        self.answers = answers
+
+    def all_gather(self, x):
+        return self.answers.get(type(x).__name__, lambda x: [x])(x)
+
+
+def test_a_first_checkpoint_that_not_all_workers_wrote_is_none():
+    snapshots.write("log/checkpoint", 3, 0, {}, {})
+    quiet = Logger(quiet=True)
+    assert read_newest("log", 1, Ranks(list=lambda mine: [mine, []]), quiet) is None
+    Path("log/progress.csv").write_text("epoch\n0\n1\n")
+    with pytest.raises(UserError, match="logged 2 epochs but holds no checkpoint of all workers"):
+        read_newest("log", 1, Ranks(list=lambda mine: [mine, []]), quiet)
+
+
+def test_all_ranks_log_into_the_folder_of_rank_0(monkeypatch):
+    monkeypatch.setattr("baselines.run.new_run_folder", lambda *_: "runs/a-second-later")
+    ranks = Ranks(str=lambda mine: ["runs/rank-0s", mine])
+    run.run(words("sync", "--n_epochs=1"), ranks)
+    assert Path("runs/rank-0s/checkpoint").exists() and not Path("runs/a-second-later").exists()
+
+
 # ---- damage ----
 
 
@@ -224,10 +274,10 @@ def damage(path, how):
 def test_a_damaged_checkpoint_falls_back_to_the_one_before_with_a_warning(how, capsys):
     run.main(words("sync", "--n_epochs=3", "--log_path=whole"))
     run.main(words("sync", "--n_epochs=3", "--log_path=log"))
-    damage("log/checkpoint/6-rank0.npz", how)
+    damage("log/checkpoint/9-rank0.npz", how)
     capsys.readouterr()
     run.main(["--resume=log"])
-    assert "warning: cannot read log/checkpoint/6-rank0.npz" in capsys.readouterr().out
+    assert "warning: cannot read log/checkpoint/9-rank0.npz" in capsys.readouterr().out
     assert timeless("log") == timeless("whole")
 
 
@@ -261,7 +311,7 @@ def test_a_checkpoint_that_cannot_be_written_leaves_the_last_one_and_training_go
     run.main(words("sync", "--n_epochs=4", "--log_path=log"))
     assert "no checkpoint written (No space left on device); training goes on" in capsys.readouterr().out
     assert len(rows("log")) == 4
-    assert sorted(p.name for p in Path("log/checkpoint").iterdir()) == ["2-rank0.npz", "4-rank0.npz"]
+    assert sorted(p.name for p in Path("log/checkpoint").iterdir()) == ["3-rank0.npz", "6-rank0.npz"]
     monkeypatch.undo()
     os.chdir(Path("log").resolve().parent)
 
@@ -272,10 +322,48 @@ def _name(handle):
 
 def test_a_checkpoint_holds_no_python_objects():
     run.main(words("sync", "--n_epochs=1", "--log_path=log"))
-    with np.load("log/checkpoint/2-rank0.npz", allow_pickle=False) as file:
+    with np.load("log/checkpoint/3-rank0.npz", allow_pickle=False) as file:
         assert all(file[name].dtype.kind in "fiub" for name in file.files)
-    document, arrays = snapshots.read("log/checkpoint", 2, 0)
+    document, arrays = snapshots.read("log/checkpoint", 3, 0)
     assert document["progress"]["epoch"] == 1 and "buffer/observation" in arrays
+
+
+# ---- signals to more than the main process ----
+
+LONG = [*TINY, "--seed=0", "--n_epochs=300", "--log_path=log", "--num_env=2"]
+
+
+def started(*words, **pipes):
+    process = subprocess.Popen([sys.executable, "-m", "baselines.run", *words], start_new_session=True, **pipes)
+    while not Path("log/checkpoint").exists():
+        time.sleep(0.02)
+        assert process.poll() is None
+    return process
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_to_the_whole_job_leaves_the_environments_to_the_main_process(number, code):
+    """As a terminal sends Ctrl-C, and `timeout`, Slurm and systemd SIGTERM."""
+    process = started(POINT_REACH, "--vec_env=async", *LONG, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    os.killpg(process.pid, number)
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == code and b"to go on: python -m baselines.run --resume=log" in told, told
+    with pytest.raises(ProcessLookupError):  # none of the environments is left
+        for _ in range(100):
+            os.killpg(process.pid, 0)
+            time.sleep(0.1)
+
+
+def test_the_state_is_written_even_if_nobody_reads_the_output_any_more():
+    """As with `2>&1 | tee out.txt`: Ctrl-C ends tee at once."""
+    process = started(POINT_REACH, "--vec_env=sync", *LONG, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    process.stdout.close()
+    os.kill(process.pid, signal.SIGINT)
+    assert process.wait(60) == 130
+    done = len(rows("log"))
+    assert max(checkpoints("log")) >= 3 * done > 0
+    run.main(["--resume=log", f"--n_epochs={done + 1}"])
+    assert len(rows("log")) == done + 1
 
 
 # ---- kill -9 ----
@@ -356,10 +444,10 @@ def test_two_workers_resume_together_and_only_two():
         done = mpirun(2, *common, *argv)
         assert done.returncode == 0, done.stderr
     assert sorted(p.name for p in Path("parts/checkpoint").iterdir()) == [
-        "2-rank0.npz", "2-rank1.npz", "4-rank0.npz", "4-rank1.npz"]  # fmt: skip
+        "3-rank0.npz", "3-rank1.npz", "6-rank0.npz", "6-rank1.npz"]  # fmt: skip
     alone = subprocess.run([sys.executable, "-m", "baselines.run", "--resume=parts"], capture_output=True, text=True)
     assert alone.returncode == 2 and "workers 1 against 2" in alone.stderr
-    damage("parts/checkpoint/4-rank1.npz", "flipped")  # both go back
+    damage("parts/checkpoint/6-rank1.npz", "flipped")  # both go back
     done = mpirun(2, "baselines.run", "--resume=parts", "--n_epochs=4")
     assert done.returncode == 0, done.stderr
     assert timeless("parts") == timeless("whole")

@@ -86,7 +86,8 @@ def resumed(argv: list[str], saved: Mapping, folder: str) -> tuple[argparse.Name
     if "save_path" in now:
         now["save_path"] = os.path.abspath(now["save_path"])
     longer = {"num_timesteps", "n_epochs"}
-    free = {*longer, *_AFTER_TRAINING, *_OF_THIS_TIME, "demo_file", "load_path", "checkpoint_interval"}
+    moved = {name for name in ("demo_file", "load_path") if getattr(earlier, name)}  # the file may be elsewhere now
+    free = {*longer, *_AFTER_TRAINING, *_OF_THIS_TIME, *moved, "checkpoint_interval"}
     different = [k for k, v in now.items() if k not in free and v != getattr(earlier, k)]
     if different:
         name = different[0]

@@ -17,8 +17,9 @@ class StopRequest:
             raise KeyboardInterrupt
         self.signal = number
         if not self._quiet:
-            # Not print: it may be what the signal came in the middle of.
-            os.write(2, b"stopping after this cycle (Ctrl-C again: at once)\n")
+            # Not print: it may be what the signal came in the middle of. And what reads it may be gone already.
+            with contextlib.suppress(OSError):
+                os.write(2, b"stopping after this cycle (Ctrl-C again: at once)\n")
 
 
 @contextlib.contextmanager

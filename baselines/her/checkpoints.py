@@ -17,7 +17,7 @@ from baselines.her.experiment.config import HERConfig
 from baselines.her.replay_buffer import Demonstrations, NoDemonstrations, ReplayBuffer
 from baselines.her.rollout import RolloutWorker
 from baselines.her.schedule import Schedule
-from baselines.logger import Logger
+from baselines.logger import Logger, rows_logged
 
 FOLDER = "checkpoint"  # in the log folder
 
@@ -80,9 +80,10 @@ class Checkpoints:
     def _write(self, progress: Progress) -> bool:
         """Whether all workers have written. Where one could not, the last state stays and training goes on."""
         start, rank = time.perf_counter(), self._comm.rank
-        number = progress.epoch * self._n_cycles + progress.cycle
-        document, arrays = capture(self._parts, progress, self._logger.positions())
+        # After the last cycle of an epoch is not yet the end of the epoch.
+        number = progress.epoch * (self._n_cycles + 1) + progress.cycle
         try:
+            document, arrays = capture(self._parts, progress, self._logger.positions())
             size, error = snapshots.write(self._folder, number, rank, document, arrays), ""
         except OSError as failure:
             size, error = 0, failure.strerror or str(failure)
@@ -172,14 +173,21 @@ def restore(parts: Parts, document: Mapping, arrays: Mapping[str, np.ndarray]) -
         raise UserError(f"the checkpoint does not fit this run: {type(error).__name__}: {error}") from None
 
 
-def read_newest(log_folder: str, comm: Communicator, logger: Logger) -> tuple[dict, dict[str, np.ndarray]] | None:
+def read_newest(
+    log_folder: str, interval: int, comm: Communicator, logger: Logger
+) -> tuple[dict, dict[str, np.ndarray]] | None:
     """Document and arrays of the newest state that is sound on all workers; None where none was written yet.
 
-    Raises UserError where all are damaged.
+    Raises UserError where all are damaged, or where there is none after more epochs than the `interval` between them.
     """
     folder = os.path.join(log_folder, FOLDER)
     everyone = comm.all_gather(snapshots.numbers(folder, comm.rank))
-    if not any(everyone):
+    if not all(everyone):
+        if (epochs := rows_logged(log_folder)) > interval:
+            raise UserError(
+                f"{log_folder} logged {epochs} epochs but holds no checkpoint of all workers to go on from; a new run "
+                "needs another --log_path (and may begin with a saved policy: --load_path)"
+            )
         logger.info(f"{log_folder} holds no checkpoint yet: the run begins anew")
         return None
     warnings: list[str] = []
@@ -207,6 +215,10 @@ class Run(NamedTuple):
     config: HERConfig
     schedule: Schedule
 
+    @property
+    def horizon(self) -> int:
+        return max(1, self.schedule.steps_per_cycle // max(1, self.num_env))
+
 
 def read_run(log_folder: str) -> Run:
     """Raises UserError where there is no run of HER."""
@@ -214,11 +226,11 @@ def read_run(log_folder: str) -> Run:
     try:
         numbers = {k: _count(document, k) for k in ("num_env", "workers", "seed")}
         schedule = Schedule(**{f.name: _count(document["schedule"], f.name) for f in dataclasses.fields(Schedule)})
-        config = HERConfig(**document["config"])
-        horizon = max(1, schedule.steps_per_cycle // max(1, numbers["num_env"]))
-        if config.gamma == HERConfig().discount(horizon):
-            config = dataclasses.replace(config, gamma=None)  # config.json tells the value that None stands for
-        return Run(env=str(document["env"]), config=config, **numbers, schedule=schedule)
+        run = Run(str(document["env"]), **numbers, config=HERConfig(**document["config"]), schedule=schedule)
+        if run.config.gamma == HERConfig().discount(run.horizon):
+            # config.json tells the value that None stands for.
+            run = run._replace(config=dataclasses.replace(run.config, gamma=None))
+        return run
     except (KeyError, TypeError, ValueError, UserError) as error:
         raise UserError(f"{log_folder} holds no run of HER: its config.json lacks or spoils {error}") from None
 
@@ -226,10 +238,15 @@ def read_run(log_folder: str) -> Run:
 def check_same(run: Run, log_folder: str, given: Mapping[str, object]) -> None:
     """Raise UserError, with the names, where `given` says otherwise than the run that is to be resumed.
 
-    Names are Run's and the config's.
+    Names are Run's and the config's, and values may be as they are on a command line: `true`, or a gamma of None.
     """
-    known = {**run._asdict(), **dataclasses.asdict(run.config)}
-    different = [f"{k} {given[k]} against {known.get(k)}" for k in given if given[k] != known.get(k)]
+    of_config = {k: x for k, x in given.items() if hasattr(run.config, k)}
+    known, now = (
+        {**dataclasses.asdict(config), "gamma": config.discount(run.horizon)}
+        for config in (run.config, dataclasses.replace(run.config, **of_config))
+    )
+    known, now = {**run._asdict(), **known}, {**now, **{k: x for k, x in given.items() if k not in of_config}}
+    different = [f"{k} {now[k]} against {known.get(k)}" for k in given if now[k] != known.get(k)]
     if different:
         raise UserError(f"--resume={log_folder} goes on as it began; there it was otherwise: {', '.join(different)}")
 

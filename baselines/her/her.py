@@ -38,6 +38,9 @@ from baselines.her.start import Start, Wanted, check_sizes, find_start
 from baselines.her.train import train
 from baselines.logger import Logger
 
+# Not by the number of cores: a run evaluates alike wherever it is resumed.
+_EVALUATION_ENVS = 16
+
 
 def learn(
     *,
@@ -78,7 +81,9 @@ def learn(
     if eval_env is not None:
         eval_env = _as_vec_env(eval_env, functools.partial(env_seeds, seed, comm.rank, "test"))
         check_sizes("the policy", env.spec, eval_env.spec)
-    wanted = Wanted(preset, config, total_timesteps, n_epochs, demo_file, load_path, save_path, resume)
+    wanted = Wanted(
+        preset, config, total_timesteps, n_epochs, demo_file, load_path, save_path, resume, checkpoint_interval
+    )
     start = find_start(wanted, run, env, seed, comm, logger)
     agent = DDPG(env.spec, start.config, make_rng(seed, 0, "weights"), comm)
     if start.arrays:
@@ -107,6 +112,7 @@ def learn(
         parts = Parts(agent, rollout_worker, evaluator, buffer, demonstrations)
         progress = restore(parts, *start.snapshot) if start.snapshot else Progress()
         tell()  # not before all that is given is known to be sound
+        start = start._replace(snapshot=None, arrays=None, demonstrated=None)  # as large as the replay buffer
         if demonstrations.rows:
             _tell_of(demonstrations, start.config, logger)
         if test_env is env:
@@ -157,7 +163,7 @@ def _evaluation_env(
         yield eval_env
         return
     seeds_for = functools.partial(env_seeds, seed, comm.rank, "test")
-    num_env = evaluation_size(env.num_env * config.n_test_rollouts, max(env.num_env, 8 * comm.share_of_cores()))
+    num_env = evaluation_size(env.num_env * config.n_test_rollouts, max(env.num_env, _EVALUATION_ENVS))
     test_env = env.another(num_env, seeds_for(num_env))
     yield test_env
     if test_env is not env:

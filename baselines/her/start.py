@@ -1,5 +1,6 @@
 """Where training begins: all that settings and files say, looked at before anything is made or written."""
 
+import dataclasses
 import os
 from typing import NamedTuple
 
@@ -29,6 +30,7 @@ class Wanted(NamedTuple):
     load_path: str | None
     save_path: str | None
     resume: str | None
+    checkpoint_interval: int
 
 
 class Start(NamedTuple):
@@ -49,13 +51,16 @@ def find_start(
     if run:
         same = {"env": env.spec.env_id, "num_env": env.num_env, "workers": comm.size, "seed": seed}
         check_same(run, wanted.resume, {**same, **PRESETS.get(wanted.preset, {}), **wanted.config})
-        snapshot = read_newest(wanted.resume, comm, logger)
+        snapshot = read_newest(wanted.resume, wanted.checkpoint_interval, comm, logger)
     elif wanted.save_path and comm.rank == 0:
         _check_save_path(wanted.save_path)
     # A snapshot holds what the policy and the demonstrations gave.
     loaded_config, arrays = _load(None if snapshot else wanted.load_path, env.spec)
-    given = {"bc_loss": True, **wanted.config} if wanted.demo_file else wanted.config
-    config = run.config if run else make_config(env.spec.env_id, given, wanted.preset, loaded_config)
+    if run:
+        config = dataclasses.replace(run.config, **wanted.config)  # the same, as it was written then
+    else:
+        given = {"bc_loss": True, **wanted.config} if wanted.demo_file else wanted.config
+        config = make_config(env.spec.env_id, given, wanted.preset, loaded_config)
     demonstrated = None if snapshot else _read_demonstrations(wanted.demo_file, config, env.spec)
     schedule = plan(wanted.total_timesteps, wanted.n_epochs, config, env, run.schedule if run else None)
     if snapshot and epochs_done(snapshot[0]) > schedule.n_epochs:

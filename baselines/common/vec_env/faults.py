@@ -1,16 +1,19 @@
 """What environments do wrong, told with the environment's index."""
 
+import atexit
 import contextlib
+import functools
 import multiprocessing
 import os
 import signal
 import time
 import traceback
-from collections.abc import Callable, Iterator
+import weakref
+from collections.abc import Callable, Iterable, Iterator
 
 import gymnasium
 import numpy as np
-from gymnasium.vector import VectorEnv
+from gymnasium.vector import AsyncVectorEnv, VectorEnv
 
 from baselines.common.errors import TrainingError
 from baselines.common.vec_env.base import Observation
@@ -57,10 +60,27 @@ class Guarded(gymnasium.Wrapper):
         raise TrainingError(f"environment {self._index} {what} at step {self._steps} of its episode") from cause
 
 
-def in_process(make: Callable[[], gymnasium.Env], index: int) -> gymnasium.Env:
-    """For a process of its own: Ctrl-C, which reaches all processes of a terminal, is for the main one to handle."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _in_process(make: Callable[[], gymnasium.Env], index: int, main: int) -> gymnasium.Env:
+    """For a process of its own; but Gymnasium also makes one in the process `main`, to look at."""
+    if os.getpid() != main:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
     return Guarded(make(), index)
+
+
+def in_processes(makers: list[Callable[[], gymnasium.Env]]) -> AsyncVectorEnv:
+    """A process for each environment.
+
+    Ctrl-C reaches all processes of a terminal, SIGTERM those of a job: both are for the main process to handle, which
+    still needs its environments then. What would end them by SIGTERM has to kill them.
+    """
+    alone = [functools.partial(_in_process, maker, i, os.getpid()) for i, maker in enumerate(makers)]
+    # Not forked from this process, whose TensorFlow has threads.
+    vector = AsyncVectorEnv(alone, context="forkserver")
+    for process in vector.processes:
+        process.terminate = process.kill
+    atexit.register(_kill, weakref.WeakSet(vector.processes))  # before multiprocessing waits for them
+    return vector
 
 
 @contextlib.contextmanager
@@ -98,6 +118,10 @@ def _first_dead(processes: list, patience: float = 2.0) -> int | None:
 
 def _end(vector: VectorEnv) -> None:
     """Closing in order would wait for those that hang."""
-    for process in getattr(vector, "processes", []):
-        process.terminate()
+    _kill(getattr(vector, "processes", []))
     vector.closed = True
+
+
+def _kill(processes: Iterable) -> None:
+    for process in processes:
+        process.kill()

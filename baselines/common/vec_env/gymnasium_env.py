@@ -2,6 +2,8 @@
 
 import dataclasses
 import functools
+import itertools
+import os
 import subprocess
 import sys
 import warnings
@@ -10,12 +12,12 @@ from typing import NamedTuple
 
 import gymnasium
 import numpy as np
-from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv, VectorEnv
+from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 from gymnasium.wrappers import RecordVideo, RescaleAction
 
 from baselines.common.errors import UserError
 from baselines.common.vec_env.base import GoalVecEnv, Observation, Step
-from baselines.common.vec_env.faults import Guarded, in_process, told
+from baselines.common.vec_env.faults import Guarded, in_processes, told
 from baselines.common.vec_env.names import gymnasium_id
 from baselines.her.types import GoalEnvSpec
 
@@ -100,9 +102,7 @@ def make(
     model = make_one(env_id)
     spec_of(model, env_id)  # complain about no goal environment before num_env of them are started
     if asynchronous:
-        # Not forked from this process, whose TensorFlow has threads.
-        alone = [functools.partial(in_process, maker, i) for i, maker in enumerate(makers)]
-        vector: VectorEnv = AsyncVectorEnv(alone, context="forkserver")
+        vector: VectorEnv = in_processes(makers)
     else:
         vector = SyncVectorEnv([lambda maker=maker, i=i: Guarded(maker(), i) for i, maker in enumerate(makers)])
 
@@ -125,10 +125,18 @@ def make_one(env_id: str, render_mode: str | None = None, video: Video | None = 
         def starts(step: int) -> bool:
             return step % video.interval == 0
 
+        name = _unused(video)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that the folder exists: the names of the videos differ
-            env = RecordVideo(env, video.folder, step_trigger=starts, video_length=video.length, name_prefix=video.name)
+            env = RecordVideo(env, video.folder, step_trigger=starts, video_length=video.length, name_prefix=name)
     return env
+
+
+def _unused(video: Video) -> str:
+    """RecordVideo counts from 0 in each process: a resumed run's videos would take the place of the earlier ones."""
+    there = os.listdir(video.folder) if os.path.isdir(video.folder) else []
+    names = itertools.chain([video.name], (f"{video.name}{n}" for n in itertools.count(2)))
+    return next(name for name in names if not any(file.startswith(f"{name}-step-") for file in there))
 
 
 _RENDER_ONCE = """
