@@ -94,14 +94,17 @@ class Logger:
                 raise TrainingError(f"cannot write {path}: {error.strerror}") from None
 
     def positions(self) -> dict[str, int]:
-        """How many bytes the files have that grow; all of these are on the disk then."""
+        """How many bytes the files have that grow."""
         if self.folder is None or not os.path.isdir(self.folder):
             return {}
-        files = [file for file in os.scandir(self.folder) if file.name in _GROWING or _TENSORBOARD in file.name]
-        for file in files:
-            with open(file, "rb") as written:
-                os.fsync(written.fileno())
-        return {file.name: file.stat().st_size for file in files}
+        files = os.scandir(self.folder)
+        return {f.name: f.stat().st_size for f in files if f.name in _GROWING or f.name.startswith(_TENSORBOARD)}
+
+    def sync(self) -> None:
+        """See to it that these bytes would outlive a power failure. Raises OSError."""
+        for name in self.positions():
+            with open(os.path.join(self.folder, name), "rb") as file:
+                os.fsync(file.fileno())
 
     def go_on_from(self, positions: Mapping[str, int]) -> None:
         """Cut off what was written after `positions`: it will be written again. Raises UserError, with nothing cut."""

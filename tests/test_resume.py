@@ -17,8 +17,10 @@ from baselines import run
 from baselines.common import snapshots
 from baselines.common.errors import UserError
 from baselines.common.mpi import Communicator
+from baselines.common.vec_env import make_vec_env
 from baselines.her import train
 from baselines.her.checkpoints import read_newest
+from baselines.her.her import learn
 from baselines.logger import Logger
 from tests.test_config import demos  # noqa: F401
 from tests.test_launcher import POINT_REACH, ROOT, TINY, contents, cwd, points_of_tensorboard, refused, rows  # noqa: F401
@@ -189,6 +191,23 @@ def test_the_same_words_as_before_may_be_said_again():
     run.main(words("sync", *same, "--n_epochs=2", "--resume=log"))
     run.main(words("sync", "--n_epochs=2", "--log_path=whole"))
     assert timeless("log") == timeless("whole")
+
+
+@pytest.mark.parametrize("name", ["discount", "nonsense"])
+def test_what_is_no_setting_is_refused_from_python_too(name):
+    run.main(words("sync", "--n_epochs=1", "--log_path=log"))
+    env = make_vec_env("tests.point_reach:PointReach-v0", 2, [0, 1], "sync")
+    with pytest.raises(UserError, match=name):
+        learn(env=env, resume="log", **{name: None})
+
+
+def test_logs_are_on_the_disk_before_a_state_that_counts_their_bytes(monkeypatch):
+    real, order = os.fsync, []
+    monkeypatch.setattr(os, "fsync", lambda handle: (order.append(os.path.basename(_name(handle))), real(handle)))
+    run.main(words("sync", "--n_epochs=1", "--log_path=log"))
+    state = next(i for i, name in enumerate(order) if "rank0.npz" in name)
+    assert {"log.txt", "progress.csv", "progress.json"} <= set(order[:state])
+    assert any(name.startswith("events.out") for name in order[:state])
 
 
 def test_fewer_epochs_than_there_were_train_nothing_more(capsys):

@@ -83,6 +83,7 @@ class Checkpoints:
         # After the last cycle of an epoch is not yet the end of the epoch.
         number = progress.epoch * (self._n_cycles + 1) + progress.cycle
         try:
+            self._logger.sync()  # the state counts the bytes of the logs
             document, arrays = capture(self._parts, progress, self._logger.positions())
             size, error = snapshots.write(self._folder, number, rank, document, arrays), ""
         except OSError as failure:
@@ -240,13 +241,13 @@ def check_same(run: Run, log_folder: str, given: Mapping[str, object]) -> None:
 
     Names are Run's and the config's, and values may be as they are on a command line: `true`, or a gamma of None.
     """
-    of_config = {k: x for k, x in given.items() if hasattr(run.config, k)}
+    of_config = {k: x for k, x in given.items() if k in vars(run.config)}
     known, now = (
         {**dataclasses.asdict(config), "gamma": config.discount(run.horizon)}
         for config in (run.config, dataclasses.replace(run.config, **of_config))
     )
     known, now = {**run._asdict(), **known}, {**now, **{k: x for k, x in given.items() if k not in of_config}}
-    different = [f"{k} {now[k]} against {known.get(k)}" for k in given if now[k] != known.get(k)]
+    different = [f"{k} {now[k]} against {known.get(k)}" for k in given if k not in known or now[k] != known[k]]
     if different:
         raise UserError(f"--resume={log_folder} goes on as it began; there it was otherwise: {', '.join(different)}")
 
