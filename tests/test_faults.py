@@ -133,7 +133,7 @@ print(open(folder + "/log/progress.csv").read())
 def test_training_goes_on_when_checkpoints_no_longer_fit_on_a_real_small_disk(tmp_path):
     """A tmpfs in a mount namespace of its own."""
     if subprocess.run(["unshare", "-rm", "true"], capture_output=True).returncode:
-        pytest.skip("this machine allows no mount namespaces; the tests above let write, fsync and rename fail")
+        pytest.fail("this test needs unshare(1) and user namespaces, or root")
     # Each epoch adds 40 episodes of 30 steps, about 50 kB; two checkpoints and a third in the making outgrow the disk.
     words = [POINT_REACH, "--num_env=20", "--n_epochs=12", "--n_cycles=2", "--seed=0", *TINY[1:], "--vec_env=sync"]
     small = [sys.executable, "-c", SMALL_DISK, str(tmp_path / "disk"), "900k", *words]

@@ -1,5 +1,6 @@
 """A run that was stopped, in whatever way, goes on as if it had not been."""
 
+import contextlib
 import json
 import os
 import random
@@ -412,8 +413,9 @@ def test_a_run_killed_20_times_at_random_moments_ends_with_the_numbers_of_one_ne
         time.sleep(rng.uniform(0, to_start if at_start else to_train / 4))
         alive = [process.pid] if ranks == 1 else _ranks_of(process.pid)
         if alive and process.poll() is None:
-            os.kill(rng.choice(alive), signal.SIGKILL)
-            kills, resumed = kills + 1, resumed + begun
+            with contextlib.suppress(ProcessLookupError):  # it ended between being seen and being killed
+                os.kill(rng.choice(alive), signal.SIGKILL)
+                kills, resumed = kills + 1, resumed + begun
         if process.wait(60) == 0:  # the other rank does not hang; or it was through before
             assert timeless(log) == timeless("whole")
             log = Path(f"{log}+")

@@ -19,14 +19,7 @@ from baselines.common.seeding import env_seeds, make_rng, new_seed
 from baselines.common.signals import stop_requests
 from baselines.common.vec_env import gymnasium_env
 from baselines.common.vec_env.base import GoalVecEnv
-from baselines.her.checkpoints import (
-    Checkpoints,
-    NoCheckpoints,
-    Parts,
-    Progress,
-    read_run,
-    restore,
-)
+from baselines.her.checkpoints import Checkpoints, NoCheckpoints, Parts, Progress, read_run, restore
 from baselines.her.ddpg import DDPG
 from baselines.her.experiment.config import HERConfig
 from baselines.her.her_sampler import energy, movement
