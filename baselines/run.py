@@ -10,15 +10,15 @@ import sys
 import time
 from collections.abc import Callable
 
-from baselines.common.checkpoint import read_document
 from baselines.common.cmd_util import help_text, parse, resumed, words_to_keep
 from baselines.common.errors import Interrupted, TrainingError, UserError, nearest
-from baselines.common.files import check_file_writable
+from baselines.common.logger import Logger, new_run_folder
 from baselines.common.mpi import Communicator, abort_all_on_error, make_communicator
 from baselines.common.seeding import env_seeds, new_seed
+from baselines.common.storage.files import check_file_writable
+from baselines.common.storage.policy_folder import read_document
 from baselines.common.vec_env import Video, make_vec_env
 from baselines.common.vec_env.base import GoalVecEnv
-from baselines.logger import Logger, new_run_folder
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -86,7 +86,7 @@ def _launch(args: argparse.Namespace, settings: dict, module_name: str, logger: 
     if args.play and comm.rank == 0:
         if not hasattr(agent, "policy"):
             raise UserError(f"--play: the learn of --alg={args.alg} returned no agent with a method policy()")
-        from baselines.her.experiment.play import play
+        from baselines.play import play
 
         play(agent.policy(), args.env, args.play_episodes, args.seed, logger, args.record_demos, args.keep_failures)
 

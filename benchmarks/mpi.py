@@ -13,9 +13,9 @@ import time
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from baselines.common.clock import Clock
 from baselines.common.errors import UserError
 from baselines.common.mpi import Communicator, make_communicator
+from baselines.common.runs.clock import Clock
 from baselines.common.vec_env import make_vec_env
 from baselines.her.ddpg import DDPG
 from baselines.her.experiment.config import HERConfig

@@ -11,9 +11,9 @@ import gymnasium_robotics
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from baselines.common.clock import Clock
 from baselines.common.errors import UserError
 from baselines.common.mpi import Communicator
+from baselines.common.runs.clock import Clock
 from baselines.common.vec_env import make_vec_env
 from baselines.her.ddpg import DDPG
 from baselines.her.experiment.config import HERConfig

@@ -12,6 +12,7 @@ import gymnasium
 import numpy as np
 
 import tests.point_reach  # noqa: F401 (registers PointReach)
+from baselines.common.logger import Logger
 from baselines.common.mpi import abort_all_on_error, make_communicator
 from baselines.common.mpi_adam import check_workers_agree, flatten
 from baselines.common.seeding import make_rng
@@ -19,7 +20,6 @@ from baselines.her import her
 from baselines.her.ddpg import DDPG
 from baselines.her.experiment.config import HERConfig
 from baselines.her.types import GoalEnvSpec, TransitionBatch
-from baselines.logger import Logger
 
 TINY = dict(hidden=8, layers=1, n_cycles=3, n_batches=40, batch_size=16, n_test_rollouts=1)
 SPEC = GoalEnvSpec("any", 3, 2, 1, 10)

@@ -19,11 +19,11 @@ import tests.point_reach  # noqa: F401 (registers PointReach)
 from baselines import run
 from baselines.common.errors import UserError
 from baselines.common.mpi import Communicator
-from baselines.common.safe_unpickle import unpickle
 from baselines.common.vec_env import make_vec_env
 from baselines.her import losses
 from baselines.her.ddpg import DDPG
 from baselines.her.demonstrations import read_demonstrations, write_demonstrations
+from baselines.her.demonstrations.safe_unpickle import unpickle
 from baselines.her.episodes import single_episode, stack_episodes
 from baselines.her.experiment.config import HERConfig
 from baselines.her.experiment.data_generation import fetch_data_generation as generation

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from baselines import run
-from baselines.common import files
 from baselines.common.errors import TrainingError, UserError
+from baselines.common.logger import Logger
+from baselines.common.storage import files
 from baselines.her.her import learn
-from baselines.logger import Logger
 from tests.test_launcher import POINT_REACH, TINY, TINY_SETTINGS, cwd, refused, rows  # noqa: F401
 from tests.test_learning import make_vec_env
 

@@ -11,21 +11,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from baselines.common import cmd_util, snapshots
-from baselines.common.checkpoint import read_document
+from baselines.common import cmd_util
 from baselines.common.errors import UserError
+from baselines.common.logger import Logger
 from baselines.common.mpi import Communicator
-from baselines.common.npz import plain_array
+from baselines.common.storage import state_files
+from baselines.common.storage.npz import plain_array
+from baselines.common.storage.policy_folder import read_document
 from baselines.common.vec_env import make_vec_env
 from baselines.her.checkpoints import Parts, Progress, capture, read_newest, read_run, restore
 from baselines.her.ddpg import DDPG
 from baselines.her.demonstrations import read_demonstrations, write_demonstrations
 from baselines.her.experiment.config import PRESETS, HERConfig, make_config
-from baselines.her.experiment.plot import read_column
 from baselines.her.policy import read_policy, save_policy
 from baselines.her.replay_buffer import NoDemonstrations, ReplayBuffer
 from baselines.her.rollout import RolloutWorker, roll_out
-from baselines.logger import Logger
+from baselines.plot import read_column
 from tests.test_launcher import contents
 from tests.test_policy_files import CONFIG, SPEC, damaged
 
@@ -151,7 +152,7 @@ def state(tmp_path):
         parts, Progress(epoch=1, cycle=3, losses=[{"loss/critic": 0.5, "loss/actor": 1.0}]), {"log.txt": 3}
     )
     log = tmp_path / "log"
-    snapshots.write(str(log / "checkpoint"), 7, 0, document, arrays)
+    state_files.write(str(log / "checkpoint"), 7, 0, document, arrays)
     config_document = {"env": "PointReach-v0", "num_env": 1, "workers": 1, "seed": 0, "config": config.__dict__,
                        "schedule": {"n_epochs": 2, "n_cycles": 4, "steps_per_cycle": 30}}  # fmt: skip
     (log / "config.json").write_text(json.dumps(config_document))
@@ -243,7 +244,7 @@ def test_a_header_that_claims_a_million_millions_is_refused_before_allocation(sh
 def test_a_checkpoint_names_no_file_outside_its_folder(tmp_path):
     """Names inside the archive are names of arrays, never of files."""
     folder = tmp_path / "log" / "checkpoint"
-    snapshots.write(str(folder), 1, 0, {"a": 1}, {"../../escaped": np.zeros(3)})
-    snapshots.read(str(folder), 1, 0)
+    state_files.write(str(folder), 1, 0, {"a": 1}, {"../../escaped": np.zeros(3)})
+    state_files.read(str(folder), 1, 0)
     assert [p.name for p in Path(tmp_path).rglob("*") if p.is_file()] == ["1-rank0.npz"]
     shutil.rmtree(folder)

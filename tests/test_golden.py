@@ -10,10 +10,10 @@ import pytest
 import tensorflow as tf
 
 from baselines.common.mpi import Communicator
+from baselines.common.normalizer import Normalizer
 from baselines.her import losses
 from baselines.her.ddpg import DDPG
 from baselines.her.experiment.config import HERConfig
-from baselines.her.normalizer import Normalizer
 from baselines.her.types import GoalEnvSpec, TransitionBatch
 
 DATA = Path(__file__).parent / "data"

@@ -16,10 +16,10 @@ import tensorflow as tf
 
 from baselines import run
 from baselines.common.errors import UserError
+from baselines.common.logger import Logger
 from baselines.her import her
 from baselines.her.experiment.config import HERConfig
 from baselines.her.her import learn
-from baselines.logger import Logger
 from tests.point_reach import PointReach
 
 # These tests make many agents in one process, which TensorFlow takes for a function traced anew by mistake.

@@ -6,6 +6,7 @@ import pytest
 
 import tests.point_reach  # noqa: F401 (registers PointReach)
 from baselines.common.errors import UserError
+from baselines.common.logger import Logger
 from baselines.common.mpi import Communicator
 from baselines.common.vec_env import make_vec_env
 from baselines.her.ddpg import DDPG
@@ -14,7 +15,6 @@ from baselines.her.her import evaluation_size, learn
 from baselines.her.rollout import RolloutWorker
 from baselines.her.schedule import plan
 from baselines.her.types import GoalEnvSpec, TransitionBatch
-from baselines.logger import Logger
 
 POINT_REACH = "tests.point_reach:PointReach-v0"
 QUICK = dict(hidden=64, layers=2, n_cycles=10, n_batches=40, batch_size=128, polyak=0.8, action_l2=0.1)

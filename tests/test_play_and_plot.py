@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from moviepy import VideoFileClip
 
+from baselines import plot as plotting
 from baselines import run
 from baselines.common.errors import UserError
-from baselines.her.experiment import plot as plotting
-from baselines.logger import Logger
+from baselines.common.logger import Logger
 
 TINY = ["--n_cycles=2", "--n_batches=2", "--batch_size=16", "--hidden=8", "--layers=1", "--n_test_rollouts=1"]
 POINT_REACH = "--env=tests.point_reach:PointReach-v0"

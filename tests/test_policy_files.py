@@ -19,13 +19,13 @@ import tensorflow as tf
 
 from baselines import run
 from baselines.common.errors import UserError
+from baselines.common.logger import Logger
 from baselines.common.mpi import Communicator
 from baselines.her.ddpg import DDPG
 from baselines.her.experiment.config import HERConfig
 from baselines.her.her import learn
 from baselines.her.policy import Policy, read_policy, save_policy
 from baselines.her.types import GoalEnvSpec
-from baselines.logger import Logger
 from tests import test_launcher
 from tests.point_reach import PointReach
 from tests.test_launcher import POINT_REACH, ROOT, TINY, TINY_SETTINGS, contents, refused

@@ -10,13 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays_of
 
-from baselines.common import cmd_util, snapshots
+from baselines.common import cmd_util
 from baselines.common.errors import UserError
 from baselines.common.mpi import Communicator
-from baselines.common.safe_unpickle import unpickle
+from baselines.common.normalizer import Normalizer
+from baselines.common.storage import state_files
+from baselines.her.demonstrations.safe_unpickle import unpickle
 from baselines.her.experiment.config import HERConfig, make_config
 from baselines.her.her_sampler import sample_relabelled, sample_times, sample_times_by_priority
-from baselines.her.normalizer import Normalizer
 from tests.test_her_sampler import SPEC, numbered_episodes, sparse_reward
 
 settings.register_profile("ours", deadline=None, derandomize=True)  # the same cases every time, however slow a machine
@@ -71,9 +72,9 @@ JSON = st.recursive(
 def test_a_state_comes_back_to_the_bit(document, arrays, transposed):
     arrays = {k: x.T if transposed else x for k, x in arrays.items() if k not in ("document", "file")}
     with tempfile.TemporaryDirectory() as folder:
-        snapshots.write(folder, 3, 1, document, arrays)
-        assert snapshots.numbers(folder, 1) == [3] and snapshots.numbers(folder, 0) == []
-        found, loaded = snapshots.read(folder, 3, 1)
+        state_files.write(folder, 3, 1, document, arrays)
+        assert state_files.numbers(folder, 1) == [3] and state_files.numbers(folder, 0) == []
+        found, loaded = state_files.read(folder, 3, 1)
     assert found == document and loaded.keys() == arrays.keys()
     for name, x in arrays.items():
         assert (loaded[name].dtype, loaded[name].shape) == (x.dtype, x.shape)

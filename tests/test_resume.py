@@ -15,14 +15,14 @@ import numpy as np
 import pytest
 
 from baselines import run
-from baselines.common import snapshots
 from baselines.common.errors import UserError
+from baselines.common.logger import Logger
 from baselines.common.mpi import Communicator
+from baselines.common.storage import state_files
 from baselines.common.vec_env import make_vec_env
 from baselines.her import train
 from baselines.her.checkpoints import read_newest
 from baselines.her.her import learn
-from baselines.logger import Logger
 from tests.test_config import demos  # noqa: F401
 from tests.test_launcher import POINT_REACH, ROOT, TINY, contents, cwd, points_of_tensorboard, refused, rows  # noqa: F401
 from tests.test_mpi import mpirun, mpirun_command
@@ -261,7 +261,7 @@ class Ranks(Communicator):
 
 
 def test_a_first_checkpoint_that_not_all_workers_wrote_is_none():
-    snapshots.write("log/checkpoint", 3, 0, {}, {})
+    state_files.write("log/checkpoint", 3, 0, {}, {})
     quiet = Logger(quiet=True)
     assert read_newest("log", 1, Ranks(list=lambda mine: [mine, []]), quiet) is None
     Path("log/progress.csv").write_text("epoch\n0\n1\n")
@@ -344,7 +344,7 @@ def test_a_checkpoint_holds_no_python_objects():
     run.main(words("sync", "--n_epochs=1", "--log_path=log"))
     with np.load("log/checkpoint/3-rank0.npz", allow_pickle=False) as file:
         assert all(file[name].dtype.kind in "fiub" for name in file.files)
-    document, arrays = snapshots.read("log/checkpoint", 3, 0)
+    document, arrays = state_files.read("log/checkpoint", 3, 0)
     assert document["progress"]["epoch"] == 1 and "buffer/observation" in arrays
 
 

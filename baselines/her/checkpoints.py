@@ -8,16 +8,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from baselines.common import checkpoint, snapshots
 from baselines.common.errors import Interrupted, UserError
+from baselines.common.logger import Logger, rows_logged
 from baselines.common.mpi import Communicator
-from baselines.common.signals import StopRequest
+from baselines.common.runs.signals import StopRequest
+from baselines.common.storage import policy_folder, state_files
 from baselines.her.ddpg import DDPG
 from baselines.her.experiment.config import HERConfig
 from baselines.her.replay_buffer import Demonstrations, NoDemonstrations, ReplayBuffer
 from baselines.her.rollout import RolloutWorker
 from baselines.her.schedule import Schedule
-from baselines.logger import Logger, rows_logged
 
 FOLDER = "checkpoint"  # in the log folder
 
@@ -85,15 +85,15 @@ class Checkpoints:
         try:
             self._logger.sync()  # the state counts the bytes of the logs
             document, arrays = capture(self._parts, progress, self._logger.positions())
-            size, error = snapshots.write(self._folder, number, rank, document, arrays), ""
+            size, error = state_files.write(self._folder, number, rank, document, arrays), ""
         except OSError as failure:
             size, error = 0, failure.strerror or str(failure)
         if not all(self._comm.all_gather(int(not error))):
-            snapshots.remove(self._folder, number, rank)
+            state_files.remove(self._folder, number, rank)
             self._logger.warn(f"no checkpoint written ({error or 'another worker failed'}); training goes on")
             return False
-        for older in snapshots.numbers(self._folder, rank)[:-2]:
-            snapshots.remove(self._folder, older, rank)
+        for older in state_files.numbers(self._folder, rank)[:-2]:
+            state_files.remove(self._folder, older, rank)
         now = time.perf_counter()
         share, self._written_at = (now - start) / (now - self._written_at), now
         cost = f"{size / 1e6:.1f} MB in {now - start:.2f} s, {share:.1%} of the time since the last"
@@ -182,7 +182,7 @@ def read_newest(
     Raises UserError where all are damaged, or where there is none after more epochs than the `interval` between them.
     """
     folder = os.path.join(log_folder, FOLDER)
-    everyone = comm.all_gather(snapshots.numbers(folder, comm.rank))
+    everyone = comm.all_gather(state_files.numbers(folder, comm.rank))
     if not all(everyone):
         if (epochs := rows_logged(log_folder)) > interval:
             raise UserError(
@@ -194,7 +194,7 @@ def read_newest(
     warnings: list[str] = []
     for number in sorted(set.intersection(*map(set, everyone)), reverse=True):
         try:
-            found, error = snapshots.read(folder, number, comm.rank), ""
+            found, error = state_files.read(folder, number, comm.rank), ""
         except UserError as failure:
             found, error = None, str(failure)
         errors = [e for e in comm.all_gather(error) if e]
@@ -223,7 +223,7 @@ class Run(NamedTuple):
 
 def read_run(log_folder: str) -> Run:
     """Raises UserError where there is no run of HER."""
-    document = checkpoint.read_document(log_folder)
+    document = policy_folder.read_document(log_folder)
     try:
         numbers = {k: _count(document, k) for k in ("num_env", "workers", "seed")}
         schedule = Schedule(**{f.name: _count(document["schedule"], f.name) for f in dataclasses.fields(Schedule)})

@@ -8,10 +8,10 @@ import tensorflow as tf
 from baselines.common.errors import TrainingError
 from baselines.common.mpi import Communicator
 from baselines.common.mpi_adam import MpiAdam, check_workers_agree, flatten
+from baselines.common.normalizer import Normalizer
 from baselines.her import losses
 from baselines.her.actor_critic import ActorCritic
 from baselines.her.experiment.config import HERConfig
-from baselines.her.normalizer import Normalizer
 from baselines.her.policy import Policy
 from baselines.her.types import GoalEnvSpec, TransitionBatch
 

@@ -14,9 +14,10 @@ from threadpoolctl import threadpool_limits
 
 import baselines
 from baselines.common.errors import UserError
+from baselines.common.logger import Logger
 from baselines.common.mpi import Communicator, make_communicator
+from baselines.common.runs.signals import stop_requests
 from baselines.common.seeding import env_seeds, make_rng, new_seed
-from baselines.common.signals import stop_requests
 from baselines.common.vec_env import gymnasium_env
 from baselines.common.vec_env.base import GoalVecEnv
 from baselines.her.checkpoints import Checkpoints, NoCheckpoints, Parts, Progress, read_run, restore
@@ -29,7 +30,6 @@ from baselines.her.rollout import RolloutWorker
 from baselines.her.schedule import Schedule, announce
 from baselines.her.start import Start, Wanted, check_sizes, find_start
 from baselines.her.train import train
-from baselines.logger import Logger
 
 # Not by the number of cores: a run evaluates alike wherever it is resumed.
 _EVALUATION_ENVS = 16

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from baselines.common.clock import Clock
 from baselines.common.mpi import Communicator
+from baselines.common.runs.clock import Clock
 from baselines.her.ddpg import DDPG
 from baselines.her.rollout import RolloutWorker
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from baselines.common import checkpoint
 from baselines.common.errors import UserError
+from baselines.common.storage import policy_folder
 from baselines.her.experiment.config import HERConfig
 from baselines.her.types import GoalEnvSpec
 
@@ -84,17 +84,17 @@ def explore(action: np.ndarray, config: HERConfig, rng: np.random.Generator) -> 
 def save_policy(path: str, spec: GoalEnvSpec, config: HERConfig, arrays: Mapping[str, np.ndarray]) -> None:
     """Write an agent's state to folder `path`, whole or not at all."""
     document = {"format": FORMAT, "environment": spec._asdict(), "config": dataclasses.asdict(config)}
-    checkpoint.write(path, document, arrays)
+    policy_folder.write(path, document, arrays)
 
 
 def read_policy(path: str) -> tuple[GoalEnvSpec, HERConfig, dict[str, np.ndarray]]:
     """What `save_policy` wrote to `path`, or to its `latest`. Raises UserError; executes nothing."""
-    path = checkpoint.existing(path)
+    path = policy_folder.existing(path)
     if not os.path.isdir(path):
         raise UserError(f"no policy at {path}: there is no such folder")
     if not os.path.exists(os.path.join(path, "config.json")):
-        path = checkpoint.existing(os.path.join(path, "latest"))
-    document = checkpoint.read_document(path)
+        path = policy_folder.existing(os.path.join(path, "latest"))
+    document = policy_folder.read_document(path)
     try:
         if document["format"] != FORMAT:
             raise ValueError(f"expected format '{FORMAT}', got '{document['format']}'")
@@ -102,7 +102,7 @@ def read_policy(path: str) -> tuple[GoalEnvSpec, HERConfig, dict[str, np.ndarray
         config = HERConfig(**document["config"])
     except (KeyError, TypeError, ValueError, UserError) as error:
         raise UserError(f"{path} holds no policy of HER: its config.json lacks or spoils {error}") from None
-    arrays = checkpoint.read_arrays(path, _expected_arrays(spec, config))
+    arrays = policy_folder.read_arrays(path, _expected_arrays(spec, config))
     for name, array in arrays.items():
         if name.endswith(("/std", "/count")) and not (array > 0).all():
             raise UserError(f"{path} holds no policy of HER: {name} is not positive")

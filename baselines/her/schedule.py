@@ -4,10 +4,10 @@ import dataclasses
 import numbers
 
 from baselines.common.errors import UserError
+from baselines.common.logger import Logger
 from baselines.common.mpi import Communicator
 from baselines.common.vec_env.base import GoalVecEnv
 from baselines.her.experiment.config import HERConfig
-from baselines.logger import Logger
 
 
 @dataclasses.dataclass(frozen=True)

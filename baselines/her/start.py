@@ -7,8 +7,9 @@ from typing import NamedTuple
 import numpy as np
 
 from baselines.common.errors import UserError
-from baselines.common.files import check_writable
+from baselines.common.logger import Logger
 from baselines.common.mpi import Communicator
+from baselines.common.storage.files import check_writable
 from baselines.common.vec_env.base import GoalVecEnv
 from baselines.her.checkpoints import Run, check_same, epochs_done, read_newest
 from baselines.her.demonstrations import read_demonstrations
@@ -16,7 +17,6 @@ from baselines.her.experiment.config import PRESETS, HERConfig, make_config
 from baselines.her.policy import read_policy
 from baselines.her.schedule import Schedule, plan
 from baselines.her.types import EpisodeBatch, GoalEnvSpec
-from baselines.logger import Logger
 
 
 class Wanted(NamedTuple):

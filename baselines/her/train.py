@@ -4,15 +4,15 @@ from collections.abc import Callable
 
 from tqdm import tqdm
 
-from baselines.common.clock import Clock
+from baselines.common.logger import Logger, is_terminal
 from baselines.common.mpi import Communicator
+from baselines.common.runs.clock import Clock
 from baselines.her.checkpoints import Checkpoints, NoCheckpoints, Progress
 from baselines.her.ddpg import DDPG
 from baselines.her.metrics import env_seconds, epoch_metrics
 from baselines.her.replay_buffer import Demonstrations, NoDemonstrations, ReplayBuffer
 from baselines.her.rollout import RolloutWorker
 from baselines.her.schedule import Schedule
-from baselines.logger import Logger, is_terminal
 
 
 def train(

@@ -17,8 +17,8 @@ from tqdm import tqdm
 
 from baselines.common.cmd_util import Parser, count, num_env, path, positive
 from baselines.common.errors import TrainingError, UserError
-from baselines.common.files import check_file_writable
 from baselines.common.seeding import env_seeds, make_rng
+from baselines.common.storage.files import check_file_writable
 from baselines.common.vec_env import BACK_ENDS, make_vec_env
 from baselines.common.vec_env.base import GoalVecEnv, Observation
 from baselines.her.demonstrations import write_demonstrations

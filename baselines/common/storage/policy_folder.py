@@ -10,8 +10,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from baselines.common.errors import UserError
-from baselines.common.files import synced
-from baselines.common.npz import plain_array, read_members
+from baselines.common.storage.files import synced
+from baselines.common.storage.npz import plain_array, read_members
 
 _DOCUMENT, _ARRAYS = "config.json", "arrays.npz"
 _LARGEST_DOCUMENT = 1 << 20  # bytes; ours have about 1 kB

@@ -13,8 +13,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from baselines.common.errors import UserError
-from baselines.common.files import replace_file
-from baselines.common.npz import plain_array, read_members
+from baselines.common.storage.files import replace_file
+from baselines.common.storage.npz import plain_array, read_members
 
 _DOCUMENT = "document"  # the member that holds the JSON
 

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from baselines.common.npz import header_of, plain_array
-from baselines.common.safe_unpickle import unpickle
+from baselines.common.storage.npz import header_of, plain_array
+from baselines.her.demonstrations.safe_unpickle import unpickle
 from baselines.her.episodes import single_episode, stack_episodes
 from baselines.her.types import EpisodeBatch, GoalEnvSpec
 

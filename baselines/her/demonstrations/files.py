@@ -13,11 +13,11 @@ from collections.abc import Mapping
 import numpy as np
 
 from baselines.common.errors import UserError
-from baselines.common.files import replace_file
-from baselines.common.npz import plain_array, read_members
+from baselines.common.storage.files import replace_file
+from baselines.common.storage.npz import plain_array, read_members
+from baselines.her.demonstrations.minari import read_minari
+from baselines.her.demonstrations.openai import is_openai, read_openai
 from baselines.her.episodes import episode_shapes, select
-from baselines.her.minari_demonstrations import read_minari
-from baselines.her.openai_demonstrations import is_openai, read_openai
 from baselines.her.types import EpisodeBatch, GoalEnvSpec, task_of
 
 FORMAT = "baselines.her demonstrations 1"
