@@ -1,3 +1,7 @@
-"""Hindsight Experience Replay on TensorFlow 2."""
+"""Hindsight Experience Replay on TensorFlow 2, and a house for other algorithms."""
 
-__version__ = "0.1.0"
+from baselines.api import evaluate as evaluate
+from baselines.api import load_policy as load_policy
+from baselines.api import train as train
+
+__version__ = "0.2.0"

@@ -1,80 +1,160 @@
-"""Show a policy: in a window, or as a video where there is no display."""
+"""Show a saved policy: `python -m baselines.play --load_path=DIR`, in a window or as a video where there is no display."""
 
+import contextlib
 import os
-import sys
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
-import numpy as np
-
+from baselines.common.algorithms import find, read_policy
+from baselines.common.cmd_util import errors_end_the_process, parse_all
 from baselines.common.errors import UserError
-from baselines.common.logger import Logger
+from baselines.common.evaluation import Episode, run_episodes, summary, trusted_name
+from baselines.common.policies import Policy
 from baselines.common.seeding import env_seeds
-from baselines.common.vec_env import gymnasium_env
-from baselines.her.demonstrations import write_demonstrations
-from baselines.her.episodes import concatenate, select
-from baselines.her.policy import Policy
-from baselines.her.rollout import roll_out
-from baselines.her.types import EpisodeBatch
+from baselines.common.settings import Settings, setting
+from baselines.common.specs import EnvSpec, check_same_sizes
+from baselines.common.storage.files import check_file_writable
+from baselines.common.vec_env import Video, check_renders, gymnasium_env, has_display, render_without_display
+from baselines.common.vec_env.base import VecEnv
+
+Write = Callable[..., None]  # an algorithm's write_demonstrations
+_ENDLESS = 10**9  # steps: one video of all episodes, which closing the environment ends
+
+
+@dataclass(frozen=True)
+class PlayOptions(Settings):
+    """The command line."""
+
+    load_path: str | None = setting(None, "folder of the policy", path=True, shown_default="")
+    env: str | None = setting(None, "environment", shown_default="what the policy was trained on")
+    episodes: int = setting(10, "episodes to play", 1, 10**9)
+    video: str | None = setting(
+        None, "FILE.mp4 or FILE.gif to record", path=True, shown_default="a window, or without a display a video here"
+    )
+    seed: int = setting(0, "seed of the environment", 0, 1 << 62)
+    record_demos: str | None = setting(
+        None, "write the episodes to this file, as demonstrations, instead of showing them", path=True, shown_default=""
+    )
+    keep_failures: bool = setting(False, "with --record_demos: write failed episodes too")
+    alg: str | None = setting(None, "module of an algorithm of your own, where the policy is of one", shown_default="")
 
 
 def play(
     policy: Policy,
     env_id: str,
-    num_episodes: int,
+    episodes: int,
     seed: int,
-    logger: Logger,
-    record_demos: str | None = None,
-    keep_failures: bool = False,
-) -> float:
-    """Roll out `num_episodes` without noise, tell each one's return and success, and return the success rate.
+    info: Callable[[str], None] = print,
+    folder: str = ".",
+    video: str | None = None,
+    render: bool = True,
+) -> list[Episode]:
+    """Play whole episodes without noise and say each one's return and success.
 
-    Videos go to the logger's folder; where nothing can render, the episodes are played all the same. With
-    `record_demos` nothing is shown: the episodes, only successful ones unless `keep_failures`, are written to that file
-    as demonstrations.
+    In a window; or, without a display or with a `video` file, recorded: into `folder` where no file is given. Where
+    nothing can render, the episodes are played all the same. Raises UserError.
     """
     seeds = env_seeds(seed, 0, "play", 1)
-    if record_demos:
-        env = gymnasium_env.make(env_id, 1, seeds, asynchronous=False)
-    else:
-        env = _make_shown_env(env_id, seeds, logger)
-    played = []
-    for number in range(1, num_episodes + 1):
-        episode = roll_out(env, lambda shown, _: policy.act(shown._asdict()))
-        played.append(episode)
-        outcome = "success" if episode.success[0] else "no success"
-        logger.info(f"episode {number}: return {episode.reward.sum():.2f}, {outcome}")
-    env.close()  # finishes the video
-    episodes = concatenate(played)
-    rate = float(np.mean(episodes.success))
-    logger.info(f"played {num_episodes} episodes: success rate {rate:.3f}")
-    if record_demos:
-        _record(record_demos, episodes, env_id, seed, keep_failures, logger)
-    return rate
+    played: list[Episode] = []
+    with _shown_env(env_id, seeds, info, folder, video) if render else _hidden_env(env_id, seeds) as env:
+        check_same_sizes("the policy", policy.spec, env.spec)
+        for number in range(1, episodes + 1):
+            played += run_episodes(env, policy.act)
+            outcome = {True: ", success", False: ", no success", None: ""}[played[-1].success]
+            info(f"episode {number}: return {played[-1].reward.sum():.2f}{outcome}")
+    whole = summary(played)
+    rate = "" if whole.success_rate is None else f": success rate {whole.success_rate:.3f}"
+    info(f"played {episodes} episodes{rate}, mean return {whole.mean_return:.2f}")
+    return played
 
 
-def _make_shown_env(env_id: str, seeds: list[int], logger: Logger) -> gymnasium_env.GymnasiumVecEnv:
-    if sys.platform != "linux" or "DISPLAY" in os.environ or "WAYLAND_DISPLAY" in os.environ:
-        try:
-            gymnasium_env.check_renders(env_id, "human")
-            return gymnasium_env.make(env_id, 1, seeds, asynchronous=True, render_mode="human")
-        except UserError as error:
-            logger.info(f"playing without a window: {error}")
-            if sys.platform == "linux" and os.environ.get("MUJOCO_GL") in (None, "", "glfw"):
-                os.environ["MUJOCO_GL"] = "egl"
-    try:
-        gymnasium_env.check_renders(env_id)
-    except UserError as error:
-        logger.info(f"playing without a video: {error}")
-        return gymnasium_env.make(env_id, 1, seeds, asynchronous=False)
-    folder = logger.folder or "."
-    logger.info(f"recording a video into {folder}")
-    endless = 10**9  # one video of all episodes; closing the environment ends it
-    video = gymnasium_env.Video(folder, endless, endless, "play")
-    return gymnasium_env.make(env_id, 1, seeds, asynchronous=True, video=video)
-
-
-def _record(path: str, episodes: EpisodeBatch, env_id: str, seed: int, keep_failures: bool, logger: Logger) -> None:
-    kept = episodes if keep_failures else select(episodes, episodes.success)
-    if not len(kept.length):
+def record(
+    path: str, played: list[Episode], spec: EnvSpec, keep_failures: bool, write: Write | None, seed: int,
+    info: Callable[[str], None] = print,
+) -> None:  # fmt: skip
+    """Write episodes as demonstrations, the successful ones or all. Raises UserError."""
+    if write is None:
+        raise UserError("--record_demos: the policy's algorithm does not learn from demonstrations and writes none")
+    kept = played if keep_failures else [episode for episode in played if episode.success]
+    if not kept:
         raise UserError(f"no episode succeeded: nothing to write to {path}")
-    write_demonstrations(path, kept, env_id, "trained policy", seed)
-    logger.info(f"wrote {len(kept.length)} of {len(episodes.length)} episodes to {path}")
+    write(path, kept, spec, "trained policy", seed)
+    info(f"wrote {len(kept)} of {len(played)} episodes to {path}")
+
+
+@contextlib.contextmanager
+def _hidden_env(env_id: str, seeds: list[int]) -> Iterator[VecEnv]:
+    with contextlib.closing(gymnasium_env.make(env_id, 1, seeds, asynchronous=False)) as env:
+        yield env
+
+
+@contextlib.contextmanager
+def _shown_env(
+    env_id: str, seeds: list[int], info: Callable[[str], None], folder: str, file: str | None
+) -> Iterator[VecEnv]:
+    """Environments render in a process of their own: with TensorFlow in the same one, MuJoCo's EGL can crash."""
+    if not file and has_display():
+        try:
+            check_renders(env_id, "human")
+            with contextlib.closing(gymnasium_env.make(env_id, 1, seeds, True, render_mode="human")) as env:
+                yield env
+            return
+        except UserError as error:
+            info(f"playing without a window: {error}")
+    render_without_display()
+    try:
+        check_renders(env_id)
+    except UserError as error:
+        info(f"playing without a video: {error}")
+        with _hidden_env(env_id, seeds) as env:
+            yield env
+        return
+    with tempfile.TemporaryDirectory() if file else contextlib.nullcontext(folder) as place:
+        info(f"recording a video into {file or place}")
+        video = Video(place, _ENDLESS, _ENDLESS, "play")
+        with contextlib.closing(gymnasium_env.make(env_id, 1, seeds, True, video=video)) as env:
+            yield env
+        if file:
+            _move_video(place, file)
+
+
+def _move_video(folder: str, file: str) -> None:
+    (recorded,) = [os.path.join(folder, name) for name in os.listdir(folder) if name.endswith(".mp4")]
+    if file.endswith(".gif"):
+        from moviepy import VideoFileClip  # which takes a second
+
+        with VideoFileClip(recorded) as clip:
+            clip.write_gif(recorded + ".gif", logger=None)
+        recorded += ".gif"
+    shutil.move(recorded, file)
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Play what the command line says."""
+    with errors_end_the_process():
+        options = parse_all(PlayOptions, argv, "baselines.play", __doc__)
+        if options is None:
+            return
+        if options.load_path is None:
+            raise UserError("--load_path=DIR: give the folder of a policy")
+        if options.video and not options.video.endswith((".mp4", ".gif")):
+            raise UserError(f"--video={options.video}: expected a file that ends with .mp4 or .gif")
+        if options.keep_failures and not options.record_demos:
+            raise UserError("--keep_failures keeps failed episodes of --record_demos=FILE: give both")
+        for file in filter(None, (options.video, options.record_demos)):
+            check_file_writable(file)
+        algorithm = find(options.alg) if options.alg else None
+        policy = read_policy(options.load_path, algorithm)
+        env_id = options.env or trusted_name(policy.spec.env_id)
+        render = not options.record_demos
+        played = play(policy, env_id, options.episodes, options.seed, video=options.video, render=render)
+        if options.record_demos:
+            algorithm = algorithm or find(policy.document()["alg"])
+            write = algorithm.write_demonstrations
+            record(options.record_demos, played, policy.spec, options.keep_failures, write, options.seed)
+
+
+if __name__ == "__main__":
+    main()

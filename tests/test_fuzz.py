@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from baselines.her.checkpoints import Parts, Progress, capture, read_newest, read_run, restore
 
 from baselines.common import cmd_util
 from baselines.common.errors import UserError
@@ -19,7 +20,6 @@ from baselines.common.storage import state_files
 from baselines.common.storage.npz import plain_array
 from baselines.common.storage.policy_folder import read_document
 from baselines.common.vec_env import make_vec_env
-from baselines.her.checkpoints import Parts, Progress, capture, read_newest, read_run, restore
 from baselines.her.ddpg import DDPG
 from baselines.her.demonstrations import read_demonstrations, write_demonstrations
 from baselines.her.experiment.config import PRESETS, HERConfig, make_config

@@ -3,6 +3,7 @@
 import gymnasium
 import numpy as np
 import pytest
+from baselines.her.schedule import plan
 
 import tests.point_reach  # noqa: F401 (registers PointReach)
 from baselines.common.errors import UserError
@@ -13,7 +14,6 @@ from baselines.her.ddpg import DDPG
 from baselines.her.experiment.config import HERConfig
 from baselines.her.her import evaluation_size, learn
 from baselines.her.rollout import RolloutWorker
-from baselines.her.schedule import plan
 from baselines.her.types import GoalEnvSpec, TransitionBatch
 
 POINT_REACH = "tests.point_reach:PointReach-v0"

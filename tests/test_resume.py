@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from baselines.her.checkpoints import read_newest
 
 from baselines import run
 from baselines.common.errors import UserError
@@ -21,7 +22,6 @@ from baselines.common.mpi import Communicator
 from baselines.common.storage import state_files
 from baselines.common.vec_env import make_vec_env
 from baselines.her import train
-from baselines.her.checkpoints import read_newest
 from baselines.her.her import learn
 from tests.test_config import demos  # noqa: F401
 from tests.test_launcher import POINT_REACH, ROOT, TINY, contents, cwd, points_of_tensorboard, refused, rows  # noqa: F401

@@ -6,7 +6,6 @@ import io
 import json
 import os
 import sys
-import time
 from collections.abc import Mapping
 from typing import IO
 
@@ -26,18 +25,15 @@ class Logger:
         folder: str | None = None,
         quiet: bool = False,
         resume: bool = False,
-        documents: Mapping[str, Mapping] | None = None,
     ):
         """`quiet` is for workers other than rank 0: nothing is printed, and nothing written.
 
-        `documents` are JSON files, by name, that the folder gets as soon as it is made.
-
         The folder is made with the first line, so that a run that is refused leaves none behind. Raises UserError
-        where it cannot be made or written to, or holds another run; with `resume` it must hold one, which goes on.
+        where it cannot be made or written to, or holds another run; with `resume` it must hold one, which is continued.
         """
         self.shared_folder = folder  # of the run: all workers know it
         self.folder = None if quiet else folder
-        self._quiet, self._resume, self._documents = quiet, resume, documents or {}
+        self._quiet, self._resume = quiet, resume
         self._keys: list[str] = []
         self._text: IO[str] | None = None
         self._tensorboard = None
@@ -56,8 +52,6 @@ class Logger:
             path, mode = os.path.join(self.folder, "log.txt"), "a" if self._resume else "x"
             self._text = open(path, mode, encoding="utf-8")
             lock(self._text)
-            for name, document in self._documents.items():
-                self.write_json(name, document)
         except FileExistsError:
             self._refuse()
         except BlockingIOError:
@@ -106,7 +100,7 @@ class Logger:
             with open(os.path.join(self.folder, name), "rb") as file:
                 os.fsync(file.fileno())
 
-    def go_on_from(self, positions: Mapping[str, int]) -> None:
+    def cut_back_to(self, positions: Mapping[str, int]) -> None:
         """Cut off what was written after `positions`: it will be written again. Raises UserError, with nothing cut."""
         self.open()
         if self.folder is None:
@@ -181,16 +175,6 @@ def rows_logged(folder: str) -> int:
         return 0
     except OSError as error:
         raise UserError(f"cannot read the logs in {folder}: {error.strerror}") from None
-
-
-def new_run_folder(alg: str, env_id: str, seed: int) -> str:
-    """The name of a folder under `runs/` that does not exist yet, by algorithm, environment, time and seed."""
-    name = f"{alg}-{env_id.replace(':', '-').replace('/', '-')}-{time.strftime('%Y%m%d-%H%M%S')}-seed{seed}"
-    path, count = os.path.join("runs", name), 1
-    while os.path.exists(path):
-        count += 1
-        path = os.path.join("runs", f"{name}-{count}")
-    return path
 
 
 def _show(text: str) -> None:

@@ -46,28 +46,28 @@ class MpiAdam(tf.Module):
             m.assign(new_m)
             v.assign(new_v)
 
-    def arrays(self) -> dict[str, np.ndarray]:
+    def state(self) -> dict[str, np.ndarray]:
         """The state, e.g. `step` and `m/0`, the first weight's."""
         named = {f"{kind}/{i}": x for kind in ("m", "v") for i, x in enumerate(getattr(self, kind))}
         return {name: x.numpy().copy() for name, x in {"step": self.step, **named}.items()}
 
-    def assign(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Take over what `arrays` of an Adam for weights of the same shapes gave."""
+    def load_state(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Take over what `state` of an Adam for weights of the same shapes gave."""
         self.step.assign(arrays["step"])
         for kind in ("m", "v"):
             for i, x in enumerate(getattr(self, kind)):
                 x.assign(arrays[f"{kind}/{i}"])
 
-    def apply_flat(self, flat: tf.Tensor) -> None:
-        """As `apply`, from one vector: all gradients raveled, in the order of the weights."""
-        sizes = [int(np.prod(w.shape)) for w in self.weights]
-        parts = tf.split(flat, sizes)
-        self.apply([tf.reshape(part, w.shape) for part, w in zip(parts, self.weights)])
-
 
 def flatten(tensors: Sequence[tf.Tensor]) -> tf.Tensor:
     """All tensors raveled into one vector."""
     return tf.concat([tf.reshape(t, [-1]) for t in tensors], 0)
+
+
+def unflatten(flat: tf.Tensor, weights: Sequence[tf.Variable]) -> list[tf.Tensor]:
+    """What `flatten` made one vector of: tensors of the shapes of `weights`."""
+    parts = tf.split(flat, [int(np.prod(w.shape)) for w in weights])
+    return [tf.reshape(part, w.shape) for part, w in zip(parts, weights, strict=True)]
 
 
 def check_workers_agree(weights: Sequence[tf.Variable], comm: Communicator) -> None:

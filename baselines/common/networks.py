@@ -1,9 +1,12 @@
-"""Feed-forward networks."""
+"""Feed-forward networks, and the threads that TensorFlow computes them with."""
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
+
+from baselines.common.mpi import Communicator
 
 
 class MLP(tf.Module):
@@ -33,14 +36,22 @@ class MLP(tf.Module):
         kernel, bias = output
         return x @ kernel + bias
 
-    def arrays(self) -> dict[str, np.ndarray]:
+    def state(self) -> dict[str, np.ndarray]:
         """Name -> array, e.g. `0_kernel` [in, out]."""
         return {name: w.numpy().copy() for name, w in zip(self._names(), self.weights)}
 
-    def assign(self, arrays: dict[str, np.ndarray]) -> None:
-        """Take over what `arrays` of a network of the same sizes gave."""
+    def load_state(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Take over what `state` of a network of the same sizes gave."""
         for name, weight in zip(self._names(), self.weights):
             weight.assign(arrays[name])
 
     def _names(self) -> list[str]:
         return [f"{i}_{kind}" for i in range(len(self.kernels)) for kind in ("kernel", "bias")]
+
+
+def share_threads(comm: Communicator) -> None:
+    """Let TensorFlow use this worker's share of the cores; before anything is computed."""
+    if comm.size > 1:
+        with contextlib.suppress(RuntimeError):  # the caller has used TensorFlow already
+            tf.config.threading.set_intra_op_parallelism_threads(comm.share_of_cores())
+            tf.config.threading.set_inter_op_parallelism_threads(1)

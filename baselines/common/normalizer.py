@@ -1,5 +1,7 @@
 """Running mean and standard deviation of observations and goals, over all workers."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from baselines.common.mpi import Communicator
@@ -38,12 +40,12 @@ class Normalizer:
         self.mean = mean.astype(np.float32)  # [size]
         self.std = np.sqrt(np.maximum(self.eps**2, variance)).astype(np.float32)  # [size]
 
-    def arrays(self) -> dict[str, np.ndarray]:
+    def state(self) -> dict[str, np.ndarray]:
         """The whole state in float64 (sum, sumsq, count), and what follows from it (mean, std)."""
         return {k: getattr(self, k) for k in ("sum", "sumsq", "count", "mean", "std")}
 
-    def assign(self, arrays: dict[str, np.ndarray]) -> None:
-        """Take over what `arrays` of a normalizer of the same size gave. Raises KeyError or ValueError."""
+    def load_state(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Take over what `state` of a normalizer of the same size gave. Raises KeyError or ValueError."""
         total, squares, count = (np.array(arrays[k], np.float64) for k in ("sum", "sumsq", "count"))
         if not total.shape == squares.shape == (self.size,) or count.shape != (1,) or not count > 0:
             raise ValueError(f"no statistics of {self.size} numbers")

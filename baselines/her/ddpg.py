@@ -7,18 +7,21 @@ import tensorflow as tf
 
 from baselines.common.errors import TrainingError
 from baselines.common.mpi import Communicator
-from baselines.common.mpi_adam import MpiAdam, check_workers_agree, flatten
+from baselines.common.mpi_adam import MpiAdam, check_workers_agree
 from baselines.common.normalizer import Normalizer
+from baselines.common.policies import Agent
+from baselines.common.runs.state import Stateful
 from baselines.her import losses
 from baselines.her.actor_critic import ActorCritic
 from baselines.her.experiment.config import HERConfig
 from baselines.her.policy import Policy
 from baselines.her.types import GoalEnvSpec, TransitionBatch
+from baselines.her.updates import Gradients, make_updates
 
 CHECK_INTERVAL = 100  # updates between comparisons of the workers' weights
 
 
-class DDPG:
+class DDPG(Agent):
     """Main and target networks, their optimizers, and the statistics of their inputs (1509.02971, algorithm 1)."""
 
     def __init__(self, spec: GoalEnvSpec, config: HERConfig, rng: np.random.Generator, comm: Communicator):
@@ -36,6 +39,8 @@ class DDPG:
             for name, stats in (("o", self.o_stats), ("g", self.g_stats))
         }
         self.metrics = ("loss/critic", "loss/actor") + (("loss/cloning", "q_filter/passed") if config.bc_loss else ())
+        self.weights = (self.main.Q_network.weights, self.main.pi_network.weights)
+        self._update = make_updates(self, comm)
         self.updates = 0  # of this agent; all workers step together
         self.compiled = False  # the first updates take seconds longer
         self._copy_main_to_target()
@@ -57,9 +62,8 @@ class DDPG:
         The last `config.demo_rows` rows of each batch are demonstrations. Raises TrainingError for losses that are not
         finite.
         """
-        train = self._train_in_one_call if self.comm.size == 1 else self._train_with_all_workers
-        rows = train(TransitionBatch(*map(tf.constant, batches))).numpy()  # [n_batches, metrics]
-        for name, values in zip(self.metrics, rows.T):
+        rows = self._update(TransitionBatch(*map(tf.constant, batches))).numpy()  # [n_batches, metrics]
+        for name, values in zip(self.metrics, rows.T, strict=True):
             if not np.isfinite(values).all():
                 update = self.updates + int(np.argmin(np.isfinite(values))) + 1
                 raise TrainingError(
@@ -70,27 +74,32 @@ class DDPG:
         self.compiled = True
         if self.comm.size > 1 and self.updates // CHECK_INTERVAL > before // CHECK_INTERVAL:
             check_workers_agree(self.main.weights, self.comm)
-        return dict(zip(self.metrics, rows.mean(0).tolist()))
+        return dict(zip(self.metrics, rows.mean(0).tolist(), strict=True))
 
     @tf.function(jit_compile=True)
-    def update_target_networks(self) -> None:
-        """The step at a cycle's end; none where `target_interval` has them step between updates."""
+    def end_cycle(self) -> None:
+        """Step the target networks, unless a `target_interval` has them step between updates."""
         if not self.config.target_interval:
-            self._step_target_networks()
+            self._polyak_step()
 
-    def policy(self, which: str = "main") -> Policy:
-        """A NumPy copy of the 'main' or 'target' networks as they are now."""
-        needed = (f"{which}_pi", f"{which}_Q", "o_stats", "g_stats")  # once a cycle: not the other networks
-        return Policy.from_arrays(self.spec, self.config, self.state(needed), which)
+    def policy(self, which: str = "main", complete: bool = True) -> Policy:
+        """A NumPy copy of the 'main' or 'target' networks as they are now.
+
+        A `complete` one has all that training needs to begin from it; the other all that acting needs.
+        """
+        needed = None if complete else (f"{which}_pi", f"{which}_Q", "o_stats", "g_stats")
+        return Policy(self.spec, self.config, self.policy_state(needed), which)
 
     # ---- the update ----
 
-    def inputs(self, observation, achieved_goal, desired_goal) -> tuple[tf.Tensor, tf.Tensor]:
+    def inputs(
+        self, observation: tf.Tensor, achieved_goal: tf.Tensor, desired_goal: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         """As `Policy.inputs`, in the graph."""
         goal = self.config.goal_seen(achieved_goal, desired_goal)
         return self._normalize(observation, "o"), self._normalize(goal, "g")  # [N, o], [N, g]
 
-    def gradients(self, batch: TransitionBatch):
+    def gradients(self, batch: TransitionBatch) -> tuple[Gradients, tf.Tensor]:
         """Gradients of both losses at the present weights, (of Q's weights, of pi's weights), and the `metrics`."""
         config, horizon = self.config, self.spec.horizon
         low, high = config.return_bounds(horizon)
@@ -119,63 +128,17 @@ class DDPG:
     def _passed(self, value: tf.Tensor, value_of_pi: tf.Tensor) -> tf.Tensor:
         return losses.q_filter(value, value_of_pi) if self.config.q_filter else tf.ones_like(value)
 
-    @tf.function(jit_compile=True)
-    def _train_in_one_call(self, batches: TransitionBatch):
-        n_batches = batches.reward.shape[0]
-        rows = tf.TensorArray(tf.float32, n_batches, element_shape=[len(self.metrics)])
-        for i in tf.range(n_batches):
-            (Q_gradients, pi_gradients), metrics = self.gradients(TransitionBatch(*(x[i] for x in batches)))
-            self.Q_adam.apply(Q_gradients)
-            self.pi_adam.apply(pi_gradients)
-            self._move_target_networks(i + 1)
-            rows = rows.write(i, metrics)
-        return rows.stack()  # [n_batches, metrics]
+    def apply(self, gradients: Gradients, number: tf.Tensor) -> None:
+        """Step the main networks, and after every `target_interval` updates of a cycle the target networks too."""
+        self.Q_adam.apply(gradients[0])
+        self.pi_adam.apply(gradients[1])
+        if interval := self.config.target_interval:
+            self._polyak_step(tf.cast(number % interval == 0, tf.float32))
 
-    @tf.function
-    def _train_with_all_workers(self, batches: TransitionBatch):
-        """Compiled calls, as XLA knows no MPI; but TensorFlow's loop, which makes them faster than Python's."""
-        n_batches = batches.reward.shape[0]
-        rows = tf.TensorArray(tf.float32, n_batches, element_shape=[len(self.metrics)])
-        flat, metrics = self._gradients_of(batches, tf.constant(0))
-        rows = rows.write(0, metrics)
-        for i in tf.range(1, n_batches):
-            # One call an update: it applies the last gradients and computes the next ones.
-            flat, metrics = self._apply_and_go_on(self._mean_of_all(flat), batches, i)
-            rows = rows.write(i, metrics)
-        self._apply_flat(self._mean_of_all(flat), tf.constant(n_batches))
-        return rows.stack()  # [n_batches, metrics]
-
-    def _mean_of_all(self, flat: tf.Tensor) -> tf.Tensor:
-        return tf.ensure_shape(tf.numpy_function(self.comm.mean, [flat], flat.dtype), flat.shape)
-
-    @tf.function(jit_compile=True)
-    def _gradients_of(self, batches: TransitionBatch, i: tf.Tensor):
-        (Q, pi), metrics = self.gradients(TransitionBatch(*(tf.gather(x, i) for x in batches)))
-        return flatten(Q + pi), metrics
-
-    @tf.function(jit_compile=True)
-    def _apply_flat(self, flat: tf.Tensor, updates: tf.Tensor) -> None:
-        """The cycle's update number `updates`, from 1."""
-        split = sum(int(np.prod(w.shape)) for w in self.Q_adam.weights)
-        self.Q_adam.apply_flat(flat[:split])
-        self.pi_adam.apply_flat(flat[split:])
-        self._move_target_networks(updates)
-
-    @tf.function(jit_compile=True)
-    def _apply_and_go_on(self, flat: tf.Tensor, batches: TransitionBatch, i: tf.Tensor):
-        self._apply_flat(flat, i)
-        return self._gradients_of(batches, i)
-
-    def _move_target_networks(self, updates: tf.Tensor) -> None:
-        """With a `target_interval`, step the target networks after every so many updates of a cycle."""
-        interval = self.config.target_interval
-        if interval:
-            self._step_target_networks(tf.cast(updates % interval == 0, tf.float32))
-
-    def _step_target_networks(self, due: float | tf.Tensor = 1.0) -> None:
+    def _polyak_step(self, due: float | tf.Tensor = 1.0) -> None:
         """target = polyak * target + (1 - polyak) * main, where `due` is 1; no change where it is 0."""
         moved = due * (1 - self.config.polyak)
-        for target, main in zip(self.target.weights, self.main.weights):
+        for target, main in zip(self.target.weights, self.main.weights, strict=True):
             target.assign((1 - moved) * target + moved * main)
 
     def _normalize(self, x: tf.Tensor, which: str) -> tf.Tensor:
@@ -185,29 +148,30 @@ class DDPG:
 
     # ---- state ----
 
-    def state(self, groups: Collection[str] | None = None) -> dict[str, np.ndarray]:
-        """Networks, targets and normalizers (or the named ones) as arrays, e.g. `main_pi/0_kernel`, `o_stats/sum`."""
-        return _arrays_of({k: part for k, part in self._parts().items() if groups is None or k in groups})
+    def state(self) -> dict[str, np.ndarray]:
+        """All that training changes."""
+        return {**self.policy_state(), **_state_of(self._optimizers()), "updates": np.array(self.updates)}
 
     def load_state(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Take over what `state` of an agent of the same sizes gave."""
-        _assign(self._parts(), arrays)
+        """Take over what `state` of an agent of the same sizes gave. Raises KeyError or ValueError."""
+        self.load_policy_state(arrays)
+        _load_state(self._optimizers(), arrays)
+        self.updates = int(arrays["updates"])
+
+    def policy_state(self, groups: Collection[str] | None = None) -> dict[str, np.ndarray]:
+        """Networks, targets and normalizers (or the named ones) as arrays, e.g. `main_pi/0_kernel`, `o_stats/sum`."""
+        return _state_of({k: part for k, part in self._parts().items() if groups is None or k in groups})
+
+    def load_policy_state(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Take over what `policy_state` of an agent of the same sizes gave. Raises KeyError or ValueError."""
+        _load_state(self._parts(), arrays)
         self._refresh_stats()
 
-    def training_state(self) -> dict[str, np.ndarray]:
-        """`state`, and that of both optimizers: all that training changes."""
-        return self.state() | _arrays_of(self._optimizers())
-
-    def load_training_state(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Take over what `training_state` of an agent of the same sizes gave. Raises KeyError or ValueError."""
-        self.load_state(arrays)
-        _assign(self._optimizers(), arrays)
-
-    def _parts(self) -> dict:
+    def _parts(self) -> dict[str, Stateful]:
         nets = {f"{n.name}_{k}": getattr(n, f"{k}_network") for n in (self.main, self.target) for k in ("pi", "Q")}
         return {**nets, "o_stats": self.o_stats, "g_stats": self.g_stats}
 
-    def _optimizers(self) -> dict:
+    def _optimizers(self) -> dict[str, Stateful]:
         return {"pi_adam": self.pi_adam, "Q_adam": self.Q_adam}
 
     def _refresh_stats(self) -> None:
@@ -225,11 +189,11 @@ class DDPG:
             weight.assign(self.comm.broadcast(weight.numpy()))
 
 
-def _arrays_of(parts: Mapping) -> dict[str, np.ndarray]:
-    return {f"{group}/{name}": x for group, part in parts.items() for name, x in part.arrays().items()}
+def _state_of(parts: Mapping[str, Stateful]) -> dict[str, np.ndarray]:
+    return {f"{group}/{name}": x for group, part in parts.items() for name, x in part.state().items()}
 
 
-def _assign(parts: Mapping, arrays: Mapping[str, np.ndarray]) -> None:
+def _load_state(parts: Mapping[str, Stateful], arrays: Mapping[str, np.ndarray]) -> None:
     for group, part in parts.items():
         prefix = group + "/"
-        part.assign({k.removeprefix(prefix): x for k, x in arrays.items() if k.startswith(prefix)})
+        part.load_state({k.removeprefix(prefix): x for k, x in arrays.items() if k.startswith(prefix)})

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from baselines.her.types import EpisodeBatch, RewardFunction, TransitionBatch
+from baselines.common.vec_env.reward import RewardFunction
+from baselines.her.types import EpisodeBatch, TransitionBatch
 
 STEP_SECONDS = 0.04  # between two observations of the Fetch and Hand tasks
 

@@ -1,131 +1,124 @@
 """A trained policy in NumPy: what acts during rollouts, and all that a robot needs. No TensorFlow."""
 
-import dataclasses
-import os
+import itertools
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from baselines.common.errors import UserError
-from baselines.common.storage import policy_folder
+from baselines.common.numpy_networks import Layers, check_arrays, forward
+from baselines.common.policies import ObservationLike
+from baselines.common.settings import from_document, names_of
+from baselines.common.specs import EnvSpec
 from baselines.her.experiment.config import HERConfig
 from baselines.her.types import GoalEnvSpec
 
-Layers = list[tuple[np.ndarray, np.ndarray]]  # (kernel [in, out], bias [out]) of each layer
-FORMAT = "baselines.her policy 1"
+_NO_LONGER_SETTINGS = ("policy_save_interval",)  # in the documents of version 0.1.0
 
 
 class Policy:
-    """pi(o, g) and Q(o, g, u) with the statistics that normalise their inputs.
+    """pi(o, g) and Q(o, g, u) with the statistics that normalise their inputs."""
 
-    In NumPy because a batch of a few rows costs 50 us here and 250 us through TensorFlow.
-    """
+    def __init__(self, sizes: GoalEnvSpec, config: HERConfig, arrays: Mapping[str, np.ndarray], which: str = "main"):
+        """`arrays` are those of an agent, of which `which` networks act: 'main' or 'target'."""
 
-    def __init__(self, spec: GoalEnvSpec, config: HERConfig, pi: Layers, Q: Layers, stats: Mapping[str, tuple]):
-        """`stats` holds (mean [size], std [size]) under 'o' and under 'g'."""
-        self.spec, self.config = spec, config
-        self._pi, self._Q, self._stats = pi, Q, stats
-
-    @classmethod
-    def load(cls, path: str) -> "Policy":
-        """The policy that a run saved in folder `path` (or in its `latest`). Raises UserError."""
-        spec, config, arrays = read_policy(path)
-        return cls.from_arrays(spec, config, arrays, "main")
-
-    @classmethod
-    def from_arrays(cls, spec, config, arrays: Mapping[str, np.ndarray], which: str) -> "Policy":
-        """From an agent's state; `which` is 'main' or 'target'."""
-
-        def layers(net):
+        def layers(net: str) -> Layers:
             return [(arrays[f"{which}_{net}/{i}_kernel"], arrays[f"{which}_{net}/{i}_bias"]) for i in range(depth)]
 
         depth = config.layers + 1
-        stats = {k: (arrays[f"{k}_stats/mean"], arrays[f"{k}_stats/std"]) for k in "og"}
-        return cls(spec, config, layers("pi"), layers("Q"), stats)
+        self.sizes, self.config, self._arrays = sizes, config, arrays
+        self._pi, self._Q = layers("pi"), layers("Q")
+        self._stats = {k: (arrays[f"{k}_stats/mean"], arrays[f"{k}_stats/std"]) for k in "og"}
 
-    def act(self, observation: Mapping[str, np.ndarray]) -> np.ndarray:
+    @property
+    def spec(self) -> EnvSpec:
+        """The environment that it was trained on."""
+        return self.sizes.env_spec()
+
+    def act(self, observation: ObservationLike) -> np.ndarray:
         """The action, without noise, for what a goal environment returned.
 
         `observation` has 'observation' [.., o], 'achieved_goal' [.., g], 'desired_goal' [.., g] (of one environment
         or of several); the action is [.., u], in [-max_u, max_u].
         """
+        if not isinstance(observation, Mapping):
+            raise UserError(
+                f"expected an observation with its goals, as a dictionary, got {type(observation).__name__}"
+            )
         rows = [np.atleast_2d(observation[k]) for k in ("observation", "achieved_goal", "desired_goal")]
         action = self.pi(*self.inputs(*rows))
-        return action.reshape(*np.shape(observation["observation"])[:-1], self.spec.action_size)
+        return action.reshape(*np.shape(observation["observation"])[:-1], self.sizes.action_size)
 
-    def inputs(self, observation, achieved_goal, desired_goal) -> tuple[np.ndarray, np.ndarray]:
+    def inputs(
+        self, observation: np.ndarray, achieved_goal: np.ndarray, desired_goal: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
         """What the networks see, [N, o] and [N, g]: goals relative if so configured, clipped, normalised."""
         goal = self.config.goal_seen(achieved_goal, desired_goal)
         return self._normalize(observation, "o"), self._normalize(goal, "g")
 
     def pi(self, o: np.ndarray, g: np.ndarray) -> np.ndarray:
         """pi(o, g) [N, u] of normalised inputs."""
-        return self.config.max_u * np.tanh(_forward(self._pi, np.concatenate([o, g], 1)))
+        action: np.ndarray = self.config.max_u * np.tanh(forward(self._pi, np.concatenate([o, g], 1)))
+        return action
 
     def Q(self, o: np.ndarray, g: np.ndarray, u: np.ndarray) -> np.ndarray:
-        """Q(o, g, u) [N, 1] of normalised inputs and an action in the environment's units."""
-        return _forward(self._Q, np.concatenate([o, g, u / np.float32(self.config.max_u)], 1))
+        """Q(o, g, u) [N, 1] of normalised inputs and an action in [-max_u, max_u]."""
+        return forward(self._Q, np.concatenate([o, g, u / np.float32(self.config.max_u)], 1))
+
+    def document(self) -> dict[str, Any]:
+        """Sizes and settings, but for files of this machine, as JSON."""
+        files = names_of(HERConfig, path=True)
+        config = {name: value for name, value in self.config.document().items() if name not in files}
+        return {"alg": "her", "environment": self.sizes._asdict(), "config": config}
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """The agent's networks, targets and normalizers."""
+        return dict(self._arrays)
 
     def _normalize(self, x: np.ndarray, which: str) -> np.ndarray:
         mean, std = self._stats[which]
         x = np.clip(x, -self.config.clip_obs, self.config.clip_obs).astype(np.float32)
-        return np.clip((x - mean) / std, -self.config.norm_clip, self.config.norm_clip)
+        normalized: np.ndarray = np.clip((x - mean) / std, -self.config.norm_clip, self.config.norm_clip)
+        return normalized
 
 
-def explore(action: np.ndarray, config: HERConfig, rng: np.random.Generator) -> np.ndarray:
-    """Gaussian noise on actions [B, u], clipped, then some rows replaced by uniform ones (1802.09464, appendix A)."""
-    max_u = config.max_u
-    noisy = action + config.noise_eps * max_u * rng.standard_normal(action.shape)
-    uniform = rng.uniform(-max_u, max_u, action.shape)
-    replaced = rng.random((len(action), 1)) < config.random_eps  # [B, 1]: whole action vectors
-    return np.where(replaced, uniform, np.clip(noisy, -max_u, max_u)).astype(np.float32)
-
-
-def save_policy(path: str, spec: GoalEnvSpec, config: HERConfig, arrays: Mapping[str, np.ndarray]) -> None:
-    """Write an agent's state to folder `path`, whole or not at all."""
-    document = {"format": FORMAT, "environment": spec._asdict(), "config": dataclasses.asdict(config)}
-    policy_folder.write(path, document, arrays)
-
-
-def read_policy(path: str) -> tuple[GoalEnvSpec, HERConfig, dict[str, np.ndarray]]:
-    """What `save_policy` wrote to `path`, or to its `latest`. Raises UserError; executes nothing."""
-    path = policy_folder.existing(path)
-    if not os.path.isdir(path):
-        raise UserError(f"no policy at {path}: there is no such folder")
-    if not os.path.exists(os.path.join(path, "config.json")):
-        path = policy_folder.existing(os.path.join(path, "latest"))
-    document = policy_folder.read_document(path)
-    try:
-        if document["format"] != FORMAT:
-            raise ValueError(f"expected format '{FORMAT}', got '{document['format']}'")
-        spec = _as_spec(document["environment"])
-        config = HERConfig(**document["config"])
-    except (KeyError, TypeError, ValueError, UserError) as error:
-        raise UserError(f"{path} holds no policy of HER: its config.json lacks or spoils {error}") from None
-    arrays = policy_folder.read_arrays(path, _expected_arrays(spec, config))
+def load_policy(document: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Policy:
+    """What `Policy.document` and `Policy.arrays` gave, of this version or of 0.1.0. Raises UserError."""
+    if document.get("alg") != "her":
+        raise UserError(f"expected a policy of --alg=her, got one of --alg={document.get('alg')}")
+    sizes, settings = _sizes_of(document.get("environment")), document.get("config")
+    if isinstance(settings, Mapping):
+        settings = {name: value for name, value in settings.items() if name not in _NO_LONGER_SETTINGS}
+    config: HERConfig = from_document(HERConfig, settings)
+    check_arrays(arrays, expected_arrays(sizes, config))
     for name, array in arrays.items():
         if name.endswith(("/std", "/count")) and not (array > 0).all():
-            raise UserError(f"{path} holds no policy of HER: {name} is not positive")
-    return spec, config, arrays
+            raise UserError(f"array '{name}' is not positive")
+    return Policy(sizes, config, arrays)
 
 
-def _as_spec(document: Mapping) -> GoalEnvSpec:
-    spec = GoalEnvSpec(**document)
-    if not isinstance(spec.env_id, str) or not spec.env_id:
-        raise ValueError(f"environment.env_id: expected a name, got {spec.env_id!r}")
-    for name, value in spec._asdict().items():
+def _sizes_of(document: Any) -> GoalEnvSpec:
+    try:
+        sizes = GoalEnvSpec(**document)
+    except TypeError as error:
+        raise UserError(f"environment: {error}") from None
+    if not isinstance(sizes.env_id, str) or not sizes.env_id:
+        raise UserError(f"environment.env_id: expected a name, got {sizes.env_id!r}")
+    for name, value in sizes._asdict().items():
         if name != "env_id" and (type(value) is not int or not 0 < value < 10**6):
-            raise ValueError(f"environment.{name}: expected a whole number of at least 1, got {value!r}")
-    return spec
+            raise UserError(f"environment.{name}: expected a whole number of at least 1, got {value!r}")
+    return sizes
 
 
-def _expected_arrays(spec: GoalEnvSpec, config: HERConfig) -> dict[str, tuple[tuple[int, ...], type]]:
+def expected_arrays(spec: GoalEnvSpec, config: HERConfig) -> dict[str, tuple[tuple[int, ...], type]]:
+    """Shape and type of each array of an agent."""
     inputs = spec.observation_size + spec.goal_size
     nets = {"pi": (inputs, spec.action_size), "Q": (inputs + spec.action_size, 1)}
     expected: dict[str, tuple[tuple[int, ...], type]] = {}
     for net, (first, last) in nets.items():
         sizes = [first, *[config.hidden] * config.layers, last]
-        for i, (fan_in, fan_out) in enumerate(zip(sizes, sizes[1:])):
+        for i, (fan_in, fan_out) in enumerate(itertools.pairwise(sizes)):
             for which in ("main", "target"):
                 expected[f"{which}_{net}/{i}_kernel"] = (fan_in, fan_out), np.float32
                 expected[f"{which}_{net}/{i}_bias"] = (fan_out,), np.float32
@@ -134,10 +127,3 @@ def _expected_arrays(spec: GoalEnvSpec, config: HERConfig) -> dict[str, tuple[tu
         expected |= {f"{stats}/{k}": ((size,), np.float32) for k in ("mean", "std")}
         expected[f"{stats}/count"] = (1,), np.float64
     return expected
-
-
-def _forward(layers: Layers, x: np.ndarray) -> np.ndarray:
-    for kernel, bias in layers[:-1]:
-        x = np.maximum(x @ kernel + bias, 0)
-    kernel, bias = layers[-1]
-    return x @ kernel + bias

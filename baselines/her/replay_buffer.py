@@ -5,8 +5,9 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from baselines.common.errors import UserError
+from baselines.common.vec_env.reward import RewardFunction
 from baselines.her.her_sampler import sample_relabelled, sample_times, sample_times_by_priority
-from baselines.her.types import EpisodeBatch, GoalEnvSpec, RewardFunction, TransitionBatch
+from baselines.her.types import EpisodeBatch, GoalEnvSpec, TransitionBatch
 
 _FIELDS = ("observation", "achieved_goal", "desired_goal", "action", "priority")
 
@@ -83,13 +84,13 @@ class ReplayBuffer:
         rows, times = sample_times(episodes.length, (episodes.num_steps,), self.rng)
         return sample_relabelled(episodes, rows, times, self._future_p, self._compute_reward, self.rng)
 
-    def arrays(self) -> dict[str, np.ndarray]:
+    def state(self) -> dict[str, np.ndarray]:
         """All that is stored, as views; the generator is `rng`."""
         stored = {name: getattr(self, name)[: self.num_episodes] for name in _FIELDS}
         return {**stored, "length": self.length, "next": np.array(self._next)}
 
-    def assign(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Take over what `arrays` of a buffer of the same sizes gave. Raises KeyError or ValueError."""
+    def load_state(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Take over what `state` of a buffer of the same sizes gave. Raises KeyError or ValueError."""
         n, length, position = len(arrays["length"]), arrays["length"], int(arrays["next"])
         if n and not (1 <= length.min() and length.max() <= self.action.shape[1] and 0 <= position < self.max_episodes):
             raise ValueError("lengths of episodes, or the place of the next one, are none")
@@ -104,19 +105,41 @@ class ReplayBuffer:
 class Demonstrations:
     """A buffer whose transitions, relabelled like all others, fill the last rows of every batch (1709.10089, IV-B)."""
 
-    def __init__(self, buffer: ReplayBuffer, rows: int):
-        self.buffer, self.rows = buffer, rows
+    def __init__(self, make_buffer: Callable[[int], ReplayBuffer], rows: int):
+        """`make_buffer(n)` makes a buffer that n episodes fill exactly; `rows` is how many of each batch are filled."""
+        self._make_buffer, self.rows = make_buffer, rows
+        self.buffer = make_buffer(1)
+
+    def store(self, episodes: EpisodeBatch) -> None:
+        """Be these episodes."""
+        self.buffer = self._make_buffer(len(episodes.length))
+        self.buffer.store(episodes)
 
     def fill(self, batches: TransitionBatch) -> TransitionBatch:
         """`batches` [n_batches, N, ...] with `rows` demonstrated transitions appended to each."""
         demonstrated = self.buffer.sample(len(batches.reward), self.rows)
-        return TransitionBatch(*(np.concatenate(pair, axis=1) for pair in zip(batches, demonstrated)))
+        return TransitionBatch(*(np.concatenate(pair, axis=1) for pair in zip(batches, demonstrated, strict=True)))
+
+    def state(self) -> dict[str, np.ndarray]:
+        """That of the buffer."""
+        return self.buffer.state()
+
+    def load_state(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Take over what `state` gave. Raises KeyError or ValueError."""
+        self.buffer = self._make_buffer(max(1, len(arrays["length"])))
+        self.buffer.load_state(arrays)
 
 
 class NoDemonstrations:
     """Leaves batches as they are."""
 
-    buffer, rows = None, 0
+    rows = 0
 
     def fill(self, batches: TransitionBatch) -> TransitionBatch:
         return batches
+
+    def state(self) -> dict[str, np.ndarray]:
+        return {}
+
+    def load_state(self, arrays: Mapping[str, np.ndarray]) -> None:
+        pass

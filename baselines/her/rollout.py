@@ -4,11 +4,13 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from baselines.common.errors import TrainingError
-from baselines.common.vec_env.base import GoalVecEnv, Observation
+from baselines.common.errors import TrainingError, UserError
+from baselines.common.specs import GOAL_KEYS
+from baselines.common.vec_env.base import Observation, VecEnv
 from baselines.her.episodes import empty_episodes
-from baselines.her.policy import Policy, explore
-from baselines.her.types import EpisodeBatch
+from baselines.her.exploration import explore
+from baselines.her.policy import Policy
+from baselines.her.types import EpisodeBatch, GoalEnvSpec
 
 
 class RolloutWorker:
@@ -16,7 +18,7 @@ class RolloutWorker:
 
     def __init__(
         self,
-        env: GoalVecEnv,
+        env: VecEnv,
         rng: np.random.Generator | None = None,
         seeds: Callable[[int], list[int]] | None = None,
     ):
@@ -25,51 +27,65 @@ class RolloutWorker:
         `seeds(epoch)` gives the environments' seeds; without it they are left as they are.
         """
         self.env, self.rng, self._seeds = env, rng, seeds
+        self.spec = GoalEnvSpec.of(env.spec)
         self.episodes = self.steps = 0  # in all
+        self._epoch: int | None = None  # that has begun and not ended
         self._forget()
 
     def start_epoch(self, epoch: int) -> None:
-        """Forget how the last epoch's episodes did, and seed the environments anew."""
-        self._forget()
-        if self._seeds:
-            self.env.reseed(self._seeds(epoch))
+        """Forget how the last epoch's episodes did, and seed the environments for this one.
 
-    def resume_epoch(self, epoch: int, arrays: Mapping[str, np.ndarray]) -> None:
-        """As `start_epoch`, then take over what `arrays` gave in the middle of it.
+        In the middle of the epoch, where `load_state` leads to, this changes nothing.
+        """
+        if self._epoch != epoch:
+            self._epoch = epoch
+            self._forget()
+            if self._seeds:
+                self.env.reseed(self._seeds(epoch))
+
+    def end_epoch(self) -> None:
+        """Nothing needs to be led through this epoch's episodes again."""
+        self._epoch, self._actions = None, []
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Counts, and of this epoch's n rollouts: actions [n, B, T, u], steps and successes of each."""
+        B, spec = self.env.num_env, self.spec
+        actions = np.zeros((len(self._actions), B, spec.horizon, spec.action_size), np.float32)
+        for row, action in zip(actions, self._actions, strict=True):
+            row[:, : action.shape[1]] = action
+        return {
+            "counts": np.array([self.episodes, self.steps, self.steps_of_epoch]),
+            "epoch": np.array(-1 if self._epoch is None else self._epoch),
+            "actions": actions,
+            "steps": np.array([action.shape[1] for action in self._actions], np.int64),
+            "successes": np.array(self._successes[: len(actions)], bool).reshape(-1, B),
+        }
+
+    def load_state(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Take over what `state` gave.
 
         The environments are led through the same episodes again: few of them could be saved and put back. Raises
         KeyError or ValueError.
         """
-        n, B, spec = len(arrays["steps"]), self.env.num_env, self.env.spec
+        n, B, spec = len(arrays["steps"]), self.env.num_env, self.spec
         if arrays["actions"].shape != (n, B, spec.horizon, spec.action_size) or arrays["successes"].shape != (n, B):
             raise ValueError("the episodes of the epoch are those of other environments")
-        self.start_epoch(epoch)
-        for actions, steps in zip(arrays["actions"], np.minimum(arrays["steps"], spec.horizon)):  # [B, T, u]
+        self._epoch = None
+        if (epoch := int(arrays["epoch"])) >= 0:
+            self.start_epoch(epoch)
+        self.episodes, self.steps, self.steps_of_epoch = (int(n) for n in arrays["counts"])
+        for actions, steps in zip(arrays["actions"], np.minimum(arrays["steps"], spec.horizon), strict=True):
             self.env.reset()
             for t in range(steps):
                 self.env.step(np.ascontiguousarray(actions[:, t]))
             self._actions.append(actions[:, :steps])
         self._successes = list(arrays["successes"])
-        self.steps_of_epoch = int(arrays["steps_of_epoch"])
-
-    def arrays(self) -> dict[str, np.ndarray]:
-        """What `resume_epoch` needs, of this epoch's n rollouts: actions [n, B, T, u], steps and successes of each."""
-        B, spec = self.env.num_env, self.env.spec
-        actions = np.zeros((len(self._actions), B, spec.horizon, spec.action_size), np.float32)
-        for row, action in zip(actions, self._actions):
-            row[:, : action.shape[1]] = action
-        return {
-            "actions": actions,
-            "steps": np.array([action.shape[1] for action in self._actions], np.int64),
-            "successes": np.array(self._successes, bool).reshape(-1, B),
-            "steps_of_epoch": np.array(self.steps_of_epoch),
-        }
 
     def _forget(self) -> None:
         self.steps_of_epoch = 0
         self._successes: list[np.ndarray] = []
         self._values: list[np.ndarray] = []
-        self._actions: list[np.ndarray] = []  # [B, steps, u] of each rollout
+        self._actions: list[np.ndarray] = []  # [B, steps, u] of each rollout that explored
 
     @property
     def success_rate(self) -> float:
@@ -84,8 +100,8 @@ class RolloutWorker:
     def generate(self, policy: Policy) -> EpisodeBatch:
         """One episode in each environment. Raises TrainingError, see `roll_out`."""
 
-        def act(shown: Observation, alive: np.ndarray) -> np.ndarray:
-            o, g = policy.inputs(*shown)
+        def act(observation: Observation, alive: np.ndarray) -> np.ndarray:
+            o, g = policy.inputs(*(observation[key] for key in GOAL_KEYS))
             action = policy.pi(o, g)
             if self.rng is not None:
                 return explore(action, policy.config, self.rng)
@@ -94,46 +110,52 @@ class RolloutWorker:
 
         episodes = roll_out(self.env, act)
         self._successes.append(episodes.success)
-        self._actions.append(episodes.action[:, : episodes.length.max()])
+        if self.rng is not None:
+            self._actions.append(episodes.action[:, : episodes.length.max()])
         self.episodes += self.env.num_env
         self.steps += episodes.num_steps
         self.steps_of_epoch += episodes.num_steps
         return episodes
 
 
-def roll_out(env: GoalVecEnv, act: Callable[[Observation, np.ndarray], np.ndarray]) -> EpisodeBatch:
+def roll_out(env: VecEnv, act: Callable[[Observation, np.ndarray], np.ndarray]) -> EpisodeBatch:
     """One episode in each environment, in lockstep.
 
-    `act(shown, alive)` gives the actions [B, u]; `alive` [B] tells which episodes have not ended yet: what the others
-    show and do has no meaning. Raises TrainingError where an environment returns NaN or infinity.
+    `act(observation, alive)` gives the actions [B, u]; `alive` [B] says which episodes have not ended yet: what the
+    others show and do has no meaning. Raises TrainingError where an environment returns NaN or infinity, UserError where
+    it does not say whether it succeeded.
     """
-    spec, B = env.spec, env.num_env
+    spec, B = GoalEnvSpec.of(env.spec), env.num_env
     episodes = empty_episodes(spec, B)
     alive = np.ones(B, bool)
-    shown = env.reset()
-    _check_finite(shown, np.zeros(B), alive, 0)
+    observation = env.reset()
+    _check_finite(observation, np.zeros(B), alive, 0)
     for t in range(spec.horizon):
-        action = act(shown, alive)
-        episodes.observation[:, t], episodes.achieved_goal[:, t] = shown.observation, shown.achieved_goal
-        episodes.desired_goal[:, t], episodes.action[:, t] = shown.desired_goal, action
+        action = act(observation, alive)
+        episodes.observation[:, t] = observation["observation"]
+        episodes.achieved_goal[:, t] = observation["achieved_goal"]
+        episodes.desired_goal[:, t], episodes.action[:, t] = observation["desired_goal"], action
         step = env.step(action)
-        shown = step.observation
-        _check_finite(shown, step.reward, alive, t + 1)
+        observation, ended = step.observation, step.ended
+        _check_finite(observation, step.reward, alive, t + 1)
         # True last observations where an episode ends now; overwritten by the next step elsewhere.
-        episodes.observation[alive, t + 1] = shown.observation[alive]
-        episodes.achieved_goal[alive, t + 1] = shown.achieved_goal[alive]
+        episodes.observation[alive, t + 1] = observation["observation"][alive]
+        episodes.achieved_goal[alive, t + 1] = observation["achieved_goal"][alive]
         episodes.reward[alive, t] = step.reward[alive]
-        episodes.success[alive] = step.success[alive]
-        episodes.length[alive & step.ended] = t + 1
-        alive &= ~step.ended
+        episodes.length[alive & ended] = t + 1
+        if step.success is not None:
+            episodes.success[alive] = step.success[alive]
+        elif ended.any():
+            raise UserError("the environment must say in info['is_success'] whether the goal was reached; it does not")
+        alive &= ~ended
         if not alive.any():
             break
     return episodes
 
 
-def _check_finite(shown: Observation, reward: np.ndarray, alive: np.ndarray, step: int) -> None:
+def _check_finite(observation: Observation, reward: np.ndarray, alive: np.ndarray, step: int) -> None:
     finite = np.isfinite(reward)
-    for part in shown:
+    for part in observation.values():
         finite &= np.isfinite(part).all(1)
     broken = np.flatnonzero(alive & ~finite)
     if len(broken):

@@ -6,14 +6,12 @@
 Arrays are float32 unless a line says otherwise. Shapes stand in brackets at the end of a line: `# [N, g]`.
 """
 
-import re
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
-# (achieved_goal [N, g], desired_goal [N, g]) -> reward [N]
-RewardFunction = Callable[[np.ndarray, np.ndarray], np.ndarray]
+from baselines.common.errors import UserError
+from baselines.common.specs import GOAL_KEYS, EnvSpec
 
 
 class GoalEnvSpec(NamedTuple):
@@ -25,15 +23,27 @@ class GoalEnvSpec(NamedTuple):
     action_size: int  # u
     horizon: int  # T, steps
 
-    @property
-    def sizes(self) -> dict[str, int]:
-        """The three sizes that a trained policy depends on."""
-        return {"observation": self.observation_size, "goal": self.goal_size, "action": self.action_size}
+    @classmethod
+    def of(cls, spec: EnvSpec) -> "GoalEnvSpec":
+        """Raises UserError, with all that is missing, for what is no goal environment."""
+        sizes = spec.observation_sizes
+        missing = [f"'{key}', a vector, in its observations" for key in GOAL_KEYS if key not in sizes]
+        if not missing and sizes["achieved_goal"] != sizes["desired_goal"]:
+            missing.append(f"goals of one size (achieved {sizes['achieved_goal']}, desired {sizes['desired_goal']})")
+        if not spec.has_reward_function:
+            missing.append("compute_reward(achieved_goal, desired_goal, info)")
+        if spec.discrete:
+            missing.append("a vector of continuous actions")
+        if not spec.horizon:
+            missing.append("a time limit (max_episode_steps where it is registered, or a TimeLimit wrapper)")
+        if missing:
+            raise UserError(f"HER needs a goal environment; '{spec.env_id}' lacks: {'; '.join(missing)}")
+        return cls(spec.env_id, sizes["observation"], sizes["desired_goal"], spec.action_size, spec.horizon)
 
-
-def task_of(env_id: str) -> str:
-    """The name without module, version and Dense: such environments share policies and demonstrations."""
-    return re.sub(r"(Dense)?-v\d+$", "", env_id.rpartition(":")[2])
+    def env_spec(self) -> EnvSpec:
+        """The same as every other algorithm has it."""
+        sizes = dict(zip(GOAL_KEYS, (self.observation_size, self.goal_size, self.goal_size), strict=True))
+        return EnvSpec(self.env_id, sizes, self.action_size, self.horizon, has_reward_function=True)
 
 
 class EpisodeBatch(NamedTuple):

@@ -1,11 +1,11 @@
 """Named arrays and a JSON document in a folder: written whole or not at all, and read without executing anything."""
 
 import json
-import math
 import os
 import shutil
 import tempfile
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -13,15 +13,16 @@ from baselines.common.errors import UserError
 from baselines.common.storage.files import synced
 from baselines.common.storage.npz import plain_array, read_members
 
-_DOCUMENT, _ARRAYS = "config.json", "arrays.npz"
+_DOCUMENT, _ARRAYS = "policy.json", "arrays.npz"
+_DOCUMENT_OF_FORMAT_1 = "config.json"
 _LARGEST_DOCUMENT = 1 << 20  # bytes; ours have about 1 kB
 
 
-def write(path: str, document: Mapping, arrays: Mapping[str, np.ndarray]) -> None:
+def write(path: str, document: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
     """Write folder `path`, in place of an earlier one of this kind.
 
     All is written under a temporary name first. The earlier folder is renamed to `path.old` for the moment between
-    two renames; `read_document` and `read_arrays` find it there if the machine died in that moment.
+    two renames; `read` finds it there if the machine died in that moment.
     """
     parent = os.path.dirname(os.path.abspath(path))
     os.makedirs(parent, exist_ok=True)
@@ -43,9 +44,30 @@ def write(path: str, document: Mapping, arrays: Mapping[str, np.ndarray]) -> Non
         raise
 
 
-def read_document(path: str, name: str = _DOCUMENT) -> dict:
-    """A JSON document, by default that of a folder that `write` made. Raises UserError."""
-    file = os.path.join(existing(path), name)
+def read(path: str) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Document and arrays of a folder that `write` made, or of its `latest`. Raises UserError.
+
+    No more is read than the files have bytes.
+    """
+    path = _existing(path)
+    if not os.path.isdir(path):
+        raise UserError(f"no policy at {path}: there is no such folder")
+    if not os.path.exists(os.path.join(path, _ARRAYS)):
+        path = _existing(os.path.join(path, "latest"))
+    new = os.path.exists(os.path.join(path, _DOCUMENT))
+    document = read_document(path, _DOCUMENT if new else _DOCUMENT_OF_FORMAT_1)
+    file = os.path.join(path, _ARRAYS)
+    try:
+        # Ours are not compressed: what unpacks to more than the file has bytes is none of ours.
+        contents = read_members(file, os.path.getsize(file))
+        return document, {name: plain_array(content) for name, content in contents.items()}
+    except (OSError, ValueError) as error:
+        raise UserError(f"cannot read {file}: {error}") from None
+
+
+def read_document(folder: str, name: str) -> dict[str, Any]:
+    """A JSON object in a file of a folder. Raises UserError."""
+    file = os.path.join(folder, name)
     try:
         if os.path.getsize(file) > _LARGEST_DOCUMENT:
             raise ValueError(f"it is larger than {_LARGEST_DOCUMENT} bytes")
@@ -58,35 +80,6 @@ def read_document(path: str, name: str = _DOCUMENT) -> dict:
         raise UserError(f"cannot read {file}: {error}") from None
 
 
-def read_arrays(path: str, expected: Mapping[str, tuple[tuple[int, ...], type]]) -> dict[str, np.ndarray]:
-    """The arrays of a folder that `write` made, which must have exactly these names, shapes and types.
-
-    No more is read than arrays of these sizes can have. Raises UserError.
-    """
-    file = os.path.join(existing(path), _ARRAYS)
-    claimed = sum(math.prod(shape) * np.dtype(kind).itemsize + 1000 for shape, kind in expected.values())
-    try:
-        # Ours are not compressed: what unpacks to more than the file has bytes is none of ours.
-        contents = read_members(file, min(claimed, os.path.getsize(file)))
-        if contents.keys() != expected.keys():
-            odd = sorted(contents.keys() ^ expected.keys())
-            raise ValueError(f"its arrays are not those of such a network; the first odd one is {odd[0]!r}")
-        arrays = {name: plain_array(content) for name, content in contents.items()}
-        for name, (shape, kind) in expected.items():
-            _check(name, arrays[name], shape, kind)
-        return arrays
-    except (OSError, ValueError) as error:
-        raise UserError(f"cannot read {file}: {error}") from None
-
-
-def _check(name: str, array: np.ndarray, shape: tuple[int, ...], kind: type) -> None:
-    if array.shape != shape or array.dtype != kind:
-        expected = f"{np.dtype(kind)} {list(shape)}"
-        raise ValueError(f"array '{name}': expected {expected}, got {array.dtype} {list(array.shape)}")
-    if not np.isfinite(array).all():
-        raise ValueError(f"array '{name}' has values that are not finite")
-
-
-def existing(path: str) -> str:
+def _existing(path: str) -> str:
     """Where the folder `path` is: at its name, or set aside if the machine died between two renames of `write`."""
     return path + ".old" if not os.path.isdir(path) and os.path.isdir(path + ".old") else path

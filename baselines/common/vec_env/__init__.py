@@ -1,10 +1,14 @@
-"""Several copies of a goal environment, by name: `make_vec_env`."""
+"""Several copies of an environment: by name with `make_vec_env`, or of the user's own with `as_vec_env`."""
+
+from collections.abc import Callable
+
+import gymnasium
 
 from baselines.common.errors import UserError
 from baselines.common.vec_env import envpool_env, gymnasium_env
-from baselines.common.vec_env.base import GoalVecEnv
-from baselines.common.vec_env.gymnasium_env import Video
+from baselines.common.vec_env.base import VecEnv
 from baselines.common.vec_env.names import gymnasium_id, import_module_of
+from baselines.common.vec_env.rendering import Video, check_renders, has_display, render_without_display
 
 BACK_ENDS = ("auto", "envpool", "sync", "async")
 
@@ -17,7 +21,7 @@ def make_vec_env(
     num_threads: int = 1,
     video: Video | None = None,
     step_timeout: float = 0,
-) -> GoalVecEnv:
+) -> VecEnv:
     """`num_env` environments of a task, seeded one by one. Raises UserError.
 
     `auto` is EnvPool where it has the task, otherwise processes (`async`) for several environments and `sync` for
@@ -35,10 +39,21 @@ def make_vec_env(
         why = "it cannot record videos" if video else f"it has no checked '{name}', or is not installed"
         raise UserError(f"--vec_env=envpool does not work here: {why}; use --vec_env=auto")
     if video:
-        gymnasium_env.check_renders(env_id)
+        if not has_display():
+            render_without_display()
+        check_renders(env_id)
     # Rendering needs a process without TensorFlow, see check_renders.
     asynchronous = back_end == "async" or bool(video) or (back_end == "auto" and num_env > 1)
     env = gymnasium_env.make(env_id, num_env, seeds, asynchronous, video, step_timeout=step_timeout)
-    if (stand_in := gymnasium_id(env_id)) != name:
-        env.description += f" ({stand_in} stands in for {name}, which needs mujoco-py)"
+    if (used := gymnasium_id(env_id)) != name:
+        env.description += f" ({used} is used for {name}, which needs mujoco-py)"
     return env
+
+
+def as_vec_env(env: object, seeds_for: Callable[[int], list[int]]) -> VecEnv:
+    """An environment, or a vector of them, that the user made; seeds are given to those of Gymnasium. Raises UserError."""
+    if isinstance(env, VecEnv):
+        return env
+    if not isinstance(env, (gymnasium.Env, gymnasium.vector.VectorEnv)):
+        raise UserError(f"env: expected a name, a Gymnasium environment or a vector of them, got {env!r}")
+    return gymnasium_env.wrap(env, seeds_for)

@@ -1,25 +1,20 @@
-"""What the rest of the code sees of environments: several copies of one goal environment, stepped together."""
+"""What the rest of the code sees of environments: several copies of one environment, stepped together."""
 
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, ParamSpec, TypeVar
 
 import numpy as np
 
-from baselines.her.types import GoalEnvSpec, RewardFunction
+from baselines.common.specs import EnvSpec
+from baselines.common.vec_env.reward import RewardFunction
 
+# Each entry of the observation [B, size], float32; a plain vector is the entry "observation".
+Observation = dict[str, np.ndarray]
 
-class Observation(NamedTuple):
-    """What B environments show, float32."""
-
-    observation: np.ndarray  # [B, o]
-    achieved_goal: np.ndarray  # [B, g]
-    desired_goal: np.ndarray  # [B, g]
-
-    @classmethod
-    def of(cls, shown: dict) -> "Observation":
-        return cls(*(np.asarray(shown[key], np.float32) for key in cls._fields))
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class Step(NamedTuple):
@@ -27,20 +22,26 @@ class Step(NamedTuple):
 
     observation: Observation
     reward: np.ndarray  # [B]
-    ended: np.ndarray  # [B] bool: terminated or truncated
-    success: np.ndarray  # [B] bool
+    terminated: np.ndarray  # [B] bool
+    truncated: np.ndarray  # [B] bool: by a time limit
+    success: np.ndarray | None  # [B] bool; None where the environments do not say
+
+    @property
+    def ended(self) -> np.ndarray:
+        """[B] bool."""
+        return self.terminated | self.truncated
 
 
-class GoalVecEnv(ABC):
+class VecEnv(ABC):
     """`num_env` environments in lockstep.
 
-    The observation at an episode's last step is the true last one; after it, an environment's steps have no meaning
-    until `reset`, which starts a new episode in all.
+    The observation at an episode's last step is the true last one. The next step of that environment ignores its action
+    and shows the first observation of a new episode; `reset` starts a new episode in all.
     """
 
-    spec: GoalEnvSpec
+    spec: EnvSpec
     num_env: int
-    compute_reward: RewardFunction
+    compute_reward: RewardFunction | None  # of goal environments
     description: str  # for the log
 
     seconds: float = 0.0  # spent in reset and step so far
@@ -51,11 +52,11 @@ class GoalVecEnv(ABC):
         self._seeds = seeds
 
     def reset(self) -> Observation:
-        """Start a new episode in all environments."""
+        """Start a new episode in all environments. The first call starts processes or threads."""
         return self._timed(self._reset)
 
     def step(self, action: np.ndarray) -> Step:
-        """`action` is [B, u] in [-1, 1]."""
+        """`action` is [B, u] in [-1, 1], or [B] whole numbers where actions are discrete."""
         return self._timed(self._step, action)
 
     @abstractmethod
@@ -65,14 +66,20 @@ class GoalVecEnv(ABC):
     def _step(self, action: np.ndarray) -> Step: ...
 
     @abstractmethod
-    def another(self, num_env: int, seeds: list[int]) -> "GoalVecEnv":
+    def copies(self, num_env: int, seeds: list[int]) -> "VecEnv":
         """New environments of the same task and back end, e.g. for evaluation; these ones where that cannot be."""
 
     @abstractmethod
     def close(self) -> None: ...
 
-    def _timed(self, call: Callable, *arguments):
+    def _timed(self, call: Callable[P, R], *arguments: P.args, **named: P.kwargs) -> R:
         start = time.perf_counter()
-        result = call(*arguments)
+        result = call(*arguments, **named)
         self.seconds += time.perf_counter() - start
         return result
+
+
+def as_observation(observed: dict[str, np.ndarray] | np.ndarray) -> Observation:
+    """What a library's environments returned, as float32 by entry."""
+    entries = observed if isinstance(observed, dict) else {"observation": observed}
+    return {key: np.asarray(value, np.float32) for key, value in entries.items()}

@@ -2,12 +2,14 @@
 
 import importlib.util
 import re
+from typing import Any
 
 import numpy as np
 
-from baselines.common.vec_env.base import GoalVecEnv, Observation, Step
-from baselines.common.vec_env.gymnasium_env import make_one, reward_function, spec_of
-from baselines.her.types import task_of
+from baselines.common.specs import task_of
+from baselines.common.vec_env.base import Observation, Step, VecEnv, as_observation
+from baselines.common.vec_env.gymnasium_env import make_one, spec_of
+from baselines.common.vec_env.reward import reward_function
 
 # The families that the tests hold against Gymnasium-Robotics.
 _FAMILIES = re.compile(r"(Fetch(Reach|Push|PickAndPlace|Slide)|Hand(Reach|Manipulate)).*-v\d+")
@@ -26,14 +28,15 @@ def knows(env_id: str) -> bool:
     return env_id in envpool.list_all_envs()
 
 
-class EnvPoolVecEnv(GoalVecEnv):
+class EnvPoolVecEnv(VecEnv):
     """One EnvPool, which steps `num_env` environments on `num_threads` threads; results do not depend on threads."""
 
     def __init__(self, env_id: str, num_env: int, seeds: list[int], num_threads: int):
         model = make_one(env_id)  # EnvPool itself has no compute_reward
         self.spec, self.num_env = spec_of(model, env_id), num_env
         self.compute_reward = reward_function(model)
-        self._num_threads, self._seeds, self._pool = num_threads, seeds, None
+        self._num_threads, self._seeds = num_threads, seeds
+        self._pool: Any = None
         self.description = f"{num_env} x {env_id}, stepped by EnvPool, threads: {min(num_threads, num_env)}"
 
     def _reset(self) -> Observation:
@@ -41,21 +44,22 @@ class EnvPoolVecEnv(GoalVecEnv):
             # EnvPool takes seeds only when it is made, and its resets keep traces of the episode before.
             self.close()
             self._pool, self._seeds = self._make_pool(self._seeds), None
-        shown, _ = self._pool.reset()
-        return Observation.of(shown)
+        observed, _ = self._pool.reset()
+        return as_observation(observed)
 
     def _step(self, action: np.ndarray) -> Step:
-        shown, reward, terminated, truncated, info = self._pool.step(action)
-        return Step(Observation.of(shown), reward, terminated | truncated, info["is_success"].astype(bool))
+        observed, reward, terminated, truncated, info = self._pool.step(action)
+        return Step(as_observation(observed), reward, terminated, truncated, info["is_success"].astype(bool))
 
-    def another(self, num_env: int, seeds: list[int]) -> GoalVecEnv:
+    def copies(self, num_env: int, seeds: list[int]) -> VecEnv:
         return EnvPoolVecEnv(self.spec.env_id, num_env, seeds, self._num_threads)
 
     def close(self) -> None:
         if self._pool is not None:
             self._pool.close()
+            self._pool = None
 
-    def _make_pool(self, seeds: list[int]):
+    def _make_pool(self, seeds: list[int]) -> Any:
         import envpool
 
         env_id, task = self.spec.env_id, task_of(self.spec.env_id)

@@ -1,4 +1,4 @@
-"""What environments do wrong, told with the environment's index."""
+"""What environments do wrong: each error names the environment by its index."""
 
 import atexit
 import contextlib
@@ -10,38 +10,38 @@ import time
 import traceback
 import weakref
 from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NoReturn
 
 import gymnasium
 import numpy as np
 from gymnasium.vector import AsyncVectorEnv, VectorEnv
 
 from baselines.common.errors import TrainingError
-from baselines.common.vec_env.base import Observation
 
 
-class Guarded(gymnasium.Wrapper):
+class Guarded(gymnasium.Wrapper[Any, Any, Any, Any]):
     """Says which environment raised, where, or returned observations of another shape than it promised."""
 
     def __init__(self, env: gymnasium.Env, index: int):
         super().__init__(env)
         self._index, self._steps = index, 0
 
-    def reset(self, *, seed=None, options=None):
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         self._steps = 0
-        with self._told():
-            shown, info = self.env.reset(seed=seed, options=options)
-        self._check(shown)
-        return shown, info
+        with self._named():
+            observed, info = self.env.reset(seed=seed, options=options)
+        self._check(observed)
+        return observed, info
 
-    def step(self, action):
+    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
         self._steps += 1
-        with self._told():
+        with self._named():
             result = self.env.step(action)
         self._check(result[0])
         return result
 
     @contextlib.contextmanager
-    def _told(self) -> Iterator[None]:
+    def _named(self) -> Iterator[None]:
         try:
             yield
         except Exception as error:
@@ -49,14 +49,17 @@ class Guarded(gymnasium.Wrapper):
             where = f"{os.path.basename(frame.filename)}, line {frame.lineno}"
             self._fail(f"raised {type(error).__name__}: {error} ({where})", error)
 
-    def _check(self, shown) -> None:
-        for key in Observation._fields:
-            wanted = self.observation_space[key].shape
-            got = np.shape(shown[key]) if isinstance(shown, dict) and key in shown else "nothing"
-            if got != wanted:
-                self._fail(f"returned an observation whose '{key}' has shape {got}, not {wanted}", None)
+    def _check(self, observed: Any) -> None:
+        space = self.observation_space
+        entries = space.spaces if isinstance(space, gymnasium.spaces.Dict) else {"": space}
+        for key, entry in entries.items():
+            name = f"an observation whose '{key}'" if key else "an observation that"
+            part = observed.get(key) if key and isinstance(observed, dict) else None if key else observed
+            got = "nothing" if part is None else np.shape(part)
+            if got != entry.shape:
+                self._fail(f"returned {name} has shape {got}, not {entry.shape}", None)
 
-    def _fail(self, what: str, cause: Exception | None) -> None:
+    def _fail(self, what: str, cause: Exception | None) -> NoReturn:
         raise TrainingError(f"environment {self._index} {what} at step {self._steps} of its episode") from cause
 
 
@@ -84,7 +87,7 @@ def in_processes(makers: list[Callable[[], gymnasium.Env]]) -> AsyncVectorEnv:
 
 
 @contextlib.contextmanager
-def told(vector: VectorEnv, seconds: float) -> Iterator[None]:
+def name_the_environment(vector: VectorEnv, seconds: float) -> Iterator[None]:
     """Turn what goes wrong between processes into TrainingError; `seconds` is the timeout that was set."""
     level = gymnasium.logger.min_level
     gymnasium.logger.min_level = gymnasium.logger.ERROR + 1  # it prints tracebacks

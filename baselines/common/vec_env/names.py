@@ -27,7 +27,7 @@ def import_module_of(env_id: str) -> str:
 def gymnasium_id(env_id: str) -> str:
     """The id under which Gymnasium can make this task here.
 
-    FetchReach-v1 and its like are made with mujoco-py; without it, the newest version, of the same task, stands in.
+    FetchReach-v1 and its like are made with mujoco-py; without it, the newest version of the same task is used.
     Raises UserError for names that Gymnasium does not know.
     """
     name = import_module_of(env_id)

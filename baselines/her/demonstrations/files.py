@@ -13,12 +13,13 @@ from collections.abc import Mapping
 import numpy as np
 
 from baselines.common.errors import UserError
+from baselines.common.specs import task_of
 from baselines.common.storage.files import replace_file
 from baselines.common.storage.npz import plain_array, read_members
 from baselines.her.demonstrations.minari import read_minari
 from baselines.her.demonstrations.openai import is_openai, read_openai
 from baselines.her.episodes import episode_shapes, select
-from baselines.her.types import EpisodeBatch, GoalEnvSpec, task_of
+from baselines.her.types import EpisodeBatch, GoalEnvSpec
 
 FORMAT = "baselines.her demonstrations 1"
 MOST_BYTES = 1 << 30  # of a file when unpacked

@@ -3,8 +3,9 @@
 import numpy as np
 
 from baselines.common.errors import UserError
+from baselines.common.specs import task_of
 from baselines.her.episodes import single_episode, stack_episodes
-from baselines.her.types import EpisodeBatch, GoalEnvSpec, task_of
+from baselines.her.types import EpisodeBatch, GoalEnvSpec
 
 
 def read_minari(name: str, spec: GoalEnvSpec) -> EpisodeBatch:

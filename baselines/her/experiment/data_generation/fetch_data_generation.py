@@ -6,25 +6,27 @@ A controller is a generator: it is sent what it sees and yields the next action,
 other in the code.
 """
 
-import argparse
+import contextlib
 import os
-import sys
 from collections.abc import Callable, Generator
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from tqdm import tqdm
 
-from baselines.common.cmd_util import Parser, count, num_env, path, positive
-from baselines.common.errors import TrainingError, UserError
+from baselines.common.cmd_util import errors_end_the_process, parse_all
+from baselines.common.errors import UserError
 from baselines.common.seeding import env_seeds, make_rng
+from baselines.common.settings import Settings, setting
+from baselines.common.specs import task_of
 from baselines.common.storage.files import check_file_writable
 from baselines.common.vec_env import BACK_ENDS, make_vec_env
-from baselines.common.vec_env.base import GoalVecEnv, Observation
+from baselines.common.vec_env.base import Observation, VecEnv
 from baselines.her.demonstrations import write_demonstrations
 from baselines.her.episodes import concatenate, select
 from baselines.her.rollout import roll_out
-from baselines.her.types import EpisodeBatch, task_of
+from baselines.her.types import EpisodeBatch
 
 OPEN, CLOSED = 1.0, -1.0  # the last action: fingers
 UP = np.array([0, 0, 1.0])
@@ -143,25 +145,25 @@ def controller_for(env_id: str) -> Controller:
     return CONTROLLERS[task]
 
 
-def demonstrate(env: GoalVecEnv, controller: Controller, noise: float, rng: np.random.Generator) -> EpisodeBatch:
+def demonstrate(env: VecEnv, controller: Controller, noise: float, rng: np.random.Generator) -> EpisodeBatch:
     """One scripted episode in each environment, with Gaussian noise of std `noise` on the actions."""
     acting = [controller() for _ in range(env.num_env)]
     for one in acting:
         next(one)
 
-    def act(shown: Observation, _) -> np.ndarray:
-        actions = np.stack([one.send(_see(shown, i)) for i, one in enumerate(acting)])
+    def act(observation: Observation, alive: np.ndarray) -> np.ndarray:
+        actions = np.stack([one.send(_see(observation, i)) for i, one in enumerate(acting)])
         return np.clip(actions + noise * rng.standard_normal(actions.shape), -1, 1).astype(np.float32)
 
     return roll_out(env, act)
 
 
-def _see(shown: Observation, i: int) -> Seen:
-    gripper = shown.observation[i, :3]
-    return Seen(*(np.asarray(x, np.float64) for x in (gripper, shown.achieved_goal[i], shown.desired_goal[i])))
+def _see(observation: Observation, i: int) -> Seen:
+    seen = observation["observation"][i, :3], observation["achieved_goal"][i], observation["desired_goal"][i]
+    return Seen(*(np.asarray(x, np.float64) for x in seen))
 
 
-def generate(env: GoalVecEnv, controller: Controller, num_episodes: int, noise: float, keep_failures: bool, rng):
+def generate(env: VecEnv, controller: Controller, num_episodes: int, noise: float, keep_failures: bool, rng):
     """At least `num_episodes` scripted episodes to keep, and all success flags and returns on the way."""
     kept, successes, returns = [], [], []
     with tqdm(total=num_episodes, unit="episode", disable=None) as bar:
@@ -176,49 +178,46 @@ def generate(env: GoalVecEnv, controller: Controller, num_episodes: int, noise: 
     return select(concatenate(kept), slice(num_episodes)), np.array(successes), np.array(returns)
 
 
-def make_parser() -> argparse.ArgumentParser:
-    parser = Parser(prog="fetch_data_generation", description=__doc__.splitlines()[0])
-    add = parser.add_argument
-    add("--env", default="FetchPickAndPlace-v1", help="a Fetch task (default: FetchPickAndPlace-v1)")
-    add("--num_episodes", type=positive, default=100, help="episodes to keep (default: 100)")
-    add("--num_env", type=num_env, default=8, help="environments stepped together (default: 8)")
-    add("--vec_env", choices=BACK_ENDS, default="auto", help="what steps them (default: auto)")
-    add("--seed", type=count, default=0, help="seed of environments and noise (default: 0)")
-    add("--noise", type=float, default=0.0, help="std of Gaussian noise on actions, for diversity (default: 0)")
-    add("--keep_failures", action="store_true", help="keep failed episodes too (default: drop and count them)")
-    add(
-        "--output",
-        type=path,
-        default="data_fetch_random_100.npz",
-        help="file to write (default: data_fetch_random_100.npz)",
-    )
-    return parser
+@dataclass(frozen=True)
+class GenerationOptions(Settings):
+    """The command line."""
+
+    env: str = setting("FetchPickAndPlace-v1", "a Fetch task")
+    num_episodes: int = setting(100, "episodes to keep", 1, 10**9)
+    num_env: int = setting(8, "environments stepped together", 1, 100_000)
+    vec_env: str = setting("auto", "what steps them", choices=BACK_ENDS)
+    seed: int = setting(0, "seed of environments and noise", 0, 1 << 62)
+    noise: float = setting(0.0, "standard deviation of Gaussian noise on actions, for diversity", 0)
+    keep_failures: bool = setting(False, "keep failed episodes too, instead of dropping and counting them")
+    output: str = setting("data_fetch_random_100.npz", "file to write", path=True)
 
 
 def main(argv: list[str] | None = None) -> None:
-    try:
-        _run(make_parser().parse_args(argv))
-    except (UserError, TrainingError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+    with errors_end_the_process():
+        options = parse_all(
+            GenerationOptions, argv, "baselines.her.experiment.data_generation.fetch_data_generation", __doc__
+        )
+        if options:
+            _run(options)
 
 
-def _run(args: argparse.Namespace) -> None:
-    if not 0 <= args.noise < float("inf"):
-        raise UserError(f"--noise: expected a number of at least 0, got {args.noise}")
-    controller = controller_for(args.env)
-    check_file_writable(args.output)
-    seeds = env_seeds(args.seed, 0, "demonstrations", args.num_env)
-    env = make_vec_env(args.env, args.num_env, seeds, args.vec_env, num_threads=os.cpu_count() or 1)
-    rng = make_rng(args.seed, 0, "demonstration noise")
-    episodes, successes, returns = generate(env, controller, args.num_episodes, args.noise, args.keep_failures, rng)
-    env.close()
-    who = f"scripted controller {controller.__name__}, noise {args.noise:g}"
-    write_demonstrations(args.output, episodes, args.env, who, args.seed)
+def _run(options: GenerationOptions) -> None:
+    controller = controller_for(options.env)
+    check_file_writable(options.output)
+    seeds = env_seeds(options.seed, 0, "demonstrations", options.num_env)
+    cores = os.cpu_count() or 1
+    env = make_vec_env(options.env, options.num_env, seeds, options.vec_env, num_threads=cores)
+    with contextlib.closing(env):
+        rng = make_rng(options.seed, 0, "demonstration noise")
+        episodes, successes, returns = generate(
+            env, controller, options.num_episodes, options.noise, options.keep_failures, rng
+        )
+    who = f"scripted controller {controller.__name__}, noise {options.noise:g}"
+    write_demonstrations(options.output, episodes, options.env, who, options.seed)
     print(
         f"{len(successes)} scripted episodes: success rate {successes.mean():.3f}, mean return {returns.mean():.2f}; "
-        f"dropped {0 if args.keep_failures else (~successes).sum()} failed ones; "
-        f"wrote {len(episodes.length)} to {args.output}"
+        f"dropped {0 if options.keep_failures else (~successes).sum()} failed ones; "
+        f"wrote {len(episodes.length)} to {options.output}"
     )
 
 

@@ -1,0 +1,97 @@
+"""What Python programs call: `baselines.train`, `baselines.load_policy`, `baselines.evaluate`.
+
+Imports stand inside the functions: a robot that only loads a policy needs NumPy alone, and no time for the rest.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from baselines.common.evaluation import Acting, Evaluation
+    from baselines.common.policies import Agent, Policy
+
+
+DEFAULTS = {"alg": "her", "env": "FetchReach-v1"}
+
+
+def train(
+    alg: str | None = None,
+    env: Any = None,
+    total_timesteps: float | None = None,
+    *,
+    n_epochs: int | None = None,
+    preset: str | None = None,
+    seed: int | None = None,
+    num_env: int | None = None,
+    eval_env: Any = None,
+    save_path: str | None = None,
+    load_path: str | None = None,
+    log_path: str | None = None,
+    callback: Callable[[dict[str, float]], object] | None = None,
+    resume: str | None = None,
+    **settings: Any,
+) -> "Agent":
+    """Train an agent and return it: `agent.policy().act(observation)`, `agent.save(path)`.
+
+    `alg` ("her" if not given) is what `--alg` takes, `env` ("FetchReach-v1") a name, a Gymnasium environment or a
+    vector of them; `total_timesteps` (1e6) counts the steps of one worker, or give `n_epochs`. All else is as on the
+    command line, also what stands in `settings`: the launcher's other flags (vec_env, step_timeout,
+    checkpoint_interval, policy_save_interval, ...) and the algorithm's settings (demo_file, polyak, ...). Without a
+    `log_path` nothing is logged to files. `resume` continues the run of that log folder.
+
+    `callback(metrics)` is called after each epoch with its row of the log; if it returns False, the run ends in order.
+
+    Raises UserError for bad input, TrainingError where training cannot continue, and Interrupted where Ctrl-C or SIGTERM
+    stopped a run that keeps checkpoints.
+    """
+    from baselines.common.errors import UserError
+    from baselines.common.mpi import make_communicator
+    from baselines.common.runs.launch import launch
+    from baselines.common.runs.options import Options
+    from baselines.common.settings import names_of
+
+    named = isinstance(env, str)
+    options = dict(alg=alg, env=env if named else None, num_timesteps=total_timesteps, n_epochs=n_epochs, preset=preset,
+                   seed=seed, num_env=num_env, save_path=save_path, load_path=load_path, log_path=log_path,
+                   resume=resume)  # fmt: skip
+    given = {name: value for name, value in options.items() if value is not None}
+    given |= {name: settings.pop(name) for name in names_of(Options) if name in settings}
+    if env is not None and not named and num_env is not None:
+        raise UserError("num_env is for environments by name; a vector of your own has as many as you made")
+    return launch(
+        given, settings, make_communicator(), env=None if named else env, eval_env=eval_env, callback=callback,
+        defaults=DEFAULTS,
+    )  # fmt: skip
+
+
+def load_policy(path: str, alg: str | None = None) -> "Policy":
+    """The policy that a run saved in folder `path` (or in its `latest`); needs NumPy alone.
+
+    Executes nothing from the folder. `alg` names the module of an algorithm of your own, where the policy is of one;
+    those of `baselines` are found. Raises UserError.
+    """
+    from baselines.common.algorithms import find, read_policy
+
+    return read_policy(path, find(alg) if alg else None)
+
+
+def evaluate(
+    policy: "Acting",
+    env: Any = None,
+    episodes: int = 100,
+    *,
+    num_env: int = 8,
+    seed: int = 0,
+    vec_env: str = "auto",
+    progress: bool = False,
+) -> "Evaluation":
+    """Play `episodes` whole episodes without noise: success rate with its interval, return, length, final distance.
+
+    `policy` is anything with `act(observation)` for several observations at once. `env` is a name, a Gymnasium
+    environment or a vector of them; without it, what the policy was trained on. `num_env` environments are stepped
+    together; their seeds follow from `seed`. Raises UserError.
+    """
+    from baselines.common.evaluation import environment_for, evaluate_in
+
+    with environment_for(policy, env, min(num_env, episodes), seed, vec_env) as made:
+        return evaluate_in(policy, made, episodes, progress)

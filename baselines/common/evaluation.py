@@ -1,0 +1,174 @@
+"""How good a policy is: whole episodes, and what they say with which certainty."""
+
+import contextlib
+import math
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from tqdm import tqdm
+
+from baselines.common.errors import TrainingError, UserError
+from baselines.common.seeding import env_seeds
+from baselines.common.specs import EnvSpec, check_same_sizes
+from baselines.common.vec_env import as_vec_env, make_vec_env
+from baselines.common.vec_env.base import Observation, VecEnv
+
+
+class Episode(NamedTuple):
+    """L steps of one environment."""
+
+    observation: dict[str, np.ndarray]  # each entry [L + 1, size]
+    action: np.ndarray  # [L, u], or [L] where actions are discrete
+    reward: np.ndarray  # [L]
+    success: bool | None  # at the last step; None where the environment does not say
+
+    @property
+    def final_distance(self) -> float | None:
+        """Between the last achieved and the last desired goal, in the goal's units; None without goals."""
+        goals = [self.observation.get(key) for key in ("achieved_goal", "desired_goal")]
+        if goals[0] is None or goals[1] is None:
+            return None
+        return float(np.linalg.norm(np.float64(goals[0][-1]) - goals[1][-1]))
+
+
+def run_episodes(env: VecEnv, act: Callable[[Observation], np.ndarray]) -> list[Episode]:
+    """One whole episode in each environment, from a reset on. `act` gives the actions of all [B, u].
+
+    Raises TrainingError, naming the environment, where one returns NaN or infinity.
+    """
+    B = env.num_env
+    observation = env.reset()
+    seen: list[Observation] = [observation]
+    actions: list[np.ndarray] = []
+    rewards: list[np.ndarray] = []
+    length, success = np.zeros(B, int), np.zeros(B, bool)
+    told_success, alive = True, np.ones(B, bool)
+    while alive.any():
+        actions.append(act(observation))
+        step = env.step(actions[-1])
+        observation = step.observation
+        seen.append(observation)
+        rewards.append(step.reward)
+        _check_finite(step.reward, observation, alive, len(actions))
+        length[alive] += 1
+        if step.success is None:
+            told_success = told_success and not (alive & step.ended).any()
+        else:
+            success[alive] = step.success[alive]
+        alive &= ~step.ended
+    columns = {key: np.stack([o[key] for o in seen], 1) for key in seen[0]}  # [B, steps + 1, size]
+    action, reward = np.stack(actions, 1), np.stack(rewards, 1)
+    return [
+        Episode(
+            {key: column[i, : n + 1] for key, column in columns.items()},
+            action[i, :n],
+            reward[i, :n],
+            bool(success[i]) if told_success else None,
+        )
+        for i, n in enumerate(length)
+    ]
+
+
+class Acting(Protocol):
+    """What is evaluated: a Policy, or anything of the user's own that acts on N observations at once."""
+
+    def act(self, observation: Any) -> np.ndarray: ...
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What some episodes say of a policy."""
+
+    episodes: int
+    success_rate: float | None  # None where the environment does not say
+    success_interval: tuple[float, float] | None  # 95 percent, Wilson
+    mean_return: float
+    std_return: float  # over episodes
+    mean_length: float  # steps
+    mean_final_distance: float | None  # in the goal's units; None without goals
+
+    def document(self) -> dict[str, Any]:
+        """As JSON."""
+        return asdict(self)
+
+
+@contextlib.contextmanager
+def environment_for(policy: Acting, env: object, num_env: int, seed: int, back_end: str) -> Iterator[VecEnv]:
+    """`env` by name, or the user's own, or what the policy was trained on; closed at the end unless it is the user's.
+
+    Raises UserError where the policy cannot act in it.
+    """
+    trained_on = getattr(policy, "spec", None)
+    if env is None and isinstance(trained_on, EnvSpec):
+        env = trusted_name(trained_on.env_id)
+    if isinstance(env, str):
+        made = make_vec_env(env, num_env, env_seeds(seed, 0, "evaluate", num_env), back_end, os.cpu_count() or 1)
+    else:
+        made = as_vec_env(env, lambda n: env_seeds(seed, 0, "evaluate", n))
+    try:
+        if isinstance(trained_on, EnvSpec):
+            check_same_sizes("the policy", trained_on, made.spec)
+        yield made
+    finally:
+        if isinstance(env, str):
+            made.close()
+
+
+def trusted_name(env_id: str) -> str:
+    """The environment that a policy names. Raises UserError where making it would import a module that it names."""
+    if ":" in env_id:
+        raise UserError(
+            f"the policy was trained on {env_id}, for which a module would be imported because the policy's folder says "
+            f"so: if you trust it, add --env={env_id}"
+        )
+    return env_id
+
+
+def evaluate_in(policy: Acting, env: VecEnv, episodes: int, progress: bool = False) -> Evaluation:
+    """Play whole episodes without noise, in rounds of one in each environment; the first `episodes` of them count."""
+    played: list[Episode] = []
+    with tqdm(total=episodes, unit="episode", disable=None if progress else True) as bar:
+        while len(played) < episodes:
+            played += run_episodes(env, policy.act)
+            bar.update(min(len(played), episodes) - bar.n)
+    return summary(played[:episodes])
+
+
+def summary(played: Sequence[Episode]) -> Evaluation:
+    """Of at least one episode."""
+    returns = [float(e.reward.sum(dtype=np.float64)) for e in played]
+    successes = [e.success for e in played if e.success is not None]
+    distances = [d for e in played if (d := e.final_distance) is not None]
+    known = len(successes) == len(played)
+    return Evaluation(
+        episodes=len(played),
+        success_rate=float(np.mean(successes)) if known else None,
+        success_interval=wilson_interval(sum(successes), len(played)) if known else None,
+        mean_return=float(np.mean(returns)),
+        std_return=float(np.std(returns)),
+        mean_length=float(np.mean([len(e.action) for e in played])),
+        mean_final_distance=float(np.mean(distances)) if distances else None,
+    )
+
+
+def wilson_interval(successes: int, n: int, z: float = 1.959964) -> tuple[float, float]:
+    """Where the rate lies of which `successes` of `n` were seen, with 95 percent confidence (Wilson 1927).
+
+    (p + z^2 / 2n +- z sqrt(p (1 - p) / n + z^2 / 4n^2)) / (1 + z^2 / n), with p = successes / n.
+    """
+    p = successes / n
+    half = z * math.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
+    low, high = ((p + z**2 / (2 * n) + sign * half) / (1 + z**2 / n) for sign in (-1, 1))
+    return max(0.0, low), min(1.0, high)
+
+
+def _check_finite(reward: np.ndarray, observation: Mapping[str, np.ndarray], alive: np.ndarray, step: int) -> None:
+    finite = np.isfinite(reward)
+    for part in observation.values():
+        finite &= np.isfinite(part).all(1)
+    if (alive & ~finite).any():
+        index = int(np.flatnonzero(alive & ~finite)[0])
+        raise TrainingError(f"environment {index} returned NaN or infinity at step {step} of its episode")

@@ -1,0 +1,178 @@
+"""A training run: what every algorithm needs of it, so that none writes its own logs, saving, stopping and resuming."""
+
+import contextlib
+import functools
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from baselines.common.errors import UserError
+from baselines.common.logger import Logger, is_terminal
+from baselines.common.mpi import Communicator
+from baselines.common.policies import Policy
+from baselines.common.runs.checkpoints import Checkpoints, NoCheckpoints
+from baselines.common.runs.clock import Clock
+from baselines.common.runs.options import Options
+from baselines.common.runs.progress import Progress
+from baselines.common.runs.saving import PolicySaver
+from baselines.common.runs.schedule import Schedule, describe, plan
+from baselines.common.runs.signals import stop_requests
+from baselines.common.runs.state import RunState, Saved, Stateful
+from baselines.common.seeding import env_seeds, make_rng
+from baselines.common.vec_env.base import VecEnv
+
+_EVALUATION_ENVS = 16  # not by the number of cores: a run evaluates alike wherever it is resumed
+
+
+class Run:
+    """One worker's side of a run, made once by `launch` and given to `learn`.
+
+    The shape of an algorithm: `plan`, `register`, then `for epoch in run.epochs(): for cycle in run.cycles(): ...;
+    run.end_epoch(...)`.
+    """
+
+    initial_policy: Policy | None = None  # to begin with (--load_path)
+    eval_env: VecEnv | None = None  # the user's own
+    callback: Callable[[dict[str, float]], object] | None = None  # after each epoch; False ends the run
+    resumed: Schedule | None = None  # of the run that is continued
+    saved: Saved | None = None  # its state
+    schedule: Schedule
+
+    def __init__(
+        self,
+        options: Options,
+        env: VecEnv,
+        comm: Communicator,
+        logger: Logger,
+        document: Callable[[Schedule], Mapping[str, Any]],
+        stack: contextlib.ExitStack,
+    ):
+        """`document` makes config.json; `stack` closes when the run ends, also where anything raises."""
+        assert options.seed is not None
+        self.options, self.env, self.comm, self.logger, self._stack = options, env, comm, logger, stack
+        self.seed, self.clock, self._document = options.seed, Clock(), document
+        self._state, self._envs, self._begun, self._ended = RunState(), [env], False, False
+        self._checkpoints: Checkpoints | NoCheckpoints = NoCheckpoints()
+        save_path = options.save_path if comm.rank == 0 else None
+        self._policies = PolicySaver(save_path, options.policy_save_interval, logger)
+
+    @property
+    def progress(self) -> Progress:
+        return self._state.progress
+
+    # ---- before the first epoch ----
+
+    def rng(self, purpose: str, shared: bool = False) -> np.random.Generator:
+        """A stream of random numbers, independent of all others, which a resumed run continues.
+
+        Of this worker; or, `shared`, the same on all workers, e.g. for initial weights.
+        """
+        rank = 0 if shared else self.comm.rank
+        return self._state.streams.setdefault(purpose, make_rng(self.seed, rank, purpose))
+
+    def seeds_for(self, purpose: str, num_env: int) -> Callable[[int], list[int]]:
+        """epoch -> a seed for each of `num_env` environments of this worker."""
+        return lambda epoch: env_seeds(self.seed, self.comm.rank, purpose, num_env, epoch)
+
+    def evaluation_env(self, num_episodes: int) -> VecEnv:
+        """The user's own, or as many environments of the same task as make full rounds of `num_episodes`."""
+        env = self.eval_env
+        if env is None:
+            num_env = evaluation_size(num_episodes, max(self.env.num_env, _EVALUATION_ENVS))
+            env = self.env.copies(num_env, self.seeds_for("test", num_env)(0))
+        if env is not self.env:  # which it is where no more can be made
+            self._envs.append(env)
+            self._stack.callback(env.close if self.eval_env is None else lambda: None)
+        return env
+
+    def plan(self, n_cycles: int, steps_per_cycle: int, losses: tuple[str, ...] = ()) -> Schedule:
+        """How long to train, in cycles of so many steps of this worker, each of which adds `losses` to the progress.
+
+        Raises UserError.
+        """
+        self.schedule, self._state.losses = plan(self.options, n_cycles, steps_per_cycle, self.resumed), losses
+        done = Progress.of(self.saved.document).epoch if self.saved else 0
+        if done > self.schedule.n_epochs:
+            raise UserError(f"{self.options.resume} has {done} epochs done, more than {self.schedule.n_epochs}")
+        self._lines = describe(self.schedule, n_cycles, self.options, self.comm.size)
+        return self.schedule
+
+    def register(self, agent: Any, **parts: Stateful) -> None:
+        """All that changes while the run trains; `agent`, an Agent and Stateful, is also what is saved."""
+        self._agent, self._state.parts = agent, {"agent": agent, **parts}
+
+    def begin(self) -> None:
+        """Restore what is resumed, then claim the log folder: not before all that is given is known to be sound."""
+        positions = self.saved.document["positions"] if self.saved else {}
+        if self.saved:
+            self._state.restore(self.saved)
+        self._begun, self.saved = True, None  # which is as large as the parts
+        if self.options.resume:
+            self.logger.cut_back_to(positions)
+        self.logger.write_json("config.json", self._document(self.schedule))
+        where = f"seed: {self.seed}; logs: {self.logger.folder or 'none'}"
+        for line in (f"environments: {self.env.description}; {where}", *self._lines):
+            self.logger.info(line)
+        if self.schedule.n_epochs == 0:
+            self._policies.save(self._agent, "latest")  # as each epoch does
+        elif self.options.checkpoint_interval and self.logger.shared_folder:
+            request = self._stack.enter_context(stop_requests(quiet=self.comm.rank > 0))
+            self._checkpoints = Checkpoints(
+                self.options.checkpoint_interval, self.schedule.n_cycles, self._state, request, self.comm, self.logger
+            )
+        self.clock = Clock(self._env_seconds(), self.progress.seconds)
+
+    # ---- the loop ----
+
+    def epochs(self) -> Iterator[int]:
+        """The epochs that are left."""
+        if not self._begun:
+            self.begin()
+        while self.progress.epoch < self.schedule.n_epochs and not self._ended:
+            self.clock.start_epoch()
+            epoch = self.progress.epoch
+            yield epoch
+            if self.progress.epoch != epoch + 1:
+                raise UserError("--alg: its learn must call run.end_epoch(...) once, at the end of each epoch")
+
+    def cycles(self) -> Iterator[int]:
+        """The cycles that are left of this epoch. Raises Interrupted, with the state written, where asked to stop."""
+        first, last = self.progress.cycle, self.schedule.n_cycles
+        watched = self.comm.rank == 0 and is_terminal()
+        bar = functools.partial(tqdm, leave=False, unit="cycle", disable=not watched, initial=first, total=last)
+        for cycle in bar(range(first, last), f"epoch {self.progress.epoch}"):
+            yield cycle
+            self.progress.cycle, self.progress.seconds = cycle + 1, self.clock.seconds()
+            self._checkpoints.after_cycle()
+
+    def end_epoch(self, metrics: Mapping[str, float], score: float) -> None:
+        """Log a row, save policies, call back, write the state. All workers call this, with the same numbers.
+
+        `metrics` has "total/timesteps"; the run adds the epoch's number and its times. The policy with the highest
+        `score` is kept as the best.
+        """
+        done, steps = self.progress, int(metrics["total/timesteps"])
+        times = self.mean(self.clock.finish_epoch(self._env_seconds()))
+        times = {"total/seconds": self.clock.seconds(), **times, "fps": (steps - done.timesteps) / times["time/epoch"]}
+        row = {"epoch": done.epoch, **metrics, **times}
+        self.logger.dump(row, step=steps)
+        self._policies.after_epoch(self._agent, done, score)
+        best = score if done.best is None else max(done.best, score)
+        self._state.progress = Progress(done.epoch + 1, best=best, timesteps=steps, seconds=self.clock.seconds())
+        if self.callback is not None:
+            self._ended = any(self.comm.all_gather(int(self.callback(dict(row)) is False)))
+        self._checkpoints.after_epoch(last=self._ended)
+
+    def mean(self, values: Mapping[str, float]) -> dict[str, float]:
+        """The means over all workers, which call this together."""
+        return dict(zip(values, self.comm.mean(np.array([*values.values()], np.float64)).tolist(), strict=True))
+
+    def _env_seconds(self) -> float:
+        return sum(env.seconds for env in self._envs)
+
+
+def evaluation_size(num_episodes: int, most: int) -> int:
+    """The largest divisor of `num_episodes` up to `most`: every round is then a full one."""
+    return max(n for n in range(1, min(num_episodes, most) + 1) if num_episodes % n == 0)

@@ -1,0 +1,32 @@
+"""The policies that a run keeps: the latest, the best, and every so many epochs one more."""
+
+import os
+
+from baselines.common.logger import Logger
+from baselines.common.policies import Agent, save_policy
+from baselines.common.runs.progress import Progress
+
+
+class PolicySaver:
+    """Writes to `save_path`; a `save_path` of None keeps nothing."""
+
+    def __init__(self, save_path: str | None, interval: int, logger: Logger):
+        """`interval` is the number of epochs between the policies kept as epoch_N; 0 keeps none of these."""
+        self._path, self._interval, self._logger = save_path, interval, logger
+
+    def after_epoch(self, agent: Agent, done: Progress, score: float) -> None:
+        """Of the epoch after `done`. The highest `score` so far, the later of equals, is the best."""
+        self.save(agent, "latest")
+        if done.best is None or score >= done.best:
+            self.save(agent, "best")
+        if self._interval and (done.epoch + 1) % self._interval == 0:
+            self.save(agent, f"epoch_{done.epoch}")
+
+    def save(self, agent: Agent, name: str) -> None:
+        """Keep the policy as it is now; training goes on where it cannot be written."""
+        if self._path:
+            path = os.path.join(self._path, name)
+            try:
+                save_policy(path, agent.policy())
+            except OSError as error:
+                self._logger.warn(f"cannot save the policy to {path}: {error.strerror or error}; training goes on")

@@ -1,0 +1,76 @@
+"""How good a saved policy is: `python -m baselines.evaluate --load_path=DIR --episodes=100`."""
+
+import json
+import sys
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+from baselines import api
+from baselines.common.cmd_util import errors_end_the_process, parse_all
+from baselines.common.errors import UserError
+from baselines.common.evaluation import Evaluation
+from baselines.common.settings import Settings, setting
+from baselines.common.storage.files import check_file_writable, replace_file
+from baselines.common.vec_env import BACK_ENDS
+
+
+@dataclass(frozen=True)
+class EvaluateOptions(Settings):
+    """The command line."""
+
+    load_path: str | None = setting(None, "folder of the policy", path=True, shown_default="")
+    env: str | None = setting(None, "environment", shown_default="what the policy was trained on")
+    episodes: int = setting(100, "episodes to play", 1, 10**9)
+    num_env: int = setting(8, "environments stepped together", 1, 100_000)
+    vec_env: str = setting("auto", "what steps them", choices=BACK_ENDS)
+    seed: int = setting(0, "seed of the environments", 0, 1 << 62)
+    json: str | None = setting(None, "file to write the figures to", path=True, shown_default="")
+    alg: str | None = setting(None, "module of an algorithm of your own, where the policy is of one", shown_default="")
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Evaluate what the command line says."""
+    with errors_end_the_process():
+        options = parse_all(EvaluateOptions, argv, "baselines.evaluate", __doc__)
+        if options is None:
+            return
+        if options.load_path is None:
+            raise UserError("--load_path=DIR: give the folder of a policy")
+        if options.json:
+            check_file_writable(options.json)
+        policy = api.load_policy(options.load_path, options.alg)
+        found = api.evaluate(policy, options.env, options.episodes, num_env=options.num_env, seed=options.seed,
+                             vec_env=options.vec_env, progress=True)  # fmt: skip
+        for line in lines_of(found):
+            print(line)
+        if options.json:
+            document = {"env": options.env or policy.spec.env_id, "seed": options.seed, **found.document()}
+            with replace_file(options.json) as file:
+                file.write(json.dumps(document, indent=2).encode() + b"\n")
+
+
+def lines_of(found: Evaluation) -> list[str]:
+    """For people."""
+    lines = [f"episodes        {found.episodes}"]
+    if found.success_rate is not None and found.success_interval is not None:
+        low, high = found.success_interval
+        lines.append(f"success rate    {found.success_rate:.3f}, 95 percent interval {low:.3f} to {high:.3f}")
+    lines.append(f"return          {found.mean_return:.2f}, standard deviation {found.std_return:.2f}")
+    lines.append(f"length          {found.mean_length:.1f} steps")
+    if found.mean_final_distance is not None:
+        lines.append(f"final distance  {found.mean_final_distance:.4f} to the goal, in its units")
+    return lines
+
+
+class _Callable(ModuleType):
+    """`baselines.evaluate` is this module for `python -m`, and a function for Python programs: it is both."""
+
+    def __call__(self, *arguments: Any, **named: Any) -> Evaluation:
+        return api.evaluate(*arguments, **named)
+
+
+sys.modules[__name__].__class__ = _Callable
+
+if __name__ == "__main__":
+    main()
