@@ -41,8 +41,8 @@ def train(
 
     `callback(metrics)` is called after each epoch with its row of the log; if it returns False, the run ends in order.
 
-    Raises UserError for bad input, TrainingError where training cannot continue, and Interrupted where Ctrl-C or SIGTERM
-    stopped a run that keeps checkpoints.
+    Raises UserError for bad input, TrainingError where training cannot continue, and Interrupted where Ctrl-C or
+    SIGTERM stopped a run that keeps checkpoints.
     """
     from baselines.common.errors import UserError
     from baselines.common.mpi import make_communicator

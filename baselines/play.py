@@ -1,4 +1,4 @@
-"""Show a saved policy: `python -m baselines.play --load_path=DIR`, in a window or as a video where there is no display."""
+"""Show a saved policy, in a window or as a video: `python -m baselines.play --load_path=DIR`."""
 
 import contextlib
 import os

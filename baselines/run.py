@@ -89,8 +89,7 @@ def run(argv: list[str], comm: Communicator) -> None:
 
 def launcher_help(algorithm: Algorithm) -> str:
     """All flags, and the settings and presets of the algorithm."""
-    presets = [f"  {name:<23} {_words(preset.settings)}" + (f" --num_env={preset.num_env}" if preset.num_env > 1 else "")
-               for name, preset in algorithm.PRESETS.items()]  # fmt: skip
+    presets = [f"  {name:<23} {_words({**p.settings, 'num_env': p.num_env})}" for name, p in algorithm.PRESETS.items()]
     sections: dict[str, list[str]] = {
         f"settings of --alg={algorithm.name} (--setting=value)": describe(algorithm.Config)
     }

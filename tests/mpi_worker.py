@@ -11,7 +11,7 @@ import zlib
 import gymnasium
 import numpy as np
 
-import tests.point_reach  # noqa: F401 (registers PointReach)
+import tests.environments  # noqa: F401 (registers PointReach)
 from baselines.common.logger import Logger
 from baselines.common.mpi import abort_all_on_error, make_communicator
 from baselines.common.mpi_adam import check_workers_agree, flatten

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-import tests.point_reach  # noqa: F401 (registers PointReach)
+import tests.environments  # noqa: F401 (registers PointReach)
 from baselines import run
 from baselines.common.errors import UserError
 from baselines.common.mpi import Communicator

@@ -20,7 +20,7 @@ TWO = ["--num_env=2", "--n_epochs=1", *TINY]
 
 
 def faulty(kind):
-    return f"--env=tests.point_reach:PointReach-{kind}-v0"
+    return f"--env=tests.environments:PointReach-{kind}-v0"
 
 
 # ---- environments ----
@@ -154,7 +154,7 @@ def test_a_policy_that_cannot_be_saved_does_not_end_the_training(tmp_path, monke
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("baselines.her.her.save_policy", full)
-    env = make_vec_env("tests.point_reach:PointReach-v0", 2, [0, 1], "sync")
+    env = make_vec_env("tests.environments:PointReach-v0", 2, [0, 1], "sync")
     agent = learn(env=env, n_epochs=1, seed=0, save_path=str(tmp_path / "policies"), logger=Logger(), **TINY_SETTINGS)
     assert agent.updates == 4
     assert "cannot save the policy" in capsys.readouterr().out
@@ -206,7 +206,7 @@ def test_2000_cycles_leak_neither_memory_nor_files_nor_threads(tmp_path, monkeyp
         seen.append((_resident(), len(os.listdir("/proc/self/fd")), len(os.listdir("/proc/self/task"))))
 
     monkeypatch.setattr(Logger, "dump", dump)
-    env = make_vec_env("tests.point_reach:PointReach-v0", 2, [0, 1], "sync")
+    env = make_vec_env("tests.environments:PointReach-v0", 2, [0, 1], "sync")
     logger = Logger(str(tmp_path / "log"))
     learn(env=env, n_epochs=40, n_cycles=50, buffer_size=3000, n_batches=2, batch_size=16, hidden=8, layers=1,
           n_test_rollouts=1, seed=0, logger=logger)  # fmt: skip

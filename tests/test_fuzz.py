@@ -140,7 +140,7 @@ def test_1000_files_of_policies(case, policy):
 @pytest.fixture
 def state(tmp_path):
     """Parts of a small run of three episodes, and the log folder with its checkpoint."""
-    env = make_vec_env("tests.point_reach:PointReach-v0", 1, [0], "sync")
+    env = make_vec_env("tests.environments:PointReach-v0", 1, [0], "sync")
     config = HERConfig(hidden=3, layers=1)
     agent = DDPG(env.spec, config, np.random.default_rng(0), Communicator())
     rng = np.random.default_rng(0)
@@ -208,7 +208,7 @@ def test_1000_configs_and_commands_of_runs_to_resume(case, state):
 
 
 def test_1000_demonstration_files(case, tmp_path):
-    env = make_vec_env("tests.point_reach:PointReach-v0", 2, [0, 1], "sync")
+    env = make_vec_env("tests.environments:PointReach-v0", 2, [0, 1], "sync")
     path = tmp_path / "demos.npz"
     write_demonstrations(str(path), roll_out(env, lambda *_: np.zeros((2, 2), np.float32)), "PointReach-v0")
     sound = path.read_bytes()

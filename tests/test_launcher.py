@@ -20,13 +20,13 @@ from baselines.common.logger import Logger
 from baselines.her import her
 from baselines.her.experiment.config import HERConfig
 from baselines.her.her import learn
-from tests.point_reach import PointReach
+from tests.environments import PointReach
 
 # These tests make many agents in one process, which TensorFlow takes for a function traced anew by mistake.
 tf.get_logger().setLevel("ERROR")
 
 ROOT = Path(__file__).parent.parent
-POINT_REACH = "--env=tests.point_reach:PointReach-v0"
+POINT_REACH = "--env=tests.environments:PointReach-v0"
 TINY = ["--n_cycles=2", "--n_batches=2", "--batch_size=16", "--hidden=8", "--layers=1", "--n_test_rollouts=1"]
 TINY_SETTINGS = dict(n_cycles=2, n_batches=2, batch_size=16, hidden=8, layers=1, n_test_rollouts=1)
 PROGRESS = """epoch test/success_rate test/mean_Q test/episode train/success_rate train/episode stats_o/mean
@@ -134,7 +134,7 @@ BAD_INPUT = {
     "environment of two lines": (["--env=one\ntwo"], ["one"]),
     "environment of no module": (["--env=there_is_no_such_module:Id-v0"], ["there_is_no_such_module"]),
     "environment of a relative module": (["--env=..:Id-v0"], ["'..'"]),
-    "environment that its module lacks": (["--env=tests.point_reach:PointReech-v0"], ["PointReach-v0"]),
+    "environment that its module lacks": (["--env=tests.environments:PointReech-v0"], ["PointReach-v0"]),
     "back end that lacks the environment": ([POINT_REACH, "--vec_env=envpool"], ["envpool", "--vec_env=auto"]),
     "unknown back end": ([POINT_REACH, "--vec_env=threads"], ["'threads'", "'sync'"]),
     "unknown network": ([POINT_REACH, "--network=cnn"], ["--network=cnn", "mlp"]),
@@ -395,7 +395,7 @@ def test_tensorboard_has_the_same_numbers(finished):
 
 def test_config_json_tells_what_the_run_used(finished):
     told = document(finished[0])
-    assert (told["alg"], told["env"], told["num_env"]) == ("her", "tests.point_reach:PointReach-v0", 1)
+    assert (told["alg"], told["env"], told["num_env"]) == ("her", "tests.environments:PointReach-v0", 1)
     assert told["config"] == {**told["config"], **TINY_SETTINGS, "gamma": 1 - 1 / 30, "polyak": 0.95}
 
 
@@ -513,14 +513,14 @@ def test_wrong_arguments_from_python_are_refused(arguments, word):
 
 
 def test_nan_from_an_environment_ends_the_run_with_its_index_step_and_a_remedy(cwd, capsys):
-    argv = ["--env=tests.point_reach:PointReach-nan-v0", "--vec_env=sync", "--num_env=2", "--n_epochs=1"]
+    argv = ["--env=tests.environments:PointReach-nan-v0", "--vec_env=sync", "--num_env=2", "--n_epochs=1"]
     line = refused(capsys, *argv, *TINY, code=1)
     assert "environment 0" in line and "step 5" in line and "NaN" in line
     assert "--max_u" in line and "--seed" in line
 
 
 def test_an_environment_that_ends_early_is_trained_on(cwd):
-    argv = ["--env=tests.point_reach:PointReach-end-v0", "--vec_env=sync", "--num_env=2", "--n_epochs=1"]
+    argv = ["--env=tests.environments:PointReach-end-v0", "--vec_env=sync", "--num_env=2", "--n_epochs=1"]
     (row,) = launch("log", *argv)
     assert float(row["total/timesteps"]) == 2 * 2 * 5
     assert float(row["train/episode"]) == 4

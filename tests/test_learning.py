@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from baselines.her.schedule import plan
 
-import tests.point_reach  # noqa: F401 (registers PointReach)
+import tests.environments  # noqa: F401 (registers PointReach)
 from baselines.common.errors import UserError
 from baselines.common.logger import Logger
 from baselines.common.mpi import Communicator
@@ -16,7 +16,7 @@ from baselines.her.her import evaluation_size, learn
 from baselines.her.rollout import RolloutWorker
 from baselines.her.types import GoalEnvSpec, TransitionBatch
 
-POINT_REACH = "tests.point_reach:PointReach-v0"
+POINT_REACH = "tests.environments:PointReach-v0"
 QUICK = dict(hidden=64, layers=2, n_cycles=10, n_batches=40, batch_size=128, polyak=0.8, action_l2=0.1)
 TINY = dict(hidden=8, layers=1, n_cycles=2, n_batches=2, batch_size=16, n_test_rollouts=1)
 
@@ -119,7 +119,7 @@ def test_evaluation_has_no_noise_and_its_environments_go_on_from_round_to_round(
 
 @pytest.mark.parametrize("back_end", ["sync", "async"])
 def test_episodes_hold_the_true_last_observation_and_stop_at_an_early_end(back_end):
-    env = make_vec_env("tests.point_reach:PointReach-end-v0", 2, [0, 1], back_end)
+    env = make_vec_env("tests.environments:PointReach-end-v0", 2, [0, 1], back_end)
     agent = DDPG(env.spec, HERConfig(hidden=8, layers=1), np.random.default_rng(0), Communicator())
     episodes = RolloutWorker(env, np.random.default_rng(0)).generate(agent.policy())
     assert list(episodes.length) == [5, 5] and episodes.num_steps == 10
@@ -138,7 +138,7 @@ def test_environments_in_processes_do_what_they_do_one_after_the_other():
 
 
 def test_an_environment_that_does_not_tell_success_is_refused():
-    class Silent(tests.point_reach.PointReach):
+    class Silent(tests.environments.PointReach):
         def step(self, action):
             return (*super().step(action)[:4], {})
 
@@ -166,7 +166,7 @@ def test_bad_input_from_python_is_told_clearly(wrong, message):
 
 
 def test_an_evaluation_environment_of_other_sizes_is_refused():
-    class Larger(tests.point_reach.PointReach):
+    class Larger(tests.environments.PointReach):
         def __init__(self, **kwargs):
             super().__init__(**kwargs)
             self.action_space = gymnasium.spaces.Box(-1, 1, (3,), np.float32)
@@ -187,7 +187,7 @@ def test_times_of_a_second_run_in_the_same_environments_are_its_own():
 
 
 def test_a_reward_function_for_single_goals_is_called_row_by_row():
-    class Scalar(tests.point_reach.PointReach):
+    class Scalar(tests.environments.PointReach):
         def compute_reward(self, achieved_goal, desired_goal, info):
             return 0.0 if float(np.linalg.norm(achieved_goal - desired_goal)) <= 0.05 else -1.0
 
@@ -200,7 +200,7 @@ def test_a_reward_function_for_single_goals_is_called_row_by_row():
 
 
 def test_actions_are_scaled_to_the_environments_own_bounds():
-    class Wide(tests.point_reach.PointReach):
+    class Wide(tests.environments.PointReach):
         def __init__(self, **kwargs):
             super().__init__(**kwargs)
             self.action_space = gymnasium.spaces.Box(np.float32([-4, 0]), np.float32([4, 2]))

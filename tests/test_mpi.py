@@ -82,7 +82,7 @@ def test_a_rank_that_raises_ends_the_whole_job_with_its_message(tmp_path):
 
 def test_the_launcher_trains_on_two_ranks_and_rank_0_alone_logs_and_saves(tmp_path):
     logs, policies = tmp_path / "logs", tmp_path / "policies"
-    done = mpirun(2, "baselines.run", "--env=tests.point_reach:PointReach-v0", "--n_epochs=2", "--seed=0",
+    done = mpirun(2, "baselines.run", "--env=tests.environments:PointReach-v0", "--n_epochs=2", "--seed=0",
                   f"--log_path={logs}", f"--save_path={policies}", *TINY)  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("| epoch ") == 2
@@ -93,10 +93,10 @@ def test_the_launcher_trains_on_two_ranks_and_rank_0_alone_logs_and_saves(tmp_pa
 
 
 def test_every_rank_learns_from_demonstrations(tmp_path):
-    episodes = roll_out(make_vec_env("tests.point_reach:PointReach-v0", 3, [0, 1, 2], "sync"), lambda shown, _: np.clip(
+    episodes = roll_out(make_vec_env("tests.environments:PointReach-v0", 3, [0, 1, 2], "sync"), lambda shown, _: np.clip(
         10 * (shown.desired_goal - shown.achieved_goal), -1, 1))  # fmt: skip
     write_demonstrations(str(tmp_path / "demos.npz"), episodes, "PointReach-v0")
-    done = mpirun(2, "baselines.run", "--env=tests.point_reach:PointReach-v0", "--n_epochs=1", "--demo_batch_size=4",
+    done = mpirun(2, "baselines.run", "--env=tests.environments:PointReach-v0", "--n_epochs=1", "--demo_batch_size=4",
                   f"--demo_file={tmp_path / 'demos.npz'}", f"--log_path={tmp_path / 'log'}", *TINY)  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "demonstrations: 3 episodes" in done.stdout and "loss/cloning" in done.stdout
@@ -143,7 +143,7 @@ def test_environments_of_two_ranks_start_differently():
     from baselines.common.seeding import env_seeds
 
     starts = [
-        make_vec_env("tests.point_reach:PointReach-v0", 2, env_seeds(0, rank, "train", 2), "sync").reset()
+        make_vec_env("tests.environments:PointReach-v0", 2, env_seeds(0, rank, "train", 2), "sync").reset()
         for rank in range(2)
     ]
     assert not np.array_equal(starts[0].observation, starts[1].observation)

@@ -14,7 +14,7 @@ from baselines.common.errors import UserError
 from baselines.common.logger import Logger
 
 TINY = ["--n_cycles=2", "--n_batches=2", "--batch_size=16", "--hidden=8", "--layers=1", "--n_test_rollouts=1"]
-POINT_REACH = "--env=tests.point_reach:PointReach-v0"
+POINT_REACH = "--env=tests.environments:PointReach-v0"
 
 
 @pytest.fixture(autouse=True)
@@ -64,7 +64,7 @@ def test_the_fetch_robot_is_rendered_without_a_display(tmp_path):
 
 def test_where_nothing_renders_the_message_says_what_to_do(tmp_path, capsys):
     policy = saved_policy(tmp_path)
-    run.main(["--env=tests.point_reach:PointReach-dark-v0", "--num_timesteps=0", f"--load_path={policy}", "--play",
+    run.main(["--env=tests.environments:PointReach-dark-v0", "--num_timesteps=0", f"--load_path={policy}", "--play",
               "--play_episodes=1", f"--log_path={tmp_path / 'play'}"])  # fmt: skip
     printed = capsys.readouterr().out
     assert "playing without a video: cannot render" in printed and "MUJOCO_GL" in printed

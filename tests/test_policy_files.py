@@ -27,7 +27,7 @@ from baselines.her.her import learn
 from baselines.her.policy import Policy, read_policy, save_policy
 from baselines.her.types import GoalEnvSpec
 from tests import test_launcher
-from tests.point_reach import PointReach
+from tests.environments import PointReach
 from tests.test_launcher import POINT_REACH, ROOT, TINY, TINY_SETTINGS, contents, refused
 
 SPEC = GoalEnvSpec("PointReach-v0", 2, 2, 2, 30)

@@ -36,7 +36,7 @@ KINDS = {
     "envpool": ENVPOOL,
     "demonstrations": [*SYNC, "--demo_file=demos.npz", "--demo_batch_size=4", "--batch_size=32"],
     "a small buffer": [*SYNC, "--buffer_size=100"],
-    "episodes that end early": ["--env=tests.point_reach:PointReach-end-v0", "--num_env=2", "--vec_env=sync"],
+    "episodes that end early": ["--env=tests.environments:PointReach-end-v0", "--num_env=2", "--vec_env=sync"],
 }
 TIMED = re.compile("time/.*|total/seconds|fps")
 
@@ -197,7 +197,7 @@ def test_the_same_words_as_before_may_be_said_again():
 @pytest.mark.parametrize("name", ["discount", "nonsense"])
 def test_what_is_no_setting_is_refused_from_python_too(name):
     run.main(words("sync", "--n_epochs=1", "--log_path=log"))
-    env = make_vec_env("tests.point_reach:PointReach-v0", 2, [0, 1], "sync")
+    env = make_vec_env("tests.environments:PointReach-v0", 2, [0, 1], "sync")
     with pytest.raises(UserError, match=name):
         learn(env=env, resume="log", **{name: None})
 

@@ -121,8 +121,8 @@ def trusted_name(env_id: str) -> str:
     """The environment that a policy names. Raises UserError where making it would import a module that it names."""
     if ":" in env_id:
         raise UserError(
-            f"the policy was trained on {env_id}, for which a module would be imported because the policy's folder says "
-            f"so: if you trust it, add --env={env_id}"
+            f"the policy was trained on {env_id}, for which a module would be imported because the policy's folder "
+            f"says so: if you trust it, add --env={env_id}"
         )
     return env_id
 

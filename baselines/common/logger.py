@@ -6,10 +6,13 @@ import io
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import IO
 
+from tqdm import tqdm
+
 from baselines.common.errors import TrainingError, UserError
+from baselines.common.quiet import import_tensorflow
 from baselines.common.storage.files import append_whole, check_writable, lock, replace_file
 
 _GROWING = ("log.txt", "progress.csv", "progress.json")
@@ -153,7 +156,8 @@ class Logger:
             ) from None
 
     def _append_tensorboard(self, metrics: Mapping[str, float], step: int) -> None:
-        import tensorflow as tf  # here, because importing it takes seconds and the rest of this file needs none of it
+        import_tensorflow()  # here, because it takes seconds and the rest of this file needs none of it
+        import tensorflow as tf
 
         try:
             if self._tensorboard is None:
@@ -186,9 +190,11 @@ def _show(text: str) -> None:
             os.dup2(nowhere.fileno(), sys.stdout.fileno())
 
 
-def is_terminal() -> bool:
-    """Whether someone watches: progress bars are for them only."""
-    return sys.stderr.isatty()
+def progress_bar(left: Iterable[int], title: str, first: int, last: int, wanted: bool) -> Iterable[int]:
+    """The cycles `left` of `first` to `last`, shown while they are taken, where someone watches a terminal."""
+    watched = wanted and sys.stderr.isatty()
+    bar: Iterable[int] = tqdm(left, title, leave=False, unit="cycle", disable=not watched, initial=first, total=last)
+    return bar
 
 
 def _table(metrics: Mapping[str, float]) -> str:

@@ -1,6 +1,7 @@
 """One seed, many independent streams of random numbers."""
 
 import zlib
+from collections.abc import Callable
 
 import numpy as np
 
@@ -28,3 +29,22 @@ def env_seeds(seed: int, rank: int, purpose: str, num_env: int, epoch: int = 0) 
     the end of an epoch shall see what it would have seen without the interruption.
     """
     return [int(s >> 1) for s in _sequence(seed, rank, purpose, epoch).generate_state(num_env, np.uint32)]
+
+
+class Streams:
+    """The random numbers of one worker, by purpose; `generators` are those that have been asked for."""
+
+    def __init__(self, seed: int, rank: int):
+        self._seed, self._rank = seed, rank
+        self.generators: dict[str, np.random.Generator] = {}
+
+    def rng(self, purpose: str, shared: bool = False) -> np.random.Generator:
+        """A generator that is independent of all others, which a resumed run continues.
+
+        Of this worker; or, `shared`, with the same numbers on all workers, e.g. for initial weights.
+        """
+        return self.generators.setdefault(purpose, make_rng(self._seed, 0 if shared else self._rank, purpose))
+
+    def seeds_for(self, purpose: str, num_env: int) -> Callable[[int], list[int]]:
+        """epoch -> a seed for each of `num_env` environments of this worker."""
+        return lambda epoch: env_seeds(self._seed, self._rank, purpose, num_env, epoch)

@@ -3,6 +3,7 @@
 import dataclasses
 import numbers
 import os
+import textwrap
 import typing
 from collections.abc import Iterable, Mapping
 from typing import Any, Self
@@ -50,7 +51,7 @@ class Settings:
             object.__setattr__(self, field.name, _checked(field, kinds[field.name], getattr(self, field.name)))
 
     def for_env(self, spec: EnvSpec) -> Self:
-        """These settings with what follows from the environment filled in. Raises UserError where they do not fit it."""
+        """These settings, completed with what follows from the environment. Raises UserError where they do not fit."""
         return self
 
     def document(self) -> dict[str, Any]:
@@ -86,7 +87,9 @@ def describe(settings: type[Settings], defaults: Mapping[str, str] | None = None
     for field in dataclasses.fields(settings):
         shown = (defaults or {}).get(field.name, field.metadata.get("shown_default"))
         shown = str(field.default) if shown is None else shown
-        lines.append(f"  --{field.name:<21} {field.metadata.get('meaning', '')}" + (shown and f" (default: {shown})"))
+        text = field.metadata.get("meaning", "") + (shown and f" (default: {shown})")
+        name = f"  --{field.name:<21} "
+        lines.append(textwrap.fill(text, 110, initial_indent=name, subsequent_indent=" " * len(name)))
     return lines
 
 

@@ -61,7 +61,7 @@ def task_of(env_id: str) -> str:
 
 
 def check_same_sizes(what: str, trained_on: EnvSpec, env: EnvSpec) -> None:
-    """Raise UserError, with the sizes that differ, where what was trained on one environment cannot act in the other."""
+    """Raise UserError, with the sizes that differ, where what was trained on one cannot act in the other."""
     theirs, ours = trained_on.sizes, env.sizes
     different = [
         f"{k} {theirs.get(k, 'none')} against {ours.get(k, 'none')}"

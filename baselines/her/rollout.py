@@ -122,8 +122,8 @@ def roll_out(env: VecEnv, act: Callable[[Observation, np.ndarray], np.ndarray]) 
     """One episode in each environment, in lockstep.
 
     `act(observation, alive)` gives the actions [B, u]; `alive` [B] says which episodes have not ended yet: what the
-    others show and do has no meaning. Raises TrainingError where an environment returns NaN or infinity, UserError where
-    it does not say whether it succeeded.
+    others show and do has no meaning. Raises TrainingError where an environment returns NaN or infinity, UserError
+    where it does not say whether it succeeded.
     """
     spec, B = GoalEnvSpec.of(env.spec), env.num_env
     episodes = empty_episodes(spec, B)

@@ -44,7 +44,7 @@ class LocalUpdates:
 
 
 class AveragedUpdates:
-    """For several workers: compiled calls, as XLA knows no MPI; but TensorFlow's loop, which is faster than Python's."""
+    """For several workers: compiled calls, as XLA knows no MPI, in TensorFlow's loop, which is faster than Python's."""
 
     def __init__(self, learner: Learner, comm: Communicator):
         self._learner, self._comm = learner, comm

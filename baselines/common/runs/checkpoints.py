@@ -1,12 +1,15 @@
 """The complete states of a run, kept in its log folder, so that it can continue as if it had never been stopped."""
 
+import contextlib
 import os
 import time
 
 from baselines.common.errors import Interrupted, UserError
 from baselines.common.logger import Logger, rows_logged
 from baselines.common.mpi import Communicator
-from baselines.common.runs.signals import StopRequest
+from baselines.common.runs.options import Options
+from baselines.common.runs.schedule import Schedule
+from baselines.common.runs.signals import StopRequest, stop_requests
 from baselines.common.runs.state import RunState, Saved
 from baselines.common.storage import state_files
 
@@ -79,6 +82,21 @@ class NoCheckpoints:
 
     def after_epoch(self, last: bool) -> None:
         pass
+
+
+def start_checkpoints(
+    options: Options,
+    schedule: Schedule,
+    state: RunState,
+    comm: Communicator,
+    logger: Logger,
+    stack: contextlib.ExitStack,
+) -> Checkpoints | NoCheckpoints:
+    """From now on until `stack` closes, Ctrl-C and SIGTERM end the run in order, if it keeps checkpoints."""
+    if not options.checkpoint_interval or not logger.shared_folder:
+        return NoCheckpoints()
+    request = stack.enter_context(stop_requests(quiet=comm.rank > 0))
+    return Checkpoints(options.checkpoint_interval, schedule.n_cycles, state, request, comm, logger)
 
 
 def read_newest(log_folder: str, interval: int, comm: Communicator, logger: Logger) -> Saved | None:

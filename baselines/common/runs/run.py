@@ -1,29 +1,24 @@
 """A training run: what every algorithm needs of it, so that none writes its own logs, saving, stopping and resuming."""
 
 import contextlib
-import functools
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from baselines.common.errors import UserError
-from baselines.common.logger import Logger, is_terminal
+from baselines.common.logger import Logger, progress_bar
 from baselines.common.mpi import Communicator
 from baselines.common.policies import Policy
-from baselines.common.runs.checkpoints import Checkpoints, NoCheckpoints
+from baselines.common.runs.checkpoints import Checkpoints, NoCheckpoints, start_checkpoints
 from baselines.common.runs.clock import Clock
 from baselines.common.runs.options import Options
 from baselines.common.runs.progress import Progress
 from baselines.common.runs.saving import PolicySaver
 from baselines.common.runs.schedule import Schedule, describe, plan
-from baselines.common.runs.signals import stop_requests
 from baselines.common.runs.state import RunState, Saved, Stateful
-from baselines.common.seeding import env_seeds, make_rng
-from baselines.common.vec_env.base import VecEnv
-
-_EVALUATION_ENVS = 16  # not by the number of cores: a run evaluates alike wherever it is resumed
+from baselines.common.seeding import Streams
+from baselines.common.vec_env.base import VecEnv, evaluation_copies
 
 
 class Run:
@@ -53,10 +48,11 @@ class Run:
         assert options.seed is not None
         self.options, self.env, self.comm, self.logger, self._stack = options, env, comm, logger, stack
         self.seed, self.clock, self._document = options.seed, Clock(), document
-        self._state, self._envs, self._begun, self._ended = RunState(), [env], False, False
+        streams = Streams(options.seed, comm.rank)
+        self.rng, self.seeds_for = streams.rng, streams.seeds_for
+        self._state, self._envs, self._begun, self._ended = RunState(streams), [env], False, False
         self._checkpoints: Checkpoints | NoCheckpoints = NoCheckpoints()
-        save_path = options.save_path if comm.rank == 0 else None
-        self._policies = PolicySaver(save_path, options.policy_save_interval, logger)
+        self._policies = PolicySaver(options, comm, logger)
 
     @property
     def progress(self) -> Progress:
@@ -64,27 +60,12 @@ class Run:
 
     # ---- before the first epoch ----
 
-    def rng(self, purpose: str, shared: bool = False) -> np.random.Generator:
-        """A stream of random numbers, independent of all others, which a resumed run continues.
-
-        Of this worker; or, `shared`, the same on all workers, e.g. for initial weights.
-        """
-        rank = 0 if shared else self.comm.rank
-        return self._state.streams.setdefault(purpose, make_rng(self.seed, rank, purpose))
-
-    def seeds_for(self, purpose: str, num_env: int) -> Callable[[int], list[int]]:
-        """epoch -> a seed for each of `num_env` environments of this worker."""
-        return lambda epoch: env_seeds(self.seed, self.comm.rank, purpose, num_env, epoch)
-
     def evaluation_env(self, num_episodes: int) -> VecEnv:
         """The user's own, or as many environments of the same task as make full rounds of `num_episodes`."""
-        env = self.eval_env
-        if env is None:
-            num_env = evaluation_size(num_episodes, max(self.env.num_env, _EVALUATION_ENVS))
-            env = self.env.copies(num_env, self.seeds_for("test", num_env)(0))
+        env = self.eval_env or evaluation_copies(self.env, num_episodes, self.seeds_for)
         if env is not self.env:  # which it is where no more can be made
             self._envs.append(env)
-            self._stack.callback(env.close if self.eval_env is None else lambda: None)
+            self._stack.callback(env.close if env is not self.eval_env else lambda: None)
         return env
 
     def plan(self, n_cycles: int, steps_per_cycle: int, losses: tuple[str, ...] = ()) -> Schedule:
@@ -117,10 +98,9 @@ class Run:
             self.logger.info(line)
         if self.schedule.n_epochs == 0:
             self._policies.save(self._agent, "latest")  # as each epoch does
-        elif self.options.checkpoint_interval and self.logger.shared_folder:
-            request = self._stack.enter_context(stop_requests(quiet=self.comm.rank > 0))
-            self._checkpoints = Checkpoints(
-                self.options.checkpoint_interval, self.schedule.n_cycles, self._state, request, self.comm, self.logger
+        else:
+            self._checkpoints = start_checkpoints(
+                self.options, self.schedule, self._state, self.comm, self.logger, self._stack
             )
         self.clock = Clock(self._env_seconds(), self.progress.seconds)
 
@@ -139,10 +119,8 @@ class Run:
 
     def cycles(self) -> Iterator[int]:
         """The cycles that are left of this epoch. Raises Interrupted, with the state written, where asked to stop."""
-        first, last = self.progress.cycle, self.schedule.n_cycles
-        watched = self.comm.rank == 0 and is_terminal()
-        bar = functools.partial(tqdm, leave=False, unit="cycle", disable=not watched, initial=first, total=last)
-        for cycle in bar(range(first, last), f"epoch {self.progress.epoch}"):
+        first, last, epoch = self.progress.cycle, self.schedule.n_cycles, self.progress.epoch
+        for cycle in progress_bar(range(first, last), f"epoch {epoch}", first, last, self.comm.rank == 0):
             yield cycle
             self.progress.cycle, self.progress.seconds = cycle + 1, self.clock.seconds()
             self._checkpoints.after_cycle()
@@ -171,8 +149,3 @@ class Run:
 
     def _env_seconds(self) -> float:
         return sum(env.seconds for env in self._envs)
-
-
-def evaluation_size(num_episodes: int, most: int) -> int:
-    """The largest divisor of `num_episodes` up to `most`: every round is then a full one."""
-    return max(n for n in range(1, min(num_episodes, most) + 1) if num_episodes % n == 0)

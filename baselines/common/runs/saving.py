@@ -3,16 +3,18 @@
 import os
 
 from baselines.common.logger import Logger
+from baselines.common.mpi import Communicator
 from baselines.common.policies import Agent, save_policy
+from baselines.common.runs.options import Options
 from baselines.common.runs.progress import Progress
 
 
 class PolicySaver:
-    """Writes to `save_path`; a `save_path` of None keeps nothing."""
+    """Writes to the run's `save_path`, on rank 0; without one it keeps nothing."""
 
-    def __init__(self, save_path: str | None, interval: int, logger: Logger):
-        """`interval` is the number of epochs between the policies kept as epoch_N; 0 keeps none of these."""
-        self._path, self._interval, self._logger = save_path, interval, logger
+    def __init__(self, options: Options, comm: Communicator, logger: Logger):
+        self._path = options.save_path if comm.rank == 0 else None
+        self._interval, self._logger = options.policy_save_interval, logger
 
     def after_epoch(self, agent: Agent, done: Progress, score: float) -> None:
         """Of the epoch after `done`. The highest `score` so far, the later of equals, is the best."""

@@ -7,6 +7,7 @@ import numpy as np
 
 from baselines.common.errors import UserError
 from baselines.common.runs.progress import Progress
+from baselines.common.seeding import Streams
 
 
 class Stateful(Protocol):
@@ -29,14 +30,13 @@ class Saved(NamedTuple):
 class RunState:
     """The parts of one worker, its streams of random numbers, and its progress."""
 
-    def __init__(self) -> None:
-        self.progress = Progress()
+    def __init__(self, streams: Streams) -> None:
+        self.progress, self.streams = Progress(), streams
         self.parts: dict[str, Stateful] = {}
-        self.streams: dict[str, np.random.Generator] = {}
         self.losses: tuple[str, ...] = ()  # what each cycle adds to progress.losses
 
     def capture(self) -> Saved:
-        streams = {purpose: rng.bit_generator.state for purpose, rng in self.streams.items()}
+        streams = {purpose: rng.bit_generator.state for purpose, rng in self.streams.generators.items()}
         arrays = {f"{part}/{name}": x for part, it in self.parts.items() for name, x in it.state().items()}
         return Saved({"progress": self.progress.document(), "streams": streams}, arrays)
 
@@ -51,7 +51,7 @@ class RunState:
             for part, it in self.parts.items():
                 prefix = f"{part}/"
                 it.load_state({k.removeprefix(prefix): x for k, x in saved.arrays.items() if k.startswith(prefix)})
-            for purpose, rng in self.streams.items():
+            for purpose, rng in self.streams.generators.items():
                 rng.bit_generator.state = saved.document["streams"][purpose]
             self.progress = progress
         except (KeyError, ValueError, TypeError, AttributeError, OverflowError) as error:

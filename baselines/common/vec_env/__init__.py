@@ -51,7 +51,7 @@ def make_vec_env(
 
 
 def as_vec_env(env: object, seeds_for: Callable[[int], list[int]]) -> VecEnv:
-    """An environment, or a vector of them, that the user made; seeds are given to those of Gymnasium. Raises UserError."""
+    """An environment, or a vector of them, that the user made, with seeds for those of Gymnasium. Raises UserError."""
     if isinstance(env, VecEnv):
         return env
     if not isinstance(env, (gymnasium.Env, gymnasium.vector.VectorEnv)):

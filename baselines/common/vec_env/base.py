@@ -83,3 +83,19 @@ def as_observation(observed: dict[str, np.ndarray] | np.ndarray) -> Observation:
     """What a library's environments returned, as float32 by entry."""
     entries = observed if isinstance(observed, dict) else {"observation": observed}
     return {key: np.asarray(value, np.float32) for key, value in entries.items()}
+
+
+def evaluation_copies(
+    env: VecEnv, num_episodes: int, seeds_for: Callable[[str, int], Callable[[int], list[int]]]
+) -> VecEnv:
+    """As many environments of the same task as make full rounds of `num_episodes`; `env` itself where none can be made.
+
+    Up to 16, or as many as `env` has; not by the number of cores: a run evaluates alike wherever it is resumed.
+    """
+    num_env = evaluation_size(num_episodes, max(env.num_env, 16))
+    return env.copies(num_env, seeds_for("test", num_env)(0))
+
+
+def evaluation_size(num_episodes: int, most: int) -> int:
+    """The largest divisor of `num_episodes` up to `most`: every round is then a full one."""
+    return max(n for n in range(1, min(num_episodes, most) + 1) if num_episodes % n == 0)

@@ -86,7 +86,7 @@ class HERConfig(Settings):
             raise UserError("--demo_file switches bc_loss on, which was switched off: give one or the other")
 
     def for_env(self, spec: EnvSpec) -> "HERConfig":
-        """With gamma as a number. Raises UserError where HER cannot train on such an environment with these settings."""
+        """With gamma as a number. Raises UserError where HER cannot train in such an environment with them."""
         goals = GoalEnvSpec.of(spec)
         if self.bc_loss and not self.demo_file:
             raise UserError("bc_loss needs demonstrations: give a --demo_file")

@@ -28,6 +28,7 @@ from baselines.her.episodes import concatenate, select
 from baselines.her.rollout import roll_out
 from baselines.her.types import EpisodeBatch
 
+_COMMAND = "baselines.her.experiment.data_generation.fetch_data_generation"
 OPEN, CLOSED = 1.0, -1.0  # the last action: fingers
 UP = np.array([0, 0, 1.0])
 
@@ -194,9 +195,7 @@ class GenerationOptions(Settings):
 
 def main(argv: list[str] | None = None) -> None:
     with errors_end_the_process():
-        options = parse_all(
-            GenerationOptions, argv, "baselines.her.experiment.data_generation.fetch_data_generation", __doc__
-        )
+        options = parse_all(GenerationOptions, argv, _COMMAND, __doc__)
         if options:
             _run(options)
 

@@ -66,8 +66,8 @@ class PointReach(gymnasium.Env):
         return {"observation": here.copy(), "achieved_goal": here.copy(), "desired_goal": self._goal.copy()}
 
 
-gymnasium.register("PointReach-v0", "tests.point_reach:PointReach", max_episode_steps=30)
+gymnasium.register("PointReach-v0", "tests.environments:PointReach", max_episode_steps=30)
 for _fault in ("nan", "raise", "end", "hang", "shape", "die", "dark"):
     gymnasium.register(
-        f"PointReach-{_fault}-v0", "tests.point_reach:PointReach", max_episode_steps=30, kwargs={"fault": _fault}
+        f"PointReach-{_fault}-v0", "tests.environments:PointReach", max_episode_steps=30, kwargs={"fault": _fault}
     )

@@ -1,0 +1,124 @@
+"""What several test files share: command lines, what a run leaves behind, and training from Python."""
+
+import csv
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import baselines
+from baselines import run
+from baselines.common.vec_env import make_vec_env
+from baselines.her import her
+
+ROOT = Path(__file__).parent.parent
+POINT_REACH_ID = "tests.environments:PointReach-v0"
+POINT_REACH = f"--env={POINT_REACH_ID}"
+HORIZON = 30  # steps of an episode of PointReach
+TINY_SETTINGS = dict(n_cycles=2, n_batches=2, batch_size=16, hidden=8, layers=1, n_test_rollouts=1)
+TINY = [f"--{name}={value}" for name, value in TINY_SETTINGS.items()]
+TIMED = re.compile("time/.*|total/seconds|fps")  # columns of progress.csv
+
+
+# ---- what there is in folders ----
+
+
+def contents(folder):
+    """Every file's bytes, and None for every folder."""
+    return {p.relative_to(folder): p.read_bytes() if p.is_file() else None for p in Path(folder).rglob("*")}
+
+
+def rows(log):
+    """The rows of progress.csv."""
+    with open(Path(log) / "progress.csv", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def timeless(log):
+    """The same but for the columns of time."""
+    return [{k: v for k, v in row.items() if not TIMED.fullmatch(k)} for row in rows(log)]
+
+
+def document(log):
+    """config.json of a run."""
+    return json.loads((Path(log) / "config.json").read_text())
+
+
+def checkpoints(log):
+    """The numbers of the states that are kept."""
+    return sorted(int(p.name.split("-")[0]) for p in Path(log, "checkpoint").iterdir())
+
+
+def write_package(folder, name, **modules):
+    """A package with one file for each of `modules`; names differ between tests, as imports are kept."""
+    (folder / name).mkdir()
+    for module, text in {"__init__": "", **modules}.items():
+        (folder / name / f"{module}.py").write_text(text)
+
+
+def damage(path, how):
+    """Cut a file in half, flip one bit of it, or empty it."""
+    data = bytearray(Path(path).read_bytes())
+    if how == "cut":
+        data = data[: len(data) // 2]
+    elif how == "flipped":
+        data[len(data) // 2] ^= 0x40
+    else:
+        data = b""
+    Path(path).write_bytes(data)
+
+
+# ---- running ----
+
+
+def refused(capsys, *argv, code=2):
+    """The one line that the launcher ends with. Bad input (code 2) leaves nothing behind and trains nothing."""
+    before = contents(".")
+    capsys.readouterr()
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as ended:
+        if code == 2:
+            patch.setattr(her, "train", None)  # a call would fail
+        run.main(list(argv))
+    line = capsys.readouterr().err
+    assert ended.value.code == code
+    assert line.startswith("error") and line.endswith("\n") and line.count("\n") == 1, line
+    assert "Traceback" not in line
+    if code == 2:
+        assert contents(".") == before
+    return line
+
+
+def point_reach(num_env=4, back_end="sync", name=POINT_REACH_ID):
+    """Environments that the caller closes, or the test's process at its end."""
+    return make_vec_env(name, num_env, list(range(num_env)), back_end)
+
+
+def train_rows(**settings):
+    """The rows of a run on PointReach from Python, without files."""
+    seen = []
+    baselines.train(**{"env": point_reach(), "seed": 0, "callback": seen.append, **settings})
+    return seen
+
+
+def straight(observation, alive=None):
+    """A perfect demonstrator of PointReach."""
+    return np.clip(10 * (observation["desired_goal"] - observation["achieved_goal"]), -1, 1)
+
+
+def mpirun_command(ranks):
+    """What starts a module on so many ranks. The launcher is of this Python's environment, else the system's."""
+    beside_python = os.path.dirname(sys.executable)
+    launcher = shutil.which("mpirun", path=os.pathsep.join([beside_python, os.environ["PATH"]]))
+    assert launcher, "no mpirun: pip install -e '.[test]' brings one"
+    return [launcher, "-np", str(ranks), sys.executable, "-m"]
+
+
+def mpirun(ranks, *words, timeout=300):
+    """The finished process."""
+    return subprocess.run([*mpirun_command(ranks), *words], capture_output=True, text=True, timeout=timeout)
