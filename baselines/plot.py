@@ -1,4 +1,4 @@
-"""Learning curves: `python -m baselines.her.experiment.plot LABEL=DIR,DIR,... --output=curve.png`.
+"""Learning curves: `python -m baselines.plot LABEL=DIR,DIR,... --output=curve.png`.
 
 Each LABEL is one line: the median of its runs (one folder with a `progress.csv` a seed) and their quartiles.
 """
@@ -49,8 +49,8 @@ def plot(lines: dict[str, list[str]], x_keys: list[str], y_keys: list[str], outp
 
     size = (6 * len(x_keys), 3.6 * len(y_keys))
     figure, panels = pyplot.subplots(len(y_keys), len(x_keys), figsize=size, squeeze=False, layout="constrained")
-    for row, y_key in zip(panels, y_keys):
-        for panel, x_key in zip(row, x_keys):
+    for row, y_key in zip(panels, y_keys, strict=True):
+        for panel, x_key in zip(row, x_keys, strict=True):
             for label, folders in lines.items():
                 x, (low, median, high) = quartiles(folders, x_key, y_key)
                 panel.plot(x, median, label=f"{label} ({len(folders)} seeds)" if len(folders) > 1 else label)
@@ -63,7 +63,8 @@ def plot(lines: dict[str, list[str]], x_keys: list[str], y_keys: list[str], outp
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m baselines.her.experiment.plot", description=__doc__)
+    """Plot what the command line says."""
+    parser = argparse.ArgumentParser(prog="python -m baselines.plot", description=__doc__)
     parser.add_argument("lines", nargs="+", metavar="LABEL=DIR,DIR,...", help="runs of one setting, a folder a seed")
     parser.add_argument("--x", nargs="+", default=["total/timesteps"], help="columns for the x axis")
     parser.add_argument("--y", nargs="+", default=["test/success_rate"], help="columns for the y axis")

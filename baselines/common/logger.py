@@ -7,7 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Mapping
-from typing import IO
+from typing import IO, Any
 
 from tqdm import tqdm
 
@@ -39,10 +39,10 @@ class Logger:
         self._quiet, self._resume = quiet, resume
         self._keys: list[str] = []
         self._text: IO[str] | None = None
-        self._tensorboard = None
+        self._tensorboard: Any = None
         if self.folder is not None:
-            check_writable(folder)
-            if not resume and any(os.path.lexists(os.path.join(folder, name)) for name in _FILES):
+            check_writable(self.folder)
+            if not resume and any(os.path.lexists(os.path.join(self.folder, name)) for name in _FILES):
                 self._refuse()
 
     def open(self) -> None:
@@ -79,7 +79,7 @@ class Logger:
         """A line that somebody should look at."""
         self.info(f"warning: {text}")
 
-    def write_json(self, name: str, document: Mapping) -> None:
+    def write_json(self, name: str, document: Mapping[str, Any]) -> None:
         """A document beside the metrics."""
         self.open()
         if self.folder:
@@ -100,7 +100,7 @@ class Logger:
     def sync(self) -> None:
         """See to it that these bytes would outlive a power failure. Raises OSError."""
         for name in self.positions():
-            with open(os.path.join(self.folder, name), "rb") as file:
+            with open(os.path.join(self.folder or "", name), "rb") as file:
                 os.fsync(file.fileno())
 
     def cut_back_to(self, positions: Mapping[str, int]) -> None:
@@ -147,7 +147,7 @@ class Logger:
 
     def _append(self, name: str, text: str) -> None:
         """All of `text` or nothing of it. Raises TrainingError where it cannot be written."""
-        path = os.path.join(self.folder, name)
+        path = os.path.join(self.folder or "", name)
         try:
             append_whole(path, text.encode())
         except OSError as error:

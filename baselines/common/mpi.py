@@ -3,10 +3,14 @@
 import os
 import sys
 import traceback
+from types import TracebackType
+from typing import TypeVar
 
 import numpy as np
 
 from baselines.common.errors import UserError
+
+T = TypeVar("T")
 
 # What mpirun of Open MPI, MPICH (and Intel MPI), and srun with PMI set in every process they start.
 _LAUNCHER_VARIABLES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "PMIX_RANK", "MPI_LOCALNRANKS", "MV2_COMM_WORLD_SIZE")
@@ -25,7 +29,7 @@ class Communicator:
         """Rank 0's `x`, which has the same shape and type on every worker."""
         return x
 
-    def all_gather(self, x: int) -> list[int]:
+    def all_gather(self, x: T) -> list[T]:
         """`x` of every rank, in their order."""
         return [x]
 
@@ -43,28 +47,29 @@ class Communicator:
 class MpiCommunicator(Communicator):
     """The workers that `mpirun` started."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         from mpi4py import MPI
 
         self._mpi = MPI
         self._world = MPI.COMM_WORLD
         self.rank, self.size = self._world.rank, self._world.size
 
-    def mean(self, x):
+    def mean(self, x: np.ndarray) -> np.ndarray:
         total = np.array(x)
         self._world.Allreduce(self._mpi.IN_PLACE, total)
         total /= np.asarray(self.size, total.dtype)
         return total
 
-    def broadcast(self, x):
+    def broadcast(self, x: np.ndarray) -> np.ndarray:
         received = np.array(x)
         self._world.Bcast(received)
         return received
 
-    def all_gather(self, x):
-        return self._world.allgather(x)
+    def all_gather(self, x: T) -> list[T]:
+        everyone: list[T] = self._world.allgather(x)
+        return everyone
 
-    def share_of_cores(self):
+    def share_of_cores(self) -> int:
         # Launchers may bind each worker to processors of its own, or let all roam over all.
         node = self._world.Split_type(self._mpi.COMM_TYPE_SHARED)
         everyone = node.allgather(sorted(_affinity()))
@@ -72,7 +77,7 @@ class MpiCommunicator(Communicator):
         share = sum(1 / sum(cpu in theirs for theirs in everyone) for cpu in _affinity())
         return max(1, round(share))
 
-    def abort(self, code):
+    def abort(self, code: int) -> None:
         sys.stdout.flush()
         sys.stderr.flush()
         self._world.Abort(code)
@@ -105,7 +110,7 @@ def make_communicator() -> Communicator:
 def abort_all_on_error(comm: Communicator) -> None:
     """From now on, an uncaught exception of one worker ends all of them: the others would wait for it forever."""
 
-    def hook(kind, error, trace):
+    def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         print(f"rank {comm.rank} of {comm.size} failed, ending all workers:", file=sys.stderr)
         traceback.print_exception(kind, error, trace)
         comm.abort(1)

@@ -12,7 +12,9 @@ from baselines.common.mpi import Communicator
 BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
 
 
-def adam_update(gradient, m, v, step, learning_rate):
+def adam_update(
+    gradient: tf.Tensor, m: tf.Tensor, v: tf.Tensor, step: tf.Tensor, learning_rate: float
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """One step of Adam (1412.6980, section 2's last form), on tensors of any one shape.
 
     m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2
@@ -40,7 +42,7 @@ class MpiAdam(tf.Module):
     def apply(self, gradients: Sequence[tf.Tensor]) -> None:
         """Step all weights; made to be called inside a `tf.function`."""
         step = self.step.assign_add(1.0)
-        for weight, gradient, m, v in zip(self.weights, gradients, self.m, self.v):
+        for weight, gradient, m, v in zip(self.weights, gradients, self.m, self.v, strict=True):
             change, new_m, new_v = adam_update(gradient, m, v, step, self.learning_rate)
             weight.assign_add(change)
             m.assign(new_m)

@@ -1,6 +1,7 @@
 """Feed-forward networks, and the threads that TensorFlow computes them with."""
 
 import contextlib
+import itertools
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -18,7 +19,7 @@ class MLP(tf.Module):
     def __init__(self, sizes: Sequence[int], rng: np.random.Generator, name: str):
         super().__init__(name=name)
         self.kernels, self.biases = [], []
-        for fan_in, fan_out in zip(sizes, sizes[1:]):
+        for fan_in, fan_out in itertools.pairwise(sizes):
             limit = np.sqrt(6 / (fan_in + fan_out))
             kernel = rng.uniform(-limit, limit, (fan_in, fan_out)).astype(np.float32)
             self.kernels.append(tf.Variable(kernel))
@@ -27,10 +28,10 @@ class MLP(tf.Module):
     @property
     def weights(self) -> list[tf.Variable]:
         """0_kernel, 0_bias, 1_kernel, ... : the order of every flat vector of weights."""
-        return [w for layer in zip(self.kernels, self.biases) for w in layer]
+        return [w for layer in zip(self.kernels, self.biases, strict=True) for w in layer]
 
     def __call__(self, x: tf.Tensor) -> tf.Tensor:
-        *hidden, output = zip(self.kernels, self.biases)
+        *hidden, output = zip(self.kernels, self.biases, strict=True)
         for kernel, bias in hidden:
             x = tf.nn.relu(x @ kernel + bias)
         kernel, bias = output
@@ -38,11 +39,11 @@ class MLP(tf.Module):
 
     def state(self) -> dict[str, np.ndarray]:
         """Name -> array, e.g. `0_kernel` [in, out]."""
-        return {name: w.numpy().copy() for name, w in zip(self._names(), self.weights)}
+        return {name: w.numpy().copy() for name, w in zip(self._names(), self.weights, strict=True)}
 
     def load_state(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Take over what `state` of a network of the same sizes gave."""
-        for name, weight in zip(self._names(), self.weights):
+        for name, weight in zip(self._names(), self.weights, strict=True):
             weight.assign(arrays[name])
 
     def _names(self) -> list[str]:

@@ -54,7 +54,8 @@ class NetworkPolicy:
         parts = [np.asarray(entries[key], np.float32) for key in self.spec.observation_sizes]
         x = np.concatenate(parts, axis=-1)  # [..., in]
         output = forward(self.layers, np.atleast_2d(x)).reshape(*x.shape[:-1], self.spec.action_size)
-        return output.argmax(-1) if self.spec.discrete else np.clip(output, -1, 1)
+        action: np.ndarray = output.argmax(-1) if self.spec.discrete else np.clip(output, -1, 1)
+        return action
 
     def document(self) -> dict[str, Any]:
         return {"alg": NETWORK, "environment": self.spec.document(), "layers": len(self.layers)}

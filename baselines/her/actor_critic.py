@@ -4,6 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from baselines.common.networks import MLP
+from baselines.her.experiment.config import HERConfig
 from baselines.her.types import GoalEnvSpec
 
 
@@ -16,13 +17,11 @@ class ActorCritic(tf.Module):
     `o` and `g` are normalised already (see `DDPG.inputs`).
     """
 
-    def __init__(
-        self, spec: GoalEnvSpec, *, hidden: int, layers: int, max_u: float, rng: np.random.Generator, name: str
-    ):
+    def __init__(self, spec: GoalEnvSpec, config: HERConfig, rng: np.random.Generator, name: str):
         super().__init__(name=name)
         inputs = spec.observation_size + spec.goal_size
-        middle = [hidden] * layers
-        self.max_u = max_u
+        middle = [config.hidden] * config.layers
+        self.max_u = config.max_u
         self.pi_network = MLP([inputs, *middle, spec.action_size], rng, "pi")
         self.Q_network = MLP([inputs + spec.action_size, *middle, 1], rng, "Q")
 

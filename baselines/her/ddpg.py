@@ -26,9 +26,8 @@ class DDPG(Agent):
 
     def __init__(self, spec: GoalEnvSpec, config: HERConfig, rng: np.random.Generator, comm: Communicator):
         self.spec, self.config, self.comm = spec, config, comm
-        sizes = dict(hidden=config.hidden, layers=config.layers, max_u=config.max_u)
-        self.main = ActorCritic(spec, rng=rng, name="main", **sizes)
-        self.target = ActorCritic(spec, rng=rng, name="target", **sizes)
+        self.main = ActorCritic(spec, config, rng, "main")
+        self.target = ActorCritic(spec, config, rng, "target")
         self.pi_adam = MpiAdam(self.main.pi_network.weights, config.pi_lr)
         self.Q_adam = MpiAdam(self.main.Q_network.weights, config.Q_lr)
         self.o_stats = Normalizer(spec.observation_size, config.norm_eps, comm, config.simulated_workers)
@@ -181,7 +180,7 @@ class DDPG(Agent):
             std.assign(stats.std)
 
     def _copy_main_to_target(self) -> None:
-        for target, main in zip(self.target.weights, self.main.weights):
+        for target, main in zip(self.target.weights, self.main.weights, strict=True):
             target.assign(main)
 
     def _take_rank_0_weights(self) -> None:

@@ -29,7 +29,7 @@ def empty_episodes(spec: GoalEnvSpec, num_episodes: int) -> EpisodeBatch:
     return EpisodeBatch(**fields)
 
 
-def select(episodes: EpisodeBatch, which) -> EpisodeBatch:
+def select(episodes: EpisodeBatch, which: slice | np.ndarray) -> EpisodeBatch:
     """Some of the episodes: `which` is a slice or flags [B]."""
     return EpisodeBatch(*(x[which] for x in episodes))
 
@@ -63,7 +63,7 @@ def stack_episodes(episodes: list[EpisodeBatch], horizon: int) -> EpisodeBatch:
     if not episodes:
         raise ValueError("it holds no episodes")
     columns = []
-    for name, parts in zip(EpisodeBatch._fields, zip(*episodes)):
+    for name, parts in zip(EpisodeBatch._fields, zip(*episodes, strict=True), strict=True):
         if name in ("length", "success"):
             columns.append(np.concatenate(parts))
             continue
@@ -79,4 +79,4 @@ def stack_episodes(episodes: list[EpisodeBatch], horizon: int) -> EpisodeBatch:
 
 def concatenate(batches: Sequence[EpisodeBatch]) -> EpisodeBatch:
     """All episodes of some batches of one environment in one."""
-    return EpisodeBatch(*(np.concatenate(parts) for parts in zip(*batches)))
+    return EpisodeBatch(*(np.concatenate(parts) for parts in zip(*batches, strict=True)))

@@ -1,5 +1,7 @@
 """Hindsight relabelling (1707.01495, section 3 and 4.5, strategy `future`)."""
 
+from typing import Protocol
+
 import numpy as np
 
 from baselines.common.vec_env.reward import RewardFunction
@@ -8,14 +10,34 @@ from baselines.her.types import EpisodeBatch, TransitionBatch
 STEP_SECONDS = 0.04  # between two observations of the Fetch and Hand tasks
 
 
+class StoredEpisodes(Protocol):
+    """Some array fields of EpisodeBatch."""
+
+    @property
+    def observation(self) -> np.ndarray: ...
+    @property
+    def achieved_goal(self) -> np.ndarray: ...
+    @property
+    def desired_goal(self) -> np.ndarray: ...
+    @property
+    def action(self) -> np.ndarray: ...
+    @property
+    def length(self) -> np.ndarray: ...
+
+
 def sample_relabelled(
-    episodes, rows: np.ndarray, times: np.ndarray, future_p: float, compute_reward: RewardFunction, rng
+    episodes: StoredEpisodes,
+    rows: np.ndarray,
+    times: np.ndarray,
+    future_p: float,
+    compute_reward: RewardFunction,
+    rng: np.random.Generator,
 ) -> TransitionBatch:
     """The transitions at `times` [...] of the episodes at `rows` [...], with some of their goals relabelled.
 
     With probability `future_p` a desired goal becomes the achieved goal of a time drawn uniformly from t+1 to the
-    episode's end; every reward is computed anew from the goal that a transition ends up with. `episodes` is anything
-    with the array fields of EpisodeBatch; the batch has the shape of `rows` in front.
+    episode's end; every reward is computed again from the goal that a transition ends up with. The batch has the shape
+    of `rows` in front.
 
     Example: t = 2 in an episode of length 5 has the achieved goals at 3, 4 and 5 to choose from.
     """

@@ -87,7 +87,7 @@ def load_policy(document: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -
     """What `Policy.document` and `Policy.arrays` gave, of this version or of 0.1.0. Raises UserError."""
     if document.get("alg") != "her":
         raise UserError(f"expected a policy of --alg=her, got one of --alg={document.get('alg')}")
-    sizes, settings = _sizes_of(document.get("environment")), document.get("config")
+    sizes, settings = _sizes_of(document.get("environment")), document.get("config", {})
     if isinstance(settings, Mapping):
         settings = {name: value for name, value in settings.items() if name not in _NO_LONGER_SETTINGS}
     config: HERConfig = from_document(HERConfig, settings)

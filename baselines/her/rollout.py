@@ -30,6 +30,7 @@ class RolloutWorker:
         self.spec = GoalEnvSpec.of(env.spec)
         self.episodes = self.steps = 0  # in all
         self._epoch: int | None = None  # that has begun and not ended
+        self._actions: list[np.ndarray] = []  # [B, steps, u] of each rollout that explored
         self._forget()
 
     def start_epoch(self, epoch: int) -> None:
@@ -79,13 +80,13 @@ class RolloutWorker:
             for t in range(steps):
                 self.env.step(np.ascontiguousarray(actions[:, t]))
             self._actions.append(actions[:, :steps])
-        self._successes = list(arrays["successes"])
+        self._successes.extend(arrays["successes"])
 
     def _forget(self) -> None:
         self.steps_of_epoch = 0
         self._successes: list[np.ndarray] = []
         self._values: list[np.ndarray] = []
-        self._actions: list[np.ndarray] = []  # [B, steps, u] of each rollout that explored
+        self._actions = []
 
     @property
     def success_rate(self) -> float:

@@ -115,7 +115,8 @@ def read_newest(log_folder: str, interval: int, comm: Communicator, logger: Logg
         logger.info(f"{log_folder} holds no checkpoint yet: the run starts from its beginning")
         return None
     warnings: list[str] = []
-    for number in sorted(set.intersection(*map(set, everyone)), reverse=True):
+    for number in sorted(set(everyone[0]).intersection(*everyone), reverse=True):
+        found: Saved | None = None
         try:
             found, error = Saved(*state_files.read(folder, number, comm.rank)), ""
             if found.document.get("format") != FORMAT:
@@ -123,7 +124,7 @@ def read_newest(log_folder: str, interval: int, comm: Communicator, logger: Logg
         except UserError as failure:
             error = str(failure)
         errors = [e for e in comm.all_gather(error) if e]
-        if not errors:
+        if found and not errors:
             for warning in warnings:
                 logger.warn(f"{warning}; going back to the checkpoint before")
             return found

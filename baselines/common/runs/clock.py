@@ -37,8 +37,8 @@ class _Span:
     def __init__(self, seconds: dict[str, float], phase: str):
         self._seconds, self._phase = seconds, phase
 
-    def __enter__(self):
+    def __enter__(self) -> None:
         self._begin = time.perf_counter()
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         self._seconds[self._phase] += time.perf_counter() - self._begin

@@ -12,7 +12,7 @@ class StopRequest:
     def __init__(self, quiet: bool):
         self.signal, self._quiet = 0, quiet
 
-    def _note(self, number: int, frame) -> None:
+    def _note(self, number: int, frame: object) -> None:
         if self.signal and number == signal.SIGINT:
             raise KeyboardInterrupt
         self.signal = number

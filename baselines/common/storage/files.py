@@ -5,7 +5,7 @@ import errno
 import os
 import tempfile
 from collections.abc import Iterator
-from typing import IO
+from typing import IO, AnyStr
 
 from baselines.common.errors import UserError
 
@@ -30,7 +30,7 @@ def check_file_writable(path: str) -> None:
 
 
 @contextlib.contextmanager
-def synced(file: IO) -> Iterator[IO]:
+def synced(file: IO[AnyStr]) -> Iterator[IO[AnyStr]]:
     """An opened file that is closed, and on the disk, when the block ends."""
     with file:
         yield file
@@ -69,7 +69,7 @@ def append_whole(path: str, data: bytes) -> None:
         os.close(handle)
 
 
-def lock(file: IO) -> None:
+def lock(file: IO[str]) -> None:
     """Keep the file locked until it is closed or this process ends. Raises BlockingIOError where another one does."""
     try:
         import fcntl

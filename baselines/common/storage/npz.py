@@ -3,7 +3,7 @@
 import io
 import math
 import zipfile
-from typing import IO
+from typing import IO, Any, Literal
 
 import numpy as np
 
@@ -57,10 +57,11 @@ def plain_array(content: bytes) -> np.ndarray:
         raise ValueError(
             f"its header promises {list(shape)} of {dtype}, which are not the {len(data)} bytes that follow"
         )
-    return np.frombuffer(data, dtype).reshape(shape, order=order)
+    array: np.ndarray = np.frombuffer(data, dtype).reshape(shape, order=order)
+    return array
 
 
-def header_of(content: bytes) -> tuple[tuple[int, ...], str, np.dtype, bytes]:
+def header_of(content: bytes) -> tuple[tuple[int, ...], Literal["C", "F"], "np.dtype[Any]", bytes]:
     """Shape, order ("C" or "F"), dtype and the bytes after the header of one `.npy` file. Raises ValueError."""
     file = io.BytesIO(content)
     try:

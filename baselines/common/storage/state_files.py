@@ -9,6 +9,7 @@ import json
 import os
 import re
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +20,7 @@ from baselines.common.storage.npz import plain_array, read_members
 _DOCUMENT = "document"  # the member that holds the JSON
 
 
-def write(folder: str, number: int, rank: int, document: Mapping, arrays: Mapping[str, np.ndarray]) -> int:
+def write(folder: str, number: int, rank: int, document: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> int:
     """Write this rank's file number `number`; returns its bytes. Raises OSError, and leaves no trace then."""
     text = np.frombuffer(json.dumps(document).encode(), np.uint8)
     path = _path(folder, number, rank)
@@ -36,11 +37,12 @@ def numbers(folder: str, rank: int) -> list[int]:
 
 
 def remove(folder: str, number: int, rank: int) -> None:
+    """Delete this rank's file, if there is one."""
     with contextlib.suppress(OSError):
         os.unlink(_path(folder, number, rank))
 
 
-def read(folder: str, number: int, rank: int) -> tuple[dict, dict[str, np.ndarray]]:
+def read(folder: str, number: int, rank: int) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Document and arrays of a file. Raises UserError where it is damaged or none of ours."""
     path = _path(folder, number, rank)
     try:

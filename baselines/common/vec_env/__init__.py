@@ -8,7 +8,10 @@ from baselines.common.errors import UserError
 from baselines.common.vec_env import envpool_env, gymnasium_env
 from baselines.common.vec_env.base import VecEnv
 from baselines.common.vec_env.names import gymnasium_id, import_module_of
-from baselines.common.vec_env.rendering import Video, check_renders, has_display, render_without_display
+from baselines.common.vec_env.rendering import Video as Video
+from baselines.common.vec_env.rendering import check_renders as check_renders
+from baselines.common.vec_env.rendering import has_display as has_display
+from baselines.common.vec_env.rendering import render_without_display as render_without_display
 
 BACK_ENDS = ("auto", "envpool", "sync", "async")
 

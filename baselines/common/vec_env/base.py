@@ -29,7 +29,8 @@ class Step(NamedTuple):
     @property
     def ended(self) -> np.ndarray:
         """[B] bool."""
-        return self.terminated | self.truncated
+        ended: np.ndarray = self.terminated | self.truncated
+        return ended
 
 
 class VecEnv(ABC):

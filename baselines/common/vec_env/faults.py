@@ -9,7 +9,7 @@ import signal
 import time
 import traceback
 import weakref
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NoReturn
 
 import gymnasium
@@ -71,7 +71,7 @@ def _in_process(make: Callable[[], gymnasium.Env], index: int, main: int) -> gym
     return Guarded(make(), index)
 
 
-def in_processes(makers: list[Callable[[], gymnasium.Env]]) -> AsyncVectorEnv:
+def in_processes(makers: Sequence[Callable[[], gymnasium.Env]]) -> AsyncVectorEnv:
     """A process for each environment.
 
     Ctrl-C reaches all processes of a terminal, SIGTERM those of a job: both are for the main process to handle, which
@@ -81,7 +81,7 @@ def in_processes(makers: list[Callable[[], gymnasium.Env]]) -> AsyncVectorEnv:
     # Not forked from this process, whose TensorFlow has threads.
     vector = AsyncVectorEnv(alone, context="forkserver")
     for process in vector.processes:
-        process.terminate = process.kill
+        process.terminate = process.kill  # type: ignore[method-assign]
     atexit.register(_kill, weakref.WeakSet(vector.processes))  # before multiprocessing waits for them
     return vector
 
@@ -95,7 +95,7 @@ def name_the_environment(vector: VectorEnv, seconds: float) -> Iterator[None]:
         yield
     except multiprocessing.TimeoutError:
         # Only those that hang have not answered.
-        silent = [i for i, pipe in enumerate(vector.parent_pipes) if not pipe.poll(0)]
+        silent = [i for i, pipe in enumerate(getattr(vector, "parent_pipes", [])) if not pipe.poll(0)]
         which = f"environment {silent[0]}" if silent else "an environment"
         _end(vector)
         raise TrainingError(f"{which} did not answer within {seconds:g} s (--step_timeout)") from None
@@ -108,7 +108,7 @@ def name_the_environment(vector: VectorEnv, seconds: float) -> Iterator[None]:
         gymnasium.logger.min_level = level
 
 
-def _first_dead(processes: list, patience: float = 2.0) -> int | None:
+def _first_dead(processes: list[Any], patience: float = 2.0) -> int | None:
     """The index of the process that has ended; its pipe may break a moment before."""
     end = time.monotonic() + patience
     while time.monotonic() < end:
@@ -125,6 +125,6 @@ def _end(vector: VectorEnv) -> None:
     vector.closed = True
 
 
-def _kill(processes: Iterable) -> None:
+def _kill(processes: Iterable[Any]) -> None:
     for process in processes:
         process.kill()

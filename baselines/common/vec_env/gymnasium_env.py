@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import gymnasium
@@ -19,6 +19,8 @@ from baselines.common.vec_env.rendering import Video, recorded
 from baselines.common.vec_env.reward import reward_function
 
 _SUCCESS_KEYS = ("is_success", "success")
+_LOW: Any = np.float32(-1)  # of the actions that algorithms see; Python numbers would make them float64
+_HIGH: Any = np.float32(1)
 
 
 class GymnasiumVecEnv(VecEnv):
@@ -99,8 +101,12 @@ def make(
     return env
 
 
-def _one_after_the_other(makers: list[Callable[[], gymnasium.Env]]) -> VectorEnv:
-    return SyncVectorEnv([lambda maker=maker, i=i: Guarded(maker(), i) for i, maker in enumerate(makers)])
+def _one_after_the_other(makers: Sequence[Callable[[], gymnasium.Env]]) -> VectorEnv:
+    return SyncVectorEnv([functools.partial(_guarded, maker, i) for i, maker in enumerate(makers)])
+
+
+def _guarded(make: Callable[[], gymnasium.Env], index: int) -> gymnasium.Env:
+    return Guarded(make(), index)
 
 
 def make_one(env_id: str, render_mode: str | None = None, video: Video | None = None) -> gymnasium.Env:
@@ -116,6 +122,7 @@ def make_one(env_id: str, render_mode: str | None = None, video: Video | None = 
 
 def wrap(env: gymnasium.Env | VectorEnv, seeds_for: Callable[[int], list[int]]) -> GymnasiumVecEnv:
     """An environment that the user made. `seeds_for(num_env)` gives its seeds. Raises UserError."""
+    vector: VectorEnv
     if not isinstance(env, VectorEnv):
         single = _scaled(env)
         vector, spec = SyncVectorEnv([lambda: Guarded(single, 0)]), single.spec
@@ -127,7 +134,7 @@ def wrap(env: gymnasium.Env | VectorEnv, seeds_for: Callable[[int], list[int]]) 
     if vector.metadata.get("autoreset_mode", AutoresetMode.NEXT_STEP) != AutoresetMode.NEXT_STEP:
         raise UserError("the vector environment must have Gymnasium's default, autoreset_mode=AutoresetMode.NEXT_STEP")
     if not _is_scaled(vector.single_action_space):
-        vector = gymnasium.wrappers.vector.RescaleAction(vector, np.float32(-1), np.float32(1))
+        vector = gymnasium.wrappers.vector.RescaleAction(vector, _LOW, _HIGH)
     name = spec.id if spec is not None else "unnamed"
     num_env = vector.num_envs
     made = GymnasiumVecEnv(lambda: vector, num_env, single, name, seeds_for(num_env), _remaker(spec))
@@ -145,11 +152,13 @@ def spec_of(env: gymnasium.Env, env_id: str) -> EnvSpec:
             f"'{env_id}': expected observations that are vectors, or a dictionary of vectors; '{odd[0]}' is "
             f"{entries[odd[0]]}. gymnasium.wrappers.FlattenObservation makes a vector of most spaces"
         )
-    discrete = isinstance(actions, gymnasium.spaces.Discrete)
-    if not discrete and not (isinstance(actions, gymnasium.spaces.Box) and len(actions.shape) == 1):
+    if isinstance(actions, gymnasium.spaces.Discrete):
+        action_size, discrete = int(actions.n), True
+    elif isinstance(actions, gymnasium.spaces.Box) and len(actions.shape) == 1:
+        action_size, discrete = actions.shape[0], False
+    else:
         raise UserError(f"'{env_id}': expected actions that are a vector or one of n, got {actions}")
-    action_size = int(actions.n) if discrete else actions.shape[0]
-    sizes = {key: entry.shape[0] for key, entry in entries.items()}
+    sizes = {key: (entry.shape or (0,))[0] for key, entry in entries.items()}
     rewards = callable(getattr(env.unwrapped, "compute_reward", None))
     return EnvSpec(env_id, sizes, action_size, _horizon(env) or 0, discrete, rewards)
 
@@ -162,10 +171,10 @@ def _horizon(env: gymnasium.Env) -> int | None:
 
 
 def _scaled(env: gymnasium.Env) -> gymnasium.Env:
-    return env if _is_scaled(env.action_space) else RescaleAction(env, np.float32(-1), np.float32(1))
+    return env if _is_scaled(env.action_space) else RescaleAction(env, _LOW, _HIGH)
 
 
-def _is_scaled(space: gymnasium.Space) -> bool:
+def _is_scaled(space: gymnasium.Space[Any]) -> bool:
     """Whether actions are in [-1, 1] as they are; what is no vector of actions is for `spec_of` to refuse."""
     if not isinstance(space, gymnasium.spaces.Box):
         return True

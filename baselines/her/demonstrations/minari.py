@@ -1,5 +1,7 @@
 """Demonstrations from Minari's data sets, where `minari` is installed."""
 
+from typing import Any
+
 import numpy as np
 
 from baselines.common.errors import UserError
@@ -24,7 +26,7 @@ def read_minari(name: str, spec: GoalEnvSpec) -> EpisodeBatch:
         raise UserError(f"cannot read the Minari data set '{name}': {type(error).__name__}: {error}") from None
 
 
-def _episode(episode) -> EpisodeBatch:
+def _episode(episode: Any) -> EpisodeBatch:
     if not isinstance(episode.observations, dict):
         raise ValueError("its observations are not those of a goal environment")
     shown = {key: episode.observations[key] for key in ("observation", "achieved_goal", "desired_goal")}

@@ -2,6 +2,7 @@
 
 import numbers
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -27,7 +28,7 @@ def read_openai(members: Mapping[str, bytes], spec: GoalEnvSpec, most: int | Non
     actions, observations = _nested(members["acs"]), _nested(members["obs"])
     infos = _nested(members["info"]) if "info" in members else [[]] * len(actions)
     episodes = []
-    for i, (action, observed, info) in enumerate(zip(actions[:most], observations, infos)):
+    for i, (action, observed, info) in enumerate(zip(actions[:most], observations, infos, strict=False)):
         try:
             episodes.append(_episode(action, observed, info, spec))
         except (KeyError, TypeError, IndexError, AttributeError) as error:
@@ -37,7 +38,7 @@ def read_openai(members: Mapping[str, bytes], spec: GoalEnvSpec, most: int | Non
     return stack_episodes(episodes, spec.horizon)
 
 
-def _episode(action, observed, info, spec: GoalEnvSpec) -> EpisodeBatch:
+def _episode(action: Any, observed: Any, info: Any, spec: GoalEnvSpec) -> EpisodeBatch:
     if not 0 < len(action) <= spec.horizon:
         raise ValueError(f"has {len(action)} actions; {spec.env_id} takes 1 to {spec.horizon}")
     if len(observed) != len(action) + 1:
@@ -50,7 +51,7 @@ def _episode(action, observed, info, spec: GoalEnvSpec) -> EpisodeBatch:
     return single_episode(action=acted, success=success, **shown)
 
 
-def _vector(value, size: int, name: str) -> np.ndarray:
+def _vector(value: Any, size: int, name: str) -> np.ndarray:
     """`value` as float32 [size]; looked at before it is converted, as lists may share lists and unfold without end."""
     flat = value if isinstance(value, (list, tuple)) else np.asarray(value)
     if len(flat) != size or not all(isinstance(x, numbers.Real) for x in flat):
@@ -59,7 +60,7 @@ def _vector(value, size: int, name: str) -> np.ndarray:
         return np.asarray(flat, np.float32)
 
 
-def _nested(content: bytes):
+def _nested(content: bytes) -> Any:
     """A member as an array, perhaps of lists and dicts."""
     *_, dtype, data = header_of(content)
     if not dtype.hasobject:

@@ -9,6 +9,8 @@ import io
 import math
 import pickle
 import struct
+from collections.abc import Callable
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -19,7 +21,7 @@ class Refused(ValueError):
     """The pickle asks for something that arrays do not need."""
 
 
-def unpickle(content: bytes):
+def unpickle(content: bytes) -> Any:
     """The object in `content`. Raises Refused, naming what was asked for, or ValueError for damaged input."""
     try:
         return _Reader(io.BytesIO(content)).load()
@@ -34,7 +36,7 @@ class _Reader(pickle._Unpickler):
 
     dispatch = dict(pickle._Unpickler.dispatch)
 
-    def load_bytearray8(self):
+    def load_bytearray8(self: Any) -> None:
         # The inherited one makes room for as many bytes as are claimed.
         (size,) = struct.unpack("<Q", self.read(8))
         content = self.read(size)
@@ -44,16 +46,16 @@ class _Reader(pickle._Unpickler):
 
     dispatch[pickle.BYTEARRAY8[0]] = load_bytearray8
 
-    def find_class(self, module, name):
+    def find_class(self, module: str, name: str) -> Any:
         place = module.replace("numpy._core", "numpy.core")
         if (place, name) not in _ALLOWED:
             raise Refused(f"it asks for '{module}.{name}', which demonstrations do not need")
         return _Maker(_ALLOWED[place, name])
 
-    def persistent_load(self, pid):
+    def persistent_load(self, pid: object) -> NoReturn:
         raise Refused("it asks for a persistent object")
 
-    def get_extension(self, code):
+    def get_extension(self, code: int) -> NoReturn:
         raise Refused("it asks for an extension")
 
 
@@ -61,14 +63,15 @@ class _Maker:
     """Something to call, which a pickle cannot alter."""
 
     __slots__ = ("_make",)
+    _make: Callable[..., Any]
 
-    def __init__(self, make):
+    def __init__(self, make: Callable[..., Any]):
         object.__setattr__(self, "_make", make)
 
-    def __call__(self, *arguments):
+    def __call__(self, *arguments: Any) -> Any:
         return self._make(*arguments)
 
-    def __setattr__(self, name, value):
+    def __setattr__(self, name: str, value: object) -> NoReturn:
         raise Refused(f"it sets '{name}' of a function")
 
 
@@ -77,10 +80,10 @@ class _Dtype:
 
     __slots__ = ("dtype",)
 
-    def __init__(self, code, *_):
+    def __init__(self, code: Any, *_: Any):
         self.dtype = None if code == "O8" or code == "O" else _number_type(code)
 
-    def __setstate__(self, state):
+    def __setstate__(self, state: Any) -> None:
         order = state[1]
         if self.dtype is not None and order in ("<", ">"):
             self.dtype = self.dtype.newbyteorder(order)
@@ -91,13 +94,13 @@ class _Array:
 
     __slots__ = ("value",)
 
-    def __init__(self, *_):
-        self.value = None
+    def __init__(self, *_: Any):
+        self.value: Any = None
 
-    def __array__(self, dtype=None, copy=None):
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return np.asarray(self.value, dtype)
 
-    def __setstate__(self, state):
+    def __setstate__(self, state: Any) -> None:
         _, shape, dtype, fortran, content = state
         if not all(type(n) is int and n >= 0 for n in shape):
             raise ValueError("a shape is not made of whole numbers")
@@ -113,7 +116,7 @@ class _Array:
         self.value = flat.reshape(shape, order="F" if fortran else "C")
 
 
-def _numbers(dtype: np.dtype, content) -> np.ndarray:
+def _numbers(dtype: np.dtype[Any], content: Any) -> np.ndarray:
     if isinstance(content, str):  # pickles of Python 2 and of protocol 2
         content = content.encode("latin1")
     if type(content) is not bytes or len(content) % dtype.itemsize:
@@ -121,27 +124,27 @@ def _numbers(dtype: np.dtype, content) -> np.ndarray:
     return np.frombuffer(content, dtype)
 
 
-def _number_type(code) -> np.dtype:
+def _number_type(code: Any) -> np.dtype[Any]:
     if not (isinstance(code, str) and len(code) <= 4 and code.lstrip("<>|=")[:1] in tuple(_KINDS)):
         raise Refused(f"it asks for arrays of type '{code}'")
     return np.dtype(code)
 
 
-def _encode(text, encoding="utf-8", *_):
+def _encode(text: Any, encoding: str = "utf-8", *_: Any) -> bytes:
     """How protocol 2 writes bytes."""
     if not isinstance(text, str) or encoding not in ("latin1", "latin-1", "utf-8", "ascii"):
         raise Refused(f"it asks for the encoding '{encoding}'")
     return text.encode(encoding)
 
 
-def _from_buffer(content, dtype, shape, order):
+def _from_buffer(content: Any, dtype: Any, shape: Any, order: Any) -> _Array:
     """How protocol 5 writes arrays."""
     array = _Array()
     array.__setstate__((1, shape, dtype, order == "F", bytes(content)))
     return array
 
 
-_ALLOWED = {
+_ALLOWED: dict[tuple[str, str], Callable[..., Any]] = {
     ("numpy.core.numeric", "_frombuffer"): _from_buffer,
     ("numpy.core.multiarray", "_reconstruct"): _Array,
     ("numpy.core.multiarray", "scalar"): lambda dtype, content: _numbers(dtype.dtype, content)[0],

@@ -30,6 +30,7 @@ from baselines.her.types import EpisodeBatch
 
 _COMMAND = "baselines.her.experiment.data_generation.fetch_data_generation"
 OPEN, CLOSED = 1.0, -1.0  # the last action: fingers
+_NOTHING = np.zeros(4)  # yielded before anything was seen, and taken by nobody
 UP = np.array([0, 0, 1.0])
 
 
@@ -41,7 +42,9 @@ class Seen(NamedTuple):
     goal: np.ndarray
 
 
-Controller = Callable[[], Generator[np.ndarray, Seen, None]]
+# It gives actions [4], is sent what it sees, and may end with the last that it saw.
+Acting = Generator[np.ndarray, Seen, None]
+Controller = Callable[[], Acting]
 
 
 def servo_towards(seen: Seen, target: np.ndarray, fingers: float, gain: float = 6.0) -> np.ndarray:
@@ -49,16 +52,16 @@ def servo_towards(seen: Seen, target: np.ndarray, fingers: float, gain: float = 
     return np.append(np.clip(gain * (target - seen.gripper), -1, 1), fingers)
 
 
-def reach():
+def reach() -> Acting:
     """Go to the goal, and stay."""
-    seen = yield
+    seen = yield _NOTHING
     while True:
         seen = yield servo_towards(seen, seen.goal, CLOSED)
 
 
-def pick_and_place():
+def pick_and_place() -> Acting:
     """Approach above, descend, grasp, carry, hold."""
-    seen = yield
+    seen = yield _NOTHING
     while _distance(seen.gripper, seen.thing + 0.06 * UP) > 0.02:  # approach above
         seen = yield servo_towards(seen, seen.thing + 0.06 * UP, OPEN)
     while _distance(seen.gripper, seen.thing) > 0.01:  # descend
@@ -69,9 +72,9 @@ def pick_and_place():
         seen = yield servo_towards(seen, seen.gripper + seen.goal - seen.thing, CLOSED)
 
 
-def push():
+def push() -> Acting:
     """Approach behind, descend, push; begin anew where the block slips off the line to the goal; hold."""
-    seen = yield
+    seen = yield _NOTHING
     while True:
         seen = yield from _go_behind(seen, distance=0.08, precision=0.02)
         while _distance(seen.thing, seen.goal) > 0.02 and _sideways(seen) < 0.03:  # push
@@ -81,12 +84,12 @@ def push():
             seen = yield servo_towards(seen, seen.gripper, CLOSED)
 
 
-def slide():
+def slide() -> Acting:
     """Approach behind, descend, strike with a speed that grows with the distance, wait.
 
     Nothing can be mended after the strike: about one in seven reaches the goal.
     """
-    seen = yield
+    seen = yield _NOTHING
     seen = yield from _go_behind(seen, distance=0.1, precision=0.006)
     start, direction = seen.thing, _direction(seen)
     speed = min(1.0, 0.4 + _distance(seen.thing, seen.goal))
@@ -105,7 +108,7 @@ CONTROLLERS: dict[str, Controller] = {
 }
 
 
-def _go_behind(seen: Seen, distance: float, precision: float):
+def _go_behind(seen: Seen, distance: float, precision: float) -> Generator[np.ndarray, Seen, Seen]:
     """Above the point that lies `distance` behind the thing as seen from the goal, then down to its height."""
 
     def behind() -> np.ndarray:
@@ -164,9 +167,13 @@ def _see(observation: Observation, i: int) -> Seen:
     return Seen(*(np.asarray(x, np.float64) for x in seen))
 
 
-def generate(env: VecEnv, controller: Controller, num_episodes: int, noise: float, keep_failures: bool, rng):
+def generate(
+    env: VecEnv, controller: Controller, num_episodes: int, noise: float, keep_failures: bool, rng: np.random.Generator
+) -> tuple[EpisodeBatch, np.ndarray, np.ndarray]:
     """At least `num_episodes` scripted episodes to keep, and all success flags and returns on the way."""
-    kept, successes, returns = [], [], []
+    kept: list[EpisodeBatch] = []
+    successes: list[bool] = []
+    returns: list[float] = []
     with tqdm(total=num_episodes, unit="episode", disable=None) as bar:
         while sum(len(e.length) for e in kept) < num_episodes:
             episodes = demonstrate(env, controller, noise, rng)
@@ -194,6 +201,7 @@ class GenerationOptions(Settings):
 
 
 def main(argv: list[str] | None = None) -> None:
+    """Generate what the command line says."""
     with errors_end_the_process():
         options = parse_all(GenerationOptions, argv, _COMMAND, __doc__)
         if options:
