@@ -114,7 +114,7 @@ def _as_kind(name: str, kinds: tuple[type, ...], value: Any) -> Any:
     if value is None and type(None) in kinds:
         return None
     kind = kinds[0]
-    number = isinstance(value, numbers.Real) and not isinstance(value, bool) and abs(float(value)) < 1e300
+    number = isinstance(value, numbers.Real) and not isinstance(value, bool) and value < 1e300 and not value < -1e300
     if kind is bool and (isinstance(value, bool) or value in (0, 1) or str(value).lower() in ("true", "false")):
         return value in (1, True) or str(value).lower() == "true"
     if kind is int and number and value == int(value):

@@ -22,6 +22,10 @@ def plan(options: Options, n_cycles: int, steps_per_cycle: int, resumed: Schedul
 
     A run that is `resumed` may get more epochs, of as many cycles as those that it had.
     """
+    if steps_per_cycle < 1:
+        raise UserError(
+            "the environment has no time limit: wrap it in gymnasium.wrappers.TimeLimit, or register it with one"
+        )
     if resumed and options.num_timesteps is None and options.n_epochs is None:
         return resumed
     schedule = _plan(options, n_cycles, steps_per_cycle)

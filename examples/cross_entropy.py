@@ -1,0 +1,79 @@
+"""The cross-entropy method (Rubinstein 1999) on a linear policy: an algorithm of your own, in one file.
+
+python -m baselines.run --alg=examples.cross_entropy --env=CartPole-v1 --num_env=4 --n_epochs=4
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from baselines.common.evaluation import run_episodes, summary
+from baselines.common.numpy_networks import NetworkPolicy
+from baselines.common.policies import Agent
+from baselines.common.runs.run import Run
+from baselines.common.settings import Settings, setting
+from baselines.common.specs import EnvSpec
+from baselines.common.vec_env.base import VecEnv
+
+
+@dataclass(frozen=True)
+class Config(Settings):
+    """What --help lists and --key=value sets."""
+
+    population: int = setting(16, "candidates per generation and worker", 2)
+    elites: int = setting(4, "the best candidates, to which the Gaussian moves", 1)
+    generations: int = setting(5, "generations per epoch", 1)
+    extra_std: float = setting(0.1, "added to the elites' standard deviation", 0)
+
+
+class CrossEntropy(Agent):
+    """A Gaussian over the weights of linear policies, [inputs + 1, actions]; the last row is the bias."""
+
+    def __init__(self, spec: EnvSpec):
+        self.spec, shape = spec, (sum(spec.observation_sizes.values()) + 1, spec.action_size)
+        self.mean, self.std = np.zeros(shape), np.ones(shape)
+        self.counts = np.zeros(2, np.int64)  # generations, steps
+
+    def policy(self, weights: np.ndarray | None = None) -> NetworkPolicy:
+        weights = self.mean if weights is None else weights
+        return NetworkPolicy(self.spec, [(weights[:-1], weights[-1])])
+
+    def state(self) -> dict[str, np.ndarray]:
+        return {"mean": self.mean, "std": self.std, "counts": self.counts}
+
+    def load_state(self, arrays: Mapping[str, np.ndarray]) -> None:
+        self.mean, self.std, self.counts = (np.array(arrays[name]) for name in ("mean", "std", "counts"))
+
+
+def learn(env: VecEnv, config: Config, run: Run) -> CrossEntropy:
+    """Generations of candidates; all else is the run's: logs, saving, stopping, exact resume, workers."""
+    agent, rng = CrossEntropy(env.spec), run.rng("candidates")
+    if run.initial_policy:
+        agent.mean = np.vstack([run.initial_policy.arrays()[name] for name in ("0_kernel", "0_bias")])
+    test_env = run.evaluation_env(num_episodes=16)
+    run.plan(config.generations, config.population * env.num_env * env.spec.horizon)
+    run.register(agent)
+    for epoch in run.epochs():
+        for _ in run.cycles():
+            next_generation(agent, env, config, run, rng)
+        test_env.reseed(run.seeds_for("test", test_env.num_env)(epoch))
+        tested = summary(run_episodes(test_env, agent.policy().act))
+        mean = run.mean({"test/mean_return": tested.mean_return, "total/timesteps": agent.counts[1]})
+        mean["total/timesteps"] *= run.comm.size
+        run.end_epoch(mean, score=mean["test/mean_return"])
+    return agent
+
+
+def next_generation(agent: CrossEntropy, env: VecEnv, config: Config, run: Run, rng: np.random.Generator) -> None:
+    """Play every candidate in the same episodes, and move to the best. Workers move to the mean of theirs."""
+    candidates = agent.mean + agent.std * rng.standard_normal((config.population, *agent.mean.shape))
+    returns = []
+    for weights in candidates:
+        env.reseed(run.seeds_for("train", env.num_env)(int(agent.counts[0])))
+        episodes = run_episodes(env, agent.policy(weights).act)
+        returns.append(summary(episodes).mean_return)
+        agent.counts[1] += sum(len(e.action) for e in episodes)
+    elites = candidates[np.argsort(returns)[-config.elites :]]
+    agent.mean, agent.std = run.comm.mean(elites.mean(0)), run.comm.mean(elites.std(0) + config.extra_std)
+    agent.counts[0] += 1
