@@ -35,7 +35,7 @@ def train(
 
     `alg` ("her" if not given) is what `--alg` takes, `env` ("FetchReach-v1") a name, a Gymnasium environment or a
     vector of them; `total_timesteps` (1e6) counts the steps of one worker, or give `n_epochs`. All else is as on the
-    command line, also what stands in `settings`: the launcher's other flags (vec_env, step_timeout,
+    command line, including `settings`: the launcher's other flags (vec_env, step_timeout,
     checkpoint_interval, policy_save_interval, ...) and the algorithm's settings (demo_file, polyak, ...). Without a
     `log_path` nothing is logged to files. `resume` continues the run of that log folder.
 

@@ -19,14 +19,14 @@ from baselines.common.vec_env import BACK_ENDS
 class EvaluateOptions(Settings):
     """The command line."""
 
-    load_path: str | None = setting(None, "folder of the policy", path=True, shown_default="")
-    env: str | None = setting(None, "environment", shown_default="what the policy was trained on")
+    load_path: str | None = setting(None, "folder of the policy", path=True, default_text="")
+    env: str | None = setting(None, "environment", default_text="what the policy was trained on")
     episodes: int = setting(100, "episodes to play", 1, 10**9)
     num_env: int = setting(8, "environments stepped together", 1, 100_000)
     vec_env: str = setting("auto", "what steps them", choices=BACK_ENDS)
     seed: int = setting(0, "seed of the environments", 0, 1 << 62)
-    json: str | None = setting(None, "file to write the figures to", path=True, shown_default="")
-    alg: str | None = setting(None, "module of an algorithm of your own, where the policy is of one", shown_default="")
+    json: str | None = setting(None, "file to write the figures to", path=True, default_text="")
+    alg: str | None = setting(None, "module of an algorithm of your own, where the policy is of one", default_text="")
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -27,18 +27,18 @@ _ENDLESS = 10**9  # steps: one video of all episodes, which closing the environm
 class PlayOptions(Settings):
     """The command line."""
 
-    load_path: str | None = setting(None, "folder of the policy", path=True, shown_default="")
-    env: str | None = setting(None, "environment", shown_default="what the policy was trained on")
+    load_path: str | None = setting(None, "folder of the policy", path=True, default_text="")
+    env: str | None = setting(None, "environment", default_text="what the policy was trained on")
     episodes: int = setting(10, "episodes to play", 1, 10**9)
     video: str | None = setting(
-        None, "FILE.mp4 or FILE.gif to record", path=True, shown_default="a window, or without a display a video here"
+        None, "FILE.mp4 or FILE.gif to record", path=True, default_text="a window, or without a display a video here"
     )
     seed: int = setting(0, "seed of the environment", 0, 1 << 62)
     record_demos: str | None = setting(
-        None, "write the episodes to this file, as demonstrations, instead of showing them", path=True, shown_default=""
+        None, "write the episodes to this file, as demonstrations, instead of showing them", path=True, default_text=""
     )
     keep_failures: bool = setting(False, "with --record_demos: write failed episodes too")
-    alg: str | None = setting(None, "module of an algorithm of your own, where the policy is of one", shown_default="")
+    alg: str | None = setting(None, "module of an algorithm of your own, where the policy is of one", default_text="")
 
 
 def play(

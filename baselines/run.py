@@ -25,12 +25,12 @@ from baselines.play import play, record
 class Afterwards(Settings):
     """What is done after training."""
 
-    play: bool = setting(False, "after training, show the policy: in a window or as a video", shown_default="")
+    play: bool = setting(False, "after training, show the policy: in a window or as a video", default_text="")
     play_episodes: int = setting(10, "episodes to play", 1, 10**9)
     record_demos: str | None = setting(
-        None, "with --play: write the episodes to this file, as demonstrations", path=True, shown_default=""
+        None, "with --play: write the episodes to this file, as demonstrations", path=True, default_text=""
     )
-    keep_failures: bool = setting(False, "with --record_demos: write failed episodes too", shown_default="")
+    keep_failures: bool = setting(False, "with --record_demos: write failed episodes too", default_text="")
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -1,4 +1,4 @@
-"""What can go wrong that a user can mend, told in one line."""
+"""Errors that a user can act on; each message is one line."""
 
 import difflib
 from collections.abc import Iterable

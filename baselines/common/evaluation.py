@@ -45,7 +45,7 @@ def run_episodes(env: VecEnv, act: Callable[[Observation], np.ndarray]) -> list[
     actions: list[np.ndarray] = []
     rewards: list[np.ndarray] = []
     length, success = np.zeros(B, int), np.zeros(B, bool)
-    told_success, alive = True, np.ones(B, bool)
+    says_success, alive = True, np.ones(B, bool)
     while alive.any():
         actions.append(act(observation))
         step = env.step(actions[-1])
@@ -55,7 +55,7 @@ def run_episodes(env: VecEnv, act: Callable[[Observation], np.ndarray]) -> list[
         _check_finite(step.reward, observation, alive, len(actions))
         length[alive] += 1
         if step.success is None:
-            told_success = told_success and not (alive & step.ended).any()
+            says_success = says_success and not (alive & step.ended).any()
         else:
             success[alive] = step.success[alive]
         alive &= ~step.ended
@@ -66,7 +66,7 @@ def run_episodes(env: VecEnv, act: Callable[[Observation], np.ndarray]) -> list[
             {key: column[i, : n + 1] for key, column in columns.items()},
             action[i, :n],
             reward[i, :n],
-            bool(success[i]) if told_success else None,
+            bool(success[i]) if says_success else None,
         )
         for i, n in enumerate(length)
     ]

@@ -191,7 +191,7 @@ def _show(text: str) -> None:
 
 
 def progress_bar(left: Iterable[int], title: str, first: int, last: int, wanted: bool) -> Iterable[int]:
-    """The cycles `left` of `first` to `last`, shown while they are taken, where someone watches a terminal."""
+    """The cycles `left` of `first` to `last`, with a progress bar where someone watches a terminal."""
     watched = wanted and sys.stderr.isatty()
     bar: Iterable[int] = tqdm(left, title, leave=False, unit="cycle", disable=not watched, initial=first, total=last)
     return bar

@@ -25,8 +25,8 @@ def make_rng(seed: int, rank: int, purpose: str) -> np.random.Generator:
 def env_seeds(seed: int, rank: int, purpose: str, num_env: int, epoch: int = 0) -> list[int]:
     """A seed below 2^31 for each environment.
 
-    Environments are seeded anew at each epoch's start: most cannot save their generator, and a run that goes on from
-    the end of an epoch shall see what it would have seen without the interruption.
+    Environments are seeded again at each epoch's start: most cannot save their generator, and a run that is resumed
+    after an epoch must see what it would have seen without the interruption.
     """
     return [int(s >> 1) for s in _sequence(seed, rank, purpose, epoch).generate_state(num_env, np.uint32)]
 

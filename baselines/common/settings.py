@@ -25,16 +25,16 @@ def setting(
     path: bool = False,
     of_policy: bool = False,
     on_resume: str = SAME,
-    shown_default: str | None = None,
+    default_text: str | None = None,
 ) -> Any:
     """A field of a `Settings`; `low` and `high` are allowed themselves.
 
     `path`: a file or folder. `of_policy`: it gives a trained policy's numbers their meaning, and comes with the policy.
-    `on_resume`: a resumed run has the SAME, a file that has MOVED, or another one (FREE). `shown_default` is what
+    `on_resume`: a resumed run has the SAME, a file that has MOVED, or another one (FREE). `default_text` is what
     --help says instead of the default.
     """
     metadata = {"meaning": meaning, "low": low, "high": high, "choices": choices, "path": path}
-    more = {"of_policy": of_policy, "on_resume": on_resume, "shown_default": shown_default}
+    more = {"of_policy": of_policy, "on_resume": on_resume, "default_text": default_text}
     return dataclasses.field(default=default, metadata={**metadata, **more})
 
 
@@ -85,9 +85,9 @@ def describe(settings: type[Settings], defaults: Mapping[str, str] | None = None
     """A line for --help of each setting; `defaults` are instead of the fields' own."""
     lines = []
     for field in dataclasses.fields(settings):
-        shown = (defaults or {}).get(field.name, field.metadata.get("shown_default"))
-        shown = str(field.default) if shown is None else shown
-        text = field.metadata.get("meaning", "") + (shown and f" (default: {shown})")
+        default = (defaults or {}).get(field.name, field.metadata.get("default_text"))
+        default = str(field.default) if default is None else default
+        text = field.metadata.get("meaning", "") + (default and f" (default: {default})")
         name = f"  --{field.name:<21} "
         lines.append(textwrap.fill(text, 110, initial_indent=name, subsequent_indent=" " * len(name)))
     return lines

@@ -30,7 +30,7 @@ class ReplayBuffer:
     ):
         """`capacity` in transitions; it is rounded down to whole episodes, and at least one is kept.
 
-        `priority` tells how likely episodes are drawn, [B], all above 0; without it all transitions are alike. Raises
+        `priority` gives how likely episodes are drawn, [B], all above 0; without it all transitions are alike. Raises
         UserError where there is not enough memory.
         """
         self._future_p, self._compute_reward, self.rng, self._priority_of = future_p, compute_reward, rng, priority

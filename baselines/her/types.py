@@ -3,7 +3,7 @@
     B  episodes rolled out in lockstep      T  horizon: the most steps an episode can have
     N  transitions in a minibatch           o, g, u  sizes of observation, goal and action
 
-Arrays are float32 unless a line says otherwise. Shapes stand in brackets at the end of a line: `# [N, g]`.
+Arrays are float32 unless a line says otherwise. Shapes are given in brackets at the end of a line: `# [N, g]`.
 """
 
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""An algorithm of the user's own: examples/cross_entropy.py has everything through the launcher, and a `learn` alone."""
+"""An algorithm of the user's own: examples/cross_entropy.py through the launcher, and modules with `learn` alone."""
 
 import json
 import os

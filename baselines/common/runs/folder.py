@@ -1,4 +1,4 @@
-"""What a run leaves in its log folder beside the logs: `config.json`, which tells all that it used."""
+"""What a run leaves in its log folder beside the logs: `config.json`, with all that it used."""
 
 import dataclasses
 import os
@@ -20,7 +20,7 @@ _NOT_KEPT = ("resume", "log_path")
 
 
 class Record(NamedTuple):
-    """What `config.json` tells of a run."""
+    """The contents of a run's `config.json`."""
 
     folder: str
     options: Options

@@ -16,26 +16,26 @@ class Options(Settings):
     alg: str = setting("", "algorithm; your own: package.module with a function learn")
     env: str = setting("", "environment; your own: module:Id-v0")
     num_timesteps: float | None = setting(
-        None, "environment steps of one worker; 0: train nothing", 0, 1e18, on_resume=FREE, shown_default="1e6"
+        None, "environment steps of one worker; 0: train nothing", 0, 1e18, on_resume=FREE, default_text="1e6"
     )
     n_epochs: int | None = setting(
-        None, "epochs, instead of --num_timesteps", 0, _MOST, on_resume=FREE, shown_default=""
+        None, "epochs, instead of --num_timesteps", 0, _MOST, on_resume=FREE, default_text=""
     )
     num_env: int | None = setting(
-        None, "environments per worker, stepped together", 1, 100_000, shown_default="the preset's, else 1"
+        None, "environments per worker, stepped together", 1, 100_000, default_text="the preset's, else 1"
     )
     vec_env: str = setting("auto", "what steps them", choices=BACK_ENDS)
     step_timeout: float = setting(
         0.0, "seconds that an environment in a process of its own (async) may take for a step; 0: any", 0, 1e6
     )
     seed: int | None = setting(
-        None, "seed of everything random", 0, _MOST, shown_default="a new one, which the log names"
+        None, "seed of everything random", 0, _MOST, default_text="a new one, which the log names"
     )
-    preset: str | None = setting(None, "settings by name, see below", shown_default="")
+    preset: str | None = setting(None, "settings by name, see below", default_text="")
     load_path: str | None = setting(
-        None, "folder of a policy to begin with", path=True, on_resume=MOVED, shown_default=""
+        None, "folder of a policy to begin with", path=True, on_resume=MOVED, default_text=""
     )
-    save_path: str | None = setting(None, "folder for the policies: latest, best, epoch_N", path=True, shown_default="")
+    save_path: str | None = setting(None, "folder for the policies: latest, best, epoch_N", path=True, default_text="")
     policy_save_interval: int = setting(
         5, "epochs between the policies kept as epoch_N; 0: keep none", 0, _MOST, on_resume=FREE
     )
@@ -44,10 +44,10 @@ class Options(Settings):
     )
     resume: str | None = setting(
         None, "log folder of a run to continue exactly; no other flag is needed", path=True, on_resume=FREE,
-        shown_default="",
+        default_text="",
     )  # fmt: skip
     log_path: str | None = setting(
-        None, "folder for logs and videos", path=True, on_resume=FREE, shown_default="a new one under runs/"
+        None, "folder for logs and videos", path=True, on_resume=FREE, default_text="a new one under runs/"
     )
     save_video_interval: int = setting(
         0, "record training every so many steps of the first environment; 0: never", 0, _MOST

@@ -54,8 +54,8 @@ def read(path: str) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         raise UserError(f"no policy at {path}: there is no such folder")
     if not os.path.exists(os.path.join(path, _ARRAYS)):
         path = _existing(os.path.join(path, "latest"))
-    new = os.path.exists(os.path.join(path, _DOCUMENT))
-    document = read_document(path, _DOCUMENT if new else _DOCUMENT_OF_FORMAT_1)
+    there = [name for name in (_DOCUMENT, _DOCUMENT_OF_FORMAT_1) if os.path.exists(os.path.join(path, name))]
+    document = read_document(path, (there or [_DOCUMENT])[0])
     file = os.path.join(path, _ARRAYS)
     try:
         # Ours are not compressed: what unpacks to more than the file has bytes is none of ours.

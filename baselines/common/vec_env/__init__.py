@@ -28,7 +28,7 @@ def make_vec_env(
     """`num_env` environments of a task, seeded one by one. Raises UserError.
 
     `auto` is EnvPool where it has the task, otherwise processes (`async`) for several environments and `sync` for
-    one. `video` records the first environment, which EnvPool cannot. What was chosen stands in `description`.
+    one. `video` records the first environment, which EnvPool cannot. `description` says what was chosen.
     With a `step_timeout`, in seconds, environments in processes that take longer end the run.
     """
     name = import_module_of(env_id)

@@ -29,7 +29,9 @@ def read_minari(name: str, spec: GoalEnvSpec) -> EpisodeBatch:
 def _episode(episode: Any) -> EpisodeBatch:
     if not isinstance(episode.observations, dict):
         raise ValueError("its observations are not those of a goal environment")
-    shown = {key: episode.observations[key] for key in ("observation", "achieved_goal", "desired_goal")}
+    observations = {key: episode.observations[key] for key in ("observation", "achieved_goal", "desired_goal")}
     infos = episode.infos or {}
     flags = next((infos[key] for key in ("is_success", "success") if key in infos), [0])
-    return single_episode(action=episode.actions, success=bool(np.asarray(flags)[-1]), reward=episode.rewards, **shown)
+    return single_episode(
+        action=episode.actions, success=bool(np.asarray(flags)[-1]), reward=episode.rewards, **observations
+    )

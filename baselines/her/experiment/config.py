@@ -108,7 +108,7 @@ class HERConfig(Settings):
         return self.replay_k / (1 + self.replay_k) if self.replay_strategy == "future" else 0.0
 
     def goal_seen(self, achieved_goal: ArrayT, desired_goal: ArrayT) -> ArrayT:
-        """The goal that the networks are shown, of NumPy arrays or tensors [..., g]."""
+        """The goal that the networks see, of NumPy arrays or tensors [..., g]."""
         return desired_goal - achieved_goal if self.relative_goals else desired_goal  # type: ignore[operator]
 
     def discount(self, horizon: int) -> float:
@@ -126,7 +126,7 @@ class HERConfig(Settings):
 ENV_DEFAULTS: dict[str, dict[str, object]] = {"FetchReach": {"n_cycles": 10}}
 
 PRESETS = {
-    # One process, little wall time: how these were found stands in data/README.md.
+    # One process, little wall time: data/README.md says how these were found.
     "single": Preset(dict(replay_priority="energy", priority_clip=0.5, target_interval=1, polyak=0.995), num_env=8),
     # Plappert et al. 2018 (1802.09464): 19 workers with 2 environments, batches of 256 and 1e6 transitions each.
     "paper19": Preset(dict(batch_size=19 * 256, buffer_size=19 * 10**6, simulated_workers=19), num_env=38),

@@ -73,7 +73,7 @@ def pick_and_place() -> Acting:
 
 
 def push() -> Acting:
-    """Approach behind, descend, push; begin anew where the block slips off the line to the goal; hold."""
+    """Approach behind, descend, push; start over where the block slips off the line to the goal; hold."""
     seen = yield _NOTHING
     while True:
         seen = yield from _go_behind(seen, distance=0.08, precision=0.02)
