@@ -19,6 +19,7 @@ setup(
     long_description_content_type="text/markdown",
     python_requires=">=3.11,<3.14",
     packages=find_packages(include=["baselines", "baselines.*"]),
+    package_data={"baselines": ["py.typed"]},
     install_requires=[
         "tensorflow>=2.20,<3",
         "tensorboard>=2.20,<3",  # tf.summary writes through it
@@ -41,6 +42,9 @@ setup(
         "gpu": ["tensorflow[and-cuda]>=2.20,<3"],
         "minari": ["minari[hdf5]>=0.5"],  # --demo_file=minari:NAME
         "plot": ["matplotlib>=3.8"],
-        "test": ["pytest>=8", "hypothesis>=6", "matplotlib>=3.8", "mpich>=5", "minari[hdf5]>=0.5"],
+        "test": [
+            *("pytest>=8", "pytest-xdist>=3.6", "hypothesis>=6", "matplotlib>=3.8", "mpich>=5", "minari[hdf5]>=0.5"),
+            *("mypy>=1.18", "types-tqdm", "ruff>=0.14"),
+        ],
     },
 )

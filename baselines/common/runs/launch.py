@@ -5,13 +5,13 @@ import dataclasses
 import functools
 import os
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from baselines.common.algorithms import Algorithm, find, read_policy
 from baselines.common.errors import UserError
 from baselines.common.logger import Logger
 from baselines.common.mpi import Communicator
-from baselines.common.policies import Agent
+from baselines.common.policies import Agent, Policy
 from baselines.common.runs.checkpoints import read_newest
 from baselines.common.runs.folder import Record, check_save_path, new_run_folder, read_record, record_of
 from baselines.common.runs.options import Options
@@ -22,6 +22,16 @@ from baselines.common.settings import Settings, names_of
 from baselines.common.specs import check_same_sizes
 from baselines.common.vec_env import Video, as_vec_env, make_vec_env
 from baselines.common.vec_env.base import VecEnv
+
+
+class _Prepared(NamedTuple):
+    """What was given, looked at before anything is made or written."""
+
+    options: Options
+    algorithm: Algorithm
+    config: Settings
+    loaded: Policy | None  # to begin with
+    record: Record | None  # of the run to resume
 
 
 def launch(
@@ -42,46 +52,63 @@ def launch(
     user's own environment, in place of a name. `new_folder` logs below runs/ where no log_path is given. `after` is
     called with the log still open.
     """
-    record = read_record(str(given["resume"])) if given.get("resume") else None
-    options = resumed_options(record, given) if record else Options(**{**(defaults or {}), **given})
-    algorithm = find(options.alg)
-    loaded = read_policy(options.load_path, algorithm) if options.load_path and not record else None
-    if record:
-        recorded, config = resumed_config(record, algorithm.Config, settings)
-    else:
-        document = loaded.document().get("config") if loaded else None
-        config = algorithm.config(options.env, settings, options.preset, document, tuple(names_of(Options)))
-    if options.save_path and not record and comm.rank == 0:
-        check_save_path(options.save_path)
+    options, algorithm, config, loaded, record = _prepare(given, settings, defaults or {}, comm)
     options = _complete(options, algorithm, comm, new_folder)
-    logger = Logger(options.log_path, quiet=comm.rank > 0, resume=record is not None)
     with contextlib.ExitStack() as stack:
+        logger = Logger(options.log_path, quiet=comm.rank > 0, resume=record is not None)
         stack.callback(logger.close)
-        vec_env = _environment(options, env, comm, stack)
-        options = dataclasses.replace(options, env=vec_env.spec.env_id if env is not None else options.env)
-        config = config.for_env(vec_env.spec)
-        run = _run(options, config, vec_env, comm, logger, stack)
-        run.callback = callback
+        made = _environment(options, env, comm, stack)
+        named = options.env if env is None else made.spec.env_id
+        options = dataclasses.replace(options, env=named, num_env=made.num_env)
+        config = config.for_env(made.spec)
+        run = Run(options, made, comm, logger, lambda schedule: record_of(options, config, schedule, comm.size), stack)
+        run.callback, run.initial_policy = callback, loaded
         if eval_env is not None:
             run.eval_env = as_vec_env(eval_env, lambda n: run.seeds_for("test", n)(0))
-            check_same_sizes("the policy", vec_env.spec, run.eval_env.spec)
+            check_same_sizes("the policy", made.spec, run.eval_env.spec)
         if record:
-            check_same_settings(record.folder, recorded, config, settings)
-            _check_same_run(record, options, vec_env, comm)
-            run.resumed = record.schedule
-            run.saved = read_newest(record.folder, options.checkpoint_interval, comm, logger)
-            if options.load_path and not run.saved:
-                loaded = read_policy(options.load_path, algorithm)
-        if loaded:
-            check_same_sizes(f"the policy in {options.load_path}", loaded.spec, vec_env.spec)
-            run.initial_policy = loaded
-        agent = algorithm.learn(vec_env, config, run)
+            _resume(run, record, algorithm, config, settings)
+        if run.initial_policy:
+            check_same_sizes(f"the policy in {options.load_path}", run.initial_policy.spec, made.spec)
+        agent = algorithm.learn(made, config, run)
         if not isinstance(agent, Agent):
-            raise UserError(
-                f"--alg={options.alg}: its learn must return a baselines.common.policies.Agent, got {agent!r}"
-            )
+            raise UserError(f"--alg={options.alg}: learn must return a baselines.common.policies.Agent, got {agent!r}")
         after(agent, run)
     return agent
+
+
+def _prepare(
+    given: Mapping[str, Any], settings: Mapping[str, object], defaults: Mapping[str, str], comm: Communicator
+) -> _Prepared:
+    if given.get("resume"):
+        record = read_record(str(given["resume"]))
+        options = resumed_options(record, given)
+        algorithm = find(options.alg)
+        return _Prepared(options, algorithm, resumed_config(record, algorithm.Config, settings)[1], None, record)
+    options = Options(**{**defaults, **given})
+    algorithm = find(options.alg)
+    loaded = read_policy(options.load_path, algorithm) if options.load_path else None
+    of_policy = loaded.document().get("config") if loaded else None
+    config = algorithm.config(options.env, settings, options.preset, of_policy, tuple(names_of(Options)))
+    if options.save_path and comm.rank == 0:
+        check_save_path(options.save_path)
+    return _Prepared(options, algorithm, config, loaded, None)
+
+
+def _resume(run: Run, record: Record, algorithm: Algorithm, config: Settings, settings: Mapping[str, object]) -> None:
+    """Give the run what it continues from. Raises UserError where it is not the same run."""
+    before, _ = resumed_config(record, algorithm.Config, settings)
+    check_same_settings(record.folder, before, config, settings)
+    for name, then, now in (
+        ("env", record.options.env, run.options.env),
+        ("num_env", record.options.num_env, run.env.num_env),
+        ("workers", record.workers, run.comm.size),
+    ):
+        check_same(record.folder, name, then, now)
+    run.resumed = record.schedule
+    run.saved = read_newest(record.folder, run.options.checkpoint_interval, run.comm, run.logger)
+    if run.options.load_path and not run.saved:
+        run.initial_policy = read_policy(run.options.load_path, algorithm)
 
 
 def _complete(options: Options, algorithm: Algorithm, comm: Communicator, new_folder: bool) -> Options:
@@ -109,16 +136,3 @@ def _environment(options: Options, env: object, comm: Communicator, stack: conte
     made = make_vec_env(options.env, options.num_env, seeds, options.vec_env, cores, video, options.step_timeout)
     stack.callback(made.close)
     return made
-
-
-def _run(
-    options: Options, config: Settings, env: VecEnv, comm: Communicator, logger: Logger, stack: contextlib.ExitStack
-) -> Run:
-    options = dataclasses.replace(options, num_env=env.num_env)
-    return Run(options, env, comm, logger, lambda schedule: record_of(options, config, schedule, comm.size), stack)
-
-
-def _check_same_run(record: Record, options: Options, env: VecEnv, comm: Communicator) -> None:
-    check_same(record.folder, "env", record.options.env, options.env)
-    check_same(record.folder, "num_env", record.options.num_env, env.num_env)
-    check_same(record.folder, "workers", record.workers, comm.size)

@@ -52,7 +52,7 @@ def read(path: str) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     path = _existing(path)
     if not os.path.isdir(path):
         raise UserError(f"no policy at {path}: there is no such folder")
-    if not os.path.exists(os.path.join(path, _ARRAYS)):
+    if not any(os.path.exists(os.path.join(path, name)) for name in (_DOCUMENT, _ARRAYS)):
         path = _existing(os.path.join(path, "latest"))
     there = [name for name in (_DOCUMENT, _DOCUMENT_OF_FORMAT_1) if os.path.exists(os.path.join(path, name))]
     document = read_document(path, (there or [_DOCUMENT])[0])
