@@ -11,6 +11,7 @@ from baselines.api import DEFAULTS
 from baselines.common.algorithms import Algorithm, find
 from baselines.common.cmd_util import help_text, one_line, parse
 from baselines.common.errors import Interrupted, TrainingError, UserError
+from baselines.common.logger import show
 from baselines.common.mpi import Communicator, abort_all_on_error, make_communicator
 from baselines.common.policies import Agent
 from baselines.common.runs.launch import launch
@@ -74,7 +75,7 @@ def run(argv: list[str], comm: Communicator) -> None:
     given, settings, wants_help = parse(argv, Words)
     if wants_help:
         if comm.rank == 0:
-            print(launcher_help(find(given.get("alg", DEFAULTS["alg"]))))
+            show(launcher_help(find(given.get("alg", DEFAULTS["alg"]))))
         return
     afterwards = Afterwards(**{name: given.pop(name) for name in names_of(Afterwards) if name in given})
     if afterwards.record_demos:

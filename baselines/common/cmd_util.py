@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from baselines.common.errors import TrainingError, UserError, nearest
+from baselines.common.logger import show
 from baselines.common.settings import Settings, check_known, describe, names_of
 
 _LONGEST_VALUE = 1000
@@ -49,7 +50,7 @@ def parse_all(options: type[S], argv: Sequence[str] | None, command: str, about:
     """The options of a command that has no others; None where its help was printed instead. Raises UserError."""
     given, others, wants_help = parse(sys.argv[1:] if argv is None else argv, options)
     if wants_help:
-        print(help_text(command, about, options))
+        show(help_text(command, about, options))
         return None
     check_known(others, names_of(options))
     return options(**given)

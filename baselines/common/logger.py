@@ -70,7 +70,7 @@ class Logger:
         if self._quiet:
             return
         self.open()
-        _show(text)
+        show(text)
         if self._text:
             with contextlib.suppress(OSError):  # a full disk: the metrics' files complain
                 print(text, file=self._text, flush=True)
@@ -181,7 +181,7 @@ def rows_logged(folder: str) -> int:
         raise UserError(f"cannot read the logs in {folder}: {error.strerror}") from None
 
 
-def _show(text: str) -> None:
+def show(text: str) -> None:
     """To the terminal; or nowhere, where what reads the output has ended (`| tee` and Ctrl-C): training goes on."""
     try:
         print(text, flush=True)

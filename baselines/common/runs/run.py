@@ -24,8 +24,7 @@ from baselines.common.vec_env.base import VecEnv, evaluation_copies
 class Run:
     """One worker's side of a run, made once by `launch` and given to `learn`.
 
-    The shape of an algorithm: `plan`, `register`, then `for epoch in run.epochs(): for cycle in run.cycles(): ...;
-    run.end_epoch(...)`.
+    The shape of an algorithm: `plan`, `register`, then for each of `epochs()` all `cycles()`, then `end_epoch(...)`.
     """
 
     initial_policy: Policy | None = None  # to begin with (--load_path)
@@ -65,7 +64,8 @@ class Run:
         env = self.eval_env or evaluation_copies(self.env, num_episodes, self.seeds_for)
         if env is not self.env:  # which it is where no more can be made
             self._envs.append(env)
-            self._stack.callback(env.close if env is not self.eval_env else lambda: None)
+        if env not in (self.env, self.eval_env):
+            self._stack.callback(env.close)
         return env
 
     def plan(self, n_cycles: int, steps_per_cycle: int, losses: tuple[str, ...] = ()) -> Schedule:
@@ -86,12 +86,11 @@ class Run:
 
     def begin(self) -> None:
         """Restore what is resumed, then claim the log folder: not before all that is given is known to be sound."""
-        positions = self.saved.document["positions"] if self.saved else {}
-        if self.saved:
-            self._state.restore(self.saved)
-        self._begun, self.saved = True, None  # which is as large as the parts
+        self._begun, saved, self.saved = True, self.saved, None  # which is as large as the parts
+        if saved:
+            self._state.restore(saved)
         if self.options.resume:
-            self.logger.cut_back_to(positions)
+            self.logger.cut_back_to(saved.document["positions"] if saved else {})
         self.logger.write_json("config.json", self._document(self.schedule))
         where = f"seed: {self.seed}; logs: {self.logger.folder or 'none'}"
         for line in (f"environments: {self.env.description}; {where}", *self._lines):
