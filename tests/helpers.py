@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import baselines
 from baselines import run
@@ -72,6 +73,28 @@ def damage(path, how):
     else:
         data = b""
     Path(path).write_bytes(data)
+
+
+def damaged(data, rng):
+    """`data` cut off, or with up to three bytes changed: to any value, to one of its own, or by one bit."""
+    if rng.random() < 0.2:
+        return data[: rng.integers(len(data))]
+    data = bytearray(data)
+    for _ in range(rng.integers(1, 4)):
+        at = rng.integers(len(data))
+        data[at] = rng.choice([rng.integers(256), data[rng.integers(len(data))], data[at] ^ (1 << rng.integers(8))])
+    return bytes(data)
+
+
+def points_of_tensorboard(log):
+    """Steps and values, in the order in which they were written, by metric."""
+    points = {}
+    for path in sorted(Path(log).glob("events.out.tfevents.*")):
+        for record in tf.data.TFRecordDataset(str(path)):
+            event = tf.compat.v1.Event.FromString(record.numpy())
+            for value in event.summary.value:
+                points.setdefault(value.tag, []).append((event.step, float(tf.make_ndarray(value.tensor))))
+    return points
 
 
 # ---- running ----

@@ -35,7 +35,7 @@ def parse(words: Sequence[str], options: type[Settings]) -> tuple[dict[str, Any]
             value = "True"
         elif not equals:
             if not left or left[0].startswith("--"):
-                raise UserError(f"--{name} needs a value{nearest(name, kinds)}")
+                raise UserError(f"--{name} needs a value{nearest(name, kinds) if name not in kinds else ''}")
             value = left.pop(0)
         if len(value) > _LONGEST_VALUE:
             raise UserError(f"--{name}: a value has at most {_LONGEST_VALUE} characters, this one has {len(value)}")

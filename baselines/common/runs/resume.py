@@ -34,7 +34,12 @@ def resumed_config(record: Record, kind: type[S], given: Mapping[str, Any]) -> t
     except UserError as error:
         raise UserError(f"{record.folder} holds no run to resume: config.json: {error}") from None
     check_known(given, names_of(kind))
-    return before, dataclasses.replace(before, **given)
+    try:
+        return before, dataclasses.replace(before, **given)
+    except UserError:
+        for name, value in given.items():  # one that is sound alone contradicts what the run has
+            check_same_settings(record.folder, before, kind(**{name: value}), {name: value})
+        raise
 
 
 def check_same_settings(folder: str, before: Settings, now: Settings, given: Mapping[str, Any]) -> None:

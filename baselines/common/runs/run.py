@@ -69,10 +69,7 @@ class Run:
         return env
 
     def plan(self, n_cycles: int, steps_per_cycle: int, losses: tuple[str, ...] = ()) -> Schedule:
-        """How long to train, in cycles of so many steps of this worker, each of which adds `losses` to the progress.
-
-        Raises UserError.
-        """
+        """How long to train, in cycles of so many steps, each of which adds `losses` to the progress. Raises UserError."""
         self.schedule, self._state.losses = plan(self.options, n_cycles, steps_per_cycle, self.resumed), losses
         done = Progress.of(self.saved.document).epoch if self.saved else 0
         if done > self.schedule.n_epochs:
@@ -92,8 +89,10 @@ class Run:
         if self.options.resume:
             self.logger.cut_back_to(saved.document["positions"] if saved else {})
         self.logger.write_json("config.json", self._document(self.schedule))
-        where = f"seed: {self.seed}; logs: {self.logger.folder or 'none'}"
-        for line in (f"environments: {self.env.description}; {where}", *self._lines):
+        self.logger.info(
+            f"environments: {self.env.description}; seed: {self.seed}; logs: {self.logger.folder or 'none'}"
+        )
+        for line in self._lines:
             self.logger.info(line)
         if self.schedule.n_epochs == 0:
             self._policies.save(self._agent, "latest")  # as each epoch does

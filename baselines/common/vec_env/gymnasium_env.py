@@ -7,7 +7,8 @@ from typing import Any
 
 import gymnasium
 import numpy as np
-from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
+from gymnasium.envs.registration import VectorizeMode
+from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv, VectorEnv
 from gymnasium.wrappers import RescaleAction
 
 from baselines.common.errors import UserError
@@ -50,12 +51,13 @@ class GymnasiumVecEnv(VecEnv):
     def _reset(self) -> Observation:
         if self._vector is None:
             self._vector = self._start()
+        seeds = _seeds_as_taken(self._vector, self._seeds)
         with name_the_environment(self._vector, self._timeout):
             if self._timeout:
-                self._vector.reset_async(seed=self._seeds)
+                self._vector.reset_async(seed=seeds)
                 observed, _ = self._vector.reset_wait(timeout=self._timeout)
             else:
-                observed, _ = self._vector.reset(seed=self._seeds)
+                observed, _ = self._vector.reset(seed=seeds)
         self._seeds = None  # once: from then on each environment's own generator goes on
         return as_observation(observed)
 
@@ -112,8 +114,10 @@ def _guarded(make: Callable[[], gymnasium.Env], index: int) -> gymnasium.Env:
 def make_one(env_id: str, render_mode: str | None = None, video: Video | None = None) -> gymnasium.Env:
     """One environment of a registered id, its actions scaled to [-1, 1]. Raises UserError."""
     name = gymnasium_id(env_id)
+    mode = "rgb_array" if video else render_mode
+    rendering = {"render_mode": mode} if mode else {}  # which environments that cannot render do not take
     try:
-        env = gymnasium.make(name, render_mode="rgb_array" if video else render_mode, disable_env_checker=True)
+        env = gymnasium.make(name, disable_env_checker=True, **rendering)
     except (gymnasium.error.Error, ImportError, TypeError) as error:
         raise UserError(f"environment '{name}' cannot be made: {error}") from None
     env = _scaled(env)
@@ -152,12 +156,12 @@ def spec_of(env: gymnasium.Env, env_id: str) -> EnvSpec:
             f"'{env_id}': expected observations that are vectors, or a dictionary of vectors; '{odd[0]}' is "
             f"{entries[odd[0]]}. gymnasium.wrappers.FlattenObservation makes a vector of most spaces"
         )
-    if isinstance(actions, gymnasium.spaces.Discrete):
+    if isinstance(actions, gymnasium.spaces.Discrete) and actions.start == 0:
         action_size, discrete = int(actions.n), True
     elif isinstance(actions, gymnasium.spaces.Box) and len(actions.shape) == 1:
         action_size, discrete = actions.shape[0], False
     else:
-        raise UserError(f"'{env_id}': expected actions that are a vector or one of n, got {actions}")
+        raise UserError(f"'{env_id}': expected actions that are a vector, or a number from 0 to n - 1, got {actions}")
     sizes = {key: (entry.shape or (0,))[0] for key, entry in entries.items()}
     rewards = callable(getattr(env.unwrapped, "compute_reward", None))
     return EnvSpec(env_id, sizes, action_size, _horizon(env) or 0, discrete, rewards)
@@ -190,10 +194,22 @@ def _success(info: dict[str, Any]) -> np.ndarray | None:
     return None
 
 
+def _seeds_as_taken(vector: Any, seeds: list[int] | None) -> list[int] | int | None:
+    """A vector of environments takes a seed for each; one that computes them all at once takes a single seed."""
+    of_environments = isinstance(vector.unwrapped, (SyncVectorEnv, AsyncVectorEnv))
+    return seeds if of_environments or seeds is None else seeds[0]
+
+
 def _spec_of_one(vector: VectorEnv) -> gymnasium.envs.registration.EnvSpec:
     if vector.spec is None:
         raise UserError("the vector environment has neither `envs` nor a spec to make one for compute_reward from")
-    kwargs = {k: v for k, v in vector.spec.kwargs.items() if k not in ("num_envs", "vectorization_mode")}
+    kwargs = dict(vector.spec.kwargs)
+    if "wrappers" in kwargs:
+        raise UserError("a vector environment with wrappers must be of vectorization_mode='sync'")
+    if kwargs.get("vectorization_mode") == VectorizeMode.VECTOR_ENTRY_POINT.value:
+        kwargs.pop("max_episode_steps", None)  # which gymnasium.make adds as a wrapper
+    for name in ("num_envs", "vectorization_mode", "vector_kwargs"):
+        kwargs.pop(name, None)
     return dataclasses.replace(vector.spec, kwargs=kwargs)
 
 
