@@ -7,10 +7,11 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from baselines.common.algorithms import find, read_policy
+from baselines.common.algorithms import Algorithm, find, read_policy
 from baselines.common.cmd_util import errors_end_the_process, parse_all
 from baselines.common.errors import UserError
 from baselines.common.evaluation import Episode, run_episodes, summary, trusted_name
+from baselines.common.numpy_networks import NETWORK
 from baselines.common.policies import Policy
 from baselines.common.seeding import env_seeds
 from baselines.common.settings import Settings, setting
@@ -56,10 +57,11 @@ def play(
     In a window; or, without a display or with a `video` file, recorded: into `folder` where no file is given. Where
     nothing can render, the episodes are played all the same. Raises UserError.
     """
+    with contextlib.closing(gymnasium_env.make_one(env_id)) as model:
+        check_same_sizes("the policy", policy.spec, gymnasium_env.spec_of(model, env_id))
     seeds = env_seeds(seed, 0, "play", 1)
     played: list[Episode] = []
     with _shown_env(env_id, seeds, info, folder, video) if render else _hidden_env(env_id, seeds) as env:
-        check_same_sizes("the policy", policy.spec, env.spec)
         for number in range(1, episodes + 1):
             played += run_episodes(env, policy.act)
             outcome = {True: ", success", False: ", no success", None: ""}[played[-1].success]
@@ -71,17 +73,22 @@ def play(
 
 
 def record(
-    path: str, played: list[Episode], spec: EnvSpec, keep_failures: bool, write: Write | None, seed: int,
+    path: str, played: list[Episode], spec: EnvSpec, keep_failures: bool, write: Write, seed: int,
     info: Callable[[str], None] = print,
 ) -> None:  # fmt: skip
     """Write episodes as demonstrations, the successful ones or all. Raises UserError."""
-    if write is None:
-        raise UserError("--record_demos: the policy's algorithm does not learn from demonstrations and writes none")
     kept = played if keep_failures else [episode for episode in played if episode.success]
     if not kept:
         raise UserError(f"no episode succeeded: nothing to write to {path}")
     write(path, kept, spec, "trained policy", seed)
     info(f"wrote {len(kept)} of {len(played)} episodes to {path}")
+
+
+def writer_of(algorithm: Algorithm | None) -> Write:
+    """What writes demonstrations for an algorithm; a policy that is just a network has none. Raises UserError."""
+    if algorithm is None or algorithm.write_demonstrations is None:
+        raise UserError("--record_demos: the policy's algorithm does not learn from demonstrations and writes none")
+    return algorithm.write_demonstrations
 
 
 @contextlib.contextmanager
@@ -141,19 +148,21 @@ def main(argv: list[str] | None = None) -> None:
             raise UserError("--load_path=DIR: give the folder of a policy")
         if options.video and not options.video.endswith((".mp4", ".gif")):
             raise UserError(f"--video={options.video}: expected a file that ends with .mp4 or .gif")
+        if options.video and options.record_demos:
+            raise UserError("--record_demos is instead of showing the episodes: leave --video out")
         if options.keep_failures and not options.record_demos:
             raise UserError("--keep_failures keeps failed episodes of --record_demos=FILE: give both")
         for file in filter(None, (options.video, options.record_demos)):
             check_file_writable(file)
         algorithm = find(options.alg) if options.alg else None
         policy = read_policy(options.load_path, algorithm)
-        env_id = options.env or trusted_name(policy.spec.env_id)
-        render = not options.record_demos
-        played = play(policy, env_id, options.episodes, options.seed, video=options.video, render=render)
-        if options.record_demos:
-            algorithm = algorithm or find(policy.document()["alg"])
-            write = algorithm.write_demonstrations
-            record(options.record_demos, played, policy.spec, options.keep_failures, write, options.seed)
+        env_id, alg = options.env or trusted_name(policy.spec.env_id), policy.document()["alg"]
+        if not options.record_demos:
+            play(policy, env_id, options.episodes, options.seed, video=options.video)
+            return
+        write = writer_of(algorithm or (find(alg) if alg != NETWORK else None))
+        played = play(policy, env_id, options.episodes, options.seed, render=False)
+        record(options.record_demos, played, policy.spec, options.keep_failures, write, options.seed)
 
 
 if __name__ == "__main__":

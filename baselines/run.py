@@ -19,7 +19,7 @@ from baselines.common.runs.options import Options
 from baselines.common.runs.run import Run
 from baselines.common.settings import Settings, describe, names_of, setting
 from baselines.common.storage.files import check_file_writable
-from baselines.play import play, record
+from baselines.play import play, record, writer_of
 
 
 @dataclass(frozen=True)
@@ -80,6 +80,8 @@ def run(argv: list[str], comm: Communicator) -> None:
     afterwards = Afterwards(**{name: given.pop(name) for name in names_of(Afterwards) if name in given})
     if afterwards.record_demos:
         check_file_writable(afterwards.record_demos)
+        if "resume" not in given:  # before hours of training
+            writer_of(find(given.get("alg", DEFAULTS["alg"])))
 
     def after(agent: Agent, run: Run) -> None:
         if afterwards.play and comm.rank == 0:
@@ -108,7 +110,7 @@ def _play(agent: Agent, run: Run, afterwards: Afterwards) -> None:
     played = play(agent.policy(), options.env, afterwards.play_episodes, run.seed, info, run.logger.folder or ".",
                   render=not afterwards.record_demos)  # fmt: skip
     if afterwards.record_demos:
-        write = find(options.alg).write_demonstrations
+        write = writer_of(find(options.alg))
         record(afterwards.record_demos, played, run.env.spec, afterwards.keep_failures, write, run.seed, info)
 
 

@@ -15,14 +15,15 @@ from threadpoolctl import threadpool_limits
 
 from baselines.common.errors import UserError
 from baselines.common.mpi import Communicator, make_communicator
+from baselines.common.networks import share_threads
 from baselines.common.runs.clock import Clock
 from baselines.common.vec_env import make_vec_env
 from baselines.her.ddpg import DDPG
 from baselines.her.experiment.config import HERConfig
-from baselines.her.her import share_threads
 from baselines.her.replay_buffer import NoDemonstrations, ReplayBuffer
 from baselines.her.rollout import RolloutWorker
 from baselines.her.train import train_cycle
+from baselines.her.types import GoalEnvSpec
 from benchmarks.measure import in_turn, output
 from benchmarks.rollouts import ENV
 from benchmarks.updates import random_batches
@@ -77,8 +78,9 @@ def worker(comm: Communicator) -> dict[str, float]:
     share_threads(comm)
     rng, config = np.random.default_rng(comm.rank), HERConfig()
     env = make_vec_env(ENV, 2, [2 * comm.rank, 2 * comm.rank + 1], num_threads=comm.share_of_cores())
-    agent = DDPG(env.spec, config, np.random.default_rng(0), comm)
-    batches = random_batches(env.spec, config.n_batches, config.batch_size, rng)
+    spec = GoalEnvSpec.of(env.spec)
+    agent = DDPG(spec, config, np.random.default_rng(0), comm)
+    batches = random_batches(spec, config.n_batches, config.batch_size, rng)
     agent.train(batches)
     update = _ms_each(lambda: agent.train(batches), CYCLES) / config.n_batches
     gradient = np.zeros(sum(int(np.prod(w.shape)) for w in agent.main.weights), np.float32)
@@ -86,7 +88,7 @@ def worker(comm: Communicator) -> dict[str, float]:
     small = _ms_each(lambda: comm.mean(gradient[: SMALL // 4]), 200) if comm.size > 1 else 0.0
 
     clock, rollout_worker = Clock(), RolloutWorker(env, rng)
-    buffer = ReplayBuffer(env.spec, 10**5, config.future_p, env.compute_reward, rng)
+    buffer = ReplayBuffer(spec, 10**5, config.future_p, env.compute_reward, rng)
     clock.start_epoch()
     with threadpool_limits(1, "blas"):
         train_cycle(agent, rollout_worker, buffer, NoDemonstrations(), clock)  # compiles what is left to compile
@@ -96,7 +98,7 @@ def worker(comm: Communicator) -> dict[str, float]:
             train_cycle(agent, rollout_worker, buffer, NoDemonstrations(), clock)
         seconds = time.perf_counter() - start
     times = clock.finish_epoch(env.seconds)
-    steps = env.spec.horizon * env.num_env
+    steps = spec.horizon * env.num_env
     return {
         "updates/s": 1e3 * comm.size / update,
         "env steps/s in cycles": comm.size * steps * CYCLES / seconds,
@@ -119,6 +121,6 @@ def _ms_each(work, times: int) -> float:
 if __name__ == "__main__":
     comm = make_communicator()
     figures = worker(comm)
-    means = dict(zip(figures, comm.mean(np.array(list(figures.values()))).tolist()))
+    means = dict(zip(figures, comm.mean(np.array(list(figures.values()))).tolist(), strict=True))
     if comm.rank == 0:
         print(json.dumps(means))

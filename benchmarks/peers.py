@@ -20,6 +20,7 @@ from baselines.her.experiment.config import HERConfig
 from baselines.her.replay_buffer import NoDemonstrations, ReplayBuffer
 from baselines.her.rollout import RolloutWorker
 from baselines.her.train import train_cycle
+from baselines.her.types import GoalEnvSpec
 from benchmarks.measure import compare
 from benchmarks.rollouts import ENV
 
@@ -59,9 +60,10 @@ def import_sb3():
 def ours() -> Callable[[], float]:
     rng, config = np.random.default_rng(0), HERConfig()
     env = make_vec_env(ENV, NUM_ENV, list(range(NUM_ENV)), num_threads=os.cpu_count())
-    agent = DDPG(env.spec, config, rng, Communicator())
+    spec = GoalEnvSpec.of(env.spec)
+    agent = DDPG(spec, config, rng, Communicator())
     worker = RolloutWorker(env, rng)
-    buffer = ReplayBuffer(env.spec, config.buffer_size, config.future_p, env.compute_reward, rng)
+    buffer = ReplayBuffer(spec, config.buffer_size, config.future_p, env.compute_reward, rng)
     clock = Clock()
     clock.start_epoch()
 
@@ -121,7 +123,7 @@ def _on_our_environments(env_id: str, num_env: int):
     from stable_baselines3.common.vec_env import VecEnv
 
     ours = make_vec_env(env_id, num_env, list(range(num_env)), num_threads=os.cpu_count())
-    spec = ours.spec
+    spec = GoalEnvSpec.of(ours.spec)
 
     def box(size: int, bound: float = np.inf) -> gymnasium.spaces.Box:
         return gymnasium.spaces.Box(-bound, bound, (size,), np.float32)
@@ -129,28 +131,28 @@ def _on_our_environments(env_id: str, num_env: int):
     class Adapter(VecEnv):
         def __init__(self):
             goals = {"achieved_goal": box(spec.goal_size), "desired_goal": box(spec.goal_size)}
-            shown = gymnasium.spaces.Dict({"observation": box(spec.observation_size), **goals})
-            super().__init__(num_env, shown, box(spec.action_size, 1.0))
+            observed = gymnasium.spaces.Dict({"observation": box(spec.observation_size), **goals})
+            super().__init__(num_env, observed, box(spec.action_size, 1.0))
             self.step_count = 0
 
         def reset(self):
             self.step_count = 0
-            return ours.reset()._asdict()
+            return ours.reset()
 
         def step_async(self, actions):
             self.actions = actions
 
         def step_wait(self):
             step = ours.step(self.actions.astype(np.float32))
-            shown, infos = step.observation._asdict(), [{} for _ in range(num_env)]
+            observed, infos = step.observation, [{} for _ in range(num_env)]
             self.step_count += 1
             over = self.step_count == spec.horizon
             if over:
                 for i, info in enumerate(infos):
-                    info["terminal_observation"] = {k: x[i].copy() for k, x in shown.items()}
+                    info["terminal_observation"] = {k: x[i].copy() for k, x in observed.items()}
                     info["TimeLimit.truncated"] = True
-                shown = self.reset()
-            return shown, step.reward.copy(), np.full(num_env, over), infos
+                observed = self.reset()
+            return observed, step.reward.copy(), np.full(num_env, over), infos
 
         def env_method(self, name, *args, indices=None, **_):
             assert name == "compute_reward", name

@@ -7,11 +7,12 @@ from threadpoolctl import threadpool_limits
 
 from baselines.common.mpi import Communicator
 from baselines.common.vec_env import make_vec_env
-from baselines.common.vec_env.base import GoalVecEnv
+from baselines.common.vec_env.base import VecEnv
 from baselines.her.ddpg import DDPG
 from baselines.her.experiment.config import HERConfig
 from baselines.her.replay_buffer import ReplayBuffer
 from baselines.her.rollout import RolloutWorker
+from baselines.her.types import GoalEnvSpec
 from benchmarks.measure import compare
 
 ENV = "FetchPush-v1"
@@ -26,7 +27,7 @@ def _with(num_env: int, rounds: int) -> dict:
     rng = np.random.default_rng(0)
     back_ends = ("envpool", "sync", "async")
     envs = {b: make_vec_env(ENV, num_env, list(range(num_env)), b, os.cpu_count()) for b in back_ends}
-    spec, config = envs["envpool"].spec, HERConfig()
+    spec, config = GoalEnvSpec.of(envs["envpool"].spec), HERConfig()
     agent = DDPG(spec, config, rng, Communicator())
     worker = RolloutWorker(envs["envpool"], rng)
     buffer = ReplayBuffer(spec, 10_000, config.future_p, envs["envpool"].compute_reward, rng)
@@ -34,11 +35,11 @@ def _with(num_env: int, rounds: int) -> dict:
     explored = np.ascontiguousarray(worker.generate(agent.policy()).action.swapaxes(0, 1))
 
     def train() -> float:
-        episodes = worker.generate(agent.policy())
+        episodes = worker.generate(agent.policy(complete=False))
         buffer.store(episodes)
         return episodes.num_steps
 
-    def replay(env: GoalVecEnv, actions: np.ndarray) -> float:
+    def replay(env: VecEnv, actions: np.ndarray) -> float:
         env.reset()
         for action in actions:
             env.step(action)

@@ -14,6 +14,7 @@ from baselines.common.vec_env import make_vec_env
 from baselines.her.experiment.config import HERConfig
 from baselines.her.replay_buffer import ReplayBuffer
 from baselines.her.rollout import roll_out
+from baselines.her.types import GoalEnvSpec
 from benchmarks.measure import compare, in_turn, output
 from benchmarks.rollouts import ENV
 
@@ -52,8 +53,8 @@ def _full_buffer() -> tuple[ReplayBuffer, np.random.Generator, int]:
     """And how many bytes of memory filling it took."""
     rng, config = np.random.default_rng(0), HERConfig()
     env = make_vec_env(ENV, 8, list(range(8)), num_threads=os.cpu_count())
-    uniform = roll_out(env, lambda shown, _: rng.uniform(-1, 1, (8, 4)).astype(np.float32))
-    buffer = ReplayBuffer(env.spec, config.buffer_size, config.future_p, env.compute_reward, rng)
+    uniform = roll_out(env, lambda observation, alive: rng.uniform(-1, 1, (8, 4)).astype(np.float32))
+    buffer = ReplayBuffer(GoalEnvSpec.of(env.spec), config.buffer_size, config.future_p, env.compute_reward, rng)
     before = _resident()
     while buffer.num_episodes < buffer.max_episodes:
         buffer.store(uniform)

@@ -1,5 +1,7 @@
 """Updates/s against the matrix products that an update cannot do without, and against one call per update."""
 
+import itertools
+
 import numpy as np
 import tensorflow as tf
 
@@ -13,7 +15,7 @@ from benchmarks.rollouts import ENV
 
 
 def updates(rounds: int) -> list[dict]:
-    spec = make_vec_env(ENV, 1, [0]).spec
+    spec = GoalEnvSpec.of(make_vec_env(ENV, 1, [0]).spec)
     return [_with(spec, batch_size, rounds) for batch_size in (256, 1024, 4864)]
 
 
@@ -82,7 +84,7 @@ def products_of_an_update(spec: GoalEnvSpec, config: HERConfig) -> list[tuple[tu
     middle = [config.hidden] * config.layers
 
     def shapes(sizes: list[int], forward: int, back_to_input: int, back_to_kernel: int, to_first_input: int):
-        for i, (a, b) in enumerate(zip(sizes, sizes[1:])):
+        for i, (a, b) in enumerate(itertools.pairwise(sizes)):
             yield from [((N, a), (a, b))] * forward
             yield from [((N, b), (b, a))] * (back_to_input if i else to_first_input)
             yield from [((a, N), (N, b))] * back_to_kernel

@@ -15,7 +15,7 @@ PHASES = ("rollout", "sample", "train", "evaluate")
 UNTIL_FIRST_STEP = """
 import os, sys
 from baselines.common.vec_env import base
-base.GoalVecEnv.step = lambda self, action: os._exit(0)
+base.VecEnv.step = lambda self, action: os._exit(0)
 from baselines.run import main
 main(sys.argv[1:])
 sys.exit(1)
@@ -62,7 +62,7 @@ def _seconds_of_compiling(**environment: str) -> dict[str, float]:
 
 
 def end_to_end(rounds: int) -> list[dict]:
-    """Three epochs with 8 environments; the first one, which compiles, is told apart."""
+    """Three epochs with 8 environments; the first one, which compiles, is kept apart."""
     runs = [_epochs() for _ in range(rounds)]
     return [{"epochs": "2 and 3", **medians({k: [run[k] for run in runs] for k in runs[0]})}]
 

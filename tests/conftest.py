@@ -35,6 +35,14 @@ def modules(tmp_path, monkeypatch):
     return folder
 
 
+@pytest.fixture(scope="module")
+def eagerly():
+    """TensorFlow's functions run as Python: for a handful of updates, which takes less time than compiling them."""
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
 @pytest.fixture
 def untrained(monkeypatch):
     """Everything but the training itself: the run begins, and has no epochs."""

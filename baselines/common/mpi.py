@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 import traceback
 from types import TracebackType
 from typing import TypeVar
@@ -80,6 +81,7 @@ class MpiCommunicator(Communicator):
     def abort(self, code: int) -> None:
         sys.stdout.flush()
         sys.stderr.flush()
+        time.sleep(0.5)  # mpirun drops what it has not passed on yet when it ends the others
         self._world.Abort(code)
 
 

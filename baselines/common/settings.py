@@ -114,7 +114,7 @@ def _as_kind(name: str, kinds: tuple[type, ...], value: Any) -> Any:
     if value is None and type(None) in kinds:
         return None
     kind = kinds[0]
-    number = isinstance(value, numbers.Real) and not isinstance(value, bool) and value < 1e300 and not value < -1e300
+    number = _is_number(value)
     if kind is bool and (isinstance(value, bool) or value in (0, 1) or str(value).lower() in ("true", "false")):
         return value in (1, True) or str(value).lower() == "true"
     if kind is int and number and value == int(value):
@@ -125,6 +125,14 @@ def _as_kind(name: str, kinds: tuple[type, ...], value: Any) -> Any:
         return value
     expected = {bool: "True or False", int: "a whole number", float: "a number", str: "a word"}[kind]
     raise UserError(f"{name}: expected {expected}, got {value!r}")
+
+
+def _is_number(value: Any) -> bool:
+    """Also one of NumPy's; but none that is beyond all floats, as an int can be."""
+    try:
+        return isinstance(value, numbers.Real) and not isinstance(value, bool) and abs(float(value)) < 1e300
+    except OverflowError:
+        return False
 
 
 def _range(low: float | None, high: float | None) -> str:

@@ -28,8 +28,10 @@ class Progress:
         try:
             found = cls(**state["progress"])
             counted = all(type(x) is int and 0 <= x < 1 << 62 for x in (found.epoch, found.cycle, found.timesteps))
-            numbers = [found.best or 0, found.seconds, *(x for row in found.losses for x in row.values())]
-            if not counted or not all(type(x) in (int, float) for x in numbers):
+            numbers = [found.seconds, *(x for row in found.losses for x in row.values())]
+            numbers += [] if found.best is None else [found.best]
+            sound = all(type(x) is float or (type(x) is int and abs(x) < 1 << 62) for x in numbers)
+            if not counted or not sound or type(found.losses) is not list:
                 raise ValueError("its progress is not in numbers")
             return found
         except (KeyError, ValueError, TypeError, AttributeError) as error:

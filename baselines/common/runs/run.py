@@ -69,7 +69,7 @@ class Run:
         return env
 
     def plan(self, n_cycles: int, steps_per_cycle: int, losses: tuple[str, ...] = ()) -> Schedule:
-        """How long to train, in cycles of so many steps, each of which adds `losses` to the progress. Raises UserError."""
+        """How long to train, in cycles of so many steps, each of which adds `losses` to the progress."""
         self.schedule, self._state.losses = plan(self.options, n_cycles, steps_per_cycle, self.resumed), losses
         done = Progress.of(self.saved.document).epoch if self.saved else 0
         if done > self.schedule.n_epochs:

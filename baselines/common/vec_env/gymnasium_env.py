@@ -115,7 +115,8 @@ def make_one(env_id: str, render_mode: str | None = None, video: Video | None = 
     """One environment of a registered id, its actions scaled to [-1, 1]. Raises UserError."""
     name = gymnasium_id(env_id)
     mode = "rgb_array" if video else render_mode
-    rendering = {"render_mode": mode} if mode else {}  # which environments that cannot render do not take
+    # Environments that cannot render need not take the argument.
+    rendering: dict[str, Any] = {"render_mode": mode} if mode else {}
     try:
         env = gymnasium.make(name, disable_env_checker=True, **rendering)
     except (gymnasium.error.Error, ImportError, TypeError) as error:

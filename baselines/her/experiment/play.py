@@ -6,9 +6,10 @@ from baselines import play
 
 
 def main(argv: list[str] | None = None) -> None:
-    """As `baselines.play`, but the policy may be a word of its own."""
+    """As `baselines.play`, but the policy may be the first word."""
     words = sys.argv[1:] if argv is None else argv
-    play.main([word if word.startswith("-") else f"--load_path={word}" for word in words])
+    first = [word if word.startswith("-") else f"--load_path={word}" for word in words[:1]]
+    play.main(first + words[1:])
 
 
 if __name__ == "__main__":

@@ -1,0 +1,49 @@
+"""What the tests of the commands share: policies that solve a task, made by hand, and how a command refuses."""
+
+import numpy as np
+import pytest
+
+from baselines.common.policies import save_policy
+from baselines.her.experiment.config import HERConfig
+from baselines.her.policy import Policy, expected_arrays
+from baselines.her.types import GoalEnvSpec
+from tests.helpers import contents
+
+POINT_REACH_SIZES = GoalEnvSpec("PointReach-v0", 2, 2, 2, 30)
+FETCH_REACH_SIZES = GoalEnvSpec("FetchReach-v1", 10, 3, 4, 50)
+
+
+def servo(sizes=POINT_REACH_SIZES, gain=10.0, max_u=1.0):
+    """A policy of HER that goes to the goal: action = max_u tanh(gain (desired - achieved)), in the first coordinates.
+
+    Its units are relu(g) and relu(-g) of the relative goal g; the normalizers have mean 0 and standard deviation 1.
+    """
+    config = HERConfig(hidden=2 * sizes.goal_size, layers=1, relative_goals=True, max_u=max_u)
+    arrays = {name: np.zeros(shape, kind) for name, (shape, kind) in expected_arrays(sizes, config).items()}
+    eye = np.eye(sizes.goal_size, dtype=np.float32)
+    arrays["main_pi/0_kernel"][sizes.observation_size :] = np.hstack([eye, -eye])
+    arrays["main_pi/1_kernel"][:, : sizes.goal_size] = gain * np.vstack([eye, -eye])
+    for name in arrays:
+        if name.endswith(("/std", "/count", "/sumsq")):
+            arrays[name] += 1
+    return Policy(sizes, config, arrays)
+
+
+def save(folder, **how):
+    """Such a policy in a folder; returns its path."""
+    save_policy(str(folder), servo(**how))
+    return str(folder)
+
+
+def command_refused(capsys, main, *argv, code=2):
+    """The one line that a command ends with; it leaves nothing behind."""
+    before = contents(".")
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as ended:
+        main(list(argv))
+    out, line = capsys.readouterr()
+    assert ended.value.code == code
+    assert line.startswith("error: ") and line.endswith("\n") and line.count("\n") == 1, line
+    assert "Traceback" not in line and (out == "" or code == 1)
+    assert contents(".") == before
+    return line

@@ -1,0 +1,211 @@
+"""`python -m baselines.evaluate` and `baselines.evaluate`: how good a policy is."""
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+
+import gymnasium
+import numpy as np
+import pytest
+
+import baselines
+from baselines.common.errors import UserError
+from baselines.common.seeding import env_seeds
+from baselines.common.settings import names_of
+from baselines.common.vec_env.gymnasium_env import GymnasiumVecEnv
+from baselines.evaluate import EvaluateOptions, main
+from tests.commands.doors import FETCH_REACH_SIZES, command_refused, save, servo
+from tests.helpers import HORIZON, POINT_REACH, POINT_REACH_ID, point_reach
+
+
+class Slow:
+    """Goes to the goal by 0.03 a step: it comes to those that are within 0.9 in each coordinate."""
+
+    def act(self, observation):
+        return np.clip(10 * (observation["desired_goal"] - observation["achieved_goal"]), -0.3, 0.3)
+
+
+class Still:
+    def act(self, observation):
+        return np.zeros_like(observation["desired_goal"])
+
+
+def alone(policy, seeds, rounds):
+    """Success, return, length and final distance of each episode, of environments that are stepped by themselves."""
+    episodes = []
+    environments = [gymnasium.make("PointReach-v0") for _ in seeds]
+    for number in range(rounds):
+        for env, seed in zip(environments, seeds, strict=True):
+            observation, _ = env.reset(seed=None if number else seed)
+            total, length, over = 0.0, 0, False
+            while not over:
+                observed = {key: np.float32(x) for key, x in observation.items()}
+                observation, reward, terminated, truncated, info = env.step(policy.act(observed))
+                total, length, over = total + reward, length + 1, terminated or truncated
+            distance = np.linalg.norm(observation["achieved_goal"] - observation["desired_goal"])
+            episodes.append((info["is_success"], total, length, distance))
+    return np.array(episodes, float)
+
+
+# ---- from Python ----
+
+
+@pytest.mark.parametrize("policy", [Slow(), Still(), servo()], ids=["slow", "still", "servo"])
+def test_the_figures_are_those_of_episodes_that_are_played_one_by_one(policy):
+    found = baselines.evaluate(policy, POINT_REACH_ID, 21, num_env=7, seed=5, vec_env="sync")
+    success, returns, length, distance = alone(policy, env_seeds(5, 0, "evaluate", 7), rounds=3).T
+    assert found.episodes == 21 and found.success_rate == success.mean()
+    assert found.mean_return == pytest.approx(returns.mean()) and found.std_return == pytest.approx(returns.std())
+    assert found.mean_length == length.mean() == HORIZON
+    assert found.mean_final_distance == pytest.approx(distance.mean(), abs=1e-5)
+    expected = {Slow: 0 < success.mean() < 1, Still: returns.max() == -HORIZON}
+    assert expected.get(type(policy), success.mean() == 1)
+
+
+@pytest.mark.parametrize(
+    ("policy", "low", "high"),  # (p + z^2 / 2n -+ z sqrt(p (1 - p) / n + z^2 / 4n^2)) / (1 + z^2 / n), z = 1.96, n = 20
+    [(servo(), 0.8389, 1.0),  # p = 1: n / (n + z^2) = 20 / 23.8415
+     (Still(), 0.0, 0.1611)],  # p = 0: z^2 / (n + z^2) = 3.8415 / 23.8415
+    ids=["always", "never"],
+)  # fmt: skip
+def test_the_interval_of_a_rate_is_that_of_a_calculation_by_hand(policy, low, high):
+    found = baselines.evaluate(policy, POINT_REACH_ID, 20, num_env=20, vec_env="sync")
+    assert found.success_rate in (0, 1)
+    assert found.success_interval == pytest.approx((low, high), abs=5e-5)
+
+
+def test_the_same_seed_gives_the_same_figures_and_a_different_seed_others():
+    figures = [baselines.evaluate(Slow(), POINT_REACH_ID, 8, seed=seed, vec_env="sync") for seed in (1, 1, 2)]
+    assert figures[0] == figures[1] != figures[2]
+
+
+@pytest.mark.slow
+def test_both_back_ends_agree_on_fetch_reach():
+    policy = servo(FETCH_REACH_SIZES)
+    figures = [baselines.evaluate(policy, episodes=60, num_env=20, vec_env=kind) for kind in ("envpool", "sync")]
+    for found in figures:
+        assert (found.episodes, found.success_rate, found.mean_length) == (60, 1, 50)
+        assert found.mean_final_distance < 0.01
+    # 60 returns of about -2, with a standard deviation below 1.
+    assert figures[0].mean_return == pytest.approx(figures[1].mean_return, abs=0.5)
+    assert figures[0].std_return == pytest.approx(figures[1].std_return, abs=0.4)
+
+
+def test_environments_by_name_are_closed_and_ones_own_are_not(monkeypatch):
+    closed, close = [], GymnasiumVecEnv.close
+    monkeypatch.setattr(GymnasiumVecEnv, "close", lambda env: closed.append(env) or close(env))
+    with contextlib.closing(point_reach(3)) as own:
+        baselines.evaluate(servo(), own, 5)
+        assert closed == []
+        assert baselines.evaluate(servo(), gymnasium.make("PointReach-v0"), 2).success_rate == 1
+        assert closed == []
+    closed.clear()
+    baselines.evaluate(servo(), POINT_REACH_ID, 5, num_env=2, vec_env="sync")
+    assert len(closed) == 1
+    with pytest.raises(ZeroDivisionError):
+        baselines.evaluate(type("Raises", (), {"act": lambda self, o: 1 / 0})(), POINT_REACH_ID, 5, vec_env="sync")
+    assert len(closed) == 2
+
+
+def test_a_policy_is_evaluated_in_what_it_was_trained_on_unless_that_would_import_a_module():
+    found = baselines.evaluate(servo(), episodes=2, vec_env="sync")
+    assert found.success_rate == 1
+    foreign = servo(servo().sizes._replace(env_id="no_such_module_of_mine:Id-v0"))
+    with pytest.raises(UserError, match="if you trust it, add --env=no_such_module_of_mine:Id-v0"):
+        baselines.evaluate(foreign, episodes=2)
+    assert baselines.evaluate(foreign, POINT_REACH_ID, 2, vec_env="sync").success_rate == 1
+
+
+@pytest.mark.parametrize("first", ["import baselines.evaluate", "from baselines.evaluate import main", "pass"])
+def test_evaluate_is_a_function_whether_or_not_its_module_was_imported(first):
+    program = f"""
+import sys
+{first}
+import baselines
+class Still:
+    def act(self, observation):
+        return observation["desired_goal"] * 0
+found = baselines.evaluate(Still(), "{POINT_REACH_ID}", 4, num_env=2, vec_env="sync")
+print(found.episodes, found.mean_length, "tensorflow" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=os.path.dirname(
+        os.path.dirname(baselines.__file__)))  # fmt: skip
+    assert (done.returncode, done.stdout) == (0, f"4 {float(HORIZON)} False\n"), done.stderr
+
+
+# ---- the command ----
+
+
+def test_the_command_prints_and_writes_what_python_gets(cwd, capsys):
+    main([f"--load_path={save('policy')}", POINT_REACH, "--episodes=10", "--seed=3", "--vec_env=sync", "--json=o.json"])
+    lines = capsys.readouterr().out.splitlines()
+    found = baselines.evaluate(servo(), POINT_REACH_ID, 10, seed=3, vec_env="sync")
+    written = json.loads((cwd / "o.json").read_text())
+    assert written == {"env": POINT_REACH_ID, "seed": 3, **json.loads(json.dumps(found.document()))}
+    assert lines == [
+        "episodes        10",
+        "success rate    1.000, 95 percent interval 0.722 to 1.000",  # 10 / (10 + 3.8415)
+        f"return          {found.mean_return:.2f}, standard deviation {found.std_return:.2f}",
+        "length          30.0 steps",
+        f"final distance  {found.mean_final_distance:.4f} to the goal, in its units",
+    ]
+
+
+def test_a_json_file_is_replaced(cwd, capsys):
+    (cwd / "o.json").write_text("older")
+    main([f"--load_path={save('policy')}", "--vec_env=sync", "--episodes=1", "--json=o.json"])
+    written = json.loads((cwd / "o.json").read_text())
+    assert (written["env"], written["seed"], written["episodes"]) == ("PointReach-v0", 0, 1)
+    assert sorted(os.listdir()) == ["o.json", "policy", "taken"]
+
+
+def test_help_has_every_flag(capsys):
+    main(["--help"])
+    text = capsys.readouterr().out
+    assert text.startswith("usage: python -m baselines.evaluate")
+    for name in names_of(EvaluateOptions):
+        assert f"\n  --{name} " in text
+
+
+@pytest.mark.slow
+def test_a_real_process_evaluates(cwd):
+    command = [sys.executable, "-m", "baselines.evaluate", f"--load_path={save('policy', sizes=FETCH_REACH_SIZES)}"]
+    done = subprocess.run([*command, "--episodes=3"], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0 and done.stderr == ""
+    assert done.stdout.startswith("episodes        3\nsuccess rate    1.000, 95 percent interval 0.439 to 1.000\n")
+
+
+BAD_INPUT = {
+    "no policy": ([POINT_REACH], ["--load_path=DIR"]),
+    "policy that is not there": (["--load_path=nowhere"], ["nowhere"]),
+    "policy that is a file": (["--load_path=taken"], ["taken"]),
+    "environment that is not there": (["--load_path=policy", "--env=PointReech-v0"], ["nearest: PointReach-v0"]),
+    "environment of other sizes": (["--load_path=policy", "--env=CartPole-v1"], ["observation 2 against 4"]),
+    "module that the policy names": (["--load_path=modular"], ["add --env=tests.environments:PointReach-v0"]),
+    "no episodes": (["--load_path=policy", "--episodes=0"], ["episodes: expected 1 to", "got 0"]),
+    "no environments": (["--load_path=policy", "--num_env=0"], ["num_env: expected 1 to 100000, got 0"]),
+    "unknown back end": (["--load_path=policy", "--vec_env=threads"], ["auto, envpool, sync, async", "'threads'"]),
+    "back end without the task": (["--load_path=policy", "--vec_env=envpool"], ["--vec_env=auto"]),
+    "negative seed": (["--load_path=policy", "--seed=-1"], ["seed: expected 0 to"]),
+    "unknown flag": (["--load_path=policy", "--episode=3"], ["'episode'", "nearest: episodes"]),
+    "stray word": (["policy"], ["expected --flag=value, got 'policy'"]),
+    "flag without value": (["--load_path"], ["--load_path needs a value"]),
+    "unknown algorithm": (["--load_path=policy", "--alg=hr"], ["'hr'", "nearest: her"]),
+    "file below a file": (["--load_path=policy", "--json=taken/o.json"], ["cannot write", "taken"]),
+    "file that is a folder": (["--load_path=policy", "--json=policy"], ["cannot write", "policy"]),
+}
+
+
+@pytest.mark.parametrize(("argv", "words"), BAD_INPUT.values(), ids=BAD_INPUT)
+def test_bad_input_ends_with_one_line_and_leaves_nothing_behind(argv, words, cwd, capsys):
+    save("policy")
+    save("modular", sizes=servo().sizes._replace(env_id=POINT_REACH_ID))
+    line = command_refused(capsys, main, *argv)
+    assert [word for word in words if word not in line] == []
+
+
+def test_an_environment_that_returns_nan_ends_with_one_line_and_writes_no_figures(cwd, capsys):
+    argv = [f"--load_path={save('policy')}", "--env=PointReach-nan-v0", "--vec_env=sync", "--json=o.json"]
+    assert "NaN" in command_refused(capsys, main, *argv, code=1)

@@ -1,0 +1,225 @@
+"""Seeing a policy: `python -m baselines.play`, `--play` and the videos of training."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from moviepy import VideoFileClip
+
+from baselines import run
+from baselines.common.numpy_networks import NetworkPolicy
+from baselines.common.policies import save_policy
+from baselines.common.settings import names_of
+from baselines.her.demonstrations import read_demonstrations
+from baselines.her.experiment import play as old_door
+from baselines.play import PlayOptions, main
+from tests.commands.doors import FETCH_REACH_SIZES, POINT_REACH_SIZES, command_refused, save, servo
+from tests.helpers import HORIZON, POINT_REACH, POINT_REACH_ID, ROOT, TINY, refused
+
+pytestmark = pytest.mark.usefixtures("no_display", "cwd")
+
+
+def frames(path):
+    with VideoFileClip(str(path)) as clip:
+        return [np.array(f) for f in clip.iter_frames()]
+
+
+def moves(pictures):
+    return any((a != b).any() for a, b in zip(pictures[:-1], pictures[1:], strict=True))
+
+
+def recorded(capsys, *argv, door=main):
+    """The demonstrations that a perfect policy is played into, and what is printed."""
+    door([POINT_REACH, "--record_demos=demos.npz", *argv])
+    return read_demonstrations("demos.npz", POINT_REACH_SIZES), capsys.readouterr().out.splitlines()
+
+
+# ---- baselines.play ----
+
+
+@pytest.mark.parametrize("kind", ["mp4", "gif"])
+def test_a_policy_is_played_into_a_file(kind, capsys):
+    main([f"--load_path={save('policy')}", POINT_REACH, "--episodes=2", f"--video=seen.{kind}"])
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[0] == f"recording a video into seen.{kind}"
+    assert [line.partition(": return ")[0] for line in printed[1:3]] == ["episode 1", "episode 2"]
+    assert all(line.endswith(", success") for line in printed[1:3])
+    assert printed[3].startswith("played 2 episodes: success rate 1.000, mean return -")
+    assert sorted(os.listdir()) == ["policy", f"seen.{kind}", "taken"]
+    assert moves(frames(f"seen.{kind}"))
+    with VideoFileClip(f"seen.{kind}") as clip:
+        assert clip.duration == pytest.approx((2 * HORIZON + 2) / 10, abs=0.5)  # PointReach has 10 pictures a second
+
+
+def test_without_a_file_and_a_display_a_video_is_recorded_here(capsys):
+    main([f"--load_path={save('policy')}", POINT_REACH, "--episodes=1"])
+    assert "recording a video into ." in capsys.readouterr().out
+    (video,) = (name for name in os.listdir() if name.endswith(".mp4"))
+    assert sorted(os.listdir()) == sorted([video, "policy", "taken"]) and moves(frames(video))
+
+
+def test_episodes_are_recorded_as_demonstrations_instead_of_shown(capsys):
+    save("policy")
+    demos, printed = recorded(capsys, "--load_path=policy", "--episodes=3")
+    assert printed[-1] == "wrote 3 of 3 episodes to demos.npz" and not any("video" in line for line in printed)
+    assert demos.success.all() and (demos.length == HORIZON).all() and demos.action.shape == (3, HORIZON, 2)
+    policy = servo()
+    for i in range(3):
+        observed = {key: getattr(demos, key)[i, :HORIZON] for key in ("observation", "achieved_goal", "desired_goal")}
+        np.testing.assert_allclose(policy.act(observed), demos.action[i], atol=1e-6)
+    assert sorted(os.listdir()) == ["demos.npz", "policy", "taken"]
+
+
+def test_the_same_seed_plays_the_same_episodes_and_a_different_seed_others(capsys):
+    save("policy")
+    goals = []
+    for seed in (1, 1, 2):
+        goals.append(recorded(capsys, "--load_path=policy", "--episodes=2", f"--seed={seed}")[0].desired_goal)
+        os.remove("demos.npz")
+    np.testing.assert_array_equal(goals[0], goals[1])
+    assert (goals[0] != goals[2]).any() and (goals[0][0] != goals[0][1]).any()
+
+
+def test_failed_episodes_are_kept_where_they_are_asked_for(capsys):
+    save("still", gain=0)
+    line = command_refused_after_playing(capsys, "--load_path=still", POINT_REACH, "--record_demos=demos.npz")
+    assert line == "error: no episode succeeded: nothing to write to demos.npz\n"
+    demos, printed = recorded(capsys, "--load_path=still", "--episodes=2", "--keep_failures")
+    assert printed[-1] == "wrote 2 of 2 episodes to demos.npz" and not demos.success.any()
+
+
+def command_refused_after_playing(capsys, *argv):
+    with pytest.raises(SystemExit) as ended:
+        main(list(argv))
+    assert ended.value.code == 2 and not os.path.exists("demos.npz")
+    return capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["policy"], ["policy", "--episodes", "2"], ["--load_path=policy", "--episodes=2"]])
+def test_the_name_that_users_of_openai_baselines_know_takes_the_policy_as_a_word(words, capsys):
+    save("policy")
+    demos, _ = recorded(capsys, "--seed=1", "--load_path=policy", "--episodes=2")
+    expected = demos.desired_goal[0]
+    os.remove("demos.npz")
+    old_door.main([*words, POINT_REACH, "--record_demos=demos.npz", "--seed=1"])
+    found = read_demonstrations("demos.npz", POINT_REACH_SIZES)
+    assert len(found.length) == (10 if words == ["policy"] else 2)
+    np.testing.assert_array_equal(found.desired_goal[0], expected)
+
+
+def test_help_has_every_flag(capsys):
+    main(["-h"])
+    text = capsys.readouterr().out
+    assert text.startswith("usage: python -m baselines.play")
+    for name in names_of(PlayOptions):
+        assert f"\n  --{name} " in text
+
+
+BAD_INPUT = {
+    "no policy": ([], ["--load_path=DIR"]),
+    "policy that is not there": (["--load_path=nowhere"], ["nowhere"]),
+    "policy that is a file": (["--load_path=taken"], ["taken"]),
+    "module that the policy names": (["--load_path=modular"], ["if you trust it, add --env=tests.environments"]),
+    "environment that is not there": (["--load_path=policy", "--env=PointReech-v0"], ["nearest: PointReach-v0"]),
+    "environment of other sizes": (["--load_path=policy", "--env=CartPole-v1"], ["observation 2 against 4"]),
+    "environment of other sizes, to record": (
+        ["--load_path=policy", "--env=CartPole-v1", "--record_demos=d.npz"], ["observation 2 against 4"]),
+    "no episodes": (["--load_path=policy", "--episodes=0"], ["episodes: expected 1 to", "got 0"]),
+    "negative seed": (["--load_path=policy", "--seed=-1"], ["seed: expected 0 to"]),
+    "unknown flag": (["--load_path=policy", "--vidio=a.mp4"], ["'vidio'", "nearest: video"]),
+    "stray word": (["policy"], ["expected --flag=value, got 'policy'"]),
+    "video of another kind": (["--load_path=policy", "--video=a.avi"], [".mp4 or .gif", "a.avi"]),
+    "video below a file": (["--load_path=policy", "--video=taken/a.mp4"], ["cannot write", "taken"]),
+    "demonstrations below a file": (["--load_path=policy", "--record_demos=taken/d.npz"], ["cannot write", "taken"]),
+    "demonstrations in a folder": (["--load_path=policy", "--record_demos=policy"], ["cannot write", "policy"]),
+    "failures that are not recorded": (["--load_path=policy", "--keep_failures"], ["--record_demos=FILE"]),
+    "video of what is not shown": (
+        ["--load_path=policy", "--video=a.mp4", "--record_demos=d.npz"], ["--record_demos", "leave --video out"]),
+    "demonstrations of a mere network": (["--load_path=network", "--record_demos=d.npz"], ["writes none"]),
+    "unknown algorithm": (["--load_path=policy", "--alg=hr"], ["'hr'", "nearest: her"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("argv", "words"), BAD_INPUT.values(), ids=BAD_INPUT)
+def test_bad_input_ends_with_one_line_and_leaves_nothing_behind(argv, words, capsys):
+    save("policy")
+    save("modular", sizes=POINT_REACH_SIZES._replace(env_id=POINT_REACH_ID))
+    save_policy("network", NetworkPolicy(POINT_REACH_SIZES.env_spec(), [(np.zeros((6, 2)), np.zeros(2))]))
+    line = command_refused(capsys, main, *argv)
+    assert [word for word in words if word not in line] == []
+
+
+@pytest.mark.slow
+def test_the_fetch_robot_is_rendered_without_a_display():
+    save("policy", sizes=FETCH_REACH_SIZES)
+    command = [sys.executable, "-m", "baselines.play", "--load_path=policy", "--episodes=1", "--video=seen.mp4"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    there = os.path.exists("seen.mp4")
+    # A machine without any renderer says so, and the episodes are played all the same.
+    assert ("playing without a video: cannot render" in done.stdout) == (not there)
+    assert "played 1 episodes" in done.stdout
+    if there:
+        assert np.std(frames("seen.mp4")[0]) > 10
+
+
+# ---- --play ----
+
+
+def test_a_loaded_policy_is_played_into_a_video_without_training(capsys, monkeypatch, finished):
+    monkeypatch.setattr("baselines.her.train.train_cycle", None)  # a call would fail
+    monkeypatch.setattr("baselines.her.train.evaluate", None)
+    run.main([POINT_REACH, "--num_timesteps=0", f"--load_path={finished[1]}", "--play=1", "--play_episodes=3",
+              "--log_path=play"])  # fmt: skip
+    printed = capsys.readouterr().out
+    assert [f"episode {i}: return" in printed for i in (1, 2, 3)] == [True] * 3
+    assert "played 3 episodes: success rate" in printed
+    (video,) = (name for name in os.listdir("play") if name.endswith(".mp4"))
+    pictures = frames(f"play/{video}")
+    assert len(pictures) >= 3 * HORIZON
+    assert moves(pictures), "nothing moves"
+
+
+def test_where_nothing_renders_the_message_says_what_to_do(capsys, finished):
+    run.main(["--env=tests.environments:PointReach-dark-v0", "--num_timesteps=0", f"--load_path={finished[1]}",
+              "--play", "--play_episodes=1", "--log_path=play"])  # fmt: skip
+    printed = capsys.readouterr().out
+    assert "playing without a video: cannot render" in printed and "MUJOCO_GL" in printed
+    assert "played 1 episodes" in printed
+
+
+def test_a_display_that_does_not_answer_is_reported_and_a_video_recorded_instead(monkeypatch, capsys):
+    monkeypatch.setenv("DISPLAY", ":99")
+    monkeypatch.setenv("MUJOCO_GL", "")
+    run.main([POINT_REACH, "--num_timesteps=0", "--play", "--play_episodes=1", "--log_path=log", *TINY])
+    printed = capsys.readouterr().out
+    assert "playing without a window: cannot render" in printed and "played 1 episodes" in printed
+    assert any(name.endswith(".mp4") for name in os.listdir("log"))
+
+
+def test_the_launcher_records_demonstrations_of_what_it_has_trained(capsys, monkeypatch):
+    save("policy")
+    run.main([POINT_REACH, "--num_timesteps=0", "--load_path=policy", "--play", "--play_episodes=2", "--seed=0",
+              "--record_demos=demos.npz", "--log_path=log"])  # fmt: skip
+    assert "wrote 2 of 2 episodes to demos.npz" in capsys.readouterr().out
+    assert read_demonstrations("demos.npz", POINT_REACH_SIZES).success.all()
+    monkeypatch.syspath_prepend(ROOT)
+    line = refused(capsys, POINT_REACH, "--alg=examples.cross_entropy", "--play", "--record_demos=d.npz")
+    assert "writes none" in line
+
+
+# ---- videos of training ----
+
+
+@pytest.mark.slow
+def test_training_episodes_are_recorded_every_interval():
+    run.main([POINT_REACH, "--n_epochs=1", "--num_env=2", "--save_video_interval=30", "--save_video_length=10",
+              "--log_path=log", *TINY])  # fmt: skip
+    videos = sorted(os.listdir("log/videos"))
+    assert "training-step-0.mp4" in videos and len(videos) >= 2
+    assert 9 <= len(frames(f"log/videos/{videos[0]}")) <= 12
+    run.main(["--resume=log", "--n_epochs=2"])
+    later = set(os.listdir("log/videos")) - set(videos)
+    assert later and all(name.startswith("training2-step-") for name in later)

@@ -1,0 +1,60 @@
+"""Runs that fail while they train, and that seeds decide all numbers."""
+
+import os
+
+import numpy as np
+import pytest
+
+from baselines import run
+from baselines.her import her
+from tests.helpers import POINT_REACH, TINY, refused, timeless
+
+
+def launch(log, *argv):
+    """The rows of progress.csv without what differs in time."""
+    run.main([*argv, f"--log_path={log}", *TINY])
+    return timeless(log)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("env", [POINT_REACH, "--env=FetchReach-v1"])
+def test_the_same_seed_gives_the_same_numbers_and_a_different_seed_others(env, cwd):
+    argv = [env, "--num_env=2", "--n_epochs=1", f"--vec_env={'envpool' if 'Fetch' in env else 'sync'}"]
+    first = launch("first", *argv, "--seed=1")
+    assert len(first) == 1
+    assert launch("again", *argv, "--seed=1") == first
+    assert launch("other", *argv, "--seed=2") != first
+
+
+def test_nan_from_an_environment_ends_the_run_with_its_index_step_and_a_remedy(cwd, capsys):
+    argv = ["--env=tests.environments:PointReach-nan-v0", "--vec_env=sync", "--num_env=2", "--n_epochs=1"]
+    line = refused(capsys, *argv, *TINY, code=1)
+    assert "environment 0" in line and "step 5" in line and "NaN" in line
+    assert "--max_u" in line and "--seed" in line
+
+
+def test_an_environment_that_ends_early_is_trained_on(cwd):
+    argv = ["--env=tests.environments:PointReach-end-v0", "--vec_env=sync", "--num_env=2", "--n_epochs=1"]
+    (row,) = launch("log", *argv)
+    assert float(row["total/timesteps"]) == 2 * 2 * 5
+    assert float(row["train/episode"]) == 4
+    assert np.isfinite([float(value) for value in row.values()]).all()
+
+
+def test_a_loss_that_is_not_finite_ends_the_run_with_its_name_and_a_remedy(cwd, capsys):
+    argv = [POINT_REACH, *TINY, "--n_epochs=3", "--Q_lr=1e30", "--pi_lr=1e30", "--save_path=policies"]
+    line = refused(capsys, *argv, code=1)
+    assert "loss/" in line and "update" in line
+    assert "--Q_lr" in line and "--pi_lr" in line
+    assert not os.path.exists("policies"), "weights that are lost are not kept"
+
+
+def test_interrupting_a_run_ends_it_without_a_traceback(cwd, capsys, monkeypatch):
+    def interrupted(*arguments, **named):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(her, "train", interrupted)
+    with pytest.raises(SystemExit) as ended:
+        run.main([POINT_REACH, *TINY])
+    assert ended.value.code == 130
+    assert capsys.readouterr().err == "interrupted\n"

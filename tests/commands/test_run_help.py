@@ -1,0 +1,80 @@
+"""What --help prints: every flag, setting and preset, with meaning and default."""
+
+import dataclasses
+import os
+import re
+
+from baselines import run
+from baselines.common.settings import names_of
+from baselines.her.experiment.config import PRESETS, HERConfig
+from baselines.run import Words
+from tests.helpers import write_package
+
+FLAGS = dict(help=None, alg="her", env="FetchReach-v1", num_timesteps="1e6", n_epochs=None,
+             num_env="the preset's, else 1", vec_env="auto", step_timeout="0.0", seed="a new one", preset=None,
+             load_path=None, save_path=None, policy_save_interval="5", checkpoint_interval="1", resume=None,
+             log_path="a new one", play=None, play_episodes="10", record_demos=None, keep_failures=None,
+             save_video_interval="0", save_video_length="200")  # fmt: skip
+
+
+def described(text):
+    """What --help says of each flag and setting; the usage in front is cut off."""
+    pieces = re.split(r"\s--(?=\w)", " " + " ".join(text.partition("\noptions:")[2].split()))
+    meanings = {}
+    for piece in pieces:
+        name, _, meaning = piece.partition(" ")
+        meanings.setdefault(name.rstrip(","), meaning)  # a flag may be spoken of again in another one's meaning
+    return meanings
+
+
+def test_help_has_every_flag_with_its_default(cwd, capsys):
+    run.main(["--help"])
+    meanings = described(capsys.readouterr().out)
+    assert FLAGS.keys() == {"help", *names_of(Words)}
+    for flag, default in FLAGS.items():
+        assert meanings[flag] and (default is None or f"(default: {default}" in meanings[flag]), flag
+    assert os.listdir() == ["taken"]
+
+
+def test_help_has_every_setting_with_its_meaning_and_default(cwd, capsys):
+    run.main(["--alg=her", "-h"])
+    text = " ".join(capsys.readouterr().out.split())
+    for setting in dataclasses.fields(HERConfig):
+        assert f" --{setting.name} {setting.metadata['meaning']} (default: {setting.default})" in text
+
+
+def test_help_has_every_preset_with_its_settings_and_its_environments(cwd, capsys):
+    run.main(["--help"])
+    presets = capsys.readouterr().out.partition("\npresets of --alg=her:\n")[2]
+    lines = {line.split()[0]: line.split()[1:] for line in presets.splitlines()}
+    expected = {
+        name: [f"--{key}={value}" for key, value in {**preset.settings, "num_env": preset.num_env}.items()]
+        for name, preset in PRESETS.items()
+    }
+    assert lines == expected
+
+
+def test_help_comes_whatever_else_is_given(cwd, capsys):
+    run.main(["--seed=1", "--hidden", "8", "--help", "--play"])
+    assert capsys.readouterr().out.startswith("usage: python -m baselines.run")
+    assert os.listdir() == ["taken"]
+
+
+def test_help_has_the_settings_of_the_users_algorithm(cwd, modules, capsys):
+    text = """
+import dataclasses
+from baselines.common.settings import Settings, setting
+
+@dataclasses.dataclass(frozen=True)
+class Config(Settings):
+    flavour: str = setting("plain", "what it tastes of")
+
+def learn(env, config, run):
+    pass
+"""
+    write_package(modules, "helpful", algorithm=text)
+    run.main(["--alg=helpful.algorithm", "--help"])
+    printed = capsys.readouterr().out
+    meanings = described(printed)
+    assert meanings["flavour"].startswith("what it tastes of (default: plain)")
+    assert "hidden" not in meanings and "presets" not in printed

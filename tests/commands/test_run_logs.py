@@ -1,0 +1,110 @@
+"""What a run of the launcher leaves behind: its folders, its logs, and what it says of itself."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from baselines import run
+from tests.helpers import POINT_REACH, TINY, TINY_SETTINGS, document, points_of_tensorboard, rows
+
+PROGRESS = """epoch test/success_rate test/mean_Q test/episode train/success_rate train/episode stats_o/mean
+    stats_o/std stats_g/mean stats_g/std loss/critic loss/actor total/timesteps total/updates total/seconds
+    time/rollout time/sample time/compile time/train time/evaluate time/env time/epoch time/overhead fps""".split()
+
+
+# ---- folders ----
+
+
+def test_a_run_logs_into_a_new_folder_below_runs(cwd, untrained):
+    for _ in range(2):
+        run.main([POINT_REACH, *TINY, "--seed=5"])
+    folders = list((cwd / "runs").iterdir())
+    assert len(folders) == 2
+    for folder in folders:
+        assert re.match(r"her-.*PointReach-v0-.*seed5", folder.name)
+        assert document(folder)["seed"] == 5
+    assert sorted(os.listdir()) == ["runs", "taken"]
+
+
+def test_a_seed_that_nobody_chose_is_printed_and_differs_between_runs(cwd, capsys, untrained):
+    seeds = []
+    for log in ("first", "second"):
+        run.main([POINT_REACH, *TINY, f"--log_path={log}"])
+        seeds.append(document(log)["seed"])
+        assert f"seed: {seeds[-1]};" in capsys.readouterr().out
+    assert seeds[0] != seeds[1]
+
+
+def test_a_seed_may_be_zero_and_may_be_large(cwd, untrained):
+    for seed in (0, 10**17):
+        run.main([POINT_REACH, *TINY, f"--seed={seed}", f"--log_path=log{seed}"])
+        assert document(f"log{seed}")["seed"] == seed
+
+
+def test_a_tilde_is_the_home_folder(cwd, tmp_path, monkeypatch, untrained):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    run.main([POINT_REACH, *TINY, "--num_timesteps=0", "--save_path=~/policies", "--log_path=~/log"])
+    run.main([POINT_REACH, "--num_timesteps=0", "--load_path=~/policies", "--log_path=log"])
+    assert (tmp_path / "home/policies/latest/arrays.npz").exists()
+    assert (tmp_path / "home/log/log.txt").exists()
+    assert document("log")["config"]["hidden"] == 8
+    assert "~" not in os.listdir()
+
+
+# ---- logs ----
+
+
+def test_every_log_has_a_row_for_each_epoch(finished):
+    log, _ = finished
+    table = rows(log)
+    assert [row["epoch"] for row in table] == ["0", "1", "2"]
+    assert list(table[0]) == PROGRESS
+    lines = [json.loads(line) for line in (log / "progress.json").read_text().splitlines()]
+    for row, line in zip(table, lines, strict=True):
+        assert list(row) == list(line)
+        np.testing.assert_allclose([float(value) for value in row.values()], list(line.values()), rtol=1e-8)
+    text = (log / "log.txt").read_text()
+    assert re.findall(r"\| epoch +\| +(\d+) \|", text) == ["0", "1", "2"]
+    assert "training: 3 epochs x 2 cycles" in text
+
+
+def test_the_columns_count_what_was_done(finished):
+    expected = {"total/timesteps": [60, 120, 180], "total/updates": [4, 8, 12], "train/episode": [2, 4, 6],
+                "test/episode": [1, 2, 3]}  # fmt: skip
+    table = rows(finished[0])
+    for key, values in expected.items():
+        assert [float(row[key]) for row in table] == values, key
+    seconds = [float(row["total/seconds"]) for row in table]
+    assert 0 < seconds[0] < seconds[1] < seconds[2]
+
+
+def test_tensorboard_has_the_same_numbers(finished):
+    found = points_of_tensorboard(finished[0])
+    table = rows(finished[0])
+    assert found.keys() == table[0].keys()
+    for key, points in found.items():
+        assert [step for step, _ in points] == [60, 120, 180]
+        np.testing.assert_allclose([v for _, v in points], [float(row[key]) for row in table], rtol=1e-5, err_msg=key)
+
+
+def test_config_json_has_what_the_run_used(finished):
+    found = document(finished[0])
+    assert (found["alg"], found["env"], found["num_env"]) == ("her", "tests.environments:PointReach-v0", 1)
+    assert found["config"] == {**found["config"], **TINY_SETTINGS, "gamma": 1 - 1 / 30, "polyak": 0.95}
+    assert "command.json" not in os.listdir(finished[0]), "config.json holds everything"
+
+
+@pytest.mark.slow
+def test_a_real_process_trains_and_saves(cwd):
+    command = [sys.executable, "-m", "baselines.run", POINT_REACH, *TINY, "--n_epochs=1", "--log_path=log"]
+    done = subprocess.run([*command, "--save_path=p"], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == Path("log/log.txt").read_text()
+    assert "Traceback" not in done.stderr and "WARNING" not in done.stderr
+    assert sorted(os.listdir("p")) == ["best", "latest"]

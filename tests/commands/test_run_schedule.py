@@ -1,0 +1,49 @@
+"""How long the launcher trains, and what it says of it."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from baselines import run
+from tests.helpers import POINT_REACH, TINY, document
+
+SCHEDULES = {  # PointReach has 30 steps, so that an epoch of 2 cycles has 60 of one environment
+    "three epochs": (["--num_timesteps=180"], (3, 2, 30)),
+    "rounded down": (["--num_timesteps=239"], (3, 2, 30)),
+    "exponent": (["--num_timesteps=2.5e6"], (41666, 2, 30)),
+    "default": ([], (16666, 2, 30)),
+    "epochs": (["--n_epochs=4"], (4, 2, 30)),
+    "two environments": (["--num_timesteps=250", "--num_env=2", "--vec_env=sync"], (2, 2, 60)),
+    "one shortened epoch": (["--num_timesteps=59"], (1, 1, 30)),
+    "at least one cycle": (["--num_timesteps=1"], (1, 1, 30)),
+}
+
+
+@pytest.mark.parametrize(("argv", "schedule"), SCHEDULES.values(), ids=SCHEDULES)
+def test_the_schedule_is_printed_and_kept(argv, schedule, cwd, capsys, untrained):
+    run.main([POINT_REACH, *TINY, "--log_path=log", *argv])
+    printed = capsys.readouterr().out
+    epochs, cycles, steps = schedule
+    assert document("log")["schedule"] == {"n_epochs": epochs, "n_cycles": cycles, "steps_per_cycle": steps}
+    whole = epochs * cycles * steps
+    pattern = rf"training: {epochs} epochs x {cycles} cycles .*= {whole} steps per worker, {whole} over 1 worker"
+    assert re.search(pattern, printed)
+    assert ("shortened" in printed) == (cycles == 1)
+    assert Path("log/log.txt").read_text() in printed
+
+
+def test_fewer_steps_than_an_epoch_are_reported_with_both_numbers(cwd, capsys, untrained):
+    run.main([POINT_REACH, *TINY, "--num_timesteps=59"])
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "shortened" in line]
+    assert "59 steps" in line and "60" in line
+
+
+@pytest.mark.parametrize("nothing", ["--num_timesteps=0", "--n_epochs=0"])
+def test_nothing_is_trained_where_nothing_is_asked_for(nothing, cwd, capsys, monkeypatch):
+    monkeypatch.setattr("baselines.her.train.train_cycle", None)  # a call would fail
+    monkeypatch.setattr("baselines.her.train.evaluate", None)
+    run.main([POINT_REACH, *TINY, nothing, "--save_path=policies", "--log_path=log"])
+    assert "training: none" in capsys.readouterr().out
+    assert not Path("log/progress.csv").exists()
+    assert Path("policies/latest/arrays.npz").exists()

@@ -1,0 +1,293 @@
+"""`baselines.train`: everything that its docstring promises."""
+
+import contextlib
+import os
+
+import gymnasium
+import numpy as np
+import pytest
+
+import baselines
+from baselines.common.errors import TrainingError, UserError
+from baselines.common.vec_env.gymnasium_env import GymnasiumVecEnv
+from baselines.her import her
+from baselines.her.ddpg import DDPG
+from tests.environments import PointReach
+from tests.helpers import POINT_REACH_ID, TINY_SETTINGS, checkpoints, contents, document, point_reach, rows, timeless
+
+pytestmark = pytest.mark.usefixtures("eagerly")
+SHORT = dict(TINY_SETTINGS, n_epochs=1, seed=3)
+NAMED = dict(SHORT, env=POINT_REACH_ID, num_env=2, vec_env="sync")
+
+
+class WidePointReach(PointReach):
+    """PointReach with actions in [-100, 100]; keeps how far each environment's actions went."""
+
+    farthest: dict[int, float] = {}
+
+    def __init__(self, **settings):
+        super().__init__(**settings)
+        self.action_space = gymnasium.spaces.Box(-100, 100, (2,), np.float32)
+
+    def step(self, action):
+        self.farthest[id(self)] = max(self.farthest.get(id(self), 0), float(np.abs(action).max()))
+        return super().step(action / 100)
+
+
+@pytest.fixture
+def without_updates(monkeypatch):
+    """Training but for the updates of the networks, whose compilation takes seconds."""
+    monkeypatch.setattr(DDPG, "train", lambda agent, batches: dict.fromkeys(agent.metrics, 0.0))
+    monkeypatch.setattr(DDPG, "end_cycle", lambda agent: None)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The log of a run of four epochs that nobody ended, its agent, and what its callback got."""
+    log, seen = tmp_path_factory.mktemp("whole") / "log", []
+    return log, baselines.train(**{**NAMED, "n_epochs": 4}, log_path=str(log), callback=seen.append), seen
+
+
+def single():
+    return gymnasium.make("PointReach-v0")
+
+
+def vector(name="PointReach-v0"):
+    return gymnasium.make_vec(name, num_envs=2, vectorization_mode="sync")
+
+
+def assert_same(agent, other):
+    """All that training changes is the same."""
+    states = agent.state(), other.state()
+    assert states[0].keys() == states[1].keys()
+    for name, array in states[0].items():
+        np.testing.assert_array_equal(array, states[1][name], err_msg=name)
+
+
+# ---- environments ----
+
+
+def test_training_twice_in_an_environment_of_ones_own_gives_the_same_agent(cwd):
+    agents = [baselines.train(env=single(), **SHORT) for _ in range(2)]
+    assert agents[0].updates == 4
+    assert_same(*agents)
+    assert os.listdir() == ["taken"], "without a log_path there are no files"
+
+
+def test_a_vector_of_environments_fills_every_log(cwd):
+    settings = {**SHORT, "n_epochs": None, "total_timesteps": 240}
+    agent = baselines.train(env=vector(), log_path="log", **settings)
+    assert [float(row["total/timesteps"]) for row in rows("log")] == [120, 240]
+    assert agent.updates == 8
+    assert document("log")["num_env"] == 2
+    assert document("log")["env"] == "PointReach-v0"
+    assert sorted(name for name in os.listdir("log") if not name.startswith("events.")) == [
+        "checkpoint", "config.json", "log.txt", "progress.csv", "progress.json"
+    ]  # fmt: skip
+
+
+def test_without_a_length_a_million_steps_are_trained_and_without_an_env_it_is_fetch_reach(cwd, untrained):
+    baselines.train(log_path="log", n_cycles=2, vec_env="sync")
+    found = document("log")
+    assert (found["alg"], found["env"], found["num_env"]) == ("her", "FetchReach-v1", 1)
+    assert found["schedule"] == {"n_epochs": 10**6 // 100, "n_cycles": 2, "steps_per_cycle": 50}
+
+
+def test_a_preset_brings_its_environments_by_name_and_not_to_ones_own(cwd, untrained):
+    more = dict(TINY_SETTINGS, preset="single", replay_priority="movement", n_epochs=1)
+    baselines.train(env=POINT_REACH_ID, log_path="named", **more)
+    baselines.train(env=vector(), log_path="own", **more)
+    baselines.train(env=POINT_REACH_ID, num_env=3, log_path="given", **more)
+    assert [document(log)["num_env"] for log in ("named", "own", "given")] == [8, 2, 3]
+    assert all(document(log)["config"]["target_interval"] == 1 for log in ("named", "own", "given"))
+
+
+def test_the_launchers_flags_are_taken_too(cwd, untrained):
+    flags = dict(vec_env="async", step_timeout=5.0, checkpoint_interval=3, policy_save_interval=2)
+    baselines.train(env=POINT_REACH_ID, num_env=2, log_path="log", **flags, **SHORT)
+    found = document("log")
+    assert {name: found[name] for name in flags} == flags
+    assert not flags.keys() & found["config"].keys()
+
+
+def test_actions_of_a_different_range_are_scaled_in_training_and_in_evaluation(without_updates):
+    WidePointReach.farthest.clear()
+    gymnasium.register("PointReach-wide-v0", WidePointReach, max_episode_steps=30)
+    try:
+        baselines.train(env=vector("PointReach-wide-v0"), **SHORT)
+    finally:
+        del gymnasium.registry["PointReach-wide-v0"]
+    farthest = list(WidePointReach.farthest.values())
+    assert len(farthest) == 4, "two environments to train in, two to evaluate in"
+    assert all(1 < far <= 100 for far in farthest), farthest
+
+
+def test_an_environment_to_evaluate_in_may_be_given(without_updates):
+    class Counted(gymnasium.Wrapper):
+        steps = 0
+
+        def step(self, action):
+            self.steps += 1
+            return super().step(action)
+
+    env, eval_env, seen = Counted(single()), Counted(single()), []
+    baselines.train(env=env, eval_env=eval_env, callback=seen.append, **{**SHORT, "n_test_rollouts": 3})
+    assert (env.steps, eval_env.steps) == (2 * 30, 3 * 30)
+    assert seen[0]["test/episode"] == 3
+
+
+# ---- what it returns and calls ----
+
+
+def test_the_agent_acts_and_saves_its_policy(cwd):
+    agent = baselines.train(env=single(), save_path="saved", **SHORT)
+    agent.save("mine")
+    observation, _ = single().reset(seed=0)
+    actions = [baselines.load_policy(path).act(observation) for path in ("mine", "saved", "saved/best")]
+    for action in actions:
+        np.testing.assert_array_equal(action, agent.policy().act(observation))
+    with pytest.raises(UserError, match="cannot save the policy to taken/below"):
+        agent.save("taken/below")
+
+
+def test_training_begins_with_a_loaded_policy(cwd, finished):
+    agent = baselines.train(env=POINT_REACH_ID, load_path=str(finished[1]), total_timesteps=0)
+    loaded = baselines.load_policy(str(finished[1])).arrays()
+    assert loaded.keys() == agent.policy_state().keys()
+    for name, array in agent.policy_state().items():
+        np.testing.assert_array_equal(array, loaded[name], err_msg=name)
+
+
+def test_the_callback_gets_the_row_of_each_epoch(whole):
+    log, _, seen = whole
+    assert [row["epoch"] for row in seen] == [0, 1, 2, 3]
+    for row, logged in zip(seen, rows(log), strict=True):
+        assert list(row) == list(logged)
+        np.testing.assert_allclose(list(row.values()), [float(x) for x in logged.values()], rtol=1e-8)
+
+
+# ---- to end and to resume ----
+
+
+def test_a_callback_that_returns_false_ends_the_run_in_order_and_it_can_be_resumed(cwd, whole):
+    seen = []
+    # No checkpoint would be due before the fourth epoch.
+    stopping = dict(callback=lambda row: seen.append(row) or len(seen) < 2, checkpoint_interval=4)
+    agent = baselines.train(**{**NAMED, "n_epochs": 4}, **stopping, log_path="log", save_path="p")
+    assert agent.updates == 8 and len(rows("log")) == len(seen) == 2
+    assert len(checkpoints("log")) == 1 and sorted(os.listdir("p")) == ["best", "latest"]
+    resumed = baselines.train(resume="log", callback=seen.append)
+    assert [row["epoch"] for row in seen] == [0, 1, 2, 3]
+    assert timeless("log") == timeless(whole[0])
+    assert_same(resumed, whole[1])
+
+
+def test_only_false_ends_a_run_and_nothing_else_that_is_not_true(without_updates):
+    for answer in (None, 0, "", []):
+        seen = []
+        baselines.train(env=single(), callback=lambda row, a=answer, s=seen: s.append(row) or a,
+                        **{**SHORT, "n_epochs": 2, "n_batches": 1, "n_cycles": 1})  # fmt: skip
+        assert len(seen) == 2
+
+
+def test_a_run_in_ones_own_environment_is_resumed_in_ones_own_and_may_be_longer(cwd, whole):
+    """The whole run was one in environments by name: their seeds are the same, and what evaluates is made alike."""
+    baselines.train(env=vector(), log_path="log", **{**SHORT, "n_epochs": 2})
+    agent = baselines.train(env=vector(), resume="log", n_epochs=4)
+    assert timeless("log") == timeless(whole[0])
+    assert_same(agent, whole[1])
+    with pytest.raises(UserError, match="num_env 1 against 2 there"):
+        baselines.train(env=single(), resume="log", n_epochs=5)
+    with pytest.raises(UserError, match="polyak 0.5 against 0.95 there"):
+        baselines.train(env=vector(), resume="log", n_epochs=5, polyak=0.5)
+    with pytest.raises(UserError, match="seed 4 against 3 there"):
+        baselines.train(env=vector(), resume="log", n_epochs=5, seed=4)
+
+
+# ---- what is closed ----
+
+
+@pytest.fixture
+def closings(monkeypatch):
+    """Whether each vector of environments that starts, or starts again, has been closed since."""
+    closed = {}
+    start, close = GymnasiumVecEnv._reset, GymnasiumVecEnv.close
+    monkeypatch.setattr(GymnasiumVecEnv, "_reset", lambda env: closed.update({env: False}) or start(env))
+    monkeypatch.setattr(GymnasiumVecEnv, "close", lambda env: closed.update({env: True}) or close(env))
+    return closed
+
+
+def test_environments_by_name_are_closed_at_the_end(closings, without_updates):
+    baselines.train(**NAMED)
+    assert list(closings.values()) == [True, True], "to train in and to evaluate in"
+
+
+def test_environments_by_name_are_closed_when_training_raises(closings, without_updates):
+    with pytest.raises(TrainingError, match="NaN"):
+        baselines.train(**{**NAMED, "env": "tests.environments:PointReach-nan-v0"})
+    assert closings and all(closings.values())
+
+    def fail(row):
+        raise ZeroDivisionError
+
+    closings.clear()
+    with pytest.raises(ZeroDivisionError):
+        baselines.train(**NAMED, callback=fail)
+    assert list(closings.values()) == [True, True]
+
+
+def test_ones_own_environments_are_not_closed_and_those_made_beside_them_are(closings, without_updates):
+    env, eval_env = point_reach(2), point_reach(1)
+    baselines.train(env=env, **SHORT)
+    assert closings.pop(env) is False and list(closings.values()) == [True]
+    for ends in (None, ZeroDivisionError):
+        closings.clear()
+        with pytest.raises(ends) if ends else contextlib.nullcontext():
+            baselines.train(env=env, eval_env=eval_env, callback=lambda row, ends=ends: 1 / (not ends), **SHORT)
+        assert closings == {env: False, eval_env: False}
+    env.close()
+    eval_env.close()
+
+
+def test_a_gymnasium_environment_of_ones_own_can_still_be_stepped(without_updates):
+    closed = []
+
+    class Closing(gymnasium.Wrapper):
+        def close(self):
+            closed.append(1)
+
+    env = Closing(single())
+    baselines.train(env=env, **SHORT)
+    assert not closed
+    env.reset(seed=0)
+    env.step(env.action_space.sample())
+
+
+# ---- what is refused ----
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [(dict(n_epochs=1, total_timesteps=10), "n_epochs"), (dict(n_epochs=-1), "n_epochs"),
+     (dict(total_timesteps=float("nan")), "num_timesteps"), (dict(n_epochs=1, hiden=8), "hidden"),
+     (dict(n_epochs=1, network="cnn"), "network"), (dict(n_epochs=1.5), "n_epochs"),
+     (dict(n_epochs=1, num_env=2), "num_env"), (dict(alg="hr"), "nearest: her"), (dict(preset="demo"), "demos"),
+     (dict(env=5), "expected a name, a Gymnasium environment or a vector of them, got 5"),
+     (dict(env="PointReech-v0"), "nearest: PointReach-v0"), (dict(env="CartPole-v1"), "achieved_goal"),
+     (dict(eval_env="PointReach-v0"), "expected a name, a Gymnasium"), (dict(resume="nowhere"), "nowhere"),
+     (dict(save_path="taken"), "taken"), (dict(log_path="taken/log"), "taken/log"), (dict(load_path="taken"), "taken"),
+     (dict(seed=-1), "seed: expected 0"), (dict(vec_env="threads", env="PointReach-v0"), "vec_env: expected one of")],
+)  # fmt: skip
+def test_wrong_arguments_are_refused_before_anything_is_written(arguments, word, cwd, monkeypatch):
+    monkeypatch.setattr(her, "train", None)  # a call would fail
+    before = contents(cwd)
+    with pytest.raises(UserError, match=word):
+        baselines.train(**{"env": single(), "seed": 0, "log_path": "log", **TINY_SETTINGS, **arguments})
+    assert contents(cwd) == before
+
+
+def test_an_environment_to_evaluate_in_of_other_sizes_is_refused(cwd):
+    other = gymnasium.make("CartPole-v1")
+    with pytest.raises(UserError, match="does not fit CartPole-v1: observation 2 against 4"):
+        baselines.train(env=single(), eval_env=other, log_path="log", **SHORT)
+    assert os.listdir() == ["taken"]

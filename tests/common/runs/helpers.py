@@ -1,0 +1,79 @@
+"""Runs that are stopped and resumed, and ways to stop them."""
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+from baselines.her import train
+from tests.helpers import POINT_REACH, TINY, mpirun_command
+
+SYNC = [POINT_REACH, "--num_env=2", "--vec_env=sync"]
+ENVPOOL = ["--env=FetchPush-v1", "--num_env=2", "--replay_priority=movement", "--target_interval=1"]
+KINDS = {
+    "sync": SYNC,
+    "async": [POINT_REACH, "--num_env=2", "--vec_env=async"],
+    "envpool": ENVPOOL,
+    "demonstrations": [*SYNC, "--demo_file=demos.npz", "--demo_batch_size=4", "--batch_size=32"],
+    "a small buffer": [*SYNC, "--buffer_size=100"],
+    "episodes that end early": ["--env=tests.environments:PointReach-end-v0", "--num_env=2", "--vec_env=sync"],
+}
+# For processes that are stopped while they train: 20 epochs of about a tenth of a second.
+LONGER = [*SYNC, "--seed=0", "--n_epochs=20", "--n_cycles=12", "--n_batches=2", "--batch_size=16", "--hidden=8",
+          "--layers=1", "--n_test_rollouts=1"]  # fmt: skip
+
+
+def words(kind, *more):
+    """The command line of a small run of one of KINDS."""
+    return [*TINY, "--seed=0", "--policy_save_interval=2", *KINDS[kind], *more]
+
+
+def stop_after(monkeypatch, cycles, number=signal.SIGTERM):
+    """Send this process a signal in the middle of that cycle."""
+    real, count = train.train_cycle, []
+
+    def train_cycle(*arguments):
+        count.append(1)
+        if len(count) == cycles:
+            os.kill(os.getpid(), number)
+        return real(*arguments)
+
+    monkeypatch.setattr(train, "train_cycle", train_cycle)
+
+
+def name_of_file(handle):
+    """What an opened file of this process is called."""
+    return os.path.basename(os.readlink(f"/proc/self/fd/{handle}"))
+
+
+class Launched:
+    """A run in forked processes, and what it prints."""
+
+    def __init__(self, forks, ranks, argv, output="output.txt"):
+        launcher = mpirun_command(ranks)[:3] if ranks > 1 else []
+        self._output = Path(output)
+        with open(output, "w") as file:
+            self.process = subprocess.Popen([*launcher, *forks.command, *argv], stdout=file, stderr=file, env=forks.environment)
+
+    def output(self):
+        return self._output.read_text()
+
+    def trains(self):
+        """Wait until it has ended an epoch; False where it ended before."""
+        while "checkpoint after" not in self.output():
+            time.sleep(0.01)
+            if self.process.poll() is not None:
+                return False
+        return True
+
+
+def ranks_below(pid):
+    """The processes below mpirun that run Python."""
+    try:
+        below = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+        named = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+    ours = [pid] if b"python" in named.split(b"\0")[0] and b"baselines.run" in named else []
+    return ours + [rank for child in below for rank in ranks_below(child)]

@@ -1,0 +1,80 @@
+"""Demonstrations by scripted controllers and by trained policies."""
+
+import contextlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from baselines import run
+from baselines.common.vec_env import make_vec_env
+from baselines.her.demonstrations import read_demonstrations
+from baselines.her.experiment.data_generation import fetch_data_generation as generation
+from baselines.her.types import GoalEnvSpec
+from tests.helpers import POINT_REACH
+from tests.her.demonstrations.files import SPEC
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "task, back_end, least",
+    [
+        ("FetchReach-v1", "envpool", 0.95),
+        ("FetchPickAndPlace-v1", "envpool", 0.95),
+        ("FetchPickAndPlace-v1", "sync", 0.95),
+        ("FetchPush-v1", "envpool", 0.8),
+        ("FetchPush-v1", "sync", 0.8),
+        ("FetchSlide-v1", "envpool", 0.05),
+    ],
+)
+def test_scripted_controllers_succeed(task, back_end, least):
+    controller, rng = generation.controller_for(task), np.random.default_rng(0)
+    with contextlib.closing(make_vec_env(task, 20, list(range(20)), back_end, num_threads=2)) as env:
+        successes = [generation.demonstrate(env, controller, 0.0, rng).success for _ in range(2)]
+    assert np.mean(successes) >= least
+
+
+@pytest.mark.slow
+def test_the_script_writes_demonstrations_without_failures_and_counts_them(tmp_path, capsys):
+    path = str(tmp_path / "push.npz")
+    generation.main(["--env=FetchPush-v1", "--num_episodes=12", "--noise=0.2", f"--output={path}"])
+    printed = capsys.readouterr().out
+    spec = GoalEnvSpec.of(make_vec_env("FetchPush-v1", 1, [0], "envpool").spec)
+    read = read_demonstrations(path, spec)
+    assert len(read.length) == 12 and read.success.all()
+    assert "scripted episodes: success rate" in printed and "wrote 12 to" in printed
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--env=HandReach-v0"],
+        ["--num_episodes=0"],
+        ["--output=/proc/none/x.npz"],
+        ["--noise=-1"],
+        ["--output="],
+        ["--num_env=1000000000"],
+        ["--seed=x"],
+        ["--nonsense"],
+    ],
+)
+def test_bad_input_to_the_script_is_one_clear_line(words, capsys):
+    with pytest.raises(SystemExit) as exit:
+        generation.main(words)
+    error = capsys.readouterr().err
+    assert exit.value.code == 2 and error.startswith("error: ") and error.count("\n") == 1
+
+
+def test_demonstrations_of_a_trained_policy_are_recorded(tmp_path, capsys):
+    path = tmp_path / "played.npz"
+    common = [POINT_REACH, "--hidden=8", f"--log_path={tmp_path / 'log'}", "--num_timesteps=0"]
+    run.main([*common, "--play", "--play_episodes=3", f"--record_demos={path}", "--keep_failures"])
+    assert len(read_demonstrations(str(path), SPEC).length) == 3
+    assert "wrote 3 of 3 episodes" in capsys.readouterr().out
+
+
+def test_the_script_runs_as_a_file():
+    script = generation.__file__
+    done = subprocess.run([sys.executable, script, "--help"], capture_output=True, text=True)
+    assert done.returncode == 0 and "--keep_failures" in done.stdout

@@ -1,0 +1,101 @@
+"""Training with demonstrations."""
+
+import contextlib
+import io
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+import baselines
+from baselines import run
+from baselines.common.errors import UserError
+from baselines.her.demonstrations import write_demonstrations
+from baselines.her.replay_buffer import Demonstrations, ReplayBuffer
+from baselines.her.rollout import roll_out
+from baselines.her.types import TransitionBatch
+from tests.helpers import POINT_REACH, TINY_SETTINGS, document, point_reach, rows, straight, train_rows
+from tests.her.demonstrations.files import SPEC
+
+
+@pytest.fixture(scope="module")
+def trained(episodes, tmp_path_factory):
+    """An agent, its rows and what was printed, of two epochs with a file of four demonstrations."""
+    path = str(tmp_path_factory.mktemp("demos") / "demos.npz")
+    write_demonstrations(path, episodes, "PointReach-v0")
+    seen, printed = [], io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        agent = baselines.train(env=point_reach(), n_epochs=2, seed=0, callback=seen.append, demo_file=path, q_filter=1,
+                                demo_batch_size=4, **TINY_SETTINGS)  # fmt: skip
+    return SimpleNamespace(agent=agent, rows=seen, printed=printed.getvalue())
+
+
+def test_the_last_rows_of_every_batch_are_demonstrations_relabelled_alike(episodes):
+    env = point_reach()
+    demonstrations = Demonstrations(
+        lambda n: ReplayBuffer(SPEC, n * 30, 0.8, env.compute_reward, np.random.default_rng(0)), rows=4
+    )
+    demonstrations.store(episodes)
+    own = TransitionBatch(*(np.full((3, 10, *s), 7, np.float32) for s in ((2,), (2,), (2,), (2,), (), (2,), (2,))))
+    filled = demonstrations.fill(own)
+    assert filled.observation.shape == (3, 14, 2)
+    assert (filled.observation[:, :10] == 7).all()
+    known = {tuple(o) for o in episodes.observation.reshape(-1, 2)}
+    assert all(tuple(o) in known for o in filled.observation[:, 10:].reshape(-1, 2))
+    assert (filled.reward[:, 10:] == env.compute_reward(
+        filled.next_achieved_goal[:, 10:].reshape(-1, 2), filled.desired_goal[:, 10:].reshape(-1, 2)
+    ).reshape(3, 4)).all()  # fmt: skip
+
+
+def test_a_demo_file_switches_the_cloning_loss_on(trained):
+    assert trained.agent.config.bc_loss and trained.agent.config.demo_rows == 4
+    assert len(trained.rows) == 2
+    assert all(row["loss/cloning"] >= 0 and 0 <= row["q_filter/passed"] <= 1 for row in trained.rows)
+
+
+def test_without_demonstrations_there_are_none_of_their_keys(finished):
+    assert not {"loss/cloning", "q_filter/passed"} & rows(finished[0])[0].keys()
+
+
+def test_fewer_episodes_than_num_demo_are_used_and_the_log_says_so(trained):
+    assert "demonstrations: 4 episodes (the file has no more; num_demo is 100)" in trained.printed
+
+
+@pytest.mark.parametrize(
+    "settings, message",
+    [
+        (dict(demo_batch_size=16), "demo_batch_size: expected less than batch_size, 16, got 16"),
+        (dict(demo_batch_size=0), "demo_batch_size"),
+        (dict(num_demo=0), "num_demo"),
+        (dict(aux_loss_weight=-1), "aux_loss_weight"),
+        (dict(demo_file=None, bc_loss=1), "give a --demo_file"),
+        (dict(demo_file="nowhere.npz"), "there is no such file"),
+        (dict(bc_loss=0), "give one or the other"),
+    ],
+)
+def test_impossible_settings_are_refused(file, settings, message):
+    with pytest.raises(UserError, match=message):
+        train_rows(**{**TINY_SETTINGS, "n_epochs": 2, "demo_file": file, "demo_batch_size": 4, **settings})
+
+
+def test_the_preset_gives_the_published_setting_and_the_command_line_wins(tmp_path, file):
+    log = tmp_path / "log"
+    run.main([POINT_REACH, "--num_timesteps=0", "--preset=demos", f"--demo_file={file}", "--noise_eps=0.3",
+              f"--log_path={log}"])  # fmt: skip
+    config = document(log)["config"]
+    expected = dict(bc_loss=True, q_filter=True, num_demo=100, demo_batch_size=128, batch_size=1024, n_cycles=20,
+                    random_eps=0.1, noise_eps=0.3, prm_loss_weight=0.001, aux_loss_weight=0.0078)  # fmt: skip
+    assert {k: config[k] for k in expected} == expected
+    assert config["demo_file"] == file
+
+
+@pytest.mark.slow
+def test_demonstrations_make_point_reach_learnable_without_hindsight(tmp_path):
+    path = str(tmp_path / "demos.npz")
+    write_demonstrations(path, roll_out(point_reach(50), straight), "PointReach-v0")
+    settings = dict(hidden=64, layers=2, n_cycles=10, n_batches=40, batch_size=128, polyak=0.8, replay_strategy="none")
+    rates = {}
+    for file in (path, None):
+        seen = train_rows(n_epochs=5, demo_file=file, demo_batch_size=32, aux_loss_weight=0.1, **settings)
+        rates[file] = seen[-1]["test/success_rate"]
+    assert rates[path] > 0.9 and rates[None] < 0.2

@@ -1,0 +1,125 @@
+"""Hindsight relabelling."""
+
+import numpy as np
+import pytest
+
+from baselines.her.her_sampler import energy, movement, sample_relabelled, sample_times, sample_times_by_priority
+from tests.her.numbered import numbered_episodes, sparse_reward
+
+
+def draw(episodes, future_p, seed=0, size=4000):
+    rng = np.random.default_rng(seed)
+    rows, times = sample_times(episodes.length, (size,), rng)
+    return rows, times, sample_relabelled(episodes, rows, times, future_p, sparse_reward, rng)
+
+
+def slow_twin(episodes, rows, times, future_p, rng):
+    """The same draws, one transition at a time."""
+    offsets, coins = rng.random(len(rows)), rng.random(len(rows))
+    goals = []
+    for row, t, offset, coin in zip(rows, times, offsets, coins, strict=True):
+        later = t + 1 + int(offset * (episodes.length[row] - t))
+        goals.append(episodes.achieved_goal[row, later] if coin < future_p else episodes.desired_goal[row, t])
+    return np.array(goals)
+
+
+def test_relabelled_goal_was_achieved_later_in_the_same_episode():
+    lengths = [6, 1, 4]
+    rows, times, batch = draw(numbered_episodes(lengths), future_p=1.0)
+    episode, when = np.divmod(batch.desired_goal[:, 0], 100)
+    assert (episode == rows).all()
+    assert (when > times).all() and (when <= np.array(lengths)[rows]).all()
+
+
+def test_every_later_time_is_equally_likely():
+    rows, times, batch = draw(numbered_episodes([6]), future_p=1.0, size=60000)
+    when = batch.desired_goal[times == 2, 0]
+    counts = np.unique(when, return_counts=True)
+    assert list(counts[0]) == [3, 4, 5, 6]
+    assert counts[1] / len(when) == pytest.approx([0.25] * 4, abs=0.02)
+
+
+def test_vectorised_relabelling_equals_its_slow_twin():
+    episodes = numbered_episodes([6, 2, 5])
+    rows, times = sample_times(episodes.length, (500,), np.random.default_rng(1))
+    batch = sample_relabelled(episodes, rows, times, 0.8, sparse_reward, np.random.default_rng(2))
+    np.testing.assert_array_equal(batch.desired_goal, slow_twin(episodes, rows, times, 0.8, np.random.default_rng(2)))
+
+
+def test_replay_k_is_the_ratio_of_relabelled_to_original_goals():
+    _, _, batch = draw(numbered_episodes([6]), future_p=0.8, size=20000)
+    relabelled = (batch.desired_goal[:, 0] >= 0).sum()
+    assert relabelled / (20000 - relabelled) == pytest.approx(4, rel=0.1)
+
+
+def test_rewards_are_computed_for_the_goals_that_the_transitions_end_up_with():
+    _, times, batch = draw(numbered_episodes([6]), future_p=1.0)
+    reached = batch.next_achieved_goal[:, 0] == batch.desired_goal[:, 0]
+    np.testing.assert_array_equal(batch.reward, np.where(reached, 0, -1))
+    assert 0.1 < reached.mean() < 0.9
+    assert reached[times == 5].all(), "the last step has only one later goal: its own"
+
+
+def test_without_relabelling_goals_stay():
+    rows, _, batch = draw(numbered_episodes([6, 6]), future_p=0.0)
+    np.testing.assert_array_equal(batch.desired_goal[:, 0], -1.0 - rows)
+
+
+def test_transitions_are_consecutive_and_end_with_the_episode():
+    _, _, batch = draw(numbered_episodes([6, 1, 3]), future_p=0.8)
+    assert all(np.isfinite(x).all() for x in batch), "NaN lies beyond an episode's end"
+    np.testing.assert_array_equal(batch.next_observation, batch.observation + 1)
+    np.testing.assert_array_equal(batch.achieved_goal, batch.observation[:, :1])
+
+
+def test_every_transition_is_equally_likely_whatever_its_episodes_length():
+    rows, times = sample_times(np.array([6, 1, 3]), (50000,), np.random.default_rng(0))
+    _, counts = np.unique(rows * 10 + times, return_counts=True)
+    assert len(counts) == 10
+    assert counts / 50000 == pytest.approx([0.1] * 10, abs=0.01)
+
+
+def test_transitions_are_as_likely_as_their_episodes_priority_says():
+    length, priority = np.array([6, 1, 3]), np.array([1.0, 2.0, 0.5])
+    rows, times = sample_times_by_priority(length, priority, (100, 500), np.random.default_rng(0))
+    assert rows.shape == times.shape == (100, 500)
+    which, counts = np.unique(rows * 10 + times, return_counts=True)
+    assert which.tolist() == [0, 1, 2, 3, 4, 5, 10, 20, 21, 22]
+    expected = np.array([1.0] * 6 + [2.0] + [0.5] * 3) / 9.5
+    assert counts / 50000 == pytest.approx(expected, abs=0.01)
+
+
+def test_movement_is_the_clipped_path_of_the_achieved_goal_until_the_episodes_end():
+    rng = np.random.default_rng(0)
+    episodes = numbered_episodes([6, 1, 3])
+    noise = rng.normal(size=episodes.achieved_goal.shape).astype(np.float32)
+    episodes = episodes._replace(achieved_goal=noise + 0 * episodes.achieved_goal)  # NaN stays beyond the end
+    expected = []
+    for goals, length in zip(episodes.achieved_goal, episodes.length, strict=True):
+        path = 0.02
+        for t in range(length):
+            path += min(0.7, float(np.linalg.norm(goals[t + 1] - goals[t])))
+        expected.append(path)
+    np.testing.assert_allclose(movement(episodes, floor=0.02, clip=0.7), expected, rtol=1e-6)
+
+
+def flight(*places):
+    """One episode with an object at these heights, or places (x, y, z), one after the other."""
+    places = np.array([p if isinstance(p, tuple) else (0, 0, p) for p in places], np.float32)
+    episode = numbered_episodes([len(places) - 1])
+    return episode._replace(achieved_goal=places[None])
+
+
+def test_energy_is_the_work_done_on_an_object_of_one_kilogram():
+    lift = energy(flight(0, 0.01, 0.02, 0.03), floor=0, clip=10)
+    # 0.03 m high, and still on the move at 0.01 m in 0.04 s.
+    np.testing.assert_allclose(lift, 9.81 * 0.03 + 0.25**2 / 2, rtol=1e-4)
+    push = energy(flight((0, 0, 0), (0.01, 0, 0), (0.02, 0, 0), (0.03, 0, 0)), floor=0, clip=10)
+    np.testing.assert_allclose(push, 0.25**2 / 2, rtol=1e-4)
+
+
+def test_what_falls_has_no_work_done_on_it_and_a_step_counts_at_most_the_clip():
+    fall = [0.4 - 0.5 * 9.81 * (0.04 * t) ** 2 for t in range(6)]
+    assert energy(flight(*fall), floor=0.02, clip=10)[0] < 0.02 + 0.1
+    assert energy(flight(0, 1, 2), floor=0.02, clip=0.5)[0] == pytest.approx(0.02 + 2 * 0.5)
+    assert energy(flight(0, 0, 0), floor=0.02, clip=0.5)[0] == pytest.approx(0.02)

@@ -1,0 +1,94 @@
+"""HER on two ranks, started by a real mpirun."""
+
+import csv
+import json
+import os
+
+import numpy as np
+import pytest
+
+from baselines.common.mpi import Communicator
+from baselines.her import ddpg
+from baselines.her.demonstrations import write_demonstrations
+from baselines.her.rollout import roll_out
+from baselines.her.updates import AveragedUpdates
+from tests.helpers import POINT_REACH, TINY, mpirun, point_reach, straight
+from tests.her.mpi_worker import share
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def job(tmp_path_factory):
+    """A finished job of tests.her.mpi_worker, and what its two ranks found."""
+    folder = tmp_path_factory.mktemp("job")
+    done = mpirun(2, "tests.her.mpi_worker", str(folder))
+    assert (folder / "0.json").exists() and (folder / "1.json").exists(), done.stderr
+    return done, [json.loads((folder / f"{rank}.json").read_text()) for rank in range(2)]
+
+
+def test_ranks_see_different_experience_and_keep_identical_weights(job):
+    first, second = (found["train"] for found in job[1])
+    assert first["state"] == second["state"]
+    assert first["seen"] != second["seen"]
+    assert first["updates"] == second["updates"] == 120
+
+
+def test_two_ranks_equal_one_process_that_simulates_two_workers(job):
+    """What --preset=paper19 does with 19: same data in, same normalizers, gradients and weights out."""
+    halves = [found["share"] for found in job[1]]
+    whole = share(Communicator())
+    assert halves[0] == halves[1]
+    assert halves[0]["sums"]["count"] == whole["sums"]["count"] == [1 + 24]
+    for name in ("sum", "sumsq"):
+        np.testing.assert_allclose(halves[0]["sums"][name], whole["sums"][name], rtol=1e-12)
+    # Gradients first: Adam would hide a factor.
+    for name in ("gradients", "weights"):
+        np.testing.assert_allclose(halves[0][name], whole[name], rtol=1e-4, atol=1e-6)
+    assert np.abs(whole["gradients"]).max() > 0.1
+
+
+def test_ranks_share_the_processors(job):
+    cores = len(os.sched_getaffinity(0))
+    assert all(found["cores"] == max(1, round(cores / 2)) and found["size"] == 2 for found in job[1])
+
+
+def test_weights_that_differ_are_an_error_that_names_the_rank(job):
+    done, _ = job
+    assert done.returncode != 0 and "drifted" in done.stdout  # and not before
+    assert "the weights of rank 1 differ from those of rank 0" in done.stderr
+
+
+def test_an_agent_of_one_worker_trains_in_one_call_as_with_one_call_per_update(monkeypatch):
+    """The path of several workers, walked by one, gives the numbers of the compiled loop."""
+    whole = share(Communicator())
+    monkeypatch.setattr(ddpg, "make_updates", AveragedUpdates)
+    np.testing.assert_allclose(share(Communicator())["weights"], whole["weights"], rtol=1e-4, atol=1e-6)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A finished job of the launcher, with demonstrations, and the folder of its logs and policies."""
+    folder = tmp_path_factory.mktemp("trained")
+    write_demonstrations(str(folder / "demos.npz"), roll_out(point_reach(3), straight), "PointReach-v0")
+    done = mpirun(2, "baselines.run", POINT_REACH, *TINY, "--n_epochs=2", "--seed=0", "--demo_batch_size=4",
+                  f"--demo_file={folder / 'demos.npz'}", f"--log_path={folder / 'log'}",
+                  f"--save_path={folder / 'policies'}")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done, folder
+
+
+def test_the_launcher_trains_on_two_ranks_and_rank_0_alone_logs_and_saves(trained):
+    done, folder = trained
+    assert done.stdout.count("| epoch ") == 2
+    assert "120 steps per worker, 240 over 2 worker(s)" in done.stdout
+    with open(folder / "log" / "progress.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 2 and rows[1]["total/timesteps"] == "240"
+    assert {p.name for p in (folder / "policies").iterdir()} == {"latest", "best"}
+    assert len([p for p in (folder / "log").iterdir() if p.name.startswith("events.out")]) == 1
+
+
+def test_every_rank_learns_from_demonstrations(trained):
+    done, _ = trained
+    assert "demonstrations: 3 episodes" in done.stdout and "loss/cloning" in done.stdout

@@ -1,0 +1,154 @@
+"""Which of several values of a setting wins: the command line, a loaded policy, a preset, the environment's own."""
+
+import dataclasses
+import os
+
+import pytest
+
+from baselines import run
+from baselines.common.algorithms import find
+from baselines.common.errors import UserError
+from baselines.common.settings import names_of
+from baselines.common.specs import EnvSpec
+from baselines.her.experiment.config import HERConfig
+from tests.helpers import HORIZON, POINT_REACH, document, refused
+from tests.her.effects import EFFECTS, SMALL
+
+DEFAULTS = {**dataclasses.asdict(HERConfig()), "gamma": 1 - 1 / HORIZON}
+OF_POLICY = names_of(HERConfig, of_policy=True)
+FETCH_REACH = ("--env=FetchReach-v1", "--vec_env=sync")  # EnvPool's start costs more than these tests
+
+
+def make_config(*arguments):
+    return find("her").config(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("env_id", "n_cycles"),
+    [("FetchReach-v1", 10), ("FetchReach-v4", 10), ("FetchReach-v77", 10), ("some.module:FetchReach-v0", 10),
+     ("FetchReachDense-v1", 50), ("FetchPush-v1", 50), ("MyFetchReach-v1", 50), ("PointReach-v0", 50)],
+)  # fmt: skip
+def test_fetch_reach_has_10_cycles_in_every_version_and_others_have_50(env_id, n_cycles):
+    assert make_config(env_id, {}).n_cycles == n_cycles
+    assert make_config(env_id, {"n_cycles": 7}).n_cycles == 7
+    assert make_config(env_id, {"n_cycles": 50}).n_cycles == 50
+    assert dataclasses.replace(make_config(env_id, {}), n_cycles=50) == HERConfig()
+
+
+@pytest.mark.parametrize(("given", "n_cycles"), [([], 10), (["--n_cycles=7"], 7), (["--n_cycles=50"], 50)])
+def test_the_command_line_wins_over_the_environments_own_settings(given, n_cycles, cwd, untrained):
+    run.main([*FETCH_REACH, "--num_timesteps=0", "--log_path=log", *SMALL, *given])
+    assert document("log")["config"]["n_cycles"] == document("log")["schedule"]["n_cycles"] == n_cycles
+
+
+@pytest.mark.parametrize(("given", "n_cycles"), [([], 20), (["--n_cycles=7"], 7)])
+def test_a_preset_wins_over_the_environment_and_the_command_line_over_a_preset(given, n_cycles, untrained, demos):
+    run.main([POINT_REACH, "--num_timesteps=0", "--log_path=log", "--preset=demos", "--demo_file=demos.npz", *given])
+    found = document("log")["config"]
+    assert (found["n_cycles"], found["batch_size"], found["q_filter"]) == (n_cycles, 1024, True)
+    assert make_config("FetchReach-v1", {}, "demos").n_cycles == 20
+
+
+@pytest.mark.parametrize(
+    ("preset", "num_env", "settings"),
+    [
+        ("single", 8, dict(replay_priority="energy", priority_clip=0.5, target_interval=1, polyak=0.995)),
+        # 19 workers, each with 2 environments, batches of 256 and a buffer of 1e6.
+        ("paper19", 38, dict(batch_size=19 * 256, buffer_size=19 * 10**6, simulated_workers=19)),
+    ],
+)
+def test_presets_of_one_process_bring_their_environments(preset, num_env, settings, cwd, untrained):
+    energy_in_a_plane = [] if preset == "paper19" else ["--replay_priority=movement"]
+    argv = [POINT_REACH, "--num_timesteps=0", f"--preset={preset}", *energy_in_a_plane]
+    run.main([*argv, "--log_path=log"])
+    found = document("log")
+    assert found["num_env"] == num_env
+    given = {} if preset == "paper19" else {"replay_priority": "movement"}
+    assert found["config"] == {**DEFAULTS, **settings, **given}
+    assert make_config("PointReach-v0", {}, preset) == HERConfig(**settings)
+    run.main([*argv, "--log_path=log2", "--num_env=3"])
+    assert document("log2")["num_env"] == 3
+
+
+def test_energy_needs_goals_in_space(cwd, capsys):
+    line = refused(capsys, POINT_REACH, "--preset=single")
+    assert "PointReach-v0 have 2 numbers" in line and "--replay_priority=movement" in line
+
+
+def test_demonstrations_and_a_request_not_to_clone_them_are_a_contradiction(demos, capsys):
+    assert "bc_loss" in refused(capsys, POINT_REACH, "--demo_file=demos.npz", "--bc_loss=False")
+
+
+def test_cloning_is_where_demonstrations_are_and_nowhere_else():
+    assert make_config("PointReach-v0", {}).bc_loss is False
+    assert make_config("PointReach-v0", {"bc_loss": None, "demo_file": "demos.npz"}).bc_loss is True
+    assert make_config("PointReach-v0", {"demo_file": "demos.npz"}).demo_rows == 128
+    assert make_config("PointReach-v0", {}).demo_rows == 0
+
+
+def test_gamma_follows_from_the_horizon_unless_it_is_given():
+    plane = dict(observation=2, achieved_goal=2, desired_goal=2)
+    spec = EnvSpec("PointReach-v0", plane, 2, horizon=HORIZON, has_reward_function=True)
+    assert make_config("PointReach-v0", {}).gamma is None
+    assert make_config("PointReach-v0", {}).for_env(spec).gamma == 1 - 1 / HORIZON
+    assert make_config("PointReach-v0", {"gamma": 0.5}).for_env(spec).gamma == 0.5
+
+
+def test_more_rows_of_demonstrations_than_a_batch_has_are_refused(demos, capsys):
+    line = refused(capsys, POINT_REACH, "--demo_file=demos.npz", "--batch_size=64")
+    assert "demo_batch_size" in line and "64" in line
+
+
+def test_the_last_of_repeated_settings_wins(cwd, untrained):
+    run.main([POINT_REACH, "--num_timesteps=0", "--log_path=log", "--hidden=4", "--hidden", "8", "--hidden=16"])
+    assert document("log")["config"]["hidden"] == 16
+
+
+def test_an_environment_without_settings_of_its_own_keeps_every_default(cwd, untrained):
+    run.main([POINT_REACH, "--num_timesteps=0", "--log_path=log"])
+    assert document("log")["config"] == DEFAULTS
+
+
+def test_gamma_may_be_given_as_none(cwd, untrained):
+    run.main([POINT_REACH, "--num_timesteps=0", "--gamma=None", "--log_path=log"])
+    assert document("log")["config"]["gamma"] == 1 - 1 / HORIZON
+
+
+# ---- a policy that training begins with ----
+
+
+@pytest.fixture(scope="module")
+def odd_policy(tmp_path_factory):
+    """A saved policy with no default among the settings that come with a policy, nor for polyak."""
+    folder = tmp_path_factory.mktemp("odd")
+    settings = [f"--{name}={EFFECTS[name].value}" for name in (*OF_POLICY, "polyak")]
+    run.main([POINT_REACH, "--num_timesteps=0", f"--save_path={folder}/odd", f"--log_path={folder}/log", *settings])
+    return [f"--load_path={folder}/odd", POINT_REACH, "--num_timesteps=0"]
+
+
+def test_a_loaded_policy_brings_the_settings_that_give_its_numbers_their_meaning(odd_policy, cwd):
+    run.main([*odd_policy, "--log_path=log"])
+    found = document("log")["config"]
+    assert {name: found[name] for name in OF_POLICY} == {name: EFFECTS[name].value for name in OF_POLICY}
+    assert found["polyak"] == HERConfig().polyak
+
+
+@pytest.mark.parametrize("name", OF_POLICY)
+def test_a_setting_that_contradicts_the_loaded_policy_is_refused(name, odd_policy, cwd, capsys):
+    line = refused(capsys, *odd_policy, f"--{name}={getattr(HERConfig(), name)}")
+    assert f"--{name}={getattr(HERConfig(), name)}" in line
+    assert f"{name}={EFFECTS[name].value}" in line
+    run.main([*odd_policy, f"--{name}={EFFECTS[name].value}", "--log_path=log"])  # the policy's own is welcome
+    assert os.path.exists("log/config.json")
+
+
+def test_a_loaded_policy_wins_over_a_preset_and_over_the_environments_own_settings():
+    loaded = {"hidden": 16, "n_cycles": 3, "polyak": 0.5}
+    config = make_config("FetchReach-v1", {}, None, loaded)
+    assert (config.hidden, config.n_cycles, config.polyak) == (16, 10, 0.95), "only what is of a policy is taken over"
+    with pytest.raises(UserError, match="--hidden=8 contradicts the loaded policy, which has hidden=16"):
+        make_config("FetchReach-v1", {"hidden": 8}, None, loaded)
+
+
+def test_settings_that_belong_to_a_policy_are_all_that_its_numbers_depend_on():
+    assert set(OF_POLICY) == {"hidden", "layers", "max_u", "relative_goals", "clip_obs", "norm_eps", "norm_clip"}
