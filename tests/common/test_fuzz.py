@@ -174,6 +174,7 @@ def state(tmp_path):
     return state, document, arrays, log
 
 
+@pytest.mark.slow
 def test_1000_files_of_checkpoints(case, state):
     *_, log = state
     path = log / "checkpoint" / "7-rank0.npz"

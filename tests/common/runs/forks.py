@@ -32,7 +32,7 @@ class Forks:
         self.command = [sys.executable, "-SE", str(_FORKED), path]
         # What was compiled is kept in files: the same code for every run.
         cache = f"--tf_xla_persistent_cache_directory={folder} --tf_xla_persistent_cache_device_types=CPU"
-        self.environment = {**os.environ, "TF_XLA_FLAGS": cache, "PYTHONPATH": str(ROOT)}
+        self.environment = {**os.environ, "TF_XLA_FLAGS": cache, "PYTHONPATH": str(ROOT), "TMPDIR": str(folder)}
         self._server = subprocess.Popen(
             [sys.executable, "-m", __name__, path], stdin=subprocess.PIPE, env=self.environment
         )

@@ -54,7 +54,9 @@ class Launched:
         launcher = mpirun_command(ranks)[:3] if ranks > 1 else []
         self._output = Path(output)
         with open(output, "w") as file:
-            self.process = subprocess.Popen([*launcher, *forks.command, *argv], stdout=file, stderr=file, env=forks.environment)
+            self.process = subprocess.Popen(
+                [*launcher, *forks.command, *argv], stdout=file, stderr=file, env=forks.environment
+            )
 
     def output(self):
         return self._output.read_text()

@@ -1,0 +1,48 @@
+"""What must hold of relabelling and of pickled demonstrations for any input, tried on inputs that Hypothesis makes up."""
+
+import math
+import pickle
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from baselines.her.demonstrations.safe_unpickle import unpickle
+from baselines.her.her_sampler import sample_relabelled, sample_times, sample_times_by_priority
+from tests.common.strategies import PLAIN, SEED
+from tests.her.numbered import SPEC, numbered_episodes, sparse_reward
+
+LENGTHS = st.lists(st.integers(1, SPEC.horizon), min_size=1, max_size=6)
+
+
+@given(LENGTHS, SEED, st.floats(0, 1), st.booleans())
+def test_a_relabelled_goal_lies_ahead_in_its_episode_and_the_reward_follows_it(lengths, seed, future_p, prioritized):
+    episodes, rng, length = numbered_episodes(lengths), np.random.default_rng(seed), np.array(lengths)
+    if prioritized:
+        rows, times = sample_times_by_priority(length, rng.random(len(lengths)) + 1e-6, (3, 5), rng)
+    else:
+        rows, times = sample_times(length, (3, 5), rng)
+    assert (times >= 0).all() and (times < length[rows]).all()
+    batch = sample_relabelled(episodes, rows, times, future_p, sparse_reward, rng)
+    own = batch.desired_goal == episodes.desired_goal[rows, times]
+    episode, when = np.divmod(batch.desired_goal[..., 0], 100)
+    ahead = (episode == rows) & (when > times) & (when <= length[rows])
+    assert (own[..., 0] | ahead).all()
+    assert np.array_equal(batch.reward, -(batch.next_achieved_goal != batch.desired_goal)[..., 0].astype(np.float32))
+    assert not any(np.isnan(x).any() for x in batch), "nothing comes from after an episode's end"
+
+
+@given(PLAIN, st.integers(0, pickle.HIGHEST_PROTOCOL))
+def test_pickles_of_plain_data_come_back_equal(data, protocol):
+    assert same(unpickle(pickle.dumps(data, protocol)), data)
+
+
+def same(a, b):
+    if isinstance(b, np.ndarray):
+        a = np.asarray(a)  # of the reader's own kind of array
+        return (a.dtype, a.shape) == (b.dtype, b.shape) and a.tobytes() == b.tobytes()
+    if isinstance(b, (list, tuple)):
+        return type(a) is type(b) and len(a) == len(b) and all(map(same, a, b))
+    if isinstance(b, dict):
+        return a.keys() == b.keys() and all(same(a[k], b[k]) for k in b)
+    return type(a) is type(b) and (a == b or math.isnan(a))
