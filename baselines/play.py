@@ -55,7 +55,7 @@ def play(
     """Play whole episodes without noise and say each one's return and success.
 
     In a window; or, without a display or with a `video` file, recorded: into `folder` where no file is given. Where
-    nothing can render, the episodes are played all the same. Raises UserError.
+    nothing can render, the episodes are played all the same, unless a `video` was asked for. Raises UserError.
     """
     with contextlib.closing(gymnasium_env.make_one(env_id)) as model:
         check_same_sizes("the policy", policy.spec, gymnasium_env.spec_of(model, env_id))
@@ -114,6 +114,8 @@ def _shown_env(
     try:
         check_renders(env_id)
     except UserError as error:
+        if file:
+            raise
         info(f"playing without a video: {error}")
         with _hidden_env(env_id, seeds) as env:
             yield env

@@ -53,6 +53,12 @@ def test_a_policy_is_played_into_a_file(kind, capsys):
         assert clip.duration == pytest.approx((2 * HORIZON + 2) / 10, abs=0.5)  # PointReach has 10 pictures a second
 
 
+def test_a_video_that_was_asked_for_and_cannot_be_rendered_is_refused(capsys):
+    policy, dark = save("policy"), "--env=tests.environments:PointReach-dark-v0"
+    line = command_refused(capsys, main, f"--load_path={policy}", dark, "--video=seen.mp4")
+    assert "cannot render" in line and "MUJOCO_GL" in line
+
+
 def test_without_a_file_and_a_display_a_video_is_recorded_here(capsys):
     main([f"--load_path={save('policy')}", POINT_REACH, "--episodes=1"])
     assert "recording a video into ." in capsys.readouterr().out

@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import baselines
 from baselines.api import DEFAULTS
 from baselines.common import cmd_util
 from baselines.common.algorithms import find, read_policy

@@ -1,4 +1,4 @@
-"""What must hold of relabelling and of pickled demonstrations for any input, tried on inputs that Hypothesis makes up."""
+"""What must hold of relabelling and of pickles for any input, tried on inputs that Hypothesis makes up."""
 
 import math
 import pickle
