@@ -1,3 +1,5 @@
+"""What pip needs to know."""
+
 import re
 
 from setuptools import find_packages, setup

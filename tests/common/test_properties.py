@@ -76,7 +76,8 @@ def test_a_command_line_says_what_was_given(chosen, seed, num_env):
 SOUND = {name: st.just(default) for name, default in vars(HERConfig()).items()} | {
     "hidden": st.integers(1, 65536), "Q_lr": st.floats(0, 1e30), "polyak": st.floats(0, 1), "gamma": st.floats(0, 0.9),
     "clip_return": st.booleans(), "n_cycles": st.integers(1, 10**6),
-    "replay_strategy": st.sampled_from(["future", "none"]), "demo_file": st.none() | st.just("demos.npz"), "norm_eps": st.floats(1e-9, 1e9),
+    "replay_strategy": st.sampled_from(["future", "none"]),
+    "demo_file": st.none() | st.just("demos.npz"), "norm_eps": st.floats(1e-9, 1e9),
 }  # fmt: skip
 
 

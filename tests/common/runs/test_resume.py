@@ -102,6 +102,7 @@ def test_a_finished_run_has_nothing_left_to_do_but_can_be_given_more(log, whole)
 
 
 def test_a_run_killed_before_its_first_checkpoint_starts_from_its_beginning(monkeypatch, whole, cwd):
+    log, _ = whole("demonstrations")
     with monkeypatch.context() as patch, pytest.raises(SystemExit):
         patch.setattr(train, "train_cycle", None)  # any death
         patch.setattr(run.sys, "excepthook", None)
@@ -112,7 +113,7 @@ def test_a_run_killed_before_its_first_checkpoint_starts_from_its_beginning(monk
     assert Path("parts/config.json").exists() and not Path("parts/checkpoint").exists()
     monkeypatch.chdir("/")  # relative paths are those of then
     run.main([f"--resume={cwd}/parts"])
-    assert timeless(cwd / "parts") == timeless(whole("demonstrations")[0])
+    assert timeless(cwd / "parts") == timeless(log)
 
 
 def test_the_same_words_as_before_may_be_given_again(whole):

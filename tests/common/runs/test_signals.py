@@ -11,8 +11,8 @@ import pytest
 
 from baselines import run
 from baselines.common.storage import state_files
-from tests.common.runs.helpers import LONGER, ranks_below
-from tests.helpers import POINT_REACH, TINY, checkpoints, damage, mpirun, mpirun_command, rows, timeless
+from tests.common.runs.helpers import LONGER, Launched, ranks_below
+from tests.helpers import POINT_REACH, TINY, checkpoints, damage, mpirun_command, rows, timeless
 
 pytestmark = pytest.mark.slow
 LONG = [*TINY, "--seed=0", "--n_epochs=300", "--log_path=log", "--num_env=2"]
@@ -59,7 +59,11 @@ def test_the_state_is_written_even_if_nobody_reads_the_output_any_more():
 # ---- two workers ----
 
 
-def test_a_signal_to_one_worker_or_to_mpirun_stops_all_in_order(longer):
+def finish(launched):
+    assert launched.process.wait(300) == 0, launched.output()
+
+
+def test_a_signal_to_one_worker_or_to_mpirun_stops_all_in_order(forks, longer):
     epochs = []
     for to, number in (("one worker", signal.SIGTERM), ("mpirun", signal.SIGINT)):
         words = ["--resume=parts"] if epochs else [*LONGER, "--log_path=parts"]
@@ -72,19 +76,16 @@ def test_a_signal_to_one_worker_or_to_mpirun_stops_all_in_order(longer):
         assert "to continue: python -m baselines.run --resume=parts" in output and "Traceback" not in output
         epochs.append(len(rows("parts")))
     assert epochs[0] < epochs[1] < 20
-    done = mpirun(2, "baselines.run", "--resume=parts")
-    assert done.returncode == 0, done.stderr
+    finish(Launched(forks, 2, ["--resume=parts"]))
     assert timeless("parts") == timeless(longer(2)[0]) and len(timeless("parts")) == 20
 
 
-def test_two_workers_resume_together_and_only_two(longer):
-    done = mpirun(2, "baselines.run", *LONGER, "--n_epochs=2", "--log_path=parts")
-    assert done.returncode == 0, done.stderr
+def test_two_workers_resume_together_and_only_two(forks, longer):
+    finish(Launched(forks, 2, [*LONGER, "--n_epochs=2", "--log_path=parts"]))
     assert sorted(p.name for p in Path("parts/checkpoint").iterdir()) == [
         "13-rank0.npz", "13-rank1.npz", "26-rank0.npz", "26-rank1.npz"]  # fmt: skip
     alone = subprocess.run([sys.executable, "-m", "baselines.run", "--resume=parts"], capture_output=True, text=True)
     assert alone.returncode == 2 and "workers 1 against 2" in alone.stderr
     damage("parts/checkpoint/26-rank1.npz", "flipped")  # both go back
-    done = mpirun(2, "baselines.run", "--resume=parts", "--n_epochs=4")
-    assert done.returncode == 0, done.stderr
+    finish(Launched(forks, 2, ["--resume=parts", "--n_epochs=4"]))
     assert timeless("parts") == timeless(longer(2)[0])[:4] and len(timeless("parts")) == 4
