@@ -1,5 +1,9 @@
 """Fixtures that several test files use."""
 
+import tests.quiet_tensorflow
+
+# isort: split
+
 import numpy as np
 import pytest
 import tensorflow as tf
