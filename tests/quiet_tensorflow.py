@@ -1,5 +1,9 @@
-"""Imports TensorFlow without its start-up notes; before anything else does."""
+"""Imports TensorFlow before anything else does: without its start-up notes, and with one thread for each process."""
+
+import os
 
 from baselines.common.quiet import import_tensorflow
 
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
 import_tensorflow()

@@ -117,6 +117,7 @@ def policy(tmp_path):
 
 
 @pytest.mark.parametrize(("count", "name"), [(2000, "policy.json"), (500, "config.json")])
+@pytest.mark.slow
 def test_2500_documents_of_policies_of_this_and_the_last_format(count, name, case, policy, monkeypatch):
     for reader in (npz.read_members, npz.plain_array):  # the arrays stay as they are: read them once
         monkeypatch.setattr(policy_folder, reader.__name__, functools.cache(reader))
@@ -132,6 +133,7 @@ def test_2500_documents_of_policies_of_this_and_the_last_format(count, name, cas
     assert 10 < case(count, spoil, lambda _: read_policy(str(policy))) < count / 2
 
 
+@pytest.mark.slow
 def test_1000_files_of_policies(case, policy):
     sound = (policy / "arrays.npz").read_bytes()
 

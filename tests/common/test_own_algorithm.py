@@ -39,6 +39,7 @@ def trained(tmp_path_factory):
     return folder / "log", folder / "policies"
 
 
+@pytest.mark.slow
 def test_the_example_has_fewer_than_80_lines_and_learns_to_balance_the_pole():
     assert len((ROOT / "examples/cross_entropy.py").read_text().splitlines()) < 80
     seen = []
@@ -72,6 +73,7 @@ def test_it_logs_and_saves(trained):
     assert sorted(os.listdir(policies)) == ["best", "latest"]
 
 
+@pytest.mark.slow
 def test_its_policies_are_loaded_played_and_evaluated(trained, capsys):
     policy = baselines.load_policy(str(trained[1]))
     assert policy.act([[0.0] * 4] * 3).shape == (3,) and policy.act([0.0] * 4) in (0, 1)

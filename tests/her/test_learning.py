@@ -24,6 +24,7 @@ def test_point_reach_is_not_learnt_without_hindsight():
     assert rows[-1]["test/success_rate"] < 0.2
 
 
+@pytest.mark.slow
 def test_train_works_on_a_single_environment_and_on_a_vector_twice_in_one_process():
     for env in (gymnasium.make("PointReach-v0"), gymnasium.make_vec("PointReach-v0", num_envs=3)):
         rows = []
@@ -79,6 +80,7 @@ def test_times_of_a_second_run_in_the_same_environments_are_its_own(two_runs):
         assert 0 < rows[0]["time/overhead"] < 1
 
 
+@pytest.mark.slow
 def test_environments_in_processes_do_what_they_do_one_after_the_other():
     rows = {}
     for back_end in ("sync", "async"):

@@ -49,6 +49,7 @@ def test_a_run_stopped_in_the_middle_of_an_epoch_continues_exactly(kind, whole, 
     assert contents("policies") == contents(policies)
 
 
+@pytest.mark.slow
 def test_ctrl_c_stops_in_order_between_the_last_cycle_and_the_evaluation(monkeypatch, whole):
     with monkeypatch.context() as patch, pytest.raises(SystemExit) as ended:
         stop_after(patch, cycles=2, number=signal.SIGINT)
@@ -101,6 +102,7 @@ def test_a_finished_run_has_nothing_left_to_do_but_can_be_given_more(log, whole)
     assert timeless(log) == timeless(whole("sync")[0])
 
 
+@pytest.mark.slow
 def test_a_run_killed_before_its_first_checkpoint_starts_from_its_beginning(monkeypatch, whole, cwd):
     log, _ = whole("demonstrations")
     with monkeypatch.context() as patch, pytest.raises(SystemExit):
@@ -116,6 +118,7 @@ def test_a_run_killed_before_its_first_checkpoint_starts_from_its_beginning(monk
     assert timeless(cwd / "parts") == timeless(log)
 
 
+@pytest.mark.slow
 def test_the_same_words_as_before_may_be_given_again(whole):
     # However they are written: a gamma of 1 - 1 / T is what none stands for.
     same = ["--clip_return=true", f"--gamma={1 - 1 / 30}", "--norm_eps=1e-2"]
