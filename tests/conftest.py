@@ -15,7 +15,7 @@ from baselines.her.demonstrations import write_demonstrations
 from baselines.her.types import EpisodeBatch
 from tests.helpers import HORIZON, POINT_REACH, ROOT, TINY
 
-# These tests make many agents in one process, which TensorFlow takes for a function traced anew by mistake.
+# These tests make many agents in one process, for which TensorFlow warns of functions traced again.
 tf.get_logger().setLevel("ERROR")
 
 
