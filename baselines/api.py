@@ -35,9 +35,10 @@ def train(
 
     `alg` ("her" if not given) is what `--alg` takes, `env` ("FetchReach-v1") a name, a Gymnasium environment or a
     vector of them; `total_timesteps` (1e6) counts the steps of one worker, or give `n_epochs`. All else is as on the
-    command line, including `settings`: the launcher's other flags (vec_env, step_timeout,
-    checkpoint_interval, policy_save_interval, ...) and the algorithm's settings (demo_file, polyak, ...). Without a
-    `log_path` nothing is logged to files. `resume` continues the run of that log folder.
+    command line, including `settings`: the launcher's other flags (vec_env, step_timeout, checkpoint_interval,
+    policy_save_interval, ...) and the algorithm's settings (demo_file, polyak, ...). A preset brings its number of
+    environments to an `env` by name; of your own there are as many as you made. Without a `log_path` nothing is logged
+    to files. `resume` continues the run of that log folder.
 
     `callback(metrics)` is called after each epoch with its row of the log; if it returns False, the run ends in order.
 
