@@ -2,13 +2,14 @@
 
 import ast
 import graphlib
+import re
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "baselines"
-# Names of commands that users of OpenAI Baselines know; what they do stands in the doors beside run.py.
+# Names of commands that users of OpenAI Baselines know; the doors beside run.py do the work.
 OLD_DOORS = {"baselines.her.experiment.play", "baselines.her.experiment.plot"}
 # Where a library may be imported; "" is the package `baselines` itself.
 LIBRARIES = {
@@ -63,6 +64,15 @@ def test_common_imports_common_and_an_algorithm_imports_common_and_itself(name):
 @pytest.mark.parametrize("name", [m for m in MODULES if part_of(m) == "door"])
 def test_a_door_names_no_algorithm(name):
     assert [i for i in ours(name) if part_of(i) not in ("common", "door")] == []
+
+
+def test_common_knows_no_algorithm_by_name():
+    algorithms = [p.name for p in SOURCE.iterdir() if (p / f"{p.name}.py").exists()]
+    assert "her" in algorithms
+    for name, path in MODULES.items():
+        if part_of(name) == "common":
+            found = re.findall(rf"\b({'|'.join(algorithms)})\b", path.read_text(), re.IGNORECASE)
+            assert not found, f"{name} names {found[0]}"
 
 
 def test_no_module_imports_itself_by_way_of_others():

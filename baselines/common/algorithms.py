@@ -1,6 +1,6 @@
 """What an algorithm offers to the launcher, to Python and to the other commands.
 
-An algorithm is a module: `--alg=her` is the package `baselines.her`, `--alg=my_package.my_alg` a module of the user's
+An algorithm is a module: `--alg=NAME` is the package `baselines.NAME`, `--alg=my_package.my_alg` a module of the user's
 own. It must have
 
     learn(env: VecEnv, config: Config, run: Run) -> Agent
