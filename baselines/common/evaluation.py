@@ -3,7 +3,7 @@
 import contextlib
 import math
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -14,7 +14,7 @@ from baselines.common.errors import TrainingError, UserError
 from baselines.common.seeding import env_seeds
 from baselines.common.specs import EnvSpec, check_same_sizes
 from baselines.common.vec_env import as_vec_env, make_vec_env
-from baselines.common.vec_env.base import Observation, VecEnv
+from baselines.common.vec_env.base import Observation, VecEnv, first_not_finite
 
 
 class Episode(NamedTuple):
@@ -52,7 +52,8 @@ def run_episodes(env: VecEnv, act: Callable[[Observation], np.ndarray]) -> list[
         observation = step.observation
         seen.append(observation)
         rewards.append(step.reward)
-        _check_finite(step.reward, observation, alive, len(actions))
+        if (broken := first_not_finite(observation, step.reward, alive)) is not None:
+            raise TrainingError(f"environment {broken} returned NaN or infinity at step {len(actions)} of its episode")
         length[alive] += 1
         if step.success is None:
             says_success = says_success and not (alive & step.ended).any()
@@ -163,12 +164,3 @@ def wilson_interval(successes: int, n: int, z: float = 1.959964) -> tuple[float,
     half = z * math.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
     low, high = ((p + z**2 / (2 * n) + sign * half) / (1 + z**2 / n) for sign in (-1, 1))
     return max(0.0, low), min(1.0, high)
-
-
-def _check_finite(reward: np.ndarray, observation: Mapping[str, np.ndarray], alive: np.ndarray, step: int) -> None:
-    finite = np.isfinite(reward)
-    for part in observation.values():
-        finite &= np.isfinite(part).all(1)
-    if (alive & ~finite).any():
-        index = int(np.flatnonzero(alive & ~finite)[0])
-        raise TrainingError(f"environment {index} returned NaN or infinity at step {step} of its episode")

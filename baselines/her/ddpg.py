@@ -10,7 +10,7 @@ from baselines.common.mpi import Communicator
 from baselines.common.mpi_adam import MpiAdam, check_workers_agree
 from baselines.common.normalizer import Normalizer
 from baselines.common.policies import Agent
-from baselines.common.runs.state import Stateful
+from baselines.common.runs.state import Stateful, load_states, states_of
 from baselines.her import losses
 from baselines.her.actor_critic import ActorCritic
 from baselines.her.experiment.config import HERConfig
@@ -151,21 +151,21 @@ class DDPG(Agent):
 
     def state(self) -> dict[str, np.ndarray]:
         """All that training changes."""
-        return {**self.policy_state(), **_state_of(self._optimizers()), "updates": np.array(self.updates)}
+        return {**self.policy_state(), **states_of(self._optimizers()), "updates": np.array(self.updates)}
 
     def load_state(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Take over what `state` of an agent of the same sizes gave. Raises KeyError or ValueError."""
         self.load_policy_state(arrays)
-        _load_state(self._optimizers(), arrays)
+        load_states(self._optimizers(), arrays)
         self.updates = int(arrays["updates"])
 
     def policy_state(self, groups: Collection[str] | None = None) -> dict[str, np.ndarray]:
         """Networks, targets and normalizers (or the named ones) as arrays, e.g. `main_pi/0_kernel`, `o_stats/sum`."""
-        return _state_of({k: part for k, part in self._parts().items() if groups is None or k in groups})
+        return states_of({k: part for k, part in self._parts().items() if groups is None or k in groups})
 
     def load_policy_state(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Take over what `policy_state` of an agent of the same sizes gave. Raises KeyError or ValueError."""
-        _load_state(self._parts(), arrays)
+        load_states(self._parts(), arrays)
         self._refresh_stats()
 
     def _parts(self) -> dict[str, Stateful]:
@@ -188,13 +188,3 @@ class DDPG(Agent):
     def _take_rank_0_weights(self) -> None:
         for weight in self.main.weights + self.target.weights:
             weight.assign(self.comm.broadcast(weight.numpy()))
-
-
-def _state_of(parts: Mapping[str, Stateful]) -> dict[str, np.ndarray]:
-    return {f"{group}/{name}": x for group, part in parts.items() for name, x in part.state().items()}
-
-
-def _load_state(parts: Mapping[str, Stateful], arrays: Mapping[str, np.ndarray]) -> None:
-    for group, part in parts.items():
-        prefix = group + "/"
-        part.load_state({k.removeprefix(prefix): x for k, x in arrays.items() if k.startswith(prefix)})

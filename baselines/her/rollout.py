@@ -6,7 +6,7 @@ import numpy as np
 
 from baselines.common.errors import TrainingError, UserError
 from baselines.common.specs import GOAL_KEYS
-from baselines.common.vec_env.base import Observation, VecEnv
+from baselines.common.vec_env.base import Observation, VecEnv, first_not_finite
 from baselines.her.episodes import empty_episodes
 from baselines.her.exploration import explore
 from baselines.her.policy import Policy
@@ -155,12 +155,8 @@ def roll_out(env: VecEnv, act: Callable[[Observation, np.ndarray], np.ndarray]) 
 
 
 def _check_finite(observation: Observation, reward: np.ndarray, alive: np.ndarray, step: int) -> None:
-    finite = np.isfinite(reward)
-    for part in observation.values():
-        finite &= np.isfinite(part).all(1)
-    broken = np.flatnonzero(alive & ~finite)
-    if len(broken):
+    if (broken := first_not_finite(observation, reward, alive)) is not None:
         raise TrainingError(
-            f"environment {broken[0]} returned NaN or infinity at step {step} of its episode. A simulation that became "
+            f"environment {broken} returned NaN or infinity at step {step} of its episode. A simulation that became "
             "unstable? Try a smaller time step, smaller actions (--max_u=0.5), or another --seed"
         )

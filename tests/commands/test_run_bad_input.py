@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from tests.helpers import POINT_REACH, TINY, contents, refused, write_package
+from tests.helpers import FLAVOURED, POINT_REACH, TINY, contents, refused, write_package
 
 BAD_INPUT = {
     "unknown algorithm": (["--alg=hr"], ["'hr'", "nearest: her"]),
@@ -83,18 +83,7 @@ def test_a_module_of_the_users_without_learn_is_refused(cwd, modules, capsys):
 
 
 def test_a_setting_that_the_users_algorithm_does_not_take_is_refused(cwd, modules, capsys):
-    text = """
-import dataclasses
-from baselines.common.settings import Settings, setting
-
-@dataclasses.dataclass(frozen=True)
-class Config(Settings):
-    flavour: str = setting("plain", "what it tastes of")
-
-def learn(env, config, run):
-    pass
-"""
-    write_package(modules, "picky", algorithm=text)
+    write_package(modules, "picky", algorithm=FLAVOURED)
     line = refused(capsys, "--alg=picky.algorithm", POINT_REACH, "--flavor=sweet")
     assert "'flavor'" in line and "flavour" in line
 

@@ -8,7 +8,7 @@ from baselines import run
 from baselines.common.settings import names_of
 from baselines.her.experiment.config import PRESETS, HERConfig
 from baselines.run import Words
-from tests.helpers import write_package
+from tests.helpers import FLAVOURED, write_package
 
 FLAGS = dict(help=None, alg="her", env="FetchReach-v1", num_timesteps="1e6", n_epochs=None,
              num_env="the preset's, else 1", vec_env="auto", step_timeout="0.0", seed="a new one", preset=None,
@@ -61,18 +61,7 @@ def test_help_comes_whatever_else_is_given(cwd, capsys):
 
 
 def test_help_has_the_settings_of_the_users_algorithm(cwd, modules, capsys):
-    text = """
-import dataclasses
-from baselines.common.settings import Settings, setting
-
-@dataclasses.dataclass(frozen=True)
-class Config(Settings):
-    flavour: str = setting("plain", "what it tastes of")
-
-def learn(env, config, run):
-    pass
-"""
-    write_package(modules, "helpful", algorithm=text)
+    write_package(modules, "helpful", algorithm=FLAVOURED)
     run.main(["--alg=helpful.algorithm", "--help"])
     printed = capsys.readouterr().out
     meanings = described(printed)

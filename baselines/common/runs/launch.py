@@ -32,6 +32,7 @@ class _Prepared(NamedTuple):
     config: Settings
     loaded: Policy | None  # to begin with
     record: Record | None  # of the run to resume
+    recorded: Settings | None  # its settings
 
 
 def launch(
@@ -52,7 +53,7 @@ def launch(
     user's own environment, in place of a name. `new_folder` logs below runs/ where no log_path is given. `after` is
     called with the log still open.
     """
-    options, algorithm, config, loaded, record = _prepare(given, settings, defaults or {}, comm)
+    options, algorithm, config, loaded, record, recorded = _prepare(given, settings, defaults or {}, comm)
     options = _complete(options, algorithm, comm, new_folder)
     with contextlib.ExitStack() as stack:
         logger = Logger(options.log_path, quiet=comm.rank > 0, resume=record is not None)
@@ -66,8 +67,9 @@ def launch(
         if eval_env is not None:
             run.eval_env = as_vec_env(eval_env, lambda n: run.seeds_for("test", n)(0))
             check_same_sizes("the policy", made.spec, run.eval_env.spec)
-        if record:
-            _resume(run, record, algorithm, config, settings)
+        if record and recorded:
+            check_same_settings(record.folder, recorded, config, settings)
+            _resume(run, record, algorithm)
         if run.initial_policy:
             check_same_sizes(f"the policy in {options.load_path}", run.initial_policy.spec, made.spec)
         agent = algorithm.learn(made, config, run)
@@ -84,7 +86,8 @@ def _prepare(
         record = read_record(str(given["resume"]))
         options = resumed_options(record, given)
         algorithm = find(options.alg)
-        return _Prepared(options, algorithm, resumed_config(record, algorithm.Config, settings)[1], None, record)
+        recorded, config = resumed_config(record, algorithm.Config, settings)
+        return _Prepared(options, algorithm, config, None, record, recorded)
     options = Options(**{**defaults, **given})
     algorithm = find(options.alg)
     loaded = read_policy(options.load_path, algorithm) if options.load_path else None
@@ -92,13 +95,11 @@ def _prepare(
     config = algorithm.config(options.env, settings, options.preset, of_policy, tuple(names_of(Options)))
     if options.save_path and comm.rank == 0:
         check_save_path(options.save_path)
-    return _Prepared(options, algorithm, config, loaded, None)
+    return _Prepared(options, algorithm, config, loaded, None, None)
 
 
-def _resume(run: Run, record: Record, algorithm: Algorithm, config: Settings, settings: Mapping[str, object]) -> None:
+def _resume(run: Run, record: Record, algorithm: Algorithm) -> None:
     """Give the run what it continues from. Raises UserError where it is not the same run."""
-    before, _ = resumed_config(record, algorithm.Config, settings)
-    check_same_settings(record.folder, before, config, settings)
     for name, then, now in (
         ("env", record.options.env, run.options.env),
         ("num_env", record.options.num_env, run.env.num_env),

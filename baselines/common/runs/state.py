@@ -20,6 +20,18 @@ class Stateful(Protocol):
         """Take over what `state` of the same part gave. Raises KeyError or ValueError."""
 
 
+def states_of(parts: Mapping[str, Stateful]) -> dict[str, np.ndarray]:
+    """The states of all parts in one, named `part/array`."""
+    return {f"{part}/{name}": x for part, it in parts.items() for name, x in it.state().items()}
+
+
+def load_states(parts: Mapping[str, Stateful], arrays: Mapping[str, np.ndarray]) -> None:
+    """Give each part what `states_of` took of it. Raises KeyError or ValueError."""
+    for part, it in parts.items():
+        prefix = f"{part}/"
+        it.load_state({k.removeprefix(prefix): x for k, x in arrays.items() if k.startswith(prefix)})
+
+
 class Saved(NamedTuple):
     """One worker's state as it is kept: a JSON document, and arrays named `part/array`."""
 
@@ -37,8 +49,7 @@ class RunState:
 
     def capture(self) -> Saved:
         streams = {purpose: rng.bit_generator.state for purpose, rng in self.streams.generators.items()}
-        arrays = {f"{part}/{name}": x for part, it in self.parts.items() for name, x in it.state().items()}
-        return Saved({"progress": self.progress.document(), "streams": streams}, arrays)
+        return Saved({"progress": self.progress.document(), "streams": streams}, states_of(self.parts))
 
     def restore(self, saved: Saved) -> None:
         """Put everything back. Raises UserError where it does not fit."""
@@ -48,9 +59,7 @@ class RunState:
                 raise ValueError("its losses are those of another agent")
             if not isinstance(saved.document["positions"], dict):
                 raise ValueError("it does not say where the logs ended")
-            for part, it in self.parts.items():
-                prefix = f"{part}/"
-                it.load_state({k.removeprefix(prefix): x for k, x in saved.arrays.items() if k.startswith(prefix)})
+            load_states(self.parts, saved.arrays)
             for purpose, rng in self.streams.generators.items():
                 rng.bit_generator.state = saved.document["streams"][purpose]
             self.progress = progress

@@ -86,6 +86,15 @@ def as_observation(observed: dict[str, np.ndarray] | np.ndarray) -> Observation:
     return {key: np.asarray(value, np.float32) for key, value in entries.items()}
 
 
+def first_not_finite(observation: Observation, reward: np.ndarray, alive: np.ndarray) -> int | None:
+    """The first environment of those `alive` [B] that returned NaN or infinity, if any."""
+    finite = np.isfinite(reward)
+    for part in observation.values():
+        finite &= np.isfinite(part).all(1)
+    broken = np.flatnonzero(alive & ~finite)
+    return int(broken[0]) if len(broken) else None
+
+
 def evaluation_copies(
     env: VecEnv, num_episodes: int, seeds_for: Callable[[str, int], Callable[[int], list[int]]]
 ) -> VecEnv:

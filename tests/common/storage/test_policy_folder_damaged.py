@@ -18,7 +18,7 @@ from tests.common.storage.policies import (
     setting,
     write_members,
 )
-from tests.helpers import contents
+from tests.helpers import contents, damaged
 
 
 def test_a_missing_and_an_extra_array_are_refused_with_their_names(policy):
@@ -133,17 +133,6 @@ def test_a_folder_of_something_else_is_refused(tmp_path):
 def test_bytes_that_are_no_text_are_refused(policy):
     (policy / "policy.json").write_bytes(b"\xff\xfe\x00")
     load_refused(policy)
-
-
-def damaged(data, rng):
-    """`data` cut off, or with up to three bytes changed: to any value, to one of its own, or by one bit."""
-    if rng.random() < 0.2:
-        return data[: rng.integers(len(data))]
-    data = bytearray(data)
-    for _ in range(rng.integers(1, 4)):
-        at = rng.integers(len(data))
-        data[at] = rng.choice([rng.integers(256), data[rng.integers(len(data))], data[at] ^ (1 << rng.integers(8))])
-    return bytes(data)
 
 
 @pytest.mark.parametrize("what", ["policy.json", "arrays.npz", "a member of arrays.npz"])
