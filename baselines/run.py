@@ -92,7 +92,10 @@ def run(argv: list[str], comm: Communicator) -> None:
 
 def launcher_help(algorithm: Algorithm) -> str:
     """All flags, and the settings and presets of the algorithm."""
-    presets = [f"  {name:<23} {_words({**p.settings, 'num_env': p.num_env})}" for name, p in algorithm.PRESETS.items()]
+    presets = []
+    for name, preset in algorithm.PRESETS.items():
+        presets.append(f"  {name:<23} {_words({**preset.settings, 'num_env': preset.num_env})}")
+        presets += [f"    {task + ':':<21} {_words(own)}" for task, own in preset.tasks.items()]
     sections: dict[str, list[str]] = {
         f"settings of --alg={algorithm.name} (--setting=value)": describe(algorithm.Config)
     }

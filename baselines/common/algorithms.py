@@ -17,6 +17,7 @@ Importing the module should be quick: imports that take seconds, such as TensorF
 """
 
 import dataclasses
+import fnmatch
 import functools
 import importlib
 import importlib.util
@@ -38,10 +39,19 @@ from baselines.common.storage import policy_folder
 
 @dataclasses.dataclass(frozen=True)
 class Preset:
-    """Settings by one name, and how many environments each worker has where nobody says."""
+    """Settings by one name, and how many environments each worker has where nobody says.
+
+    `tasks` has settings of its own for some tasks, by a pattern of the task's name ("FetchPush*"); the later wins.
+    """
 
     settings: Mapping[str, object]
     num_env: int = 1
+    tasks: Mapping[str, Mapping[str, object]] = dataclasses.field(default_factory=dict)
+
+    def settings_for(self, task: str) -> dict[str, object]:
+        """What a run of `task` begins with."""
+        own = (more for pattern, more in self.tasks.items() if fnmatch.fnmatchcase(task, pattern))
+        return functools.reduce(operator.or_, map(dict, own), dict(self.settings))
 
 
 class Algorithm(NamedTuple):
@@ -82,7 +92,7 @@ class Algorithm(NamedTuple):
         task = re.sub(r"-v\d+$", "", env_id.rpartition(":")[2])
         loaded = loaded or {}
         of_policy = {name: loaded[name] for name in names_of(self.Config, of_policy=True) if name in loaded}
-        layers = self.ENV_DEFAULTS.get(task, {}), self.preset(preset).settings, of_policy, given
+        layers = self.ENV_DEFAULTS.get(task, {}), self.preset(preset).settings_for(task), of_policy, given
         config = self.Config(**functools.reduce(operator.or_, map(dict, layers)))
         for name, value in of_policy.items():
             if getattr(config, name) != value:

@@ -8,13 +8,14 @@ import tensorflow as tf
 from baselines.common.errors import TrainingError
 from baselines.common.mpi import Communicator
 from baselines.common.mpi_adam import MpiAdam, check_workers_agree
+from baselines.common.networks import MLP
 from baselines.common.normalizer import Normalizer
 from baselines.common.policies import Agent
 from baselines.common.runs.state import Stateful, load_states, states_of
 from baselines.her import losses
 from baselines.her.actor_critic import ActorCritic
 from baselines.her.experiment.config import HERConfig
-from baselines.her.policy import Policy
+from baselines.her.policy import Policy, acting, networks_of
 from baselines.her.types import GoalEnvSpec, TransitionBatch
 from baselines.her.updates import Gradients, make_updates
 
@@ -28,6 +29,7 @@ class DDPG(Agent):
         self.spec, self.config, self.comm = spec, config, comm
         self.main = ActorCritic(spec, config, rng, "main")
         self.target = ActorCritic(spec, config, rng, "target")
+        self.average_pi = ActorCritic(spec, config, rng, "average").pi_network if config.average_actor else None
         self.pi_adam = MpiAdam(self.main.pi_network.weights, config.pi_lr)
         self.Q_adam = MpiAdam(self.main.Q_network.weights, config.Q_lr)
         self.o_stats = Normalizer(spec.observation_size, config.norm_eps, comm, config.simulated_workers)
@@ -42,8 +44,7 @@ class DDPG(Agent):
         self._update = make_updates(self, comm)
         self.updates = 0  # of this agent; all workers step together
         self.compiled = False  # the first updates take seconds longer
-        self._copy_main_to_target()
-        self._take_rank_0_weights()
+        self._begin_alike()
 
     # ---- what her.train calls ----
 
@@ -81,12 +82,13 @@ class DDPG(Agent):
         if not self.config.target_interval:
             self._polyak_step()
 
-    def policy(self, which: str = "main", complete: bool = True) -> Policy:
-        """A NumPy copy of the 'main' or 'target' networks as they are now.
+    def policy(self, which: str | None = None, complete: bool = True) -> Policy:
+        """A NumPy copy of the 'main', 'target' or 'average' networks as they are now; None: as evaluated.
 
         A `complete` one has all that training needs to begin from it; the other all that acting needs.
         """
-        needed = None if complete else (f"{which}_pi", f"{which}_Q", "o_stats", "g_stats")
+        which = which or acting(self.config)
+        needed = None if complete else (*networks_of(which), "o_stats", "g_stats")
         return Policy(self.spec, self.config, self.policy_state(needed), which)
 
     # ---- the update ----
@@ -126,7 +128,12 @@ class DDPG(Agent):
         return (Q_gradients, pi_gradients), tf.stack([critic_loss, actor_loss, *cloning_metrics])
 
     def _passed(self, value: tf.Tensor, value_of_pi: tf.Tensor) -> tf.Tensor:
-        return losses.q_filter(value, value_of_pi) if self.config.q_filter else tf.ones_like(value)
+        if not self.config.q_filter:
+            return tf.ones_like(value)
+        passed = losses.q_filter(value, value_of_pi)
+        if not self.config.q_filter_after:
+            return passed
+        return tf.where(self.Q_adam.step < self.config.q_filter_after, tf.ones_like(passed), passed)
 
     @tf.autograph.experimental.do_not_convert
     def apply(self, gradients: Gradients, number: tf.Tensor) -> None:
@@ -135,6 +142,15 @@ class DDPG(Agent):
         self.pi_adam.apply(gradients[1])
         if interval := self.config.target_interval:
             self._polyak_step(tf.cast(number % interval == 0, tf.float32))
+        if self.average_pi:
+            self._average_step(self.average_pi)
+
+    def _average_step(self, average_pi: MLP) -> None:
+        """average = kept * average + (1 - kept) * main, of the actor; kept is less while there is little to average."""
+        step = self.pi_adam.step
+        kept = tf.minimum(self.config.average_actor, (1 + step) / (10 + step))
+        for average, main in zip(average_pi.weights, self.main.pi_network.weights, strict=True):
+            average.assign(kept * average + (1 - kept) * main)
 
     def _polyak_step(self, due: float | tf.Tensor = 1.0) -> None:
         """target = polyak * target + (1 - polyak) * main, where `due` is 1; no change where it is 0."""
@@ -170,6 +186,8 @@ class DDPG(Agent):
 
     def _parts(self) -> dict[str, Stateful]:
         nets = {f"{n.name}_{k}": getattr(n, f"{k}_network") for n in (self.main, self.target) for k in ("pi", "Q")}
+        if self.average_pi:
+            nets["average_pi"] = self.average_pi
         return {**nets, "o_stats": self.o_stats, "g_stats": self.g_stats}
 
     def _optimizers(self) -> dict[str, Stateful]:
@@ -181,10 +199,11 @@ class DDPG(Agent):
             mean.assign(stats.mean)
             std.assign(stats.std)
 
-    def _copy_main_to_target(self) -> None:
+    def _begin_alike(self) -> None:
+        """All workers with rank 0's weights, targets and average with those of the main networks."""
         for target, main in zip(self.target.weights, self.main.weights, strict=True):
+            main.assign(self.comm.broadcast(main.numpy()))
             target.assign(main)
-
-    def _take_rank_0_weights(self) -> None:
-        for weight in self.main.weights + self.target.weights:
-            weight.assign(self.comm.broadcast(weight.numpy()))
+        if self.average_pi:
+            for average, main in zip(self.average_pi.weights, self.main.pi_network.weights, strict=True):
+                average.assign(main)

@@ -12,7 +12,9 @@ from baselines.common.vec_env.base import VecEnv
 from baselines.her.ddpg import DDPG
 from baselines.her.demonstrations import read_demonstrations
 from baselines.her.experiment.config import HERConfig
+from baselines.her.exploration import Exploration, NoGuide, Script
 from baselines.her.her_sampler import energy, movement
+from baselines.her.relay import Relay
 from baselines.her.replay_buffer import Demonstrations, NoDemonstrations, ReplayBuffer
 from baselines.her.rollout import RolloutWorker
 from baselines.her.train import train
@@ -30,17 +32,28 @@ def learn(env: VecEnv, config: HERConfig, run: Run) -> DDPG:
     buffer = make_buffer(env, config, config.buffer_size, run.rng("replay"))
     demonstrations = _demonstrations(agent, env, run)
     test_env = run.evaluation_env(env.num_env * config.n_test_rollouts)
-    rollout_worker = RolloutWorker(env, run.rng("exploration"), run.seeds_for("train", env.num_env))
+    guide = _guide(spec, config, run)
+    exploration = Exploration(config, env.num_env, spec.action_size, run.rng("exploration"), guide)
+    rollout_worker = RolloutWorker(env, exploration, run.seeds_for("train", env.num_env))
     evaluator = RolloutWorker(test_env, seeds=run.seeds_for("test", test_env.num_env))
     run.register(
-        agent, rollout_worker=rollout_worker, evaluator=evaluator, buffer=buffer, demonstrations=demonstrations
-    )
+        agent, rollout_worker=rollout_worker, evaluator=evaluator, exploration=exploration, buffer=buffer,
+        demonstrations=demonstrations,
+    )  # fmt: skip
     # More BLAS threads than one would spin between the policy's small products and steal the environments' cores.
     with threadpool_limits(1, "blas"):
         run.begin()
         _announce(config, demonstrations, test_env, run)
-        train(agent, rollout_worker, evaluator, buffer, demonstrations, run)
+        train(agent, rollout_worker, evaluator, buffer, demonstrations, guide, run)
     return agent
+
+
+def _guide(spec: GoalEnvSpec, config: HERConfig, run: Run) -> NoGuide:
+    if config.guide == "script":
+        return Script(config)
+    if config.guide == "relay":
+        return Relay(spec, config, run.rng("relay weights", shared=True), run.rng("relay"), run.comm)
+    return NoGuide()
 
 
 def make_buffer(env: VecEnv, config: HERConfig, capacity: int, rng: np.random.Generator) -> ReplayBuffer:
@@ -50,7 +63,7 @@ def make_buffer(env: VecEnv, config: HERConfig, capacity: int, rng: np.random.Ge
         kind = {"movement": movement, "energy": energy}[config.replay_priority]
         priority = functools.partial(kind, floor=config.priority_floor, clip=config.priority_clip)
     assert env.compute_reward is not None
-    return ReplayBuffer(GoalEnvSpec.of(env.spec), capacity, config.future_p, env.compute_reward, rng, priority)
+    return ReplayBuffer(GoalEnvSpec.of(env.spec), capacity, config.relabelled_p, env.compute_reward, rng, priority)
 
 
 def _demonstrations(agent: DDPG, env: VecEnv, run: Run) -> Demonstrations | NoDemonstrations:

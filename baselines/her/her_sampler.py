@@ -29,23 +29,28 @@ def sample_relabelled(
     episodes: StoredEpisodes,
     rows: np.ndarray,
     times: np.ndarray,
-    future_p: float,
+    relabelled_p: tuple[float, float],
     compute_reward: RewardFunction,
     rng: np.random.Generator,
 ) -> TransitionBatch:
     """The transitions at `times` [...] of the episodes at `rows` [...], with some of their goals relabelled.
 
-    With probability `future_p` a desired goal becomes the achieved goal of a time drawn uniformly from t+1 to the
-    episode's end; every reward is computed again from the goal that a transition ends up with. The batch has the shape
-    of `rows` in front.
+    With the first probability of `relabelled_p` a desired goal becomes the achieved goal of a time drawn uniformly from
+    t+1 to the episode's end; with the second, the desired goal of any episode (`actual` of 2007.02832). Every reward is
+    computed again from the goal that a transition ends up with. The batch has the shape of `rows` in front.
 
     Example: t = 2 in an episode of length 5 has the achieved goals at 3, 4 and 5 to choose from.
     """
     length = episodes.length[rows]
     desired_goal = episodes.desired_goal[rows, times]  # [..., g]
     future = times + 1 + (rng.random(rows.shape) * (length - times)).astype(times.dtype)
-    relabelled = rng.random(rows.shape) < future_p
+    future_p, actual_p = relabelled_p
+    draw = rng.random(rows.shape)
+    relabelled = draw < future_p
     desired_goal[relabelled] = episodes.achieved_goal[rows[relabelled], future[relabelled]]
+    if actual_p:
+        actual = ~relabelled & (draw < future_p + actual_p)
+        desired_goal[actual] = episodes.desired_goal[rng.integers(len(episodes.length), size=actual.sum()), 0]
     next_achieved_goal = episodes.achieved_goal[rows, times + 1]
     goal_size = desired_goal.shape[-1]
     reward = compute_reward(next_achieved_goal.reshape(-1, goal_size), desired_goal.reshape(-1, goal_size))

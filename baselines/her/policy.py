@@ -17,18 +17,32 @@ from baselines.her.types import GoalEnvSpec
 _NO_LONGER_SETTINGS = ("policy_save_interval",)  # in the documents of version 0.1.0
 
 
+def acting(config: HERConfig) -> str:
+    """Which networks are evaluated, saved and played: 'main', 'target' or 'average'."""
+    if config.average_actor:
+        return "average"
+    return "target" if config.test_with_polyak else "main"
+
+
+def networks_of(which: str) -> tuple[str, str]:
+    """The names of actor and critic; an averaged actor is judged by the main critic."""
+    return f"{which}_pi", "main_Q" if which == "average" else f"{which}_Q"
+
+
 class Policy:
     """pi(o, g) and Q(o, g, u) with the statistics that normalise their inputs."""
 
-    def __init__(self, sizes: GoalEnvSpec, config: HERConfig, arrays: Mapping[str, np.ndarray], which: str = "main"):
-        """`arrays` are those of an agent, of which `which` networks act: 'main' or 'target'."""
+    def __init__(
+        self, sizes: GoalEnvSpec, config: HERConfig, arrays: Mapping[str, np.ndarray], which: str | None = None
+    ):
+        """`arrays` are those of an agent, of which `which` networks act; None: as `config` says."""
 
         def layers(net: str) -> Layers:
-            return [(arrays[f"{which}_{net}/{i}_kernel"], arrays[f"{which}_{net}/{i}_bias"]) for i in range(depth)]
+            return [(arrays[f"{net}/{i}_kernel"], arrays[f"{net}/{i}_bias"]) for i in range(depth)]
 
         depth = config.layers + 1
         self.sizes, self.config, self._arrays = sizes, config, arrays
-        self._pi, self._Q = layers("pi"), layers("Q")
+        self._pi, self._Q = map(layers, networks_of(which or acting(config)))
         self._stats = {k: (arrays[f"{k}_stats/mean"], arrays[f"{k}_stats/std"]) for k in "og"}
 
     @property
@@ -119,7 +133,7 @@ def expected_arrays(spec: GoalEnvSpec, config: HERConfig) -> dict[str, tuple[tup
     for net, (first, last) in nets.items():
         sizes = [first, *[config.hidden] * config.layers, last]
         for i, (fan_in, fan_out) in enumerate(itertools.pairwise(sizes)):
-            for which in ("main", "target"):
+            for which in ("main", "target", "average")[: 3 if net == "pi" and config.average_actor else 2]:
                 expected[f"{which}_{net}/{i}_kernel"] = (fan_in, fan_out), np.float32
                 expected[f"{which}_{net}/{i}_bias"] = (fan_out,), np.float32
     for stats, size in (("o_stats", spec.observation_size), ("g_stats", spec.goal_size)):

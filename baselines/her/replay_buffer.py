@@ -23,7 +23,7 @@ class ReplayBuffer:
         self,
         spec: GoalEnvSpec,
         capacity: int,
-        future_p: float,
+        relabelled_p: tuple[float, float],
         compute_reward: RewardFunction,
         rng: np.random.Generator,
         priority: Callable[[EpisodeBatch], np.ndarray] | None = None,
@@ -33,7 +33,12 @@ class ReplayBuffer:
         `priority` gives how likely episodes are drawn, [B], all above 0; without it all transitions are alike. Raises
         UserError where there is not enough memory.
         """
-        self._future_p, self._compute_reward, self.rng, self._priority_of = future_p, compute_reward, rng, priority
+        self._relabelled_p, self._compute_reward, self.rng, self._priority_of = (
+            relabelled_p,
+            compute_reward,
+            rng,
+            priority,
+        )
         n, T = max(1, capacity // spec.horizon), spec.horizon
         self.max_episodes = n
         try:
@@ -77,12 +82,12 @@ class ReplayBuffer:
             rows, times = sample_times_by_priority(self.length, priority, shape, self.rng)
         else:
             rows, times = sample_times(self.length, shape, self.rng)
-        return sample_relabelled(self, rows, times, self._future_p, self._compute_reward, self.rng)
+        return sample_relabelled(self, rows, times, self._relabelled_p, self._compute_reward, self.rng)
 
     def sample_from(self, episodes: EpisodeBatch) -> TransitionBatch:
         """As many relabelled transitions [N, ...] as these episodes have steps: what the normalizers learn from."""
         rows, times = sample_times(episodes.length, (episodes.num_steps,), self.rng)
-        return sample_relabelled(episodes, rows, times, self._future_p, self._compute_reward, self.rng)
+        return sample_relabelled(episodes, rows, times, self._relabelled_p, self._compute_reward, self.rng)
 
     def state(self) -> dict[str, np.ndarray]:
         """All that is stored, as views; the generator is `rng`."""

@@ -8,7 +8,7 @@ from baselines.common.errors import TrainingError, UserError
 from baselines.common.specs import GOAL_KEYS
 from baselines.common.vec_env.base import Observation, VecEnv, first_not_finite
 from baselines.her.episodes import empty_episodes
-from baselines.her.exploration import explore
+from baselines.her.exploration import Exploration
 from baselines.her.policy import Policy
 from baselines.her.types import EpisodeBatch, GoalEnvSpec
 
@@ -19,14 +19,14 @@ class RolloutWorker:
     def __init__(
         self,
         env: VecEnv,
-        rng: np.random.Generator | None = None,
+        exploration: Exploration | None = None,
         seeds: Callable[[int], list[int]] | None = None,
     ):
-        """With `rng` actions are made to explore (training), without it they are the policy's own (evaluation).
+        """With `exploration` it changes the actions (training), without it they are the policy's own (evaluation).
 
         `seeds(epoch)` gives the environments' seeds; without it they are left as they are.
         """
-        self.env, self.rng, self._seeds = env, rng, seeds
+        self.env, self.exploration, self._seeds = env, exploration, seeds
         self.spec = GoalEnvSpec.of(env.spec)
         self.episodes = self.steps = 0  # in all
         self._epoch: int | None = None  # that has begun and not ended
@@ -104,14 +104,14 @@ class RolloutWorker:
         def act(observation: Observation, alive: np.ndarray) -> np.ndarray:
             o, g = policy.inputs(*(observation[key] for key in GOAL_KEYS))
             action = policy.pi(o, g)
-            if self.rng is not None:
-                return explore(action, policy.config, self.rng)
+            if self.exploration is not None:
+                return self.exploration(action, observation)
             self._values.append(policy.Q(o, g, action)[alive, 0])
             return action
 
         episodes = roll_out(self.env, act)
         self._successes.append(episodes.success)
-        if self.rng is not None:
+        if self.exploration is not None:
             self._actions.append(episodes.action[:, : episodes.length.max()])
         self.episodes += self.env.num_env
         self.steps += episodes.num_steps

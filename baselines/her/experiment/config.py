@@ -1,16 +1,18 @@
 """Every setting of HER: default, meaning, unit, allowed values; the presets; what some tasks have of their own."""
 
 import dataclasses
+import re
 from dataclasses import dataclass
 from typing import TypeVar
 
 from baselines.common.algorithms import Preset
 from baselines.common.errors import UserError
 from baselines.common.settings import MOVED, Settings, setting
-from baselines.common.specs import EnvSpec
+from baselines.common.specs import EnvSpec, task_of
 from baselines.her.types import GoalEnvSpec
 
 ArrayT = TypeVar("ArrayT")  # of NumPy or TensorFlow
+SCRIPTED = ("FetchPush", "FetchPickAndPlace", "FetchSlide")  # whose gripper guide=script can move
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,14 @@ class HERConfig(Settings):
     n_batches: int = setting(40, "updates per cycle", 1)
     n_test_rollouts: int = setting(10, "evaluation episodes per epoch and worker, times num_env", 1)
     target_interval: int = setting(0, "updates between steps of the target networks; 0: one, at the cycle's end", 0)
-    test_with_polyak: bool = setting(False, "evaluate the target networks instead of the main ones")
+    test_with_polyak: bool = setting(
+        False, "evaluate, save and play the target networks instead of the main ones", of_policy=True
+    )
+    average_actor: float = setting(
+        0.0, "share of a running average of the actor that each update keeps; where it is not 0, the average is the "
+        "policy that is evaluated, saved and played (iterate averaging, Polyak & Juditsky 1992)", 0, 0.999999,
+        of_policy=True
+    )  # fmt: skip
     simulated_workers: int = setting(
         1, "workers that each process stands for, with all of their environments and batches: sums over them "
         "(normalizers, cloning loss) become means, as over MPI", 1
@@ -47,9 +56,23 @@ class HERConfig(Settings):
     # exploration
     random_eps: float = setting(0.3, "probability that an action is drawn uniformly instead", 0, 1)
     noise_eps: float = setting(0.2, "standard deviation of the Gaussian noise on actions, in units of max_u", 0)
+    random_hold: float = setting(1.0, "mean number of steps that a uniformly drawn action is held (2006.01782)", 1, 1e6)
+    guide: str = setting(
+        "none", "what at times brings the effector to the object, in training: a script (for Fetch) or a relay, a "
+        "small agent that learns to reach (2208.00843)", choices=("none", "script", "relay")
+    )  # fmt: skip
+    guide_eps: float = setting(0.5, "probability that the guide acts, at each step away from the object", 0, 1)
+    guide_distance: float = setting(0.03, "how far is away from the object, in units of the goal", 0)
+    relay_effector: str | None = setting(
+        None, "first:end of the effector's place in the observation, 0:3 in the Fetch tasks; then the guide is a relay"
+    )
+    relay_distance: float = setting(0.05, "how near the relay counts as there, in units of the goal", 1e-9)
     # hindsight
     replay_strategy: str = setting("future", "which goals to relabel with", choices=("future", "none"))
     replay_k: float = setting(4.0, "relabelled transitions per transition with its own goal", 0)
+    replay_actual: float = setting(
+        0.0, "transitions relabelled with the desired goal of another episode, per transition with its own goal", 0
+    )
     replay_priority: str = setting(
         "none", "draw episodes alike (none), by the path of their achieved goal (movement), or by the work done on it, "
         "in joule for 1 kg (energy; 1810.01363)", choices=("none", "movement", "energy")
@@ -63,6 +86,7 @@ class HERConfig(Settings):
     )
     bc_loss: bool | None = setting(None, "clone demonstrations; None: where there is a demo_file")
     q_filter: bool = setting(False, "clone only demonstrated actions that the critic likes better than the policy's")
+    q_filter_after: int = setting(0, "updates before the q_filter: an untrained critic cannot tell", 0)
     num_demo: int = setting(100, "demonstrations to use, the first ones of the file", 1)
     demo_batch_size: int = setting(128, "rows of each batch that come from demonstrations", 1)
     prm_loss_weight: float = setting(0.001, "weight of the actor's usual loss beside the cloning loss", 0)
@@ -78,10 +102,16 @@ class HERConfig(Settings):
         super().__post_init__()
         if self.bc_loss is None:
             object.__setattr__(self, "bc_loss", self.demo_file is not None)
+        if self.relay_effector is not None:
+            object.__setattr__(self, "guide", "relay")
+            self.effector  # noqa: B018 - raises where it is none
         if self.bc_loss and self.demo_batch_size >= self.batch_size:
             raise UserError(
                 f"demo_batch_size: expected less than batch_size, {self.batch_size}, got {self.demo_batch_size}"
             )
+        if self.average_actor and self.test_with_polyak:
+            raise UserError("test_with_polyak and average_actor both say which policy is evaluated: give one, or "
+                            "--average_actor=0 beside --test_with_polyak=True")  # fmt: skip
         if self.demo_file and not self.bc_loss:
             raise UserError("--demo_file switches bc_loss on, which was switched off: give one or the other")
 
@@ -95,7 +125,29 @@ class HERConfig(Settings):
                 f"replay_priority=energy needs goals that are places (x, y, z); those of {spec.env_id} have "
                 f"{goals.goal_size} numbers: use --replay_priority=movement and a --priority_clip that suits them"
             )
+        if self.guide == "script" and task_of(spec.env_id) not in SCRIPTED:
+            raise UserError(
+                f"guide=script moves the gripper of {', '.join(SCRIPTED)}; for {spec.env_id} use a learned one: "
+                "--relay_effector=first:end, where its observation has the effector's place"
+            )
+        if self.guide == "relay" and self.effector.stop > goals.observation_size:
+            raise UserError(
+                f"relay_effector={self.relay_effector}: the observation has {goals.observation_size} numbers"
+            )
+        if self.guide == "relay" and self.effector.stop - self.effector.start != goals.goal_size:
+            raise UserError(
+                f"relay_effector={self.relay_effector}: expected a place of as many numbers as the goal's, "
+                f"{goals.goal_size}, which is the object's place"
+            )
         return dataclasses.replace(self, gamma=self.discount(goals.horizon))
+
+    @property
+    def effector(self) -> slice:
+        """Where the observation has the effector's place, for the relay."""
+        match = re.fullmatch(r"(\d{1,6}):(\d{1,6})", self.relay_effector or "")
+        if not match or int(match[1]) >= int(match[2]):
+            raise UserError(f"relay_effector: expected first:end, such as 0:3, got {self.relay_effector!r}")
+        return slice(int(match[1]), int(match[2]))
 
     @property
     def demo_rows(self) -> int:
@@ -103,9 +155,12 @@ class HERConfig(Settings):
         return self.demo_batch_size if self.bc_loss else 0
 
     @property
-    def future_p(self) -> float:
-        """Probability that a transition's goal is relabelled: replay_k / (1 + replay_k), or 0."""
-        return self.replay_k / (1 + self.replay_k) if self.replay_strategy == "future" else 0.0
+    def relabelled_p(self) -> tuple[float, float]:
+        """Probabilities that a goal becomes a later achieved one, and that it becomes another episode's desired one."""
+        if self.replay_strategy == "none":
+            return 0.0, 0.0
+        parts = 1 + self.replay_k + self.replay_actual
+        return self.replay_k / parts, self.replay_actual / parts
 
     def goal_seen(self, achieved_goal: ArrayT, desired_goal: ArrayT) -> ArrayT:
         """The goal that the networks see, of NumPy arrays or tensors [..., g]."""
