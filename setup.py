@@ -44,9 +44,10 @@ setup(
         "gpu": ["tensorflow[and-cuda]>=2.20,<3"],
         "minari": ["minari[hdf5]>=0.5"],  # --demo_file=minari:NAME
         "plot": ["matplotlib>=3.8"],
+        "benchmarks": ["matplotlib>=3.8", "scipy>=1.15"],  # python -m benchmarks.reproduce
         "test": [
             *("pytest>=8", "pytest-xdist>=3.6", "hypothesis>=6", "matplotlib>=3.8", "mpich>=5", "minari[hdf5]>=0.5"),
-            *("mypy>=1.18", "types-tqdm", "ruff>=0.14"),
+            *("scipy>=1.15", "mypy>=1.18", "types-tqdm", "ruff>=0.14"),
         ],
     },
 )

@@ -11,7 +11,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-RESULTS = Path(__file__).parent / "results"
+ROOT = Path(__file__).parent.parent
+RESULTS = ROOT / "benchmarks" / "results"
 LIBRARIES = [
     *("numpy", "tensorflow", "envpool", "gymnasium", "gymnasium-robotics", "mujoco"),
     *("mpi4py", "stable-baselines3", "torch"),
@@ -65,7 +66,6 @@ def output(command: list[str], **environment: str) -> str:
 
 def machine() -> dict:
     """What the figures depend on."""
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
     versions = {}
     for name in LIBRARIES:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
@@ -74,9 +74,20 @@ def machine() -> dict:
         "processor": _processor(),
         "cores": len(os.sched_getaffinity(0)),
         "python": platform.python_version(),
-        "commit": commit,
+        "commit": commit_of_code(),
         **versions,
     }
+
+
+def commit_of_code() -> str:
+    """The commit of this checkout, with -changed where `baselines` has changes that are in none."""
+
+    def git(*words: str) -> str:
+        return subprocess.run(["git", "-C", str(ROOT), *words], capture_output=True, text=True).stdout.strip()
+
+    with contextlib.suppress(OSError):
+        return git("rev-parse", "--short", "HEAD") + ("-changed" if git("status", "--porcelain", "baselines") else "")
+    return ""
 
 
 def _processor() -> str:

@@ -20,6 +20,7 @@ from baselines.common.runs.clock import Clock
 from baselines.common.vec_env import make_vec_env
 from baselines.her.ddpg import DDPG
 from baselines.her.experiment.config import HERConfig
+from baselines.her.exploration import Exploration, NoGuide
 from baselines.her.replay_buffer import NoDemonstrations, ReplayBuffer
 from baselines.her.rollout import RolloutWorker
 from baselines.her.train import train_cycle
@@ -87,15 +88,17 @@ def worker(comm: Communicator) -> dict[str, float]:
     reduce = _ms_each(lambda: comm.mean(gradient), 200) if comm.size > 1 else 0.0
     small = _ms_each(lambda: comm.mean(gradient[: SMALL // 4]), 200) if comm.size > 1 else 0.0
 
-    clock, rollout_worker = Clock(), RolloutWorker(env, rng)
-    buffer = ReplayBuffer(spec, 10**5, config.future_p, env.compute_reward, rng)
+    clock, rollout_worker = Clock(), RolloutWorker(env, Exploration(config, 2, spec.action_size, rng, NoGuide()))
+    buffer = ReplayBuffer(spec, 10**5, config.relabelled_p, env.compute_reward, rng)
     clock.start_epoch()
     with threadpool_limits(1, "blas"):
-        train_cycle(agent, rollout_worker, buffer, NoDemonstrations(), clock)  # compiles what is left to compile
+        train_cycle(
+            agent, rollout_worker, buffer, NoDemonstrations(), NoGuide(), clock
+        )  # compiles what is left to compile
         clock.start_epoch()
         start = time.perf_counter()
         for _ in range(CYCLES):
-            train_cycle(agent, rollout_worker, buffer, NoDemonstrations(), clock)
+            train_cycle(agent, rollout_worker, buffer, NoDemonstrations(), NoGuide(), clock)
         seconds = time.perf_counter() - start
     times = clock.finish_epoch(env.seconds)
     steps = spec.horizon * env.num_env

@@ -14,14 +14,17 @@ from threadpoolctl import threadpool_limits
 from baselines.common.errors import UserError
 from baselines.common.mpi import Communicator
 from baselines.common.runs.clock import Clock
+from baselines.common.seeding import env_seeds
 from baselines.common.vec_env import make_vec_env
 from baselines.her.ddpg import DDPG
 from baselines.her.experiment.config import HERConfig
+from baselines.her.exploration import Exploration, NoGuide
 from baselines.her.replay_buffer import NoDemonstrations, ReplayBuffer
 from baselines.her.rollout import RolloutWorker
 from baselines.her.train import train_cycle
 from baselines.her.types import GoalEnvSpec
 from benchmarks.measure import compare
+from benchmarks.processes import cores
 from benchmarks.rollouts import ENV
 
 NUM_ENV = 8
@@ -30,8 +33,7 @@ UPDATES, EVERY = 4, 5  # updates after every so many steps of 8 environments: 0.
 
 def peers(rounds: int) -> list[dict]:
     """Environment steps/s of the whole learning loop (acting, storing, updating; no evaluation)."""
-    if import_sb3() is None:
-        raise UserError(f"peers: Stable-Baselines3 is not installed; {__doc__.split(chr(10))[2].strip()}")
+    check_sb3("peers")
     variants = {"ours": ours()}
     for name in ("DDPG", "SAC"):
         for back_end in ("SubprocVecEnv", "EnvPool"):
@@ -49,6 +51,12 @@ def peers(rounds: int) -> list[dict]:
     ]
 
 
+def check_sb3(who: str) -> None:
+    """Raises UserError where Stable-Baselines3 is not installed."""
+    if import_sb3() is None:
+        raise UserError(f"{who}: Stable-Baselines3 is not installed; {__doc__.splitlines()[2]}")
+
+
 def import_sb3():
     try:
         import stable_baselines3
@@ -62,15 +70,15 @@ def ours() -> Callable[[], float]:
     env = make_vec_env(ENV, NUM_ENV, list(range(NUM_ENV)), num_threads=os.cpu_count())
     spec = GoalEnvSpec.of(env.spec)
     agent = DDPG(spec, config, rng, Communicator())
-    worker = RolloutWorker(env, rng)
-    buffer = ReplayBuffer(spec, config.buffer_size, config.future_p, env.compute_reward, rng)
+    worker = RolloutWorker(env, Exploration(config, NUM_ENV, spec.action_size, rng, NoGuide()))
+    buffer = ReplayBuffer(spec, config.buffer_size, config.relabelled_p, env.compute_reward, rng)
     clock = Clock()
     clock.start_epoch()
 
     def work() -> float:
         before = worker.steps
         with threadpool_limits(1, "blas"):  # as in her.learn
-            train_cycle(agent, worker, buffer, NoDemonstrations(), clock)
+            train_cycle(agent, worker, buffer, NoDemonstrations(), NoGuide(), clock)
         return worker.steps - before
 
     return work
@@ -95,7 +103,7 @@ def make_sb3(algorithm: str, env_id: str, num_env: int, back_end: str, seed: int
     from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv
 
     if back_end == "EnvPool":
-        env = _on_our_environments(env_id, num_env)
+        env = _on_our_environments(env_id, num_env, seed)
     else:
         gymnasium.register_envs(gymnasium_robotics)
         kind = SubprocVecEnv if num_env > 1 else DummyVecEnv
@@ -118,11 +126,11 @@ def make_sb3(algorithm: str, env_id: str, num_env: int, back_end: str, seed: int
     )
 
 
-def _on_our_environments(env_id: str, num_env: int):
+def _on_our_environments(env_id: str, num_env: int, seed: int):
     """Our EnvPool environments as SB3 wants them: so that only the learning differs."""
     from stable_baselines3.common.vec_env import VecEnv
 
-    ours = make_vec_env(env_id, num_env, list(range(num_env)), num_threads=os.cpu_count())
+    ours = make_vec_env(env_id, num_env, env_seeds(seed, 0, "train", num_env), num_threads=len(cores()))
     spec = GoalEnvSpec.of(ours.spec)
 
     def box(size: int, bound: float = np.inf) -> gymnasium.spaces.Box:

@@ -10,6 +10,7 @@ from baselines.common.vec_env import make_vec_env
 from baselines.common.vec_env.base import VecEnv
 from baselines.her.ddpg import DDPG
 from baselines.her.experiment.config import HERConfig
+from baselines.her.exploration import Exploration, NoGuide
 from baselines.her.replay_buffer import ReplayBuffer
 from baselines.her.rollout import RolloutWorker
 from baselines.her.types import GoalEnvSpec
@@ -29,8 +30,8 @@ def _with(num_env: int, rounds: int) -> dict:
     envs = {b: make_vec_env(ENV, num_env, list(range(num_env)), b, os.cpu_count()) for b in back_ends}
     spec, config = GoalEnvSpec.of(envs["envpool"].spec), HERConfig()
     agent = DDPG(spec, config, rng, Communicator())
-    worker = RolloutWorker(envs["envpool"], rng)
-    buffer = ReplayBuffer(spec, 10_000, config.future_p, envs["envpool"].compute_reward, rng)
+    worker = RolloutWorker(envs["envpool"], Exploration(config, num_env, spec.action_size, rng, NoGuide()))
+    buffer = ReplayBuffer(spec, 10_000, config.relabelled_p, envs["envpool"].compute_reward, rng)
     uniform = rng.uniform(-1, 1, (spec.horizon, num_env, spec.action_size)).astype(np.float32)
     explored = np.ascontiguousarray(worker.generate(agent.policy()).action.swapaxes(0, 1))
 

@@ -54,7 +54,7 @@ def _full_buffer() -> tuple[ReplayBuffer, np.random.Generator, int]:
     rng, config = np.random.default_rng(0), HERConfig()
     env = make_vec_env(ENV, 8, list(range(8)), num_threads=os.cpu_count())
     uniform = roll_out(env, lambda observation, alive: rng.uniform(-1, 1, (8, 4)).astype(np.float32))
-    buffer = ReplayBuffer(GoalEnvSpec.of(env.spec), config.buffer_size, config.future_p, env.compute_reward, rng)
+    buffer = ReplayBuffer(GoalEnvSpec.of(env.spec), config.buffer_size, config.relabelled_p, env.compute_reward, rng)
     before = _resident()
     while buffer.num_episodes < buffer.max_episodes:
         buffer.store(uniform)

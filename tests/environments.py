@@ -1,4 +1,4 @@
-"""PointReach: a goal environment in NumPy that HER learns in seconds and that is hopeless without."""
+"""Goal environments in NumPy: PointReach, which HER learns in seconds and which is hopeless without, and PointPush."""
 
 import os
 import time
@@ -66,7 +66,35 @@ class PointReach(gymnasium.Env):
         return {"observation": here.copy(), "achieved_goal": here.copy(), "desired_goal": self._goal.copy()}
 
 
+class PointPush(PointReach):
+    """The goal is for an object, which moves along with the point while that is within 0.2 of it."""
+
+    def __init__(self, render_mode=None):
+        super().__init__(render_mode)
+        both, plane = spaces.Box(-1, 1, (4,), np.float64), self.observation_space["achieved_goal"]
+        self.observation_space = spaces.Dict(observation=both, achieved_goal=plane, desired_goal=plane)
+        self._object = np.zeros(2)
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self._object = self.np_random.uniform(-1, 1, 2)
+        return self._observe(), {}
+
+    def step(self, action):
+        before = self._position
+        near = np.linalg.norm(before - self._object) < 0.2
+        _, _, *ends, _ = super().step(action)
+        self._object = np.clip(self._object + near * (self._position - before), -1, 1)
+        reward = float(self.compute_reward(self._object, self._goal, {}))
+        return self._observe(), reward, *ends, {"is_success": reward == 0}
+
+    def _observe(self):
+        both = np.concatenate([self._position, self._object])
+        return {"observation": both, "achieved_goal": self._object.copy(), "desired_goal": self._goal.copy()}
+
+
 gymnasium.register("PointReach-v0", "tests.environments:PointReach", max_episode_steps=30)
+gymnasium.register("PointPush-v0", "tests.environments:PointPush", max_episode_steps=30)
 for _fault in ("nan", "raise", "end", "hang", "shape", "die", "dark"):
     gymnasium.register(
         f"PointReach-{_fault}-v0", "tests.environments:PointReach", max_episode_steps=30, kwargs={"fault": _fault}

@@ -21,6 +21,7 @@ from baselines.her import her
 ROOT = Path(__file__).parent.parent
 POINT_REACH_ID = "tests.environments:PointReach-v0"
 POINT_REACH = f"--env={POINT_REACH_ID}"
+POINT_PUSH_ID = "tests.environments:PointPush-v0"
 HORIZON = 30  # steps of an episode of PointReach
 TINY_SETTINGS = dict(n_cycles=2, n_batches=2, batch_size=16, hidden=8, layers=1, n_test_rollouts=1)
 TINY = [f"--{name}={value}" for name, value in TINY_SETTINGS.items()]

@@ -27,6 +27,10 @@ def described(text):
     return meanings
 
 
+def words_of(settings):
+    return [f"--{name}={value}" for name, value in settings.items()]
+
+
 def test_help_has_every_flag_with_its_default(cwd, capsys):
     run.main(["--help"])
     meanings = described(capsys.readouterr().out)
@@ -46,12 +50,13 @@ def test_help_has_every_setting_with_its_meaning_and_default(cwd, capsys):
 def test_help_has_every_preset_with_its_settings_and_its_environments(cwd, capsys):
     run.main(["--help"])
     presets = capsys.readouterr().out.partition("\npresets of --alg=her:\n")[2]
-    lines = {line.split()[0]: line.split()[1:] for line in presets.splitlines()}
-    expected = {
-        name: [f"--{key}={value}" for key, value in {**preset.settings, "num_env": preset.num_env}.items()]
-        for name, preset in PRESETS.items()
-    }
+    lines = [line.split() for line in presets.splitlines()]
+    expected = []
+    for name, preset in PRESETS.items():
+        expected.append([name, *words_of({**preset.settings, "num_env": preset.num_env})])
+        expected += [[f"{tasks}:", *words_of(own)] for tasks, own in preset.tasks.items()]
     assert lines == expected
+    assert ["FetchPush*:", "--replay_priority=energy", "--priority_clip=0.5", "--guide=script"] in lines
 
 
 def test_help_comes_whatever_else_is_given(cwd, capsys):

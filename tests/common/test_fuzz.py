@@ -32,6 +32,7 @@ from baselines.common.storage import npz, policy_folder, state_files
 from baselines.her.ddpg import DDPG
 from baselines.her.demonstrations import read_demonstrations, write_demonstrations
 from baselines.her.experiment.config import PRESETS, HERConfig
+from baselines.her.exploration import Exploration, NoGuide
 from baselines.her.her import make_buffer
 from baselines.her.replay_buffer import Demonstrations
 from baselines.her.rollout import RolloutWorker, roll_out
@@ -153,7 +154,8 @@ def state(tmp_path):
     config = HERConfig(hidden=3, layers=1, buffer_size=150)
     streams = Streams(0, 0)
     agent = DDPG(SPEC, config, streams.rng("weights"), Communicator())
-    worker = RolloutWorker(env, streams.rng("exploration"), streams.seeds_for("train", 1))
+    exploration = Exploration(config, 1, SPEC.action_size, streams.rng("exploration"), NoGuide())
+    worker = RolloutWorker(env, exploration, streams.seeds_for("train", 1))
     buffer = make_buffer(env, config, config.buffer_size, streams.rng("replay"))
     demonstrations = Demonstrations(lambda n: make_buffer(env, config, n * 30, streams.rng("demonstrations")), 4)
     worker.start_epoch(1)
@@ -163,8 +165,8 @@ def state(tmp_path):
     state = RunState(streams)
     state.losses = agent.metrics
     state.progress = Progress(epoch=1, cycle=3, best=0.5, timesteps=120, losses=[dict.fromkeys(agent.metrics, 0.5)])
-    state.parts = dict(agent=agent, rollout_worker=worker, evaluator=RolloutWorker(env), buffer=buffer,
-                       demonstrations=demonstrations)  # fmt: skip
+    state.parts = dict(agent=agent, rollout_worker=worker, evaluator=RolloutWorker(env), exploration=exploration,
+                       buffer=buffer, demonstrations=demonstrations)  # fmt: skip
     document, arrays = state.capture()
     document = {"format": FORMAT, **document, "positions": {"log.txt": 3}}
     log = tmp_path / "log"

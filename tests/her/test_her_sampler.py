@@ -3,23 +3,29 @@
 import numpy as np
 import pytest
 
+from baselines.her.experiment.config import HERConfig
 from baselines.her.her_sampler import energy, movement, sample_relabelled, sample_times, sample_times_by_priority
 from tests.her.numbered import numbered_episodes, sparse_reward
 
 
-def draw(episodes, future_p, seed=0, size=4000):
+def draw(episodes, future_p, actual_p=0.0, seed=0, size=4000):
     rng = np.random.default_rng(seed)
     rows, times = sample_times(episodes.length, (size,), rng)
-    return rows, times, sample_relabelled(episodes, rows, times, future_p, sparse_reward, rng)
+    return rows, times, sample_relabelled(episodes, rows, times, (future_p, actual_p), sparse_reward, rng)
 
 
-def slow_twin(episodes, rows, times, future_p, rng):
+def slow_twin(episodes, rows, times, future_p, actual_p, rng):
     """The same draws, one transition at a time."""
     offsets, coins = rng.random(len(rows)), rng.random(len(rows))
     goals = []
     for row, t, offset, coin in zip(rows, times, offsets, coins, strict=True):
         later = t + 1 + int(offset * (episodes.length[row] - t))
-        goals.append(episodes.achieved_goal[row, later] if coin < future_p else episodes.desired_goal[row, t])
+        if coin < future_p:
+            goals.append(episodes.achieved_goal[row, later])
+        elif coin < future_p + actual_p:
+            goals.append(episodes.desired_goal[rng.integers(len(episodes.length)), 0])
+        else:
+            goals.append(episodes.desired_goal[row, t])
     return np.array(goals)
 
 
@@ -39,17 +45,38 @@ def test_every_later_time_is_equally_likely():
     assert counts[1] / len(when) == pytest.approx([0.25] * 4, abs=0.02)
 
 
-def test_vectorised_relabelling_equals_its_slow_twin():
+@pytest.mark.parametrize("relabelled_p", [(0.8, 0.0), (0.4, 0.4), (0.0, 0.5), (0.3, 0.7)])
+def test_vectorised_relabelling_equals_its_slow_twin(relabelled_p):
     episodes = numbered_episodes([6, 2, 5])
     rows, times = sample_times(episodes.length, (500,), np.random.default_rng(1))
-    batch = sample_relabelled(episodes, rows, times, 0.8, sparse_reward, np.random.default_rng(2))
-    np.testing.assert_array_equal(batch.desired_goal, slow_twin(episodes, rows, times, 0.8, np.random.default_rng(2)))
+    rng, twins = np.random.default_rng(2), np.random.default_rng(2)
+    batch = sample_relabelled(episodes, rows, times, relabelled_p, sparse_reward, rng)
+    np.testing.assert_array_equal(batch.desired_goal, slow_twin(episodes, rows, times, *relabelled_p, twins))
+    assert rng.bit_generator.state == twins.bit_generator.state, "it draws no more: without other goals none for them"
 
 
 def test_replay_k_is_the_ratio_of_relabelled_to_original_goals():
     _, _, batch = draw(numbered_episodes([6]), future_p=0.8, size=20000)
     relabelled = (batch.desired_goal[:, 0] >= 0).sum()
     assert relabelled / (20000 - relabelled) == pytest.approx(4, rel=0.1)
+
+
+def test_goals_of_other_episodes_are_as_many_as_replay_actual_says_and_all_alike():
+    config = HERConfig(replay_k=2, replay_actual=5)
+    assert config.relabelled_p == (2 / 8, 5 / 8)
+    lengths = [6, 1, 3]
+    rows, _, batch = draw(numbered_episodes(lengths), *config.relabelled_p, size=60000)
+    goals = batch.desired_goal[:, 0]
+    assert (goals >= 0).mean() == pytest.approx(2 / 8, abs=0.01)
+    for row in range(3):
+        found = [(goals[rows == row] == -1.0 - other).mean() for other in range(3)]
+        expected = [5 / 8 / 3 + (other == row) / 8 for other in range(3)]
+        assert found == pytest.approx(expected, abs=0.02)
+
+
+def test_without_a_replay_strategy_no_goal_changes_whatever_the_ratios():
+    assert HERConfig(replay_strategy="none", replay_k=2, replay_actual=5).relabelled_p == (0, 0)
+    assert HERConfig(replay_k=4).relabelled_p == (0.8, 0)
 
 
 def test_rewards_are_computed_for_the_goals_that_the_transitions_end_up_with():

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from baselines.common.mpi import Communicator
+from baselines.common.storage import state_files
 from baselines.her import ddpg
 from baselines.her.demonstrations import write_demonstrations
 from baselines.her.rollout import roll_out
 from baselines.her.updates import AveragedUpdates
-from tests.helpers import POINT_REACH, TINY, mpirun, point_reach, straight
+from tests.helpers import POINT_PUSH_ID, POINT_REACH, TINY, mpirun, point_reach, straight
 from tests.her.mpi_worker import share
 
 pytestmark = pytest.mark.slow
@@ -92,3 +93,20 @@ def test_the_launcher_trains_on_two_ranks_and_rank_0_alone_logs_and_saves(traine
 def test_every_rank_learns_from_demonstrations(trained):
     done, _ = trained
     assert "demonstrations: 3 episodes" in done.stdout and "loss/cloning" in done.stdout
+
+
+def test_a_relay_is_the_same_on_every_rank_and_learns_from_all(tmp_path):
+    done = mpirun(2, "baselines.run", f"--env={POINT_PUSH_ID}", *TINY, "--n_epochs=1", "--seed=0", "--random_hold=5",
+                  "--relay_effector=0:2", f"--log_path={tmp_path / 'log'}")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    folder = str(tmp_path / "log" / "checkpoint")
+    first, second = (state_files.read(folder, state_files.numbers(folder, 0)[-1], rank)[1] for rank in range(2))
+    relay = [name for name in first if name.startswith("exploration/guide/")]
+    assert {"exploration/guide/main_pi/0_kernel", "exploration/guide/Q_adam/step"} <= set(relay)
+    for name in relay:
+        np.testing.assert_array_equal(first[name], second[name], err_msg=name)
+    steps = 2 * 30  # of a rank: cycles, steps; all ranks' experience is averaged
+    assert first["exploration/guide/o_stats/count"] == [1 + steps]
+    assert first["exploration/guide/updates"] > 100, "the ranks have compared their weights"
+    for name in ("buffer/observation", "exploration/held"):
+        assert not np.array_equal(first[name], second[name]), "each has its own experience"

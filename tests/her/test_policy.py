@@ -1,12 +1,26 @@
-"""The policy in NumPy against the networks in TensorFlow's graph."""
+"""The policy in NumPy against the networks in TensorFlow's graph, and which of the networks act."""
 
+import gymnasium
 import numpy as np
+import pytest
 import tensorflow as tf
 
+import baselines
+from baselines import run
 from baselines.common.mpi import Communicator
+from baselines.common.runs.clock import Clock
 from baselines.her.ddpg import DDPG
 from baselines.her.experiment.config import HERConfig
+from baselines.her.exploration import NoGuide
+from baselines.her.her import make_buffer
+from baselines.her.relay import Relay
+from baselines.her.replay_buffer import NoDemonstrations
+from baselines.her.rollout import RolloutWorker
+from baselines.her.train import evaluate, train_cycle
 from baselines.her.types import GoalEnvSpec, TransitionBatch
+from tests.helpers import HORIZON, POINT_PUSH_ID, POINT_REACH, TINY_SETTINGS, document, point_reach, refused
+
+SPEC = GoalEnvSpec("PointReach-v0", 2, 2, 2, HORIZON)
 
 
 def test_the_numpy_policy_equals_the_networks_in_the_graph():
@@ -24,3 +38,169 @@ def test_the_numpy_policy_equals_the_networks_in_the_graph():
     u = policy.pi(o, g)
     np.testing.assert_allclose(u, agent.main.pi(o, g), rtol=1e-4, atol=1e-6)
     np.testing.assert_allclose(policy.Q(o, g, u), agent.main.Q(o, g, u), rtol=1e-4, atol=1e-5)
+
+
+# ---- which networks act ----
+
+
+SETTINGS = {"main": {}, "target": {"test_with_polyak": True}, "average": {"average_actor": 0.9}}
+
+
+@pytest.fixture(params=SETTINGS)
+def acting(request):
+    """Which networks are evaluated."""
+    return request.param
+
+
+@pytest.fixture
+def agent(acting):
+    """One whose main, target and averaged networks all differ."""
+    config = HERConfig(hidden=8, layers=1, **SETTINGS[acting])
+    agent = DDPG(SPEC, config, np.random.default_rng(0), Communicator())
+    state, rng = agent.policy_state(), np.random.default_rng(1)
+    for name in [name for name in state if name.startswith(("target_", "average_"))]:
+        state[name] = rng.normal(0, 0.5, state[name].shape).astype(np.float32)
+    agent.load_policy_state(state)
+    return agent
+
+
+def observations(count=20):
+    rng = np.random.default_rng(2)
+    return {key: rng.uniform(-1, 1, (count, 2)) for key in ("observation", "achieved_goal", "desired_goal")}
+
+
+def acts(which, agent):
+    """Of an actor in the graph."""
+    actors = {"main": agent.main.pi_network, "target": agent.target.pi_network, "average": agent.average_pi}
+    return np.tanh(actors[which](tf.concat(agent.inputs(*map(np.float32, observations().values())), 1)))
+
+
+def test_the_policy_that_is_saved_and_loaded_is_the_one_that_is_evaluated(acting, agent, tmp_path):
+    agent.save(str(tmp_path / "policy"))
+    loaded = baselines.load_policy(str(tmp_path / "policy"))
+    critic = agent.target if acting == "target" else agent.main
+    for policy in (agent.policy(), agent.policy(complete=False), loaded):
+        found = policy.act(observations())
+        np.testing.assert_allclose(found, acts(acting, agent), atol=1e-6)
+        for idle in {"main", "target"} - {acting}:
+            assert np.abs(found - acts(idle, agent)).max() > 0.1
+        o, g = policy.inputs(*observations().values())
+        np.testing.assert_allclose(policy.Q(o, g, found), critic.Q(o, g, np.float32(found)), rtol=1e-4, atol=1e-6)
+
+
+def test_all_networks_are_saved_whichever_act_and_training_begins_from_all(acting, agent, tmp_path):
+    agent.save(str(tmp_path / "policy"))
+    saved, own = baselines.load_policy(str(tmp_path / "policy")).arrays(), agent.policy_state()
+    begun = baselines.train(env=gymnasium.make("PointReach-v0"), load_path=str(tmp_path / "policy"), n_epochs=0,
+                            **SETTINGS[acting])  # fmt: skip
+    assert saved.keys() == own.keys() == begun.policy_state().keys()
+    for name, array in own.items():
+        np.testing.assert_array_equal(saved[name], array, err_msg=name)
+        np.testing.assert_array_equal(begun.policy_state()[name], array, err_msg=name)
+
+
+def test_networks_act_where_they_are_named(acting, agent):
+    for name in {"main", "target", acting}:
+        for complete in (True, False):
+            found = agent.policy(name, complete).act(observations())
+            np.testing.assert_allclose(found, acts(name, agent), atol=1e-6)
+
+
+def test_evaluation_is_by_the_networks_that_are_saved(acting, agent):
+    env = point_reach(2)
+    worker, seen = RolloutWorker(env), []
+    step = env.step
+    env.step = lambda action: seen.append(action.copy()) or step(action)
+    evaluate(agent, worker, 2)
+    episodes = RolloutWorker(point_reach(2)).generate(agent.policy(acting))
+    np.testing.assert_array_equal(np.swapaxes(seen, 0, 1), episodes.action)
+
+
+def test_training_acts_with_the_main_networks_even_where_others_are_evaluated(agent):
+    env, clock = point_reach(2), Clock()
+    clock.start_epoch()
+    buffer = make_buffer(env, agent.config, 1000, np.random.default_rng(0))
+    main, agent.train = agent.policy("main"), lambda batches: {}
+    train_cycle(agent, RolloutWorker(env), buffer, NoDemonstrations(), NoGuide(), clock)
+    np.testing.assert_array_equal(buffer.action[:2], RolloutWorker(point_reach(2)).generate(main).action)
+
+
+# ---- the average of actors ----
+
+
+def slow_average(average, main, kept):
+    """Of weights, one number at a time."""
+    return [kept * float(a) + (1 - kept) * float(m) for a, m in zip(average, main, strict=True)]
+
+
+@pytest.mark.parametrize("most", [0.5, 0.9999])
+def test_the_average_is_a_running_one_of_the_main_actors_weights_and_short_at_first(most, eagerly):
+    agent = DDPG(SPEC, HERConfig(hidden=3, layers=1, average_actor=most), np.random.default_rng(0), Communicator())
+    rng, name = np.random.default_rng(1), "pi/0_kernel"
+    average = agent.policy_state()[f"main_{name}"].ravel()
+    np.testing.assert_array_equal(agent.policy_state()[f"average_{name}"].ravel(), average, "it begins as the actor")
+    for update in range(1, 13):
+        sizes = ((2,), (2,), (2,), (2,), (), (2,), (2,))
+        agent.train(TransitionBatch(*(rng.normal(size=(1, 8, *size)).astype(np.float32) for size in sizes)))
+        state = agent.policy_state()
+        average = slow_average(average, state[f"main_{name}"].ravel(), min(most, (1 + update) / (10 + update)))
+        np.testing.assert_allclose(state[f"average_{name}"].ravel(), average, rtol=1e-5, atol=1e-7)
+    assert np.abs(average - state[f"main_{name}"].ravel()).max() > 1e-4
+
+
+def test_an_average_begins_with_the_actor_of_a_policy_that_has_none_and_is_left_out_by_an_agent_that_has_none(tmp_path):
+    plain, averaging = (
+        DDPG(SPEC, HERConfig(hidden=8, layers=1, **SETTINGS[which]), np.random.default_rng(seed), Communicator())
+        for seed, which in enumerate(("main", "average"))
+    )
+    state = plain.policy_state()
+    averaging.load_policy_state(state)
+    for name in ("0_kernel", "1_bias"):
+        np.testing.assert_array_equal(averaging.policy_state()[f"average_pi/{name}"], state[f"main_pi/{name}"])
+    averaging.save(str(tmp_path / "policy"))
+    plain.load_policy_state(baselines.load_policy(str(tmp_path / "policy")).arrays())
+    assert plain.average_pi is None and not any("average" in name for name in plain.policy_state())
+
+
+def test_two_ways_to_say_which_policy_is_evaluated_are_refused(cwd, capsys, untrained):
+    for words in (["--average_actor=0.9"], ["--preset=single"]):
+        line = refused(capsys, POINT_REACH, "--test_with_polyak=True", *words)
+        assert "test_with_polyak" in line and "average_actor" in line
+    run.main([POINT_REACH, "--preset=single", "--test_with_polyak=True", "--average_actor=0", "--num_timesteps=0",
+              "--log_path=log"])  # fmt: skip
+    assert document("log")["config"]["test_with_polyak"]
+
+
+# ---- whole runs ----
+
+
+class Recorded(gymnasium.Wrapper):
+    """Keeps what was observed and done."""
+
+    def __init__(self, env):
+        super().__init__(env)
+        self.seen = []
+
+    def reset(self, **options):
+        self.last, info = super().reset(**options)
+        return self.last, info
+
+    def step(self, action):
+        self.seen.append((self.last, np.array(action)))
+        self.last, *rest = super().step(action)
+        return self.last, *rest
+
+
+def test_whole_runs_are_evaluated_without_noise_and_guide(acting, eagerly, monkeypatch):
+    monkeypatch.setattr(Relay, "train", lambda *_: None)  # it may act as it likes
+    training, evaluation = (Recorded(gymnasium.make(POINT_PUSH_ID)) for _ in range(2))
+    settings = dict(TINY_SETTINGS, n_test_rollouts=3, polyak=0.9, pi_lr=0.1, **SETTINGS[acting])
+    agent = baselines.train(env=training, eval_env=evaluation, n_epochs=1, seed=0, random_hold=5, guide_eps=0.9,
+                            relay_effector="0:2", **settings)  # fmt: skip
+    assert len(evaluation.seen) == 3 * HORIZON and len(training.seen) == 2 * HORIZON
+    for observation, action in evaluation.seen:
+        np.testing.assert_allclose(agent.policy(acting).act(observation), action, atol=1e-6)
+    other = agent.policy("target" if acting == "main" else "main")
+    assert max(np.abs(other.act(observation) - action).max() for observation, action in evaluation.seen) > 0.01
+    own = [np.abs(agent.policy().act(observation) - action).max() < 1e-6 for observation, action in training.seen]
+    assert not any(own), "and training with both"

@@ -13,21 +13,24 @@ from tests.common.strategies import PLAIN, SEED
 from tests.her.numbered import SPEC, numbered_episodes, sparse_reward
 
 LENGTHS = st.lists(st.integers(1, SPEC.horizon), min_size=1, max_size=6)
+# The probabilities of a later goal, and of another episode's.
+RELABELLED = st.tuples(st.floats(0, 1), st.just(0.0) | st.floats(0, 1)).map(lambda p: (p[0], (1 - p[0]) * p[1]))
 
 
-@given(LENGTHS, SEED, st.floats(0, 1), st.booleans())
-def test_a_relabelled_goal_lies_ahead_in_its_episode_and_the_reward_follows_it(lengths, seed, future_p, prioritized):
+@given(LENGTHS, SEED, RELABELLED, st.booleans())
+def test_a_relabelled_goal_lies_ahead_or_is_of_another_episode_and_the_reward_follows_it(lengths, seed, p, prioritized):
     episodes, rng, length = numbered_episodes(lengths), np.random.default_rng(seed), np.array(lengths)
     if prioritized:
         rows, times = sample_times_by_priority(length, rng.random(len(lengths)) + 1e-6, (3, 5), rng)
     else:
         rows, times = sample_times(length, (3, 5), rng)
     assert (times >= 0).all() and (times < length[rows]).all()
-    batch = sample_relabelled(episodes, rows, times, future_p, sparse_reward, rng)
+    batch = sample_relabelled(episodes, rows, times, p, sparse_reward, rng)
     own = batch.desired_goal == episodes.desired_goal[rows, times]
     episode, when = np.divmod(batch.desired_goal[..., 0], 100)
     ahead = (episode == rows) & (when > times) & (when <= length[rows])
-    assert (own[..., 0] | ahead).all()
+    another = np.isin(batch.desired_goal, episodes.desired_goal)[..., 0] & (p[1] > 0)
+    assert (own[..., 0] | ahead | another).all()
     assert np.array_equal(batch.reward, -(batch.next_achieved_goal != batch.desired_goal)[..., 0].astype(np.float32))
     assert not any(np.isnan(x).any() for x in batch), "nothing comes from after an episode's end"
 

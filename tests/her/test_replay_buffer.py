@@ -9,8 +9,8 @@ from baselines.her.replay_buffer import ReplayBuffer
 from tests.her.numbered import SPEC, numbered_episodes, sparse_reward
 
 
-def make_buffer(capacity, future_p=0.8, priority=None):
-    return ReplayBuffer(SPEC, capacity, future_p, sparse_reward, np.random.default_rng(0), priority)
+def make_buffer(capacity, priority=None):
+    return ReplayBuffer(SPEC, capacity, (0.8, 0.0), sparse_reward, np.random.default_rng(0), priority)
 
 
 def stored(buffer):

@@ -8,6 +8,7 @@ import pytest
 from baselines.common.mpi import Communicator
 from baselines.her.ddpg import DDPG
 from baselines.her.experiment.config import HERConfig
+from baselines.her.exploration import Exploration, NoGuide
 from baselines.her.rollout import RolloutWorker
 from baselines.her.types import GoalEnvSpec
 from tests.helpers import HORIZON, point_reach
@@ -32,7 +33,9 @@ def test_evaluation_has_no_noise_and_its_environments_continue_from_round_to_rou
 @pytest.mark.parametrize("back_end", ["sync", "async"])
 def test_episodes_hold_the_true_last_observation_and_stop_at_an_early_end(back_end):
     with contextlib.closing(point_reach(2, back_end, "tests.environments:PointReach-end-v0")) as env:
-        episodes = RolloutWorker(env, np.random.default_rng(0)).generate(agent_for(env).policy())
+        agent = agent_for(env)
+        exploration = Exploration(agent.config, 2, 2, np.random.default_rng(0), NoGuide())
+        episodes = RolloutWorker(env, exploration).generate(agent.policy())
     assert list(episodes.length) == [5, 5] and episodes.num_steps == 10
     moved = np.clip(episodes.observation[:, 4] + 0.1 * episodes.action[:, 4], -1, 1)
     np.testing.assert_allclose(episodes.observation[:, 5], moved, atol=1e-6)

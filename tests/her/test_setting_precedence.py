@@ -41,37 +41,38 @@ def test_the_command_line_wins_over_the_environments_own_settings(given, n_cycle
     assert document("log")["config"]["n_cycles"] == document("log")["schedule"]["n_cycles"] == n_cycles
 
 
-@pytest.mark.parametrize(("given", "n_cycles"), [([], 20), (["--n_cycles=7"], 7)])
+@pytest.mark.parametrize(("given", "n_cycles"), [([], 10), (["--n_cycles=7"], 7)])
 def test_a_preset_wins_over_the_environment_and_the_command_line_over_a_preset(given, n_cycles, untrained, demos):
     run.main([POINT_REACH, "--num_timesteps=0", "--log_path=log", "--preset=demos", "--demo_file=demos.npz", *given])
     found = document("log")["config"]
-    assert (found["n_cycles"], found["batch_size"], found["q_filter"]) == (n_cycles, 1024, True)
-    assert make_config("FetchReach-v1", {}, "demos").n_cycles == 20
+    assert (found["n_cycles"], found["n_batches"], found["demo_batch_size"]) == (n_cycles, 120, 64)
+    own = find("her")._replace(ENV_DEFAULTS={"FetchReach": {"n_cycles": 5, "hidden": 8}})
+    config = own.config("FetchReach-v1", {}, "demos")
+    assert (config.n_cycles, config.hidden) == (10, 8)
 
 
 @pytest.mark.parametrize(
     ("preset", "num_env", "settings"),
     [
-        ("single", 8, dict(replay_priority="energy", priority_clip=0.5, target_interval=1, polyak=0.995)),
+        ("single", 8, dict(target_interval=1, polyak=0.995, average_actor=0.999, n_batches=120, n_cycles=10,
+                           random_hold=5, relative_goals=True)),
         # 19 workers, each with 2 environments, batches of 256 and a buffer of 1e6.
         ("paper19", 38, dict(batch_size=19 * 256, buffer_size=19 * 10**6, simulated_workers=19)),
     ],
-)
+)  # fmt: skip
 def test_presets_of_one_process_bring_their_environments(preset, num_env, settings, cwd, untrained):
-    energy_in_a_plane = [] if preset == "paper19" else ["--replay_priority=movement"]
-    argv = [POINT_REACH, "--num_timesteps=0", f"--preset={preset}", *energy_in_a_plane]
+    argv = [POINT_REACH, "--num_timesteps=0", f"--preset={preset}"]
     run.main([*argv, "--log_path=log"])
     found = document("log")
     assert found["num_env"] == num_env
-    given = {} if preset == "paper19" else {"replay_priority": "movement"}
-    assert found["config"] == {**DEFAULTS, **settings, **given}
+    assert found["config"] == {**DEFAULTS, **settings}
     assert make_config("PointReach-v0", {}, preset) == HERConfig(**settings)
     run.main([*argv, "--log_path=log2", "--num_env=3"])
     assert document("log2")["num_env"] == 3
 
 
 def test_energy_needs_goals_in_space(cwd, capsys):
-    line = refused(capsys, POINT_REACH, "--preset=single")
+    line = refused(capsys, POINT_REACH, "--replay_priority=energy")
     assert "PointReach-v0 have 2 numbers" in line and "--replay_priority=movement" in line
 
 

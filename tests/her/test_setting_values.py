@@ -45,9 +45,10 @@ WRONG_KIND = {
     bool: ["yes", "2", "-1", "None", "[True]", "nan", "''"],
     str: ["futur", "5", "None", "True", "['future']", "''"],
 }
-ACCEPTED = {("gamma", "None"), ("bc_loss", "None"), ("demo_file", "None"), ("demo_file", "futur")}
+ACCEPTED = {("gamma", "None"), ("bc_loss", "None"), ("demo_file", "None"), ("demo_file", "futur"),
+            ("relay_effector", "None")}  # fmt: skip
 # None is the default of these.
-KINDS = {"gamma": float, "bc_loss": bool, "demo_file": str}
+KINDS = {"gamma": float, "bc_loss": bool, "demo_file": str, "relay_effector": str}
 WRONG = {
     name: [text for text in WRONG_KIND[KINDS.get(name, type(default))] if (name, text) not in ACCEPTED]
     for name, default in [*((field.name, field.default) for field in dataclasses.fields(HERConfig)),
@@ -57,7 +58,7 @@ WRONG = {
 
 @pytest.mark.parametrize("name", WRONG)
 def test_a_value_of_the_wrong_kind_is_refused_with_the_key(name, cwd, capsys):
-    assert len(WRONG[name]) >= (4 if name == "demo_file" else 6)
+    assert len(WRONG[name]) >= {"demo_file": 4, "relay_effector": 5}.get(name, 6)
     for text in WRONG[name]:
         assert name in refused(capsys, POINT_REACH, f"--{name}={text}"), text
 
@@ -69,6 +70,8 @@ OUT_OF_RANGE = [
     "random_eps=-0.1", "random_eps=1.1", "noise_eps=-0.1", "replay_k=-1", "num_demo=0",
     "demo_batch_size=0", "prm_loss_weight=-1", "aux_loss_weight=-0.1", "clip_obs=0", "clip_obs=-1", "norm_eps=0",
     "norm_clip=0", "norm_clip=-5", "target_interval=-1", "simulated_workers=0", "priority_floor=0", "priority_clip=-1",
+    "random_hold=0.5", "random_hold=1e7", "guide_eps=-0.1", "guide_eps=1.1", "guide_distance=-1", "relay_distance=0",
+    "replay_actual=-1", "q_filter_after=-1", "average_actor=-0.1", "average_actor=1",
 ]  # fmt: skip
 
 

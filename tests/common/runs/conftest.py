@@ -24,8 +24,8 @@ def interruptible(cwd, demos):
 def without_updates(monkeypatch):
     """Cycles that roll out and store, for what does not depend on what is learnt: nothing is compiled."""
 
-    def train_cycle(agent, rollout_worker, buffer, demonstrations, clock):
-        buffer.store(rollout_worker.generate(agent.policy(complete=False)))
+    def train_cycle(agent, rollout_worker, buffer, demonstrations, guide, clock):
+        buffer.store(rollout_worker.generate(agent.policy("main", complete=False)))
         return dict.fromkeys(agent.metrics, 0.0)
 
     monkeypatch.setattr(train, "train_cycle", train_cycle)

@@ -7,10 +7,12 @@ import time
 from pathlib import Path
 
 from baselines.her import train
-from tests.helpers import POINT_REACH, TINY, mpirun_command
+from tests.helpers import POINT_PUSH_ID, POINT_REACH, TINY, mpirun_command
 
 SYNC = [POINT_REACH, "--num_env=2", "--vec_env=sync"]
 ENVPOOL = ["--env=FetchPush-v1", "--num_env=2", "--replay_priority=movement", "--target_interval=1"]
+HELD = ["--preset=single", "--random_hold=5"]
+RELAY = ["--relay_effector=0:2", "--guide_eps=0.8"]
 KINDS = {
     "sync": SYNC,
     "async": [POINT_REACH, "--num_env=2", "--vec_env=async"],
@@ -18,6 +20,8 @@ KINDS = {
     "demonstrations": [*SYNC, "--demo_file=demos.npz", "--demo_batch_size=4", "--batch_size=32"],
     "a small buffer": [*SYNC, "--buffer_size=100"],
     "episodes that end early": ["--env=tests.environments:PointReach-end-v0", "--num_env=2", "--vec_env=sync"],
+    "held actions and a script": ["--env=FetchPush-v1", "--num_env=2", *HELD, "--guide=script"],
+    "held actions and a relay": [f"--env={POINT_PUSH_ID}", "--num_env=2", "--vec_env=sync", *HELD, *RELAY],
 }
 # For processes that are stopped while they train: 20 epochs of about a tenth of a second.
 LONGER = [*SYNC, "--seed=0", "--n_epochs=20", "--n_cycles=12", "--n_batches=2", "--batch_size=16", "--hidden=8",

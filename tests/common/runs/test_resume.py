@@ -1,5 +1,6 @@
 """A run that was stopped, in whatever way, continues as if it had not been."""
 
+import json
 import os
 import signal
 import sys
@@ -125,6 +126,24 @@ def test_the_same_words_as_before_may_be_given_again(whole):
     run.main(words("sync", *same, "--n_epochs=1", "--log_path=log"))
     run.main(words("sync", *same, "--n_epochs=2", "--resume=log"))
     assert timeless("log") == timeless(whole("sync")[0])[:2]
+
+
+SINCE_0_2_0 = ("random_hold", "guide", "guide_eps", "guide_distance", "relay_effector", "relay_distance",
+               "replay_actual", "q_filter_after", "average_actor")  # fmt: skip
+
+
+@pytest.mark.slow
+def test_a_run_of_version_0_2_0_which_kept_no_state_of_its_exploration_continues_exactly(log, whole):
+    config = json.loads(Path("log/config.json").read_text())
+    for name in SINCE_0_2_0:
+        del config["config"][name]
+    Path("log/config.json").write_text(json.dumps({**config, "version": "0.2.0"}))
+    document, arrays = state_files.read("log/checkpoint", 9, 0)
+    older = {name: x for name, x in arrays.items() if not name.startswith("exploration/")}
+    assert len(older) == len(arrays) - 2
+    state_files.write("log/checkpoint", 9, 0, document, older)
+    run.main(["--resume=log", "--n_epochs=4"])
+    assert timeless("log") == timeless(whole("sync")[0])
 
 
 def test_logs_are_on_the_disk_before_a_state_that_counts_their_bytes(monkeypatch, without_updates):

@@ -11,6 +11,7 @@ import baselines
 from baselines import run
 from baselines.common.errors import UserError
 from baselines.her.demonstrations import write_demonstrations
+from baselines.her.experiment.config import PRESETS
 from baselines.her.replay_buffer import Demonstrations, ReplayBuffer
 from baselines.her.rollout import roll_out
 from baselines.her.types import TransitionBatch
@@ -33,7 +34,7 @@ def trained(episodes, tmp_path_factory):
 def test_the_last_rows_of_every_batch_are_demonstrations_relabelled_alike(episodes):
     env = point_reach()
     demonstrations = Demonstrations(
-        lambda n: ReplayBuffer(SPEC, n * 30, 0.8, env.compute_reward, np.random.default_rng(0)), rows=4
+        lambda n: ReplayBuffer(SPEC, n * 30, (0.8, 0.0), env.compute_reward, np.random.default_rng(0)), rows=4
     )
     demonstrations.store(episodes)
     own = TransitionBatch(*(np.full((3, 10, *s), 7, np.float32) for s in ((2,), (2,), (2,), (2,), (), (2,), (2,))))
@@ -78,15 +79,20 @@ def test_impossible_settings_are_refused(file, settings, message):
         train_rows(**{**TINY_SETTINGS, "n_epochs": 2, "demo_file": file, "demo_batch_size": 4, **settings})
 
 
-def test_the_preset_gives_the_published_setting_and_the_command_line_wins(tmp_path, file):
+def test_the_preset_clones_without_a_filter_beside_all_that_single_has_and_the_command_line_wins(tmp_path, file):
     log = tmp_path / "log"
     run.main([POINT_REACH, "--num_timesteps=0", "--preset=demos", f"--demo_file={file}", "--noise_eps=0.3",
               f"--log_path={log}"])  # fmt: skip
     config = document(log)["config"]
-    expected = dict(bc_loss=True, q_filter=True, num_demo=100, demo_batch_size=128, batch_size=1024, n_cycles=20,
-                    random_eps=0.1, noise_eps=0.3, prm_loss_weight=0.001, aux_loss_weight=0.0078)  # fmt: skip
+    expected = dict(PRESETS["single"].settings, bc_loss=True, q_filter=False, num_demo=100, demo_batch_size=64,
+                    batch_size=256, noise_eps=0.3, prm_loss_weight=0.001, aux_loss_weight=0.0156)  # fmt: skip
     assert {k: config[k] for k in expected} == expected
-    assert config["demo_file"] == file
+    assert config["demo_file"] == file and document(log)["num_env"] == 8
+
+
+def test_the_preset_needs_a_file():
+    with pytest.raises(UserError, match="demo_file"):
+        train_rows(preset="demos", n_epochs=0)
 
 
 @pytest.mark.slow

@@ -1,0 +1,203 @@
+"""What `python -m benchmarks.reproduce` can run: every learning figure of this project, as data."""
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass
+
+from baselines.common.errors import UserError, nearest
+
+SB3 = "benchmarks.sb3_run"
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One command. Its runs are shared by all experiments that have an equal arm."""
+
+    num_timesteps: int
+    flags: tuple[str, ...]
+    demonstrations: int = 0  # scripted episodes to learn from
+    noise: float = 0.0  # on their actions; those that fail stay then
+    module: str = "baselines.run"
+
+    def value(self, name: str, default: str | None = None) -> str | None:
+        """What a flag says."""
+        return dict(flag.removeprefix("--").split("=", 1) for flag in self.flags).get(name, default)
+
+    @property
+    def env(self) -> str:
+        return self.value("env") or ""
+
+    @property
+    def key(self) -> str:
+        """A folder's name, which no other arm has: any change of the command is a new arm."""
+        command = json.dumps(
+            [self.module, sorted(self.flags), int(self.num_timesteps), self.demonstrations, self.noise]
+        )
+        task = self.env.replace(":", "-").replace("/", "-")
+        return f"{task}-{hashlib.sha256(command.encode()).hexdigest()[:8]}"
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Several arms with the same seeds."""
+
+    title: str
+    arms: dict[str, Arm]
+    seeds: tuple[int, ...]
+    minutes: float  # of all of its runs on two cores, about, one after the other
+    targets: str  # what should come out
+
+
+def merged(*flags: str) -> tuple[str, ...]:
+    """Of flags with the same name the last one, as the launcher takes them."""
+    return tuple({flag.partition("=")[0]: flag for flag in flags}.values())
+
+
+def ours(num_timesteps: float, env: str, *flags: str, demonstrations: int = 0) -> Arm:
+    """Epochs of 4,000 steps where an episode has 50, each with 13 x 8 = 104 evaluation episodes."""
+    preset = "demos" if demonstrations else "single"
+    common = (f"--env={env}", f"--preset={preset}", "--n_cycles=10", "--n_test_rollouts=13")
+    return Arm(int(num_timesteps), merged(*common, *flags), demonstrations)
+
+
+def but(arm: Arm, *flags: str) -> Arm:
+    """The arm with other flags."""
+    return dataclasses.replace(arm, flags=merged(*arm.flags, *flags))
+
+
+def seeds(count: int) -> tuple[int, ...]:
+    return tuple(range(count))
+
+
+# ---- arms that several experiments have ----
+
+RELAY = "--relay_effector=0:3"
+PUSH = ours(1e5, "FetchPush-v1")
+PICK = ours(1.2e5, "FetchPickAndPlace-v1")
+PICK_DEMOS = ours(6e4, "FetchPickAndPlace-v1", "--n_cycles=5", demonstrations=100)
+HALF_FAIL = dataclasses.replace(PICK_DEMOS, noise=0.33)  # about half of the scripted episodes end at the goal
+
+# `single` as it was in version 0.2.0.
+FORMER = ("--guide=none", "--random_hold=1", "--relative_goals=False", "--n_batches=40", "--average_actor=0")
+
+PARTS = {  # of the recipe, each taken away
+    "guide": ("--guide=none",),
+    "held random actions": ("--random_hold=1",),
+    "relative goals": ("--relative_goals=False",),
+    "many updates": ("--n_batches=40",),
+    "averaged actor": ("--average_actor=0",),
+}
+
+
+def hand(task: str, count: int, num_timesteps: float, minutes: float, targets: str) -> Experiment:
+    arm = ours(num_timesteps, f"{task}-v0")
+    return Experiment(f"{task}, one process", {"single": arm}, seeds(count), minutes, targets)
+
+
+# ---- the experiments ----
+
+EXPERIMENTS = {
+    "reach": Experiment(
+        "FetchReach, one process",
+        # Epochs of 200 steps: it is learnt in a few of them.
+        {"single": ours(4e3, "FetchReach-v1", "--num_env=2", "--n_cycles=2", "--n_test_rollouts=52")},
+        seeds(10),
+        20,
+        "0.95 at 1,200 steps; never below 1.0 from 3,000 on",
+    ),
+    "push": Experiment("FetchPush, one process", {"single": PUSH}, seeds(10), 45, "0.95 at 40,000 steps, and kept"),
+    "pick": Experiment(
+        "FetchPickAndPlace, one process", {"single": PICK}, seeds(10), 50, "0.95 at 55,000 steps, and kept"
+    ),
+    "push-relay": Experiment(
+        "FetchPush, no script: a relay brings the gripper to the block",
+        {"relay": but(PUSH, RELAY)},
+        seeds(5),
+        25,
+        "0.95 at 60,000 steps",
+    ),
+    "pick-relay": Experiment(
+        "FetchPickAndPlace, no script: a relay brings the gripper to the block",
+        {"relay": but(PICK, RELAY)},
+        seeds(5),
+        30,
+        "0.95 at 80,000 steps",
+    ),
+    "pick-demos": Experiment(
+        "FetchPickAndPlace, 100 demonstrations",
+        {"100 demonstrations": PICK_DEMOS},
+        seeds(10),
+        30,
+        "0.9 at 8,000 steps, 0.95 at 20,000, and never below 0.85",
+    ),
+    "pick-demos-10": Experiment(
+        "FetchPickAndPlace, 10 demonstrations",
+        {"10 demonstrations": dataclasses.replace(PICK_DEMOS, demonstrations=10)},
+        seeds(5),
+        15,
+        "0.9 at 30,000 steps, and never below 0.8",
+    ),
+    "contrast": Experiment(
+        "FetchPickAndPlace, with and without demonstrations",
+        {"with 100 demonstrations": PICK_DEMOS, "without": PICK},
+        seeds(5),
+        40,
+        "the same learner learns sooner with demonstrations (1709.10089)",
+    ),
+    "q-filter": Experiment(
+        "FetchPickAndPlace, 100 demonstrations of which half fail: the Q-filter",
+        {
+            "all cloned": HALF_FAIL,
+            "filtered": but(HALF_FAIL, "--q_filter=True"),
+            "filtered after 6,000 updates": but(HALF_FAIL, "--q_filter=True", "--q_filter_after=6000"),
+        },
+        seeds(3),
+        30,
+        "whether the filter of 1709.10089 helps where it is meant to",
+    ),
+    "ablation": Experiment(
+        "FetchPickAndPlace, each part of the recipe taken away",
+        {"all": PICK, **{f"without {part}": but(PICK, *flags) for part, flags in PARTS.items()}},
+        seeds(3),
+        75,
+        "no part can be spared",
+    ),
+    "former": Experiment(
+        "FetchPickAndPlace, the preset as it was in version 0.2.0",
+        {"now": PICK, "0.2.0": but(PICK, *FORMER)},
+        seeds(3),
+        25,
+        "what the recipe brings",
+    ),
+    "slide": Experiment(
+        "FetchSlide, one process",
+        {"single": ours(1e6, "FetchSlide-v1", "--n_cycles=50")},
+        seeds(3),
+        120,
+        "0.8 at 500,000 steps",
+    ),
+    "handreach": hand("HandReach", 5, 3e5, 75, "0.7 at 60,000 steps, 0.85 at the end"),
+    "rotate-z": hand("HandManipulateBlockRotateZ", 3, 1e6, 200, "0.5 at 200,000 steps, 0.8 at the end"),
+    "egg": hand("HandManipulateEggRotate", 1, 1e6, 70, "it learns"),
+    "pen": hand("HandManipulatePenRotate", 1, 1e6, 90, "it learns"),
+    "block": hand("HandManipulateBlockRotateXYZ", 1, 1e6, 70, "it learns"),
+    "peers": Experiment(
+        "FetchPush: Stable-Baselines3 and ours",
+        {
+            "single": PUSH,
+            "SB3 DDPG + HER": Arm(100_000, ("--alg=DDPG", "--env=FetchPush-v1"), module=SB3),
+            "SB3 SAC + HER": Arm(100_000, ("--alg=SAC", "--env=FetchPush-v1"), module=SB3),
+        },
+        seeds(3),
+        60,
+        "sooner, in steps and in minutes",
+    ),
+}
+
+
+def experiment(name: str) -> Experiment:
+    """Raises UserError for a name that there is not."""
+    if name not in EXPERIMENTS:
+        raise UserError(f"unknown experiment '{name}'{nearest(name, EXPERIMENTS)} (--list shows all)")
+    return EXPERIMENTS[name]

@@ -1,0 +1,77 @@
+"""Commands in processes of their own, which are asked to stop where this process is."""
+
+import contextlib
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+from baselines.common.errors import Interrupted, UserError
+
+THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+
+
+class Children:
+    """Runs commands, from several threads if need be, and hands on SIGINT and SIGTERM to all that are alive."""
+
+    def __init__(self) -> None:
+        self.signal = 0  # that asked to stop
+        self._live: set[subprocess.Popen] = set()
+
+    def run(self, command: list[str], output: Path, one_thread: bool = False) -> int:
+        """Its exit code. What it prints is appended to `output`. Raises Interrupted before it begins."""
+        self.check()
+        environment = {**os.environ, **(dict.fromkeys(THREADS, "1") if one_thread else {})}
+        with output.open("ab") as file:
+            # A session of its own: Ctrl-C comes from here alone, and not a second time from the terminal.
+            process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=file, stderr=file, env=environment, start_new_session=True
+            )
+        self._live.add(process)
+        if self.signal:  # it came since
+            process.send_signal(self.signal)
+        code = process.wait()
+        self._live.discard(process)
+        return code
+
+    def check(self) -> None:
+        """Raises Interrupted where this process was asked to stop."""
+        if self.signal:
+            raise Interrupted("stopped", self.signal)
+
+    def stop(self, number: int, frame: object = None) -> None:
+        """All that are alive, and let none begin."""
+        self.signal = number
+        for process in list(self._live):
+            process.send_signal(number)
+
+    @contextlib.contextmanager
+    def stopped_by_signals(self) -> Iterator[None]:
+        """Inside this block."""
+        before = {}
+        try:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                if signal.getsignal(number) != signal.SIG_IGN:  # as for jobs in the background of a script
+                    before[number] = signal.signal(number, self.stop)
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def cores() -> list[int]:
+    """Those that this process may use."""
+    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count() or 1))
+
+
+def check_jobs(jobs: int) -> None:
+    """Raises UserError where there are not so many cores."""
+    if not 1 <= jobs <= len(cores()):
+        raise UserError(f"--jobs: expected 1 to {len(cores())}, a core for each, got {jobs}")
+
+
+def pin(core: int) -> None:
+    """Bind this thread, and with it the processes that it starts, to one core (Linux)."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {core})

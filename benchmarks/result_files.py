@@ -1,0 +1,103 @@
+"""The files of data/results/NAME: curves.csv, runs.csv, settings.json, versions.json, figure.png, table.md."""
+
+import csv
+import io
+import os
+from pathlib import Path
+
+from baselines.common.storage.files import replace_file
+from benchmarks.curves import draw
+from benchmarks.experiments import Arm, Experiment
+from benchmarks.outcomes import Outcome, outcomes_of, row_of
+from benchmarks.runs import Run, read_json, write_json
+from benchmarks.tables import readme, table_of
+
+_OF_A_RUN = ("rc", "command", "seconds", "parts", "jobs", "commit")  # in run.json; the rest is the machine
+
+
+def write_results(name: str, experiment: Experiment, runs: Path, results: Path) -> bool:
+    """Of all finished runs; False where there are none. Each file is written whole or not at all."""
+    outcomes = outcomes_of(experiment, runs)
+    if not outcomes:
+        return False
+    folder = results / name
+    write_csv(folder / "curves.csv", [point for outcome in outcomes for point in points_of(outcome)])
+    write_csv(folder / "runs.csv", [row_of(outcome) for outcome in outcomes])
+    write_json(folder / "settings.json", settings_of(experiment, outcomes, runs))
+    write_json(folder / "versions.json", versions_of(outcomes))
+    with replace_file(str(folder / "figure.png")) as file:
+        draw(outcomes, experiment.title, file)
+    write_text(folder / "table.md", "\n".join(table_of(name, experiment, outcomes)) + "\n")
+    there = results / "README.md"
+    write_text(there, readme(results, there.read_text() if there.exists() else ""))
+    return True
+
+
+def write_text(path: Path, text: str) -> None:
+    with replace_file(str(path)) as file:
+        file.write(text.encode())
+
+
+def write_csv(path: Path, rows: list[dict]) -> None:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        writer.writerow({k: f"{v:.6g}" if isinstance(v, float) else v for k, v in row.items()})
+    write_text(path, text.getvalue())
+
+
+def points_of(outcome: Outcome) -> list[dict]:
+    """A row of curves.csv for each evaluation."""
+    columns = zip(outcome.steps, outcome.seconds, outcome.success, strict=True)
+    return [
+        {
+            "arm": outcome.label,
+            "seed": outcome.seed,
+            "steps": int(n),
+            "seconds": f"{s:.1f}",
+            "success_rate": float(rate),
+        }
+        for n, s, rate in columns
+    ]
+
+
+def settings_of(experiment: Experiment, outcomes: list[Outcome], runs: Path) -> dict:
+    """The command of each arm, and all settings that its first run had."""
+    first = {outcome.label: outcome.seed for outcome in reversed(outcomes)}
+    return {
+        label: {
+            "key": arm.key,
+            "command": command_of(arm),
+            "demonstrations": arm.demonstrations,
+            "config": config_of(Run(runs, arm, first[label])),
+        }
+        for label, arm in experiment.arms.items()
+        if label in first
+    }
+
+
+def command_of(arm: Arm) -> str:
+    """To be given by hand, with SEED and, where it learns from demonstrations, FILE filled in."""
+    demos = ["--demo_file=FILE", f"--num_demo={arm.demonstrations}"] if arm.demonstrations else []
+    return " ".join(
+        ["python", "-m", arm.module, *arm.flags, f"--num_timesteps={arm.num_timesteps}", *demos, "--seed=SEED"]
+    )
+
+
+def config_of(run: Run) -> dict:
+    """The algorithm's settings in a run's config.json; of a path its last part. A peer has none."""
+    config = read_json(run.log / "config.json").get("config", {})
+    return {k: os.path.basename(v) if isinstance(v, str) and os.path.isabs(v) else v for k, v in config.items()}
+
+
+def versions_of(outcomes: list[Outcome]) -> list[dict]:
+    """The machines with their versions that the runs were on, each with its commits."""
+    found: list[dict] = []
+    for outcome in outcomes:
+        machine = {k: v for k, v in outcome.mark.items() if k not in _OF_A_RUN}
+        known = next((m for m in found if {**m, "commits": None} == {**machine, "commits": None}), None)
+        if known is None:
+            found.append(known := {**machine, "commits": []})
+        known["commits"] = sorted({*known["commits"], *outcome.mark["commit"].split()})
+    return found

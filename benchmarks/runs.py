@@ -1,0 +1,158 @@
+"""One run of an arm: its command, going on where it stopped, and the mark that it has ended.
+
+A run's folder has `log` and `policy`, `output.txt` (what it printed), `latest.json` and `best.json` (evaluations of its
+policies) and `run.json`: how its last part ended, and on which machine, commit and versions.
+"""
+
+import json
+import shutil
+import sys
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+from baselines.common.errors import TrainingError, UserError
+from baselines.common.storage.files import replace_file
+from benchmarks.experiments import SB3, Arm
+from benchmarks.measure import machine
+from benchmarks.processes import Children
+
+EVALUATION = ("--episodes=1000", "--num_env=50")
+GENERATOR = "baselines.her.experiment.data_generation.fetch_data_generation"
+
+
+class Run(NamedTuple):
+    """One seed of an arm."""
+
+    runs: Path  # the folder of all runs
+    arm: Arm
+    seed: int
+
+    @property
+    def folder(self) -> Path:
+        return self.runs / self.arm.key / f"seed-{self.seed}"
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "log"
+
+    @property
+    def evaluated(self) -> tuple[str, ...]:
+        """The policies that are evaluated; a peer evaluates its last one itself."""
+        return ("latest",) if self.arm.module == SB3 else ("latest", "best")
+
+
+# ---- what is there ----
+
+
+def read_json(path: Path) -> dict:
+    """Nothing where there is no such file. Raises UserError."""
+    try:
+        return json.loads(path.read_text()) if path.exists() else {}
+    except ValueError:
+        raise UserError(f"{path}: expected JSON, got something else; remove it, and the same command goes on") from None
+
+
+def write_json(path: Path, document: object) -> None:
+    with replace_file(str(path)) as file:
+        file.write(json.dumps(document, indent=2).encode() + b"\n")
+
+
+def mark(run: Run) -> dict:
+    return read_json(run.folder / "run.json")
+
+
+def trained(run: Run) -> bool:
+    return mark(run).get("rc") == 0
+
+
+def finished(run: Run) -> bool:
+    """It has trained to its end, and its policies are evaluated."""
+    return trained(run) and all((run.folder / f"{name}.json").exists() for name in run.evaluated)
+
+
+def resumable(run: Run) -> bool:
+    return run.arm.module != SB3 and (run.log / "config.json").exists()
+
+
+# ---- commands ----
+
+
+def python(module: str, *words: str) -> list[str]:
+    return [sys.executable, "-m", module, *words]
+
+
+def demonstrations_of(runs: Path, arm: Arm) -> Path:
+    noise = f"-noise-{arm.noise:g}" if arm.noise else ""
+    return runs / "demonstrations" / f"{arm.env}-{arm.demonstrations}{noise}.npz"
+
+
+def training_command(run: Run) -> list[str]:
+    """That begins the run, or continues it."""
+    arm = run.arm
+    if resumable(run):
+        return python(arm.module, f"--resume={run.log}")
+    words = [*arm.flags, f"--num_timesteps={arm.num_timesteps}", f"--seed={run.seed}", f"--log_path={run.log}"]
+    if arm.module == SB3:
+        return python(arm.module, *words, f"--json={run.folder / 'latest.json'}")
+    if arm.demonstrations:
+        words += [f"--demo_file={demonstrations_of(run.runs, arm)}", f"--num_demo={arm.demonstrations}"]
+    return python(arm.module, *words, f"--save_path={run.folder / 'policy'}")
+
+
+def evaluation_command(run: Run, name: str) -> list[str]:
+    """The environment is named: a policy's own word is not followed to other modules."""
+    where = [f"--env={run.arm.env}", f"--vec_env={run.arm.value('vec_env', 'auto')}"]
+    files = [f"--load_path={run.folder / 'policy' / name}", f"--json={run.folder / name}.json"]
+    return python("baselines.evaluate", *EVALUATION, *where, *files)
+
+
+# ---- doing it ----
+
+
+def perform(run: Run, children: Children, jobs: int) -> None:
+    """Train, from where it stopped if it has begun; then evaluate. Raises TrainingError, and Interrupted."""
+    output = run.folder / "output.txt"
+    if not trained(run):
+        if not resumable(run):
+            shutil.rmtree(run.folder, ignore_errors=True)  # what stopped before it had anything to go on with
+            run.folder.mkdir(parents=True)
+        _train(run, output, children, jobs)
+    for name in run.evaluated:
+        if not (run.folder / f"{name}.json").exists():
+            # One thread: those of NumPy's small products would only stand in the way of the environments'.
+            _check(children.run(evaluation_command(run, name), output, one_thread=True), output, children)
+
+
+def make_demonstrations(runs: Path, arm: Arm, children: Children) -> None:
+    """Unless they are there. Raises TrainingError, and Interrupted."""
+    path = demonstrations_of(runs, arm)
+    if arm.demonstrations and not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        noise = (f"--noise={arm.noise}", "--keep_failures") if arm.noise else ()
+        words = f"--env={arm.env}", "--seed=0", f"--num_episodes={arm.demonstrations}", *noise, f"--output={path}"
+        output = path.with_suffix(".txt")
+        _check(children.run(python(GENERATOR, *words), output), output, children)
+
+
+def _train(run: Run, output: Path, children: Children, jobs: int) -> None:
+    """Also a part that was stopped is marked, with its seconds."""
+    command, before, here, start = training_command(run), mark(run), machine(), time.perf_counter()
+    code = children.run(command, output, jobs > 1)
+    commits = dict.fromkeys([*before.get("commit", "").split(), here["commit"]])
+    known = {
+        "rc": code,
+        "command": before.get("command", ["python", *command[1:]]),  # that began it
+        "seconds": before.get("seconds", 0.0) + time.perf_counter() - start,
+        "parts": before.get("parts", 0) + 1,
+        "jobs": max(jobs, before.get("jobs", 1)),
+    }
+    write_json(run.folder / "run.json", {**known, **here, "commit": " ".join(commits)})
+    _check(code, output, children)
+
+
+def _check(code: int, output: Path, children: Children) -> None:
+    if code:
+        children.check()
+        said = output.read_text(errors="replace").strip().splitlines() or ["nothing"]
+        raise TrainingError(f"exit code {code}, last words: {said[-1]} (all of them: {output})")

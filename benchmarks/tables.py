@@ -1,0 +1,131 @@
+"""Tables in Markdown: of results, for data/results/README.md, and of what there is to run, for the terminal."""
+
+import csv
+import math
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.experiments import EXPERIMENTS, Experiment
+from benchmarks.outcomes import LEVELS, Outcome, row_of, runs_of
+from benchmarks.runs import finished, read_json
+from benchmarks.statistics import LEVEL_KEPT, interquartile_interval, interquartile_mean
+
+HEAD = [
+    *("experiment", "arm", "runs", *(f"steps to {level}" for level in LEVELS)),
+    *(f"minutes to {level}" for level in LEVELS),
+    *(f"below {LEVEL_KEPT} later, share", f"below {LEVEL_KEPT} later, lowest"),
+    *("success, last policy", "success, best policy"),
+]
+ABOUT = """# Results
+
+Written by `python -m benchmarks.reproduce`; `--list` shows all experiments. Only finished runs are in it. Steps and
+minutes (of training and its evaluations, on a machine that did nothing else) are medians over seeds until the mean of
+three evaluations of 104 episodes reached that success rate. "Later" are the single evaluations after the first one of
+at least 0.9: the median share below it, and the lowest of all runs. Success is that of 1,000 other episodes,
+interquartile mean over seeds, with its 95 percent bootstrap interval (Agarwal et al. 2021, 2108.13264). Each folder has
+the curves, a line for each run, all settings, versions and the figure.
+"""
+BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
+
+
+def markdown(head: Iterable[str], rows: Iterable[Iterable[object]]) -> list[str]:
+    head = list(head)
+    return [f"| {' | '.join(str(cell) for cell in row)} |" for row in (head, ["---"] * len(head), *rows)]
+
+
+# ---- results ----
+
+
+def table_of(name: str, experiment: Experiment, outcomes: list[Outcome]) -> list[str]:
+    """A row for each arm that has finished runs."""
+    arms = {label: [o for o in outcomes if o.label == label] for label in experiment.arms}
+    rows = [[name, label, f"{len(of)} of {len(experiment.seeds)}", *cells_of(of)] for label, of in arms.items() if of]
+    return markdown(HEAD, rows)
+
+
+def cells_of(outcomes: list[Outcome]) -> list[str]:
+    """Of one arm: from `steps to` on."""
+    rows, quiet = [row_of(o) for o in outcomes], [row_of(o) for o in outcomes if o.quiet]
+    shares, lows = (
+        _known(rows, f"{key} {LEVEL_KEPT}{end}") for key, end in (("share below", " after it"), ("lowest after", ""))
+    )
+    return [
+        *(_median([row[f"steps to {level}"] for row in rows], ",.0f") for level in LEVELS),
+        *(_median([row[f"minutes to {level}"] for row in quiet], ".1f") for level in LEVELS),
+        *(_median(shares, ".2f"), f"{min(lows):.2f}" if lows else "-"),
+        *(_success(_known(rows, f"success of {which}")) for which in ("latest", "best")),
+    ]
+
+
+def _known(rows: list[dict], key: str) -> list[float]:
+    return [row[key] for row in rows if not math.isnan(row[key])]
+
+
+def _median(values: list[float], form: str) -> str:
+    if not values:
+        return "-"
+    median = float(np.median(values))
+    return format(median, form) if math.isfinite(median) else "never"
+
+
+def _success(values: list[float]) -> str:
+    if not values:
+        return "-"
+    (low, high), middle = interquartile_interval(np.array(values)), interquartile_mean(np.array(values))
+    return f"{middle:.3f}" + ("" if math.isnan(low) else f" ({low:.3f} to {high:.3f})")
+
+
+def readme(results: Path, before: str) -> str:
+    """data/results/README.md: the rows of all experiments that have results, in place of those `before`."""
+    rows, notes = [], []
+    for name, experiment in EXPERIMENTS.items():
+        if (results / name / "table.md").exists():
+            rows += (results / name / "table.md").read_text().splitlines()[2:]
+            notes += [
+                "",
+                f"**{name}**: {experiment.title}. Sought: {experiment.targets}.",
+                "",
+                f"![{name}]({name}/figure.png)",
+            ]
+    table = "\n".join([BEGIN, "", *markdown(HEAD, []), *rows, *notes, "", END])
+    if BEGIN in before and END in before:
+        return before.partition(BEGIN)[0] + table + before.partition(END)[2]
+    return f"{ABOUT}\n{table}\n"
+
+
+# ---- what there is ----
+
+
+def overview(names: Iterable[str], runs: Path, results: Path) -> str:
+    """For --list."""
+    head = ["name", "what it shows", "arms x seeds", "steps", "minutes", "done"]
+    rows = [head, *([name, *_overview_of(name, runs, results)] for name in names)]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
+    return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
+
+
+def _overview_of(name: str, runs: Path, results: Path) -> list[str]:
+    experiment = EXPERIMENTS[name]
+    planned = runs_of(experiment, runs, experiment.seeds)
+    recorded = recorded_in(results / name, experiment)
+    done = sum(finished(run) or (label, run.seed) in recorded for label, run in planned)
+    steps = sorted({arm.num_timesteps for arm in experiment.arms.values()})
+    return [
+        experiment.title,
+        f"{len(experiment.arms)} x {len(experiment.seeds)}",
+        ", ".join(f"{n:,}" for n in steps),
+        f"{experiment.minutes:g}",
+        f"{done} of {len(planned)}",
+    ]
+
+
+def recorded_in(folder: Path, experiment: Experiment) -> set[tuple[str, int]]:
+    """Arm and seed of the results that are of the arms as they are now."""
+    if not (folder / "runs.csv").exists():
+        return set()
+    settings = read_json(folder / "settings.json")
+    same = {label for label, arm in experiment.arms.items() if settings.get(label, {}).get("key") == arm.key}
+    with (folder / "runs.csv").open(newline="") as file:
+        return {(row["arm"], int(row["seed"])) for row in csv.DictReader(file) if row["arm"] in same}

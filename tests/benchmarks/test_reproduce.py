@@ -1,0 +1,178 @@
+"""Runs that are begun, stopped, gone on with and finished, through real processes."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from baselines.common.errors import Interrupted, TrainingError
+from baselines.common.storage import state_files
+from benchmarks import experiments, reproduce
+from benchmarks.experiments import Arm, Experiment
+from benchmarks.processes import Children, cores
+from benchmarks.runs import Run, finished, mark
+from tests.helpers import POINT_REACH, ROOT, TINY, contents, rows
+
+EPOCHS, STEPS = 20, 120  # an epoch takes about a tenth of a second
+ARM = Arm(EPOCHS * STEPS, (POINT_REACH, "--vec_env=sync", "--num_env=2", *TINY))
+TINY_EXPERIMENT = Experiment("PointReach", {"plain": ARM}, (0,), 1, "to have run")
+REPRODUCE = f"""
+from benchmarks import reproduce
+from benchmarks.experiments import EXPERIMENTS, Arm, Experiment
+EXPERIMENTS["tiny"] = {TINY_EXPERIMENT!r}
+reproduce.main()
+"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def place(tmp_path_factory):
+    """A working directory that the tests of this file share, and an experiment."""
+    folder = tmp_path_factory.mktemp("reproduce")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("PYTHONPATH", str(ROOT))
+        patch.setitem(experiments.EXPERIMENTS, "tiny", TINY_EXPERIMENT)
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def stopped(place):
+    """What `reproduce` said and left when it got SIGTERM after the first epoch of its run."""
+    run = Run(Path("runs/reproduce"), ARM, 0)
+    process = subprocess.Popen([sys.executable, "-c", REPRODUCE, "tiny"], stderr=subprocess.PIPE, text=True)
+    while not state_files.numbers(str(run.log / "checkpoint"), 0):
+        time.sleep(0.02)
+        assert process.poll() is None, process.communicate()
+    process.send_signal(signal.SIGTERM)
+    _, said = process.communicate(timeout=60)
+    return process.returncode, said, mark(run), len(rows(run.log))
+
+
+@pytest.fixture(scope="module")
+def gone_on(stopped):
+    """The same command again, to its end."""
+    reproduce.main(["tiny"])
+    return Run(Path("runs/reproduce"), ARM, 0)
+
+
+@pytest.mark.slow
+def test_a_signal_stops_the_run_in_order_and_says_how_to_go_on(stopped):
+    code, said, left, epochs = stopped
+    assert code == 143 and said == "stopped; to go on: python -m benchmarks.reproduce tiny\n"
+    assert left["rc"] == 143 and 1 <= epochs < EPOCHS
+    assert not Path("data").exists()  # nothing has finished
+
+
+@pytest.mark.slow
+def test_the_same_command_goes_on_and_evaluates(stopped, gone_on):
+    assert finished(gone_on)
+    assert [int(row["total/timesteps"]) for row in rows(gone_on.log)] == [STEPS * (i + 1) for i in range(EPOCHS)]
+    now, before = mark(gone_on), stopped[2]
+    assert (now["rc"], now["parts"], now["jobs"]) == (0, 2, 1) and now["seconds"] > before["seconds"]
+    assert now["command"] == before["command"] and f"--save_path={gone_on.folder}/policy" in now["command"]
+    assert now["commit"] and now["cores"] == len(cores()) and now["numpy"]
+    assert "--resume" in (gone_on.folder / "output.txt").read_text()  # the run's own words when it was stopped
+    for name in ("latest", "best"):
+        assert json.loads((gone_on.folder / f"{name}.json").read_text())["episodes"] == 1000
+
+
+@pytest.mark.slow
+def test_the_results_of_the_finished_run_are_written(gone_on):
+    assert "| tiny | plain | 1 of 1 | " in Path("data/results/tiny/table.md").read_text()
+    settings = json.loads(Path("data/results/tiny/settings.json").read_text())
+    assert settings["plain"]["config"]["batch_size"] == 16
+
+
+@pytest.mark.slow
+def test_a_finished_run_is_not_run_again(gone_on, capsys, monkeypatch):
+    before = contents(gone_on.folder)
+    monkeypatch.setattr(Children, "run", None)  # a call would fail
+    reproduce.main(["tiny"])
+    assert capsys.readouterr().out == "1 runs, of which 1 are finished\n"
+    assert contents(gone_on.folder) == before
+
+
+@pytest.mark.slow
+def test_what_was_not_evaluated_is_evaluated_without_training_again(gone_on):
+    before = mark(gone_on)
+    (gone_on.folder / "best.json").unlink()
+    reproduce.main(["tiny"])
+    assert finished(gone_on) and mark(gone_on) == before
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(len(cores()) < 2, reason="needs two cores")
+def test_two_at_a_time_have_a_core_each_and_are_marked(place, monkeypatch):
+    short = Arm(240, ARM.flags)
+    monkeypatch.setitem(experiments.EXPERIMENTS, "tiny", Experiment("Two", {"plain": short}, (0, 1), 1, ""))
+    reproduce.main(["tiny", "--jobs=2", "--results=two"])
+    marks = [mark(Run(Path("runs/reproduce"), short, seed)) for seed in (0, 1)]
+    assert [(m["rc"], m["jobs"], m["cores"]) for m in marks] == [(0, 2, 1)] * 2
+    assert len(cores()) > 1  # this thread has kept its own
+    assert Path("two/tiny/table.md").read_text().count(" - | - | - |") == 1  # shared minutes are no times
+
+
+@pytest.mark.slow
+def test_a_run_that_fails_is_told_and_tried_again_the_next_time(place, monkeypatch, capsys):
+    wrong = Arm(240, (*ARM.flags, "--hidden=0"))
+    monkeypatch.setitem(experiments.EXPERIMENTS, "tiny", Experiment("Wrong", {"plain": wrong}, (0,), 1, ""))
+    for _ in range(2):
+        with pytest.raises(SystemExit) as ended:
+            reproduce.main(["tiny"])
+        failed, last = capsys.readouterr().err.splitlines()
+        assert ended.value.code == 1 and "failed: exit code 2, last words: error: hidden: expected" in failed
+        assert last == "error: 1 of 1 runs failed; the same command tries them again"
+
+
+def test_the_other_runs_go_on_where_one_fails(place, monkeypatch, capsys):
+    done = []
+
+    def perform(run, children, jobs):
+        if run.seed == 0:
+            raise TrainingError("NaN")
+        done.append(run.seed)
+
+    monkeypatch.setattr(reproduce, "perform", perform)
+    left = [Run(place / "none", ARM, seed) for seed in range(3)]
+    ended = {run.seed: error for run, error in reproduce.each(left, Children(), 1)}
+    assert done == [1, 2] and str(ended.pop(0)) == "NaN" and ended == {1: None, 2: None}
+    assert f"1 of 3: {ARM.key}, seed 0: failed: NaN\n" == capsys.readouterr().err
+
+
+def test_an_error_in_between_begins_no_other_run(place, monkeypatch):
+    begun = []
+    monkeypatch.setattr(reproduce, "perform", lambda run, children, jobs: begun.append(run.seed) or 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        list(reproduce.each([Run(place / "none", ARM, seed) for seed in range(100)], Children(), 1))
+    assert len(begun) < 100
+
+
+def test_only_one_process_at_a_time_has_a_folder_of_runs(place, capsys):
+    with reproduce._alone(place / "busy"), pytest.raises(SystemExit) as ended:
+        reproduce.main(["tiny", f"--runs={place / 'busy'}"])
+    assert ended.value.code == 2 and "another reproduce writes to it" in capsys.readouterr().err
+
+
+def test_a_signal_goes_to_all_children_and_none_begins_after_it(place):
+    children, codes = Children(), []
+    sleep = [sys.executable, "-c", "import time; print('begun', flush=True); time.sleep(60)"]
+    outputs = [place / "a.txt", place / "b.txt"]
+    threads = [threading.Thread(target=lambda o=o: codes.append(children.run(sleep, o))) for o in outputs]
+    for thread in threads:
+        thread.start()
+    while not all(o.exists() and o.stat().st_size for o in outputs):
+        time.sleep(0.01)
+    with children.stopped_by_signals():
+        os.kill(os.getpid(), signal.SIGTERM)
+    for thread in threads:
+        thread.join(30)
+    assert codes == [-signal.SIGTERM] * 2
+    with pytest.raises(Interrupted) as stopped:
+        children.run(sleep, outputs[0])
+    assert stopped.value.exit_code == 143

@@ -1,0 +1,148 @@
+"""The files of an experiment's results, from runs that are written here."""
+
+import csv
+import json
+
+import pytest
+
+from benchmarks import experiments, reproduce
+from benchmarks.experiments import SB3, Arm, Experiment
+from benchmarks.result_files import write_results
+from benchmarks.runs import Run, write_json
+from benchmarks.tables import HEAD
+
+ENV = "--env=FetchPush-v1"
+A, B = Arm(6000, (ENV, "--polyak=0.9")), Arm(6000, (ENV, "--alg=SAC"), module=SB3)
+SUCCESS = {0: [0.9, 0.9, 0.9], 1: [0.0, 0.6, 0.9], 2: [1.0, 1.0, 0.7]}
+MACHINE = {"processor": "a fast one", "cores": 2, "python": "3.11.7", "numpy": "2.4.6"}
+
+
+def write_run(runs, arm, seed, success, jobs=1, latest=0.9, best=0.95, rc=0, commit="abc1234"):
+    run = Run(runs, arm, seed)
+    run.log.mkdir(parents=True)
+    rows = [f"{i},{2000 * (i + 1)},{30 * (i + 1)},{rate}" for i, rate in enumerate(success)]
+    columns = "epoch,total/timesteps,total/seconds,test/success_rate"
+    (run.log / "progress.csv").write_text("\n".join([columns, *rows, ""]))
+    if arm.module != SB3:
+        write_json(run.log / "config.json", {"config": {"polyak": 0.9, "demo_file": "/home/me/runs/demos.npz"}})
+        write_json(run.folder / "best.json", {"success_rate": best})
+    write_json(run.folder / "latest.json", {"success_rate": latest})
+    mark = {"rc": rc, "command": ["python"], "seconds": 120.0, "parts": 1, "jobs": jobs}
+    write_json(run.folder / "run.json", {**mark, **MACHINE, "commit": commit})
+
+
+@pytest.fixture
+def tiny(cwd, monkeypatch):
+    """An experiment of two arms and four seeds, of which 3 + 1 runs have finished."""
+    tiny = Experiment("Two arms", {"a": A, "b": B}, (0, 1, 2, 3), 1, "something")
+    monkeypatch.setattr(experiments, "EXPERIMENTS", {"tiny": tiny})
+    for module in ("reproduce", "tables"):
+        monkeypatch.setattr(f"benchmarks.{module}.EXPERIMENTS", {"tiny": tiny})
+    for seed, success in SUCCESS.items():
+        write_run(cwd / "runs", A, seed, success, latest=0.9 + seed / 100, commit=f"abc123{seed} abc9999")
+    write_run(cwd / "runs", A, 3, [0.5], rc=143)
+    write_run(cwd / "runs", B, 0, [0.0, 0.1, 0.2], jobs=2)
+    return tiny
+
+
+def results(tiny, cwd):
+    assert write_results("tiny", tiny, cwd / "runs", cwd / "results")
+    return cwd / "results" / "tiny"
+
+
+def rows_of(path):
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_curves_have_each_evaluation_of_the_finished_runs(tiny, cwd):
+    rows = rows_of(results(tiny, cwd) / "curves.csv")
+    assert [(row["arm"], row["seed"]) for row in rows] == [(a, s) for a, s in ("a0", "a1", "a2", "b0") for _ in "123"]
+    assert rows[4] == {"arm": "a", "seed": "1", "steps": "4000", "seconds": "60.0", "success_rate": "0.6"}
+
+
+def test_each_run_is_a_row(tiny, cwd):
+    rows = rows_of(results(tiny, cwd) / "runs.csv")
+    assert rows[0] == {
+        "arm": "a", "seed": "0", "steps to 0.5": "6000", "steps to 0.9": "6000", "steps to 0.95": "inf",
+        "minutes to 0.5": "1.5", "minutes to 0.9": "1.5", "minutes to 0.95": "inf", "share below 0.9 after it": "0",
+        "lowest after 0.9": "0.9", "success of latest": "0.9", "success of best": "0.95", "minutes": "2", "jobs": "1",
+        "commit": "abc1230 abc9999",
+    }  # fmt: skip
+    assert (rows[1]["steps to 0.5"], rows[1]["steps to 0.9"], rows[1]["lowest after 0.9"]) == ("6000", "inf", "nan")
+    assert (rows[2]["share below 0.9 after it"], rows[2]["lowest after 0.9"]) == ("0.5", "0.7")
+    assert (rows[3]["arm"], rows[3]["success of best"], rows[3]["jobs"]) == ("b", "nan", "2")
+
+
+def test_the_table_has_medians_and_counts_what_is_left_out(tiny, cwd):
+    head, _, a, b = (results(tiny, cwd) / "table.md").read_text().splitlines()
+    assert [cell.strip() for cell in head.strip("|").split("|")] == HEAD
+    # 0.9: 6000, inf, 6000 (the mean of seed 2 is 0.9). Shares 0 and 0.5, of the two seeds that had 0.9 before.
+    assert a == (
+        "| tiny | a | 3 of 4 | 6,000 | 6,000 | never | 1.5 | 1.5 | never | 0.25 | 0.70 "
+        "| 0.910 (0.900 to 0.920) | 0.950 (0.950 to 0.950) |"
+    )
+    assert b == "| tiny | b | 1 of 4 | never | never | never | - | - | - | - | - | 0.900 | - |"  # jobs 2: no minutes
+
+
+def test_settings_and_versions_say_how_it_was_done_and_on_what(tiny, cwd):
+    folder = results(tiny, cwd)
+    settings = json.loads((folder / "settings.json").read_text())
+    assert settings["a"] == {
+        "key": A.key,
+        "command": f"python -m baselines.run {ENV} --polyak=0.9 --num_timesteps=6000 --seed=SEED",
+        "demonstrations": 0,
+        "config": {"polyak": 0.9, "demo_file": "demos.npz"},
+    }
+    assert settings["b"]["config"] == {} and settings["b"]["command"].startswith(f"python -m {SB3} ")
+    versions = json.loads((folder / "versions.json").read_text())
+    assert versions == [{**MACHINE, "commits": ["abc1230", "abc1231", "abc1232", "abc1234", "abc9999"]}]
+
+
+def test_the_figure_has_a_panel_of_minutes_only_where_all_runs_were_alone(tiny, cwd):
+    def width(png):
+        assert png.startswith(b"\x89PNG")
+        return int.from_bytes(png[16:20])
+
+    shared = width((results(tiny, cwd) / "figure.png").read_bytes())
+    alone = Experiment("One arm", {"a": A}, (0, 1, 2), 1, "")
+    assert width((results(alone, cwd) / "figure.png").read_bytes()) == 2 * shared
+
+
+def test_the_readme_keeps_what_is_around_the_table(tiny, cwd):
+    results(tiny, cwd)
+    path = cwd / "results" / "README.md"
+    first = path.read_text()
+    assert "| tiny | a | 3 of 4 |" in first and "![tiny](tiny/figure.png)" in first
+    path.write_text(first.replace("3 of 4", "2 of 4").replace("# Results", "# Mine"))
+    results(tiny, cwd)
+    assert path.read_text() == first.replace("# Results", "# Mine")
+    assert sorted(p.name for p in (cwd / "results" / "tiny").iterdir()) == [
+        "curves.csv", "figure.png", "runs.csv", "settings.json", "table.md", "versions.json"]  # fmt: skip
+
+
+def test_without_finished_runs_nothing_is_written(tiny, cwd):
+    assert not write_results("tiny", tiny, cwd / "nowhere", cwd / "results")
+    assert not (cwd / "results").exists()
+
+
+def test_the_list_counts_finished_runs_and_recorded_ones(tiny, cwd, capsys):
+    def done():
+        reproduce.main(["tiny", "--list", "--runs=other", "--results=results"])
+        return capsys.readouterr().out.split()[-3:]
+
+    assert done() == ["0", "of", "8"]
+    results(tiny, cwd)
+    assert done() == ["4", "of", "8"]
+    write_run(cwd / "other", A, 3, [0.5])
+    assert done() == ["5", "of", "8"]
+    tiny.arms["a"] = Arm(8000, A.flags)  # the results are of other arms now
+    assert done() == ["1", "of", "8"]
+
+
+def test_a_damaged_mark_is_one_line(tiny, cwd, capsys):
+    (Run(cwd / "runs", A, 0).folder / "run.json").write_text("{")
+    with pytest.raises(SystemExit) as ended:
+        reproduce.main(["tiny", "--list", "--runs=runs"])
+    said = capsys.readouterr().err
+    assert ended.value.code == 2 and "run.json: expected JSON" in said and said.count("\n") == 1

@@ -1,0 +1,250 @@
+"""What a setting of HER can change, measured: each function takes what `train` gets, by name, and gives numbers."""
+
+from pathlib import Path
+from unittest import mock
+
+import numpy as np
+import tensorflow as tf
+
+from baselines.her.ddpg import DDPG
+from baselines.her.train import evaluate
+from baselines.her.types import TransitionBatch
+from tests.helpers import HORIZON, rows
+
+
+def make_constant(agent, **outputs):
+    """Networks that give the same whatever they are shown: the tanh's input of a policy, the value of a critic."""
+    arrays = {name: np.zeros_like(x) if "_stats" not in name else x for name, x in agent.policy_state().items()}
+    for net, output in outputs.items():
+        arrays[f"{net}/{agent.config.layers}_bias"][:] = output
+    agent.load_policy_state(arrays)
+
+
+def transitions(agent, reward, count=4):
+    """The same transition `count` times."""
+    o, g, u = agent.spec.observation_size, agent.spec.goal_size, agent.spec.action_size
+    sizes = TransitionBatch(o, g, g, u, None, o, g)
+    parts = [np.full((count, size) if size else count, 0.1, np.float32) for size in sizes]
+    return TransitionBatch(*parts)._replace(reward=np.full(count, reward, np.float32))
+
+
+def widths(wiring):
+    """Units of the hidden layers of every saved network."""
+    wiring.agent.save("measured")
+    with np.load("measured/arrays.npz") as saved:
+        nets = ("main_pi", "target_pi", "main_Q", "target_Q")
+        layers = {net: sorted(name for name in saved if name.startswith(f"{net}/") and "bias" in name) for net in nets}
+        found = {net: [len(saved[name]) for name in names[:-1]] for net, names in layers.items()}
+    assert found["main_pi"] == found["target_pi"] == found["main_Q"] == found["target_Q"]
+    return found["main_pi"]
+
+
+def farthest_actions(wiring):
+    """Of a policy that wants as much as it can: largest action when exploring, when not, and in the graph."""
+    make_constant(wiring.agent, main_pi=100)
+    policy = wiring.agent.policy()
+    explored = wiring.rollout_worker.generate(policy).action
+    exploited = wiring.evaluator.generate(policy).action
+    graph = wiring.agent.main.pi(np.zeros((1, 2), np.float32), np.zeros((1, 2), np.float32))
+    return np.abs(explored).max(), np.abs(exploited).max(), np.abs(graph).max()
+
+
+def trained_networks(wiring):
+    """Which main networks change by training: critic, actor."""
+    before = wiring.agent.policy_state()
+    wiring.agent.train(TransitionBatch(*(x[None] for x in transitions(wiring.agent, reward=-1))))
+    after = wiring.agent.policy_state()
+
+    def moved(net):
+        return any((before[name] != after[name]).any() for name in before if name.startswith(net))
+
+    return moved("main_Q"), moved("main_pi")
+
+
+def kept_share_of_target(wiring):
+    make_constant(wiring.agent, main_Q=0, target_Q=1)
+    wiring.agent.end_cycle()
+    return wiring.agent.policy_state()[f"target_Q/{wiring.agent.config.layers}_bias"][0]
+
+
+def target_between_and_after_updates(wiring):
+    """A bias of the target critic, 1 at first, after 3 updates of a main one that stays 0, and at the cycle's end."""
+    make_constant(wiring.agent, main_Q=0, target_Q=1)
+    bias = wiring.agent.target.Q_network.biases[-1]
+    batch = transitions(wiring.agent, reward=-1)
+    wiring.agent.train(TransitionBatch(*(np.stack([x] * 3) for x in batch)))
+    between = float(bias[0])
+    wiring.agent.end_cycle()
+    return between, float(bias[0])
+
+
+def sums_over_workers(wiring):
+    return demonstrations_normalized(wiring), loss_of_action(wiring)
+
+
+def share_of_moving_episode(wiring):
+    """How often the second of two episodes is drawn: there the object moves by 0.01 a step."""
+    episodes = wiring.rollout_worker.generate(wiring.agent.policy())
+    moving = 0.01 * np.arange(HORIZON + 1, dtype=np.float32)[:, None] * [1, 0]
+    for path in (0 * moving, moving):
+        wiring.buffer.store(episodes._replace(achieved_goal=path[None], action=0 * episodes.action + path[-1]))
+    return (wiring.buffer.sample(1, 20000).action[0, :, 0] != 0).mean()
+
+
+def target(wiring, reward):
+    """The critic's target, but for its sign: the root of the loss where main Q gives 0; target Q gives -1."""
+    make_constant(wiring.agent, main_Q=0, target_Q=-1)
+    _, metrics = wiring.agent.gradients(transitions(wiring.agent, reward))
+    return float(np.sqrt(metrics[0]))
+
+
+def extreme_targets(wiring):
+    return target(wiring, reward=-1000), target(wiring, reward=1000)
+
+
+def kept_share_of_average(wiring):
+    """What is left after an update, in the policy that is evaluated, of an actor whose tanh's input was 1 and is 0."""
+    agent = wiring.agent
+    make_constant(agent, main_pi=1, **({"average_pi": 1} if agent.average_pi else {}))
+    agent.main.pi_network.biases[-1].assign(np.zeros(agent.spec.action_size))
+    agent.train(TransitionBatch(*(x[None] for x in transitions(agent, reward=-1))))
+    return float(np.arctanh(agent.policy().pi(np.zeros((1, 2)), np.zeros((1, 2)))[0, 0]))
+
+
+def loss_of_action(wiring):
+    """The loss of an actor with actions of 0.5 under a critic that gives 0."""
+    make_constant(wiring.agent, main_pi=np.arctanh(0.5))
+    _, metrics = wiring.agent.gradients(transitions(wiring.agent, reward=-1))
+    return float(metrics[1])
+
+
+def share_of_cloned_actions(wiring):
+    """Under a critic that likes the actor's actions as much as the demonstrated ones."""
+    make_constant(wiring.agent)
+    _, metrics = wiring.agent.gradients(transitions(wiring.agent, reward=-1))
+    return float(metrics[3])
+
+
+def demonstrations_normalized(wiring):
+    """How many whole episodes the normalizers know before the first cycle."""
+    return (wiring.agent.policy_state()["o_stats/count"][0] - 1) / HORIZON
+
+
+def stored_episodes(wiring):
+    for _ in range(5):
+        wiring.buffer.store(wiring.rollout_worker.generate(wiring.agent.policy()))
+    return wiring.buffer.num_episodes
+
+
+def counts(wiring):
+    """Train for real, but without updates, and count what there is of everything."""
+    shapes, demonstrated = [], []
+
+    def train(batches):
+        shapes.append(batches.reward.shape)
+        demonstrated.append((batches.action == np.float32(0.7)).all((0, 2)))
+        return dict.fromkeys(wiring.agent.metrics, 0.0)
+
+    wiring.agent.train = train
+    wiring.go()
+    table = rows(wiring.run.logger.folder)
+    assert len(shapes) == float(table[-1]["train/episode"])
+    assert len(set(shapes)) == 1
+    first = shapes[0][1] - demonstrated[0].sum()
+    assert all(not rows[:first].any() and rows[first:].all() for rows in demonstrated), "demonstrations come last"
+    policies = Path(wiring.run.logger.folder.replace("log", "policies"))
+    kept = sorted(int(path.name.removeprefix("epoch_")) for path in policies.glob("epoch_*"))
+    return dict(shape=shapes[0], cycles=len(shapes) / len(table), tests=float(table[0]["test/episode"]), kept=kept,
+                demos=demonstrated[0].sum())  # fmt: skip
+
+
+def counted(name):
+    return lambda wiring: counts(wiring)[name]
+
+
+def evaluated_value(wiring):
+    make_constant(wiring.agent, main_Q=5, target_Q=-5)
+    evaluate(wiring.agent, wiring.evaluator, 1)
+    return wiring.evaluator.mean_Q
+
+
+def explored_actions(wiring):
+    """Actions of 20 exploring episodes of a policy that does nothing."""
+    make_constant(wiring.agent)
+    return np.concatenate([wiring.rollout_worker.generate(wiring.agent.policy()).action[0] for _ in range(20)])
+
+
+def share_of_own_actions(wiring):
+    return (explored_actions(wiring) == 0).all(1).mean()
+
+
+def spread_of_actions(wiring):
+    return explored_actions(wiring).std()
+
+
+def mean_steps_of_a_random_action(wiring):
+    """Where every step has one; nobody asks for the observation."""
+    explore, held = wiring.rollout_worker.exploration, []
+    for _ in range(5000):
+        explore(np.zeros((1, 2)), {})
+        held.append(tuple(explore.state()["held"][0]))
+    return len(held) / len(set(held))
+
+
+def share_of_guided_actions(wiring, distances=(0.5,) * 2000):
+    """Of actions of 0.7 at these distances of the effector from the object."""
+    o, g, u = wiring.agent.spec[1:4]
+    nowhere = {"observation": np.zeros((len(distances), o)), "desired_goal": np.zeros((len(distances), g))}
+    way = np.eye(1, g) * np.array(distances)[:, None]
+    action = np.full((len(distances), u), 0.7)
+    guided = wiring.guide(action, {**nowhere, "achieved_goal": way}, np.random.default_rng(0)) != action
+    return guided.any(1).mean()
+
+
+def nearest_guided(wiring):
+    return min(d for d in np.arange(0, 1, 0.01) + 1e-6 if share_of_guided_actions(wiring, [d]))
+
+
+def rewards_of_relay(wiring, distances=(0.1, 0.2, 0.3, 0.4)):
+    """What it is told of standing so far from where the object is."""
+    episodes, seen = wiring.rollout_worker.generate(wiring.agent.policy()), []
+    for distance in distances:
+        object_at = np.zeros_like(episodes.achieved_goal) + np.float32([distance, 0])
+        wiring.buffer.store(episodes._replace(observation=0 * episodes.observation, achieved_goal=object_at))
+    with mock.patch.object(DDPG, "train", lambda agent, batches: seen.append(batches)):
+        wiring.guide.train(wiring.buffer, episodes)
+    goals = seen[0].desired_goal[..., 0]
+    return [seen[0].reward[goals == np.float32(distance)].mean() for distance in distances]
+
+
+def share_of_actions_cloned_in_three_updates(wiring):
+    """Of each update, under a critic that is as `share_of_cloned_actions` has it."""
+    make_constant(wiring.agent)
+    batches = TransitionBatch(*(x[None] for x in transitions(wiring.agent, reward=0)))
+    return [wiring.agent.train(batches)["q_filter/passed"] for _ in range(3)]
+
+
+def share_of_goals_of_others(wiring):
+    """Of the transitions of two episodes, whose actions and desired goals are their number."""
+    episodes = wiring.rollout_worker.generate(wiring.agent.policy())
+    for number in (5, 6):
+        own = np.full_like(episodes.desired_goal, number)
+        wiring.buffer.store(episodes._replace(desired_goal=own, action=np.full_like(episodes.action, number)))
+    batch = wiring.buffer.sample(1, 20000)
+    return (np.abs(batch.desired_goal - batch.action) == 1).all(2).mean()
+
+
+def share_of_relabelled_goals(wiring):
+    episodes = wiring.rollout_worker.generate(wiring.agent.policy())
+    wiring.buffer.store(episodes)
+    goals = wiring.buffer.sample(1, 4000).desired_goal[0]
+    return (goals != episodes.desired_goal[0, 0]).any(1).mean()
+
+
+def inputs_of_networks(wiring):
+    """What an observation of 0.005, and a goal of 0.005 when 0.002 is achieved, look like to fresh networks."""
+    parts = [np.full((1, 2), x, np.float32) for x in (0.005, 0.002, 0.005)]
+    seen = wiring.agent.policy().inputs(*parts)
+    for ours, graph in zip(seen, wiring.agent.inputs(*map(tf.constant, parts)), strict=True):
+        np.testing.assert_allclose(ours, graph, rtol=1e-6)
+    return [float(part[0, 0]) for part in seen]
