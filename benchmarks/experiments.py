@@ -73,8 +73,8 @@ def seeds(count: int) -> tuple[int, ...]:
 # ---- arms that several experiments have ----
 
 RELAY = "--relay_effector=0:3"
-PUSH = ours(1e5, "FetchPush-v1")
-PICK = ours(1.2e5, "FetchPickAndPlace-v1")
+PUSH = ours(8e4, "FetchPush-v1")
+PICK = ours(1e5, "FetchPickAndPlace-v1")
 PICK_DEMOS = ours(6e4, "FetchPickAndPlace-v1", "--n_cycles=5", demonstrations=100)
 HALF_FAIL = dataclasses.replace(PICK_DEMOS, noise=0.33)  # about half of the scripted episodes end at the goal
 
@@ -186,8 +186,8 @@ EXPERIMENTS = {
         "FetchPush: Stable-Baselines3 and ours",
         {
             "single": PUSH,
-            "SB3 DDPG + HER": Arm(100_000, ("--alg=DDPG", "--env=FetchPush-v1"), module=SB3),
-            "SB3 SAC + HER": Arm(100_000, ("--alg=SAC", "--env=FetchPush-v1"), module=SB3),
+            "SB3 DDPG + HER": Arm(80_000, ("--alg=DDPG", "--env=FetchPush-v1"), module=SB3),
+            "SB3 SAC + HER": Arm(80_000, ("--alg=SAC", "--env=FetchPush-v1"), module=SB3),
         },
         seeds(3),
         60,
