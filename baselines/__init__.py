@@ -4,4 +4,4 @@ from baselines.api import evaluate as evaluate
 from baselines.api import load_policy as load_policy
 from baselines.api import train as train
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"

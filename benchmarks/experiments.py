@@ -101,7 +101,10 @@ EXPERIMENTS = {
     "reach": Experiment(
         "FetchReach, one process",
         # Epochs of 200 steps: it is learnt in a few of them.
-        {"single": ours(4e3, "FetchReach-v1", "--num_env=2", "--n_cycles=2", "--n_test_rollouts=52")},
+        {
+            "single": ours(4e3, "FetchReach-v1", "--num_env=2", "--n_cycles=2", "--n_test_rollouts=52"),
+            "papers' settings": Arm(5_000, ("--env=FetchReach-v1", "--n_test_rollouts=104")),
+        },
         seeds(10),
         20,
         "0.95 at 1,200 steps; never below 1.0 from 3,000 on",

@@ -8,6 +8,7 @@ import argparse
 import sys
 
 from baselines.common.errors import UserError
+from benchmarks.exploration import exploration
 from benchmarks.measure import report
 from benchmarks.mpi import mpi
 from benchmarks.peers import peers
@@ -16,7 +17,7 @@ from benchmarks.sampling import memory, sampling
 from benchmarks.updates import updates
 from benchmarks.whole_run import end_to_end, start_up
 
-PARTS = {p.__name__: p for p in (rollouts, updates, sampling, memory, start_up, end_to_end, mpi, peers)}
+PARTS = {p.__name__: p for p in (rollouts, updates, sampling, memory, exploration, start_up, end_to_end, mpi, peers)}
 
 
 def main() -> None:

@@ -2,10 +2,12 @@
 
 import dataclasses
 import functools
+from collections.abc import Callable
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from baselines.common.mpi import Communicator
 from baselines.common.networks import share_threads
 from baselines.common.runs.run import Run
 from baselines.common.vec_env.base import VecEnv
@@ -32,7 +34,7 @@ def learn(env: VecEnv, config: HERConfig, run: Run) -> DDPG:
     buffer = make_buffer(env, config, config.buffer_size, run.rng("replay"))
     demonstrations = _demonstrations(agent, env, run)
     test_env = run.evaluation_env(env.num_env * config.n_test_rollouts)
-    guide = _guide(spec, config, run)
+    guide = make_guide(spec, config, run.rng, run.comm)
     exploration = Exploration(config, env.num_env, spec.action_size, run.rng("exploration"), guide)
     rollout_worker = RolloutWorker(env, exploration, run.seeds_for("train", env.num_env))
     evaluator = RolloutWorker(test_env, seeds=run.seeds_for("test", test_env.num_env))
@@ -48,11 +50,14 @@ def learn(env: VecEnv, config: HERConfig, run: Run) -> DDPG:
     return agent
 
 
-def _guide(spec: GoalEnvSpec, config: HERConfig, run: Run) -> NoGuide:
+def make_guide(
+    spec: GoalEnvSpec, config: HERConfig, rng: Callable[..., np.random.Generator], comm: Communicator
+) -> NoGuide:
+    """What `config.guide` names; `rng(purpose)` makes its generators."""
     if config.guide == "script":
         return Script(config)
     if config.guide == "relay":
-        return Relay(spec, config, run.rng("relay weights", shared=True), run.rng("relay"), run.comm)
+        return Relay(spec, config, rng("relay weights", shared=True), rng("relay"), comm)
     return NoGuide()
 
 

@@ -15,7 +15,7 @@ from baselines.run import Words
 from benchmarks import reproduce
 from benchmarks.experiments import EXPERIMENTS, SB3, Arm, Experiment, but, merged, ours
 from benchmarks.outcomes import runs_of
-from benchmarks.runs import GENERATOR, Run, demonstrations_of, evaluation_command, training_command
+from benchmarks.runs import GENERATOR, Run, evaluation_command, training_command
 from benchmarks.sb3_run import SB3Options
 
 ARMS = {f"{name}, {label}": arm for name, e in EXPERIMENTS.items() for label, arm in e.arms.items()}

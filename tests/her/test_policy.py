@@ -18,7 +18,7 @@ from baselines.her.replay_buffer import NoDemonstrations
 from baselines.her.rollout import RolloutWorker
 from baselines.her.train import evaluate, train_cycle
 from baselines.her.types import GoalEnvSpec, TransitionBatch
-from tests.helpers import HORIZON, POINT_PUSH_ID, POINT_REACH, TINY_SETTINGS, document, point_reach, refused
+from tests.helpers import HORIZON, POINT_PUSH_ID, POINT_REACH, TINY, TINY_SETTINGS, document, point_reach, refused
 
 SPEC = GoalEnvSpec("PointReach-v0", 2, 2, 2, HORIZON)
 
@@ -148,18 +148,15 @@ def test_the_average_is_a_running_one_of_the_main_actors_weights_and_short_at_fi
     assert np.abs(average - state[f"main_{name}"].ravel()).max() > 1e-4
 
 
-def test_an_average_begins_with_the_actor_of_a_policy_that_has_none_and_is_left_out_by_an_agent_that_has_none(tmp_path):
-    plain, averaging = (
-        DDPG(SPEC, HERConfig(hidden=8, layers=1, **SETTINGS[which]), np.random.default_rng(seed), Communicator())
-        for seed, which in enumerate(("main", "average"))
-    )
-    state = plain.policy_state()
-    averaging.load_policy_state(state)
-    for name in ("0_kernel", "1_bias"):
-        np.testing.assert_array_equal(averaging.policy_state()[f"average_pi/{name}"], state[f"main_pi/{name}"])
-    averaging.save(str(tmp_path / "policy"))
-    plain.load_policy_state(baselines.load_policy(str(tmp_path / "policy")).arrays())
-    assert plain.average_pi is None and not any("average" in name for name in plain.policy_state())
+def test_a_policy_that_training_begins_with_says_whether_there_is_an_average(cwd):
+    """So `--load_path=... --num_timesteps=0 --play` plays what was saved, whatever the run's own settings are."""
+    run.main([POINT_REACH, *TINY, "--num_timesteps=0", "--average_actor=0.9", "--save_path=averaged", "--log_path=log"])
+    run.main([POINT_REACH, "--num_timesteps=0", "--load_path=averaged", "--save_path=again", "--log_path=log2"])
+    first, second = (baselines.load_policy(folder) for folder in ("averaged", "again"))
+    assert first.config.average_actor == second.config.average_actor == 0.9
+    inputs = dict(o=np.ones((1, 2), np.float32), g=np.ones((1, 2), np.float32))
+    averaged = second.arrays()
+    assert {"average_pi/0_kernel"} <= set(averaged) and second.pi(**inputs).tolist() == first.pi(**inputs).tolist()
 
 
 def test_two_ways_to_say_which_policy_is_evaluated_are_refused(cwd, capsys, untrained):

@@ -223,8 +223,8 @@ WRONG = {
     "x": f"{FORM} 'x'", "0:": f"{FORM} '0:'", ":2": f"{FORM} ':2'", "0-2": f"{FORM} '0-2'", "0:2:1": f"{FORM} '0:2:1'",
     "-2:0": f"{FORM} '-2:0'", "0.0:2": f"{FORM} '0.0:2'", "0:2 ": f"{FORM} '0:2 '", "": FORM, "2": "expected a word",
     "9999999:9999999": FORM, "3:5": "relay_effector=3:5: the observation has 4 numbers",
-    "4:6": "relay_effector=4:6: the observation has 4 numbers", "2:2": "relay_effector=2:2",
-    "2:0": "relay_effector=2:0", "0:3": "as many numbers as the goal's, 2", "0:1": "as many numbers as the goal's, 2",
+    "4:6": "relay_effector=4:6: the observation has 4 numbers", "2:2": f"{FORM} '2:2'",
+    "2:0": f"{FORM} '2:0'", "0:3": "as many numbers as the goal's, 2", "0:1": "as many numbers as the goal's, 2",
 }  # fmt: skip
 
 
