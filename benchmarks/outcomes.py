@@ -1,11 +1,13 @@
-"""What finished runs came to, read from their folders."""
+"""What finished runs came to, read from their folders, or of those that are not here from the results."""
 
+import csv
 import math
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from baselines.common.errors import UserError
 from baselines.plot import read_column
 from benchmarks.experiments import Experiment
 from benchmarks.runs import Run, finished, mark, read_json
@@ -37,10 +39,14 @@ def runs_of(experiment: Experiment, runs: Path, seeds: tuple[int, ...]) -> list[
     return [(label, Run(runs, arm, seed)) for seed in seeds for label, arm in experiment.arms.items()]
 
 
-def outcomes_of(experiment: Experiment, runs: Path) -> list[Outcome]:
-    """Of all finished runs, arm by arm."""
-    there = [(label, run) for label, run in runs_of(experiment, runs, experiment.seeds) if finished(run)]
-    return [outcome_of(label, run) for label in experiment.arms for its, run in there if its == label]
+def outcomes_of(experiment: Experiment, runs: Path, results: Path) -> list[Outcome]:
+    """Of all finished runs, and in folder `results` of those that were finished elsewhere; arm by arm, seed by seed."""
+    found = {(o.label, o.seed): o for o in recorded_in(results, experiment)}
+    for label, run in runs_of(experiment, runs, experiment.seeds):
+        if finished(run):
+            found[label, run.seed] = outcome_of(label, run)
+    labels = list(experiment.arms)
+    return sorted(found.values(), key=lambda o: (labels.index(o.label), o.seed))
 
 
 def outcome_of(label: str, run: Run) -> Outcome:
@@ -48,6 +54,34 @@ def outcome_of(label: str, run: Run) -> Outcome:
     columns = [read_column(str(run.log), key) for key in keys]
     latest, best = (read_json(run.folder / f"{name}.json").get("success_rate", math.nan) for name in ("latest", "best"))
     return Outcome(label, run.seed, *columns, latest, best, mark(run))
+
+
+def recorded_in(results: Path, experiment: Experiment) -> list[Outcome]:
+    """What an experiment's folder of results has of the arms as they are now. Raises UserError."""
+    settings = read_json(results / "settings.json")
+    same = {label for label, arm in experiment.arms.items() if settings.get(label, {}).get("key") == arm.key}
+    if not same:
+        return []
+    try:
+        points = read_csv(results / "curves.csv")
+        rows = [row for row in read_csv(results / "runs.csv") if row["arm"] in same]
+        return [
+            _recorded(row, [p for p in points if (p["arm"], p["seed"]) == (row["arm"], row["seed"])]) for row in rows
+        ]
+    except (OSError, KeyError, ValueError) as error:
+        raise UserError(f"{results}: expected the files of one write, got {error!r}; remove the folder") from None
+
+
+def _recorded(row: dict[str, str], points: list[dict[str, str]]) -> Outcome:
+    columns = [np.array([float(point[key]) for point in points]) for key in ("steps", "seconds", "success_rate")]
+    mark = {"jobs": int(row["jobs"]), "seconds": float(row["minutes"]) * 60, "commit": row["commit"]}
+    ends = float(row["success of latest"]), float(row["success of best"])
+    return Outcome(row["arm"], int(row["seed"]), *columns, *ends, mark)
+
+
+def read_csv(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
 
 
 def row_of(outcome: Outcome) -> dict[str, object]:

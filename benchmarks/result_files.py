@@ -9,7 +9,7 @@ from baselines.common.storage.files import replace_file
 from benchmarks.curves import draw
 from benchmarks.experiments import Arm, Experiment
 from benchmarks.outcomes import Outcome, outcomes_of, row_of
-from benchmarks.runs import Run, read_json, write_json
+from benchmarks.runs import Run, finished, read_json, write_json
 from benchmarks.tables import readme, table_of
 
 _OF_A_RUN = ("rc", "command", "seconds", "parts", "jobs", "commit")  # in run.json; the rest is the machine
@@ -17,14 +17,15 @@ _OF_A_RUN = ("rc", "command", "seconds", "parts", "jobs", "commit")  # in run.js
 
 def write_results(name: str, experiment: Experiment, runs: Path, results: Path) -> bool:
     """Of all finished runs; False where there are none. Each file is written whole or not at all."""
-    outcomes = outcomes_of(experiment, runs)
+    folder = results / name
+    outcomes = outcomes_of(experiment, runs, folder)
     if not outcomes:
         return False
-    folder = results / name
+    settings, versions = settings_of(experiment, outcomes, runs, folder), versions_of(outcomes, folder)
     write_csv(folder / "curves.csv", [point for outcome in outcomes for point in points_of(outcome)])
     write_csv(folder / "runs.csv", [row_of(outcome) for outcome in outcomes])
-    write_json(folder / "settings.json", settings_of(experiment, outcomes, runs))
-    write_json(folder / "versions.json", versions_of(outcomes))
+    write_json(folder / "settings.json", settings)
+    write_json(folder / "versions.json", versions)
     with replace_file(str(folder / "figure.png")) as file:
         draw(outcomes, experiment.title, file)
     write_text(folder / "table.md", "\n".join(table_of(name, experiment, outcomes)) + "\n")
@@ -62,19 +63,15 @@ def points_of(outcome: Outcome) -> list[dict]:
     ]
 
 
-def settings_of(experiment: Experiment, outcomes: list[Outcome], runs: Path) -> dict:
-    """The command of each arm, and all settings that its first run had."""
-    first = {outcome.label: outcome.seed for outcome in reversed(outcomes)}
-    return {
-        label: {
-            "key": arm.key,
-            "command": command_of(arm),
-            "demonstrations": arm.demonstrations,
-            "config": config_of(Run(runs, arm, first[label])),
-        }
-        for label, arm in experiment.arms.items()
-        if label in first
-    }
+def settings_of(experiment: Experiment, outcomes: list[Outcome], runs: Path, folder: Path) -> dict:
+    """The command of each arm, and all settings that its first run here had, or else those in the results."""
+    here = {o.label: o.seed for o in reversed(outcomes) if finished(Run(runs, experiment.arms[o.label], o.seed))}
+    settings = {label: read_json(folder / "settings.json").get(label) for label in {o.label for o in outcomes}}
+    for label, seed in here.items():
+        arm = experiment.arms[label]
+        known = {"key": arm.key, "command": command_of(arm), "demonstrations": arm.demonstrations}
+        settings[label] = {**known, "config": config_of(Run(runs, arm, seed))}
+    return {label: settings[label] for label in experiment.arms if label in settings}
 
 
 def command_of(arm: Arm) -> str:
@@ -91,10 +88,11 @@ def config_of(run: Run) -> dict:
     return {k: os.path.basename(v) if isinstance(v, str) and os.path.isabs(v) else v for k, v in config.items()}
 
 
-def versions_of(outcomes: list[Outcome]) -> list[dict]:
-    """The machines with their versions that the runs were on, each with its commits."""
-    found: list[dict] = []
-    for outcome in outcomes:
+def versions_of(outcomes: list[Outcome], folder: Path) -> list[dict]:
+    """The machines with their versions that the runs were on, each with its commits; those in the results stay."""
+    here = [outcome for outcome in outcomes if "processor" in outcome.mark]
+    found: list[dict] = read_json(folder / "versions.json") if len(here) < len(outcomes) else []
+    for outcome in here:
         machine = {k: v for k, v in outcome.mark.items() if k not in _OF_A_RUN}
         known = next((m for m in found if {**m, "commits": None} == {**machine, "commits": None}), None)
         if known is None:

@@ -1,6 +1,5 @@
 """Tables in Markdown: of results, for data/results/README.md, and of what there is to run, for the terminal."""
 
-import csv
 import math
 from collections.abc import Iterable
 from pathlib import Path
@@ -8,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.experiments import EXPERIMENTS, Experiment
-from benchmarks.outcomes import LEVELS, Outcome, row_of, runs_of
-from benchmarks.runs import finished, read_json
+from benchmarks.outcomes import LEVELS, Outcome, recorded_in, row_of, runs_of
+from benchmarks.runs import finished
 from benchmarks.statistics import LEVEL_KEPT, interquartile_interval, interquartile_mean
 
 HEAD = [
@@ -109,7 +108,7 @@ def overview(names: Iterable[str], runs: Path, results: Path) -> str:
 def _overview_of(name: str, runs: Path, results: Path) -> list[str]:
     experiment = EXPERIMENTS[name]
     planned = runs_of(experiment, runs, experiment.seeds)
-    recorded = recorded_in(results / name, experiment)
+    recorded = {(o.label, o.seed) for o in recorded_in(results / name, experiment)}
     done = sum(finished(run) or (label, run.seed) in recorded for label, run in planned)
     steps = sorted({arm.num_timesteps for arm in experiment.arms.values()})
     return [
@@ -119,13 +118,3 @@ def _overview_of(name: str, runs: Path, results: Path) -> list[str]:
         f"{experiment.minutes:g}",
         f"{done} of {len(planned)}",
     ]
-
-
-def recorded_in(folder: Path, experiment: Experiment) -> set[tuple[str, int]]:
-    """Arm and seed of the results that are of the arms as they are now."""
-    if not (folder / "runs.csv").exists():
-        return set()
-    settings = read_json(folder / "settings.json")
-    same = {label for label, arm in experiment.arms.items() if settings.get(label, {}).get("key") == arm.key}
-    with (folder / "runs.csv").open(newline="") as file:
-        return {(row["arm"], int(row["seed"])) for row in csv.DictReader(file) if row["arm"] in same}

@@ -140,6 +140,30 @@ def test_the_list_counts_finished_runs_and_recorded_ones(tiny, cwd, capsys):
     assert done() == ["1", "of", "8"]
 
 
+def test_results_of_runs_that_are_not_here_stay_and_a_run_that_is_here_replaces_its_own(tiny, cwd):
+    folder = results(tiny, cwd)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    write_run(cwd / "elsewhere", A, 3, [1.0, 1.0, 1.0], commit="def5678")
+    assert write_results("tiny", tiny, cwd / "elsewhere", cwd / "results")
+    rows = rows_of(folder / "runs.csv")
+    assert [(row["arm"], row["seed"]) for row in rows] == [("a", "0"), ("a", "1"), ("a", "2"), ("a", "3"), ("b", "0")]
+    assert [row for row in rows if row["seed"] != "3"] == list(csv.DictReader(before["runs.csv"].decode().splitlines()))
+    assert json.loads((folder / "settings.json").read_text()) == json.loads(before["settings.json"])
+    (versions,) = json.loads((folder / "versions.json").read_text())
+    assert versions["commits"] == ["abc1230", "abc1231", "abc1232", "abc1234", "abc9999", "def5678"]
+    write_run(cwd / "elsewhere", A, 0, [0.0, 0.0, 0.0])
+    assert write_results("tiny", tiny, cwd / "elsewhere", cwd / "results")
+    assert rows_of(folder / "runs.csv")[0]["steps to 0.5"] == "inf"
+
+
+def test_results_without_their_curves_are_one_line(tiny, cwd, capsys):
+    (results(tiny, cwd) / "curves.csv").unlink()
+    with pytest.raises(SystemExit) as ended:
+        reproduce.main(["tiny", "--list", "--runs=other", "--results=results"])
+    said = capsys.readouterr().err
+    assert ended.value.code == 2 and "expected the files of one write" in said and said.count("\n") == 1
+
+
 def test_a_damaged_mark_is_one_line(tiny, cwd, capsys):
     (Run(cwd / "runs", A, 0).folder / "run.json").write_text("{")
     with pytest.raises(SystemExit) as ended:
