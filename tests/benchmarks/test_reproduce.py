@@ -147,7 +147,13 @@ def test_the_other_runs_go_on_where_one_fails(place, monkeypatch, capsys):
 
 def test_an_error_in_between_begins_no_other_run(place, monkeypatch):
     begun = []
-    monkeypatch.setattr(reproduce, "perform", lambda run, children, jobs: begun.append(run.seed) or 1 / 0)
+
+    def perform(run, children, jobs):
+        begun.append(run.seed)
+        time.sleep(0.1)  # a run takes longer than hearing of the one before
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(reproduce, "perform", perform)
     with pytest.raises(ZeroDivisionError):
         list(reproduce.each([Run(place / "none", ARM, seed) for seed in range(100)], Children(), 1))
     assert len(begun) < 100
