@@ -7,8 +7,7 @@ from types import ModuleType
 from typing import Any
 
 from baselines import api
-from baselines.common.cmd_util import errors_end_the_process, parse_all
-from baselines.common.errors import UserError
+from baselines.common.cmd_util import NEEDS_POLICY, errors_end_the_process, parse_all
 from baselines.common.evaluation import Evaluation
 from baselines.common.settings import Settings, setting
 from baselines.common.storage.files import check_file_writable, replace_file
@@ -32,11 +31,10 @@ class EvaluateOptions(Settings):
 def main(argv: list[str] | None = None) -> None:
     """Evaluate what the command line says."""
     with errors_end_the_process():
-        options = parse_all(EvaluateOptions, argv, "baselines.evaluate", __doc__)
+        options = parse_all(EvaluateOptions, argv, "baselines.evaluate", __doc__, NEEDS_POLICY)
         if options is None:
             return
-        if options.load_path is None:
-            raise UserError("--load_path=DIR: give the folder of a policy")
+        assert options.load_path is not None  # NEEDS_POLICY
         if options.json:
             check_file_writable(options.json)
         policy = api.load_policy(options.load_path, options.alg)

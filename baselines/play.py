@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from baselines.common.algorithms import Algorithm, find, read_policy
-from baselines.common.cmd_util import errors_end_the_process, parse_all
+from baselines.common.cmd_util import NEEDS_POLICY, errors_end_the_process, parse_all
 from baselines.common.errors import UserError
 from baselines.common.evaluation import Episode, run_episodes, summary, trusted_name
 from baselines.common.numpy_networks import NETWORK
@@ -143,11 +143,10 @@ def _move_video(folder: str, file: str) -> None:
 def main(argv: list[str] | None = None) -> None:
     """Play what the command line says."""
     with errors_end_the_process():
-        options = parse_all(PlayOptions, argv, "baselines.play", __doc__)
+        options = parse_all(PlayOptions, argv, "baselines.play", __doc__, NEEDS_POLICY)
         if options is None:
             return
-        if options.load_path is None:
-            raise UserError("--load_path=DIR: give the folder of a policy")
+        assert options.load_path is not None  # NEEDS_POLICY
         if options.video and not options.video.endswith((".mp4", ".gif")):
             raise UserError(f"--video={options.video}: expected a file that ends with .mp4 or .gif")
         if options.video and options.record_demos:

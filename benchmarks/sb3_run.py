@@ -15,7 +15,6 @@ from pathlib import Path
 
 from baselines import api
 from baselines.common.cmd_util import errors_end_the_process, parse_all
-from baselines.common.errors import UserError
 from baselines.common.evaluation import evaluate_in
 from baselines.common.quiet import import_tensorflow
 from baselines.common.seeding import Streams
@@ -26,6 +25,7 @@ from baselines.common.vec_env.base import evaluation_size
 from benchmarks.processes import cores
 
 EPOCH, EPISODES, LAST_EPISODES = 2000, 104, 1000
+NEEDS_FOLDER = {"log_path": "expected --log_path=DIR, a folder for progress.csv, got none"}
 COLUMNS = ("epoch", "total/timesteps", "total/seconds", "test/success_rate")
 
 
@@ -45,11 +45,9 @@ class SB3Options(Settings):
 def main(argv: list[str] | None = None) -> None:
     """Train as the command line says."""
     with errors_end_the_process():
-        options = parse_all(SB3Options, argv, "benchmarks.sb3_run", __doc__)
+        options = parse_all(SB3Options, argv, "benchmarks.sb3_run", __doc__, NEEDS_FOLDER)
         if options is None:
             return
-        if options.log_path is None:
-            raise UserError("expected --log_path=DIR, a folder for progress.csv, got none")
         check_writable(options.log_path)
         import_tensorflow()  # takes seconds: after the options
         from benchmarks import peers

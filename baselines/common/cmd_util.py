@@ -11,6 +11,7 @@ from baselines.common.errors import TrainingError, UserError, nearest
 from baselines.common.logger import show
 from baselines.common.settings import Settings, check_known, describe, names_of
 
+NEEDS_POLICY = {"load_path": "--load_path=DIR: give the folder of a policy"}
 _LONGEST_VALUE = 1000
 S = TypeVar("S", bound=Settings)
 
@@ -46,14 +47,27 @@ def parse(words: Sequence[str], options: type[Settings]) -> tuple[dict[str, Any]
     return given, settings, wants_help
 
 
-def parse_all(options: type[S], argv: Sequence[str] | None, command: str, about: str | None) -> S | None:
-    """The options of a command that has no others; None where its help was printed instead. Raises UserError."""
+def parse_all(
+    options: type[S],
+    argv: Sequence[str] | None,
+    command: str,
+    about: str | None,
+    needed: Mapping[str, str] | None = None,
+) -> S | None:
+    """The options of a command that has no others; None where its help was printed instead.
+
+    `needed` has the flags that must be given, and what to say where they are not. Raises UserError.
+    """
     given, others, wants_help = parse(sys.argv[1:] if argv is None else argv, options)
     if wants_help:
         show(help_text(command, about, options))
         return None
     check_known(others, names_of(options))
-    return options(**given)
+    parsed = options(**given)
+    for name, message in (needed or {}).items():
+        if getattr(parsed, name) is None:
+            raise UserError(message)
+    return parsed
 
 
 def help_text(

@@ -96,3 +96,12 @@ def test_errors_end_the_process_with_one_line_and_a_code(error, code, line, caps
 def test_errors_of_ours_are_not_hidden():
     with pytest.raises(ZeroDivisionError), errors_end_the_process():
         raise ZeroDivisionError
+
+
+def test_a_flag_that_a_command_needs_must_be_given_unless_help_is_asked_for():
+    needed = {"file": "--file=PATH: say which"}
+    for words in ([], ["--seed=1"]):
+        with pytest.raises(UserError, match="^--file=PATH: say which$"):
+            parse_all(Options, words, "tool", "What it does.", needed)
+    assert parse_all(Options, ["--file=here"], "tool", "What it does.", needed) == Options(file="here")
+    assert parse_all(Options, ["--help"], "tool", "What it does.", needed) is None
