@@ -33,12 +33,8 @@ class ReplayBuffer:
         `priority` gives how likely episodes are drawn, [B], all above 0; without it all transitions are alike. Raises
         UserError where there is not enough memory.
         """
-        self._relabelled_p, self._compute_reward, self.rng, self._priority_of = (
-            relabelled_p,
-            compute_reward,
-            rng,
-            priority,
-        )
+        self._relabelled_p, self._compute_reward = relabelled_p, compute_reward
+        self.rng, self._priority_of = rng, priority
         n, T = max(1, capacity // spec.horizon), spec.horizon
         self.max_episodes = n
         try:

@@ -183,9 +183,8 @@ ENV_DEFAULTS: dict[str, dict[str, object]] = {"FetchReach": {"n_cycles": 10}}
 # Found by measurement: docs/her.md has what each part brings, and what brought nothing.
 _RECIPE: dict[str, object] = dict(target_interval=1, polyak=0.995, average_actor=0.999, n_batches=120, n_cycles=10,
     random_hold=5, relative_goals=True)  # fmt: skip
-_WORK: dict[str, object] = dict(
-    replay_priority="energy", priority_clip=0.5
-)  # where the goal is an object's place, in metres
+# Where the goal is an object's place, in metres.
+_WORK: dict[str, object] = dict(replay_priority="energy", priority_clip=0.5)
 _RECIPE_OF_TASKS: dict[str, dict[str, object]] = {
     "FetchPush*": dict(_WORK, guide="script"),
     "FetchPickAndPlace*": dict(_WORK, guide="script"),
