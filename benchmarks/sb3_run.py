@@ -2,7 +2,7 @@
 
     python -m benchmarks.sb3_run --alg=DDPG --env=FetchPush-v1 --num_timesteps=2e5 --log_path=DIR
 
-Every 2,000 steps 104 episodes are played without noise, as ours are. It cannot be resumed: it begins again.
+Every 4,000 steps 104 episodes are played without noise, as ours are. It cannot be resumed: it begins again.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ from baselines.common.vec_env import BACK_ENDS, make_vec_env
 from baselines.common.vec_env.base import evaluation_size
 from benchmarks.processes import cores
 
-EPOCH, EPISODES, LAST_EPISODES = 2000, 104, 1000
+EPOCH, EPISODES, LAST_EPISODES = 4000, 104, 1000
 NEEDS_FOLDER = {"log_path": "expected --log_path=DIR, a folder for progress.csv, got none"}
 COLUMNS = ("epoch", "total/timesteps", "total/seconds", "test/success_rate")
 
@@ -35,7 +35,7 @@ class SB3Options(Settings):
 
     alg: str = setting("DDPG", "algorithm", choices=("DDPG", "SAC"))
     env: str = setting("FetchPush-v1", "environment")
-    num_timesteps: int = setting(200_000, "environment steps, rounded down to whole epochs of 2,000", EPOCH, 10**12)
+    num_timesteps: int = setting(200_000, "environment steps, rounded down to whole epochs of 4,000", EPOCH, 10**12)
     seed: int = setting(0, "seed of everything random", 0, 1 << 31)
     vec_env: str = setting("auto", "what steps the environments of evaluations", choices=BACK_ENDS)
     log_path: str | None = setting(None, "folder for progress.csv", path=True, default_text="")

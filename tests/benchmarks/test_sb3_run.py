@@ -10,11 +10,11 @@ import pytest
 from benchmarks import peers, sb3_run
 from tests.helpers import POINT_REACH, straight
 
-WORDS = [POINT_REACH, "--vec_env=sync", "--num_timesteps=5000", "--seed=3", "--log_path=log", "--json=latest.json"]
+WORDS = [POINT_REACH, "--vec_env=sync", "--num_timesteps=9000", "--seed=3", "--log_path=log", "--json=latest.json"]
 
 
 class Model:
-    """Stands still for its first 2,000 steps, then goes straight to the goal."""
+    """Stands still for its first 4,000 steps, then goes straight to the goal."""
 
     steps = 0
 
@@ -24,7 +24,7 @@ class Model:
 
     def predict(self, observation, deterministic):
         assert deterministic
-        return straight(observation).astype(np.float32) * (self.steps > 2000), None
+        return straight(observation).astype(np.float32) * (self.steps > 4000), None
 
 
 @pytest.fixture
@@ -35,14 +35,14 @@ def made(monkeypatch):
     return made
 
 
-def test_a_row_for_each_2000_steps_and_an_evaluation_at_the_end(made, cwd, capsys):
+def test_a_row_for_each_4000_steps_and_an_evaluation_at_the_end(made, cwd, capsys):
     sb3_run.main(["--alg=SAC", *WORDS])
     words = ("SAC", POINT_REACH.removeprefix("--env="), 8, "EnvPool", 3)
     assert made == [(words, {"train_freq": 5, "gradient_steps": 4})]
     with Path("log/progress.csv").open(newline="") as file:
         first, second = csv.DictReader(file)
     assert list(first) == ["epoch", "total/timesteps", "total/seconds", "test/success_rate"]
-    assert (first["epoch"], first["total/timesteps"], second["total/timesteps"]) == ("0", "2000", "4000")
+    assert (first["epoch"], first["total/timesteps"], second["total/timesteps"]) == ("0", "4000", "8000")
     assert float(first["test/success_rate"]) < 0.2 and float(second["test/success_rate"]) == 1
     found = json.loads(Path("latest.json").read_text())
     assert found["episodes"] == 1000 and found["success_rate"] == 1
@@ -56,7 +56,7 @@ def test_a_row_for_each_2000_steps_and_an_evaluation_at_the_end(made, cwd, capsy
         (["--alg=TD3"], "alg: expected one of DDPG, SAC, got 'TD3'"),
         ([POINT_REACH], "expected --log_path=DIR"),
         (["--log_path=taken"], "cannot write to folder taken"),
-        (["--num_timesteps=5"], "num_timesteps: expected 2000 to"),
+        (["--num_timesteps=5"], "num_timesteps: expected 4000 to"),
     ],
 )
 def test_bad_input_is_one_line(words, expected, cwd, capsys, monkeypatch):
