@@ -13,7 +13,12 @@ BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
 
 
 def adam_update(
-    gradient: tf.Tensor, m: tf.Tensor, v: tf.Tensor, step: tf.Tensor, learning_rate: float
+    gradient: tf.Tensor,
+    m: tf.Tensor,
+    v: tf.Tensor,
+    step: tf.Tensor,
+    learning_rate: float | tf.Tensor,
+    epsilon: float = EPSILON,
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """One step of Adam (1412.6980, section 2's last form), on tensors of any one shape.
 
@@ -25,25 +30,25 @@ def adam_update(
     m = BETA1 * m + (1 - BETA1) * gradient
     v = BETA2 * v + (1 - BETA2) * tf.square(gradient)
     step_size = learning_rate * tf.sqrt(1 - BETA2**step) / (1 - BETA1**step)
-    return -step_size * m / (tf.sqrt(v) + EPSILON), m, v
+    return -step_size * m / (tf.sqrt(v) + epsilon), m, v
 
 
 class MpiAdam(tf.Module):
     """Adam's state for some weights. Every worker must hand in the same (averaged) gradients."""
 
-    def __init__(self, weights: Sequence[tf.Variable], learning_rate: float):
+    def __init__(self, weights: Sequence[tf.Variable], learning_rate: float, epsilon: float = EPSILON):
         super().__init__()
         self.weights = list(weights)
-        self.learning_rate = learning_rate
+        self.learning_rate, self.epsilon = learning_rate, epsilon
         self.m = [tf.Variable(tf.zeros_like(w)) for w in weights]
         self.v = [tf.Variable(tf.zeros_like(w)) for w in weights]
         self.step = tf.Variable(0.0)
 
-    def apply(self, gradients: Sequence[tf.Tensor]) -> None:
-        """Step all weights; made to be called inside a `tf.function`."""
-        step = self.step.assign_add(1.0)
+    def apply(self, gradients: Sequence[tf.Tensor], learning_rate: tf.Tensor | None = None) -> None:
+        """Step all weights, by another `learning_rate` if one is given; to be called inside a `tf.function`."""
+        step, rate = self.step.assign_add(1.0), self.learning_rate if learning_rate is None else learning_rate
         for weight, gradient, m, v in zip(self.weights, gradients, self.m, self.v, strict=True):
-            change, new_m, new_v = adam_update(gradient, m, v, step, self.learning_rate)
+            change, new_m, new_v = adam_update(gradient, m, v, step, rate, self.epsilon)
             weight.assign_add(change)
             m.assign(new_m)
             v.assign(new_v)

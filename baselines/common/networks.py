@@ -2,27 +2,38 @@
 
 import contextlib
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
 
 from baselines.common.mpi import Communicator
 
+# (rng, fan_in, fan_out, whether it is the output's) -> a kernel [fan_in, fan_out]
+Initial = Callable[[np.random.Generator, int, int, bool], np.ndarray]
+
+
+def glorot_uniform(rng: np.random.Generator, fan_in: int, fan_out: int, last: bool) -> np.ndarray:
+    """Glorot & Bengio 2010, eq. 16."""
+    limit = np.sqrt(6 / (fan_in + fan_out))
+    return rng.uniform(-limit, limit, (fan_in, fan_out)).astype(np.float32)
+
 
 class MLP(tf.Module):
-    """ReLU layers and a linear output, as pairs of `kernel` [in, out] and `bias` [out].
+    """Hidden layers and a linear output, as pairs of `kernel` [in, out] and `bias` [out]. Biases start at zero."""
 
-    Kernels start Glorot-uniform (Glorot & Bengio 2010, eq. 16), biases at zero.
-    """
-
-    def __init__(self, sizes: Sequence[int], rng: np.random.Generator, name: str):
+    def __init__(
+        self,
+        sizes: Sequence[int],
+        rng: np.random.Generator,
+        name: str,
+        activation: Callable[[tf.Tensor], tf.Tensor] = tf.nn.relu,
+        initial: Initial = glorot_uniform,
+    ):
         super().__init__(name=name)
-        self.kernels, self.biases = [], []
-        for fan_in, fan_out in itertools.pairwise(sizes):
-            limit = np.sqrt(6 / (fan_in + fan_out))
-            kernel = rng.uniform(-limit, limit, (fan_in, fan_out)).astype(np.float32)
-            self.kernels.append(tf.Variable(kernel))
+        self.kernels, self.biases, self._activation = [], [], activation
+        for i, (fan_in, fan_out) in enumerate(itertools.pairwise(sizes)):
+            self.kernels.append(tf.Variable(initial(rng, fan_in, fan_out, i == len(sizes) - 2)))
             self.biases.append(tf.Variable(tf.zeros(fan_out)))
 
     @property
@@ -31,11 +42,17 @@ class MLP(tf.Module):
         return [w for layer in zip(self.kernels, self.biases, strict=True) for w in layer]
 
     def __call__(self, x: tf.Tensor) -> tf.Tensor:
-        *hidden, output = zip(self.kernels, self.biases, strict=True)
-        for kernel, bias in hidden:
-            x = tf.nn.relu(x @ kernel + bias)
-        kernel, bias = output
-        return x @ kernel + bias
+        return self.output(self.hidden(x))
+
+    def hidden(self, x: tf.Tensor) -> tf.Tensor:
+        """What the last hidden layer gives; `x` itself where there is none."""
+        for kernel, bias in zip(self.kernels[:-1], self.biases[:-1], strict=True):
+            x = self._activation(x @ kernel + bias)
+        return x
+
+    def output(self, hidden: tf.Tensor) -> tf.Tensor:
+        """The linear layer."""
+        return hidden @ self.kernels[-1] + self.biases[-1]
 
     def state(self) -> dict[str, np.ndarray]:
         """Name -> array, e.g. `0_kernel` [in, out]."""
