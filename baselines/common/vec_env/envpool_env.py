@@ -1,9 +1,10 @@
-"""The back end for the Fetch and Hand tasks: EnvPool steps them in C++ threads."""
+"""The back end for the tasks that EnvPool steps in C++ threads: Fetch, Hand, classic control, most of MuJoCo's."""
 
 import importlib.util
 import re
 from typing import Any
 
+import gymnasium
 import numpy as np
 
 from baselines.common.specs import task_of
@@ -11,8 +12,12 @@ from baselines.common.vec_env.base import Observation, Step, VecEnv, as_observat
 from baselines.common.vec_env.gymnasium_env import make_one, spec_of
 from baselines.common.vec_env.reward import reward_function
 
-# The families that the tests hold against Gymnasium-Robotics.
-_FAMILIES = re.compile(r"(Fetch(Reach|Push|PickAndPlace|Slide)|Hand(Reach|Manipulate)).*-v\d+")
+# What the tests hold against Gymnasium-Robotics, and against Gymnasium.
+_FAMILIES = re.compile(
+    r"(Fetch(Reach|Push|PickAndPlace|Slide)|Hand(Reach|Manipulate)).*-v\d+"
+    r"|(CartPole|Pendulum|Acrobot)-v1|MountainCar(Continuous)?-v0"
+    r"|(Hopper|HalfCheetah|Walker2d|Swimmer|Ant|InvertedPendulum)-v[45]"
+)
 
 # Where the robot's base slides to at reset. EnvPool 1.2.5 puts Slide's 0.35 m off, so that goals lie off the table,
 # and the other two's 0.1 mm off; these are the values of Gymnasium-Robotics.
@@ -34,7 +39,7 @@ class EnvPoolVecEnv(VecEnv):
     def __init__(self, env_id: str, num_env: int, seeds: list[int], num_threads: int):
         model = make_one(env_id)  # EnvPool itself has no compute_reward
         self.spec, self.num_env = spec_of(model, env_id), num_env
-        self.compute_reward = reward_function(model)
+        self.compute_reward = reward_function(model) if self.spec.has_goals else None
         self._num_threads, self._seeds = num_threads, seeds
         self._pool: Any = None
         self.description = f"{num_env} x {env_id}, stepped by EnvPool, threads: {min(num_threads, num_env)}"
@@ -44,12 +49,14 @@ class EnvPoolVecEnv(VecEnv):
             # EnvPool takes seeds only when it is made, and its resets keep traces of the episode before.
             self.close()
             self._pool, self._seeds = self._make_pool(self._seeds), None
+            self._own = _Actions(self._pool.action_space)
         observed, _ = self._pool.reset()
         return as_observation(observed)
 
     def _step(self, action: np.ndarray) -> Step:
-        observed, reward, terminated, truncated, info = self._pool.step(action)
-        return Step(as_observation(observed), reward, terminated, truncated, info["is_success"].astype(bool))
+        observed, reward, terminated, truncated, info = self._pool.step(self._own(action))
+        success = info["is_success"].astype(bool) if "is_success" in info else None
+        return Step(as_observation(observed), reward, terminated, truncated, success)
 
     def copies(self, num_env: int, seeds: list[int]) -> VecEnv:
         return EnvPoolVecEnv(self.spec.env_id, num_env, seeds, self._num_threads)
@@ -68,3 +75,18 @@ class EnvPoolVecEnv(VecEnv):
         return envpool.make(
             env_id, env_type="gymnasium", num_envs=self.num_env, seed=seeds, num_threads=threads, **base
         )
+
+
+class _Actions:
+    """From actions in [-1, 1], or whole numbers, to those of the environment's own `space`."""
+
+    def __init__(self, space: Any):
+        self._type, self._bounds = space.dtype, None
+        if isinstance(space, gymnasium.spaces.Box) and not (np.all(space.low == -1) and np.all(space.high == 1)):
+            self._bounds = space.low, (space.high - space.low) / 2
+
+    def __call__(self, action: np.ndarray) -> np.ndarray:
+        if self._bounds:
+            low, half = self._bounds
+            action = low + (action + 1) * half
+        return action.astype(self._type, copy=False)
