@@ -39,6 +39,24 @@ class Arm:
 
 
 @dataclass(frozen=True)
+class Measure:
+    """What an evaluation is judged by."""
+
+    word: str
+    key: str  # in an evaluation's file, and after test/ in progress.csv
+    levels: tuple[float, ...]  # to reach
+    kept: float  # what a run should not fall below again
+
+
+SUCCESS = Measure("success", "success_rate", (0.5, 0.9, 0.95), 0.9)
+
+
+def returns(*levels: float) -> Measure:
+    """Of tasks without goals; the last level is to be kept."""
+    return Measure("return", "mean_return", levels, levels[-1])
+
+
+@dataclass(frozen=True)
 class Experiment:
     """Several arms with the same seeds."""
 
@@ -47,6 +65,7 @@ class Experiment:
     seeds: tuple[int, ...]
     minutes: float  # of all of its runs on two cores, about, one after the other
     targets: str  # what should come out
+    measure: Measure = SUCCESS
 
 
 def merged(*flags: str) -> tuple[str, ...]:
@@ -70,8 +89,23 @@ def seeds(count: int) -> tuple[int, ...]:
     return tuple(range(count))
 
 
+def ppo2(num_timesteps: float, env: str, *flags: str) -> Arm:
+    """With the preset's 8 environments."""
+    return Arm(int(num_timesteps), merged("--alg=ppo2", f"--env={env}", "--preset=single", *flags))
+
+
+def beside_sb3(env: str, num_timesteps: float, minutes: float, measure: Measure, *flags: str) -> Experiment:
+    """PPO, ours and that of Stable-Baselines3 with the same settings."""
+    arms = {"ours": ppo2(num_timesteps, env, "--n_test_episodes=20", *flags),
+            "Stable-Baselines3": Arm(int(num_timesteps), ("--alg=PPO", f"--env={env}"), module=SB3)}  # fmt: skip
+    targets = f"{measure.levels[-1]:g}, and no less than Stable-Baselines3's PPO"
+    return Experiment(f"PPO: {env}", arms, seeds(5), minutes, targets, measure)
+
+
 # ---- arms that several experiments have ----
 
+REACH_PAPERS = Arm(5_000, ("--env=FetchReach-v1", "--n_test_rollouts=104"))
+REACH_EPOCHS = ("--nsteps=256", "--nminibatches=32", "--n_cycles=10", "--n_test_episodes=104")  # of 20,480 steps
 RELAY = "--relay_effector=0:3"
 PUSH = ours(8e4, "FetchPush-v1")
 PICK = ours(1e5, "FetchPickAndPlace-v1")
@@ -104,7 +138,7 @@ EXPERIMENTS = {
         # Epochs of 200 steps: it is learnt in a few of them.
         {
             "single": ours(4e3, "FetchReach-v1", "--num_env=2", "--n_cycles=2", "--n_test_rollouts=52"),
-            "papers' settings": Arm(5_000, ("--env=FetchReach-v1", "--n_test_rollouts=104")),
+            "papers' settings": REACH_PAPERS,
         },
         seeds(10),
         20,
@@ -196,6 +230,29 @@ EXPERIMENTS = {
         seeds(3),
         60,
         "sooner, in steps and in minutes",
+    ),
+    "ppo2-cartpole": beside_sb3("CartPole-v1", 1e5, 12, returns(475)),
+    "ppo2-pendulum": beside_sb3("Pendulum-v1", 2e5, 20, returns(-300, -200)),
+    "ppo2-hopper": beside_sb3("Hopper-v4", 1e6, 90, returns(1000, 2000)),
+    "her-vs-ppo2": Experiment(
+        "FetchReach: HER and PPO",
+        {
+            "HER": REACH_PAPERS,
+            "PPO": Arm(5_000, ("--alg=ppo2", "--env=FetchReach-v1", "--n_test_episodes=104")),
+        },
+        seeds(5),
+        8,
+        "the contrast that OpenAI Baselines suggests",
+    ),
+    "ppo2-reach": Experiment(
+        "FetchReach: how many steps PPO needs",
+        {
+            "sparse": ppo2(5e5, "FetchReach-v1", *REACH_EPOCHS),
+            "dense": ppo2(5e5, "FetchReachDense-v1", *REACH_EPOCHS),
+        },
+        seeds(5),
+        60,
+        "how many steps it needs with either reward",
     ),
 }
 

@@ -9,11 +9,9 @@ import numpy as np
 
 from baselines.common.errors import UserError
 from baselines.plot import read_column
-from benchmarks.experiments import Experiment
+from benchmarks.experiments import Experiment, Measure
 from benchmarks.runs import Run, finished, mark, read_json
-from benchmarks.statistics import LEVEL_KEPT, minutes_to, stability, steps_to
-
-LEVELS = (0.5, 0.9, 0.95)
+from benchmarks.statistics import minutes_to, stability, steps_to
 
 
 class Outcome(NamedTuple):
@@ -23,8 +21,8 @@ class Outcome(NamedTuple):
     seed: int
     steps: np.ndarray  # [evaluations], as the two below
     seconds: np.ndarray
-    success: np.ndarray
-    latest: float  # success rate of the last policy
+    score: np.ndarray  # success rates, or whatever the experiment's measure is
+    latest: float  # of the last policy
     best: float  # of the best one by the evaluations while training; NaN where it was not kept
     mark: dict  # run.json
 
@@ -44,15 +42,15 @@ def outcomes_of(experiment: Experiment, runs: Path, results: Path) -> list[Outco
     found = {(o.label, o.seed): o for o in recorded_in(results, experiment)}
     for label, run in runs_of(experiment, runs, experiment.seeds):
         if finished(run):
-            found[label, run.seed] = outcome_of(label, run)
+            found[label, run.seed] = outcome_of(label, run, experiment.measure)
     labels = list(experiment.arms)
     return sorted(found.values(), key=lambda o: (labels.index(o.label), o.seed))
 
 
-def outcome_of(label: str, run: Run) -> Outcome:
-    keys = ("total/timesteps", "total/seconds", "test/success_rate")
+def outcome_of(label: str, run: Run, measure: Measure) -> Outcome:
+    keys = ("total/timesteps", "total/seconds", f"test/{measure.key}")
     columns = [read_column(str(run.log), key) for key in keys]
-    latest, best = (read_json(run.folder / f"{name}.json").get("success_rate", math.nan) for name in ("latest", "best"))
+    latest, best = (read_json(run.folder / f"{name}.json").get(measure.key, math.nan) for name in ("latest", "best"))
     return Outcome(label, run.seed, *columns, latest, best, mark(run))
 
 
@@ -65,17 +63,19 @@ def recorded_in(results: Path, experiment: Experiment) -> list[Outcome]:
     try:
         points = read_csv(results / "curves.csv")
         rows = [row for row in read_csv(results / "runs.csv") if row["arm"] in same]
-        return [
-            _recorded(row, [p for p in points if (p["arm"], p["seed"]) == (row["arm"], row["seed"])]) for row in rows
-        ]
+        found = []
+        for row in rows:
+            own = [p for p in points if (p["arm"], p["seed"]) == (row["arm"], row["seed"])]
+            found.append(_recorded(row, own, experiment.measure))
+        return found
     except (OSError, KeyError, ValueError) as error:
         raise UserError(f"{results}: expected the files of one write, got {error!r}; remove the folder") from None
 
 
-def _recorded(row: dict[str, str], points: list[dict[str, str]]) -> Outcome:
-    columns = [np.array([float(point[key]) for point in points]) for key in ("steps", "seconds", "success_rate")]
+def _recorded(row: dict[str, str], points: list[dict[str, str]], measure: Measure) -> Outcome:
+    columns = [np.array([float(point[key]) for point in points]) for key in ("steps", "seconds", measure.key)]
     mark = {"jobs": int(row["jobs"]), "seconds": float(row["minutes"]) * 60, "commit": row["commit"]}
-    ends = float(row["success of latest"]), float(row["success of best"])
+    ends = float(row[f"{measure.word} of latest"]), float(row[f"{measure.word} of best"])
     return Outcome(row["arm"], int(row["seed"]), *columns, *ends, mark)
 
 
@@ -84,18 +84,19 @@ def read_csv(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def row_of(outcome: Outcome) -> dict[str, object]:
+def row_of(outcome: Outcome, measure: Measure) -> dict[str, object]:
     """Of runs.csv; inf where a level was never reached, nan where there is nothing to say."""
-    share, lowest = stability(outcome.success)
+    share, lowest = stability(outcome.score, measure.kept)
+    levels = measure.levels
     return {
         "arm": outcome.label,
         "seed": outcome.seed,
-        **{f"steps to {level}": steps_to(outcome.steps, outcome.success, level) for level in LEVELS},
-        **{f"minutes to {level}": minutes_to(outcome.seconds, outcome.success, level) for level in LEVELS},
-        f"share below {LEVEL_KEPT} after it": share,
-        f"lowest after {LEVEL_KEPT}": lowest,
-        "success of latest": outcome.latest,
-        "success of best": outcome.best,
+        **{f"steps to {level:g}": steps_to(outcome.steps, outcome.score, level) for level in levels},
+        **{f"minutes to {level:g}": minutes_to(outcome.seconds, outcome.score, level) for level in levels},
+        f"share below {measure.kept:g} after it": share,
+        f"lowest after {measure.kept:g}": lowest,
+        f"{measure.word} of latest": outcome.latest,
+        f"{measure.word} of best": outcome.best,
         "minutes": outcome.mark["seconds"] / 60,
         "jobs": outcome.mark["jobs"],
         "commit": outcome.mark["commit"],

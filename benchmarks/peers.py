@@ -16,6 +16,7 @@ from baselines.common.mpi import Communicator
 from baselines.common.runs.clock import Clock
 from baselines.common.seeding import env_seeds
 from baselines.common.vec_env import make_vec_env
+from baselines.common.vec_env.gymnasium_env import make_one
 from baselines.her.ddpg import DDPG
 from baselines.her.experiment.config import HERConfig
 from baselines.her.exploration import Exploration, NoGuide
@@ -23,6 +24,7 @@ from baselines.her.replay_buffer import NoDemonstrations, ReplayBuffer
 from baselines.her.rollout import RolloutWorker
 from baselines.her.train import train_cycle
 from baselines.her.types import GoalEnvSpec
+from baselines.ppo2.config import PPOConfig
 from benchmarks.measure import compare
 from benchmarks.processes import cores
 from benchmarks.rollouts import ENV
@@ -124,6 +126,49 @@ def make_sb3(algorithm: str, env_id: str, num_env: int, back_end: str, seed: int
         device="cpu",
         **schedule,
     )
+
+
+def make_sb3_ppo(
+    env_id: str, config: PPOConfig, num_env: int, seed: int, num_timesteps: float, processes: bool = False
+):
+    """SB3's PPO with our settings, on Gymnasium's environments, actions in [-1, 1] as ours."""
+    import stable_baselines3 as sb3
+    import torch
+    from stable_baselines3.common.monitor import Monitor
+    from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecNormalize
+
+    makers = [lambda: Monitor(make_one(env_id))] * num_env
+    env = SubprocVecEnv(makers, start_method="forkserver") if processes else DummyVecEnv(makers)
+    env.seed(seed)
+    if config.normalize_observations or config.normalize_rewards:
+        env = VecNormalize(env, norm_obs=config.normalize_observations, norm_reward=config.normalize_rewards,
+                           clip_obs=config.norm_clip, clip_reward=config.norm_clip, gamma=config.gamma)  # fmt: skip
+
+    made = []
+
+    def left() -> float:  # SB3's own would begin at 1 again with each `learn`
+        return 1 - made[0].num_timesteps / num_timesteps if made else 1
+
+    model = sb3.PPO(
+        "MlpPolicy",
+        env,
+        learning_rate=lambda _: config.learning_rate(left()),
+        n_steps=config.nsteps,
+        batch_size=config.minibatch_size(num_env),
+        n_epochs=config.noptepochs,
+        gamma=config.gamma,
+        gae_lambda=config.lam,
+        clip_range=lambda _: config.clip(left()),
+        clip_range_vf=(lambda _: config.clip(left())) if config.clip_value else None,
+        ent_coef=config.ent_coef,
+        vf_coef=config.vf_coef,
+        max_grad_norm=config.max_grad_norm,
+        policy_kwargs=dict(net_arch=[config.num_hidden] * config.num_layers, activation_fn=torch.nn.Tanh),
+        seed=seed,
+        device="cpu",
+    )
+    made.append(model)
+    return model
 
 
 def _on_our_environments(env_id: str, num_env: int, seed: int):

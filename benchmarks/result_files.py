@@ -7,7 +7,7 @@ from pathlib import Path
 
 from baselines.common.storage.files import replace_file
 from benchmarks.curves import draw
-from benchmarks.experiments import Arm, Experiment
+from benchmarks.experiments import Arm, Experiment, Measure
 from benchmarks.outcomes import Outcome, outcomes_of, row_of
 from benchmarks.runs import Run, finished, read_json, write_json
 from benchmarks.tables import readme, table_of
@@ -22,12 +22,12 @@ def write_results(name: str, experiment: Experiment, runs: Path, results: Path) 
     if not outcomes:
         return False
     settings, versions = settings_of(experiment, outcomes, runs, folder), versions_of(outcomes, folder)
-    write_csv(folder / "curves.csv", [point for outcome in outcomes for point in points_of(outcome)])
-    write_csv(folder / "runs.csv", [row_of(outcome) for outcome in outcomes])
+    write_csv(folder / "curves.csv", [point for o in outcomes for point in points_of(o, experiment.measure)])
+    write_csv(folder / "runs.csv", [row_of(outcome, experiment.measure) for outcome in outcomes])
     write_json(folder / "settings.json", settings)
     write_json(folder / "versions.json", versions)
     with replace_file(str(folder / "figure.png")) as file:
-        draw(outcomes, experiment.title, file)
+        draw(outcomes, experiment.title, experiment.measure, file)
     write_text(folder / "table.md", "\n".join(table_of(name, experiment, outcomes)) + "\n")
     there = results / "README.md"
     write_text(there, readme(results, there.read_text() if there.exists() else ""))
@@ -48,18 +48,18 @@ def write_csv(path: Path, rows: list[dict]) -> None:
     write_text(path, text.getvalue())
 
 
-def points_of(outcome: Outcome) -> list[dict]:
+def points_of(outcome: Outcome, measure: Measure) -> list[dict]:
     """A row of curves.csv for each evaluation."""
-    columns = zip(outcome.steps, outcome.seconds, outcome.success, strict=True)
+    columns = zip(outcome.steps, outcome.seconds, outcome.score, strict=True)
     return [
         {
             "arm": outcome.label,
             "seed": outcome.seed,
             "steps": int(n),
             "seconds": f"{s:.1f}",
-            "success_rate": float(rate),
+            measure.key: float(score),
         }
-        for n, s, rate in columns
+        for n, s, score in columns
     ]
 
 

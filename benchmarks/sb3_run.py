@@ -1,21 +1,24 @@
-"""One run of Stable-Baselines3's DDPG or SAC with HER on our environments, for `benchmarks.reproduce`:
+"""One run of Stable-Baselines3, for `benchmarks.reproduce`: DDPG or SAC with HER on our environments, or PPO.
 
     python -m benchmarks.sb3_run --alg=DDPG --env=FetchPush-v1 --num_timesteps=2e5 --log_path=DIR
 
-Every 4,000 steps 104 episodes are played without noise, as ours are. It cannot be resumed: it begins again.
+PPO has the settings of our `--preset=single`. Episodes are played without noise as often as ours are: 104 every 4,000
+steps, or 20 at the end of our epochs. It cannot be resumed: it begins again.
 """
 
 import contextlib
 import csv
 import json
+import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from baselines import api
+from baselines.common.algorithms import find
 from baselines.common.cmd_util import errors_end_the_process, parse_all
-from baselines.common.evaluation import evaluate_in
+from baselines.common.evaluation import Evaluation, evaluate_in
 from baselines.common.quiet import import_tensorflow
 from baselines.common.seeding import Streams
 from baselines.common.settings import Settings, setting
@@ -25,17 +28,18 @@ from baselines.common.vec_env.base import evaluation_size
 from benchmarks.processes import cores
 
 EPOCH, EPISODES, LAST_EPISODES = 4000, 104, 1000
+PPO_EPISODES, PPO_ENVS = 20, 8
 NEEDS_FOLDER = {"log_path": "expected --log_path=DIR, a folder for progress.csv, got none"}
-COLUMNS = ("epoch", "total/timesteps", "total/seconds", "test/success_rate")
+COLUMNS = ("epoch", "total/timesteps", "total/seconds", "test/mean_return", "test/success_rate")
 
 
 @dataclass(frozen=True)
 class SB3Options(Settings):
     """The command line."""
 
-    alg: str = setting("DDPG", "algorithm", choices=("DDPG", "SAC"))
+    alg: str = setting("DDPG", "algorithm", choices=("DDPG", "SAC", "PPO"))
     env: str = setting("FetchPush-v1", "environment")
-    num_timesteps: int = setting(200_000, "environment steps, rounded down to whole epochs of 4,000", EPOCH, 10**12)
+    num_timesteps: int = setting(200_000, "environment steps, rounded down to whole epochs", EPOCH, 10**12)
     seed: int = setting(0, "seed of everything random", 0, 1 << 31)
     vec_env: str = setting("auto", "what steps the environments of evaluations", choices=BACK_ENDS)
     log_path: str | None = setting(None, "folder for progress.csv", path=True, default_text="")
@@ -53,8 +57,15 @@ def main(argv: list[str] | None = None) -> None:
         from benchmarks import peers
 
         peers.check_sb3("sb3_run")
-        schedule = {"train_freq": peers.EVERY, "gradient_steps": peers.UPDATES}
-        train(peers.make_sb3(options.alg, options.env, peers.NUM_ENV, "EnvPool", options.seed, **schedule), options)
+        if options.alg == "PPO":
+            config = find("ppo2").config(options.env, {}, "single")
+            epoch_steps = config.n_cycles * config.nsteps * PPO_ENVS
+            model = peers.make_sb3_ppo(options.env, config, PPO_ENVS, options.seed, options.num_timesteps)
+            train(model, options, epoch_steps, PPO_EPISODES)
+        else:
+            schedule = {"train_freq": peers.EVERY, "gradient_steps": peers.UPDATES}
+            model = peers.make_sb3(options.alg, options.env, peers.NUM_ENV, "EnvPool", options.seed, **schedule)
+            train(model, options, EPOCH, EPISODES)
 
 
 class Greedy:
@@ -64,18 +75,24 @@ class Greedy:
         self._model = model
 
     def act(self, observation):
-        return self._model.predict(observation, deterministic=True)[0]
+        shown = observation if len(observation) > 1 else observation["observation"]
+        if normalizer := self._model.get_vec_normalize_env():
+            shown = normalizer.normalize_obs(shown)
+        return self._model.predict(shown, deterministic=True)[0]
 
 
-def train(model, options: SB3Options) -> None:
+def train(model, options: SB3Options, epoch_steps: int, episodes: int) -> None:
     """A row of progress.csv for each epoch, then the evaluation of the last policy."""
     start = time.perf_counter()
-    with rows_to(Path(str(options.log_path))) as write, evaluations(model, options) as success_of:
-        for epoch in range(options.num_timesteps // EPOCH):
-            model.learn(EPOCH, reset_num_timesteps=False)
-            success, seconds = success_of(epoch), time.perf_counter() - start
-            write([epoch, (epoch + 1) * EPOCH, f"{seconds:.3f}", f"{success:.10g}"])
-            print(f"epoch {epoch}: success rate {success:.3f} after {seconds:.0f} s", flush=True)
+    with rows_to(Path(str(options.log_path))) as write, evaluations(model, options, episodes) as evaluation_of:
+        for epoch in range(options.num_timesteps // epoch_steps):
+            model.learn(epoch_steps, reset_num_timesteps=False)
+            found, seconds = evaluation_of(epoch), time.perf_counter() - start
+            success = math.nan if found.success_rate is None else found.success_rate
+            times = (epoch + 1) * epoch_steps, f"{seconds:.3f}"
+            write([epoch, *times, f"{found.mean_return:.10g}", f"{success:.10g}"])
+            print(f"epoch {epoch}: return {found.mean_return:.2f}, success rate {success:.3f} after {seconds:.0f} s",
+                  flush=True)  # fmt: skip
     if options.json:
         found = api.evaluate(Greedy(model), options.env, LAST_EPISODES, num_env=50, vec_env=options.vec_env)
         with replace_file(options.json) as document:
@@ -93,17 +110,17 @@ def rows_to(folder: Path) -> Iterator[Callable[[list], None]]:
 
 
 @contextlib.contextmanager
-def evaluations(model, options: SB3Options) -> Iterator[Callable[[int], float]]:
-    """epoch -> success rate: the same episodes as those of our runs with this seed."""
-    num_env = evaluation_size(EPISODES, 16)
+def evaluations(model, options: SB3Options, episodes: int) -> Iterator[Callable[[int], Evaluation]]:
+    """epoch -> evaluation: the same episodes as those of our runs with this seed."""
+    num_env = evaluation_size(episodes, 16)
     seeds_for = Streams(options.seed, 0).seeds_for("test", num_env)
     with contextlib.closing(make_vec_env(options.env, num_env, seeds_for(0), options.vec_env, len(cores()))) as env:
 
-        def success_of(epoch: int) -> float:
+        def evaluation_of(epoch: int) -> Evaluation:
             env.reseed(seeds_for(epoch))
-            return evaluate_in(Greedy(model), env, EPISODES).success_rate
+            return evaluate_in(Greedy(model), env, episodes)
 
-        yield success_of
+        yield evaluation_of
 
 
 if __name__ == "__main__":

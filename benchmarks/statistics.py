@@ -1,41 +1,40 @@
 """What several runs of one setting say: how soon they learn, whether they keep it, and how sure that is.
 
-Success rates are arrays [evaluations] of one run, or [runs] and [runs, evaluations] of several.
+Scores (success rates, or returns) are arrays [evaluations] of one run, or [runs] and [runs, evaluations] of several.
 """
 
 import math
 
 import numpy as np
 
-LEVEL_KEPT = 0.9  # what a run should not fall below again
 RESAMPLES = 2000
 _ROUNDING = 1e-9  # progress.csv has ten digits
 
 
-def steps_to(steps: np.ndarray, success: np.ndarray, level: float) -> float:
+def steps_to(steps: np.ndarray, score: np.ndarray, level: float) -> float:
     """Steps at the first evaluation whose mean with the two before it is at least `level`; inf where there is none.
 
     One evaluation of 104 episodes is off by 0.03 (one standard deviation at a rate of 0.9); three by 0.02.
     """
-    if len(success) < 3:
+    if len(score) < 3:
         return math.inf
-    means = np.convolve(success, np.full(3, 1 / 3), "valid")  # of evaluations 2, 3, ...
+    means = np.convolve(score, np.full(3, 1 / 3), "valid")  # of evaluations 2, 3, ...
     reached = np.flatnonzero(means >= level - _ROUNDING)
     return float(steps[2 + reached[0]]) if len(reached) else math.inf
 
 
-def minutes_to(seconds: np.ndarray, success: np.ndarray, level: float) -> float:
+def minutes_to(seconds: np.ndarray, score: np.ndarray, level: float) -> float:
     """Minutes of training, evaluations included, at the same evaluation as `steps_to`."""
-    return steps_to(seconds, success, level) / 60
+    return steps_to(seconds, score, level) / 60
 
 
-def stability(success: np.ndarray, level: float = LEVEL_KEPT) -> tuple[float, float]:
+def stability(score: np.ndarray, level: float) -> tuple[float, float]:
     """Of the evaluations after the first single one of at least `level`: the share below it, and the lowest.
 
     NaN where there are none.
     """
-    reached = np.flatnonzero(success >= level - _ROUNDING)
-    later = success[reached[0] + 1 :] if len(reached) else success[:0]
+    reached = np.flatnonzero(score >= level - _ROUNDING)
+    later = score[reached[0] + 1 :] if len(reached) else score[:0]
     if not len(later):
         return math.nan, math.nan
     return float(np.mean(later < level - _ROUNDING)), float(later.min())

@@ -6,27 +6,30 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.experiments import EXPERIMENTS, Experiment
-from benchmarks.outcomes import LEVELS, Outcome, recorded_in, row_of, runs_of
+from benchmarks.experiments import EXPERIMENTS, SUCCESS, Experiment, Measure
+from benchmarks.outcomes import Outcome, recorded_in, row_of, runs_of
 from benchmarks.runs import finished
-from benchmarks.statistics import LEVEL_KEPT, interquartile_interval, interquartile_mean
+from benchmarks.statistics import interquartile_interval, interquartile_mean
 
-HEAD = [
-    *("experiment", "arm", "runs", *(f"steps to {level}" for level in LEVELS)),
-    *(f"minutes to {level}" for level in LEVELS),
-    *(f"below {LEVEL_KEPT} later, share", f"below {LEVEL_KEPT} later, lowest"),
-    *("success, last policy", "success, best policy"),
-]
 ABOUT = """# Results
 
 Written by `python -m benchmarks.reproduce`; `--list` shows all experiments. Only finished runs are in it. Steps and
 minutes (of training and its evaluations, on a machine that did nothing else) are medians over seeds until the mean of
-three evaluations of 104 episodes reached that success rate. "Later" are the single evaluations after the first one of
-at least 0.9: the median share below it, and the lowest of all runs. Success is that of 1,000 other episodes,
-interquartile mean over seeds, with its 95 percent bootstrap interval (Agarwal et al. 2021, 2108.13264). Each folder has
-the curves, a line for each run, all settings, versions and the figure.
+three evaluations (104 episodes each; 20 where the return counts) reached that level. "Later" are the single evaluations
+after the first one that did: the median share below it, and the lowest of all runs. Success and return of policies are
+of 1,000 other episodes, interquartile mean over seeds, with its 95 percent bootstrap interval (Agarwal et al. 2021,
+2108.13264). Each folder has the curves, a line for each run, all settings, versions and the figure.
 """
 BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
+
+
+def head_of(measure: Measure) -> list[str]:
+    kept = f"below {measure.kept:g} later"
+    return [
+        *("experiment", "arm", "runs", *(f"steps to {level:g}" for level in measure.levels)),
+        *(f"minutes to {level:g}" for level in measure.levels),
+        *(f"{kept}, share", f"{kept}, lowest", f"{measure.word}, last policy", f"{measure.word}, best policy"),
+    ]
 
 
 def markdown(head: Iterable[str], rows: Iterable[Iterable[object]]) -> list[str]:
@@ -40,21 +43,24 @@ def markdown(head: Iterable[str], rows: Iterable[Iterable[object]]) -> list[str]
 def table_of(name: str, experiment: Experiment, outcomes: list[Outcome]) -> list[str]:
     """A row for each arm that has finished runs."""
     arms = {label: [o for o in outcomes if o.label == label] for label in experiment.arms}
-    rows = [[name, label, f"{len(of)} of {len(experiment.seeds)}", *cells_of(of)] for label, of in arms.items() if of]
-    return markdown(HEAD, rows)
+    count, measure = len(experiment.seeds), experiment.measure
+    rows = [[name, label, f"{len(of)} of {count}", *cells_of(of, measure)] for label, of in arms.items() if of]
+    return markdown(head_of(measure), rows)
 
 
-def cells_of(outcomes: list[Outcome]) -> list[str]:
+def cells_of(outcomes: list[Outcome], measure: Measure) -> list[str]:
     """Of one arm: from `steps to` on."""
-    rows, quiet = [row_of(o) for o in outcomes], [row_of(o) for o in outcomes if o.quiet]
+    rows, quiet = [row_of(o, measure) for o in outcomes], [row_of(o, measure) for o in outcomes if o.quiet]
     shares, lows = (
-        _known(rows, f"{key} {LEVEL_KEPT}{end}") for key, end in (("share below", " after it"), ("lowest after", ""))
+        _known(rows, f"{key} {measure.kept:g}{end}")
+        for key, end in (("share below", " after it"), ("lowest after", ""))
     )
+    fine = "2f" if measure == SUCCESS else "0f"
     return [
-        *(_median([row[f"steps to {level}"] for row in rows], ",.0f") for level in LEVELS),
-        *(_median([row[f"minutes to {level}"] for row in quiet], ".1f") for level in LEVELS),
-        *(_median(shares, ".2f"), f"{min(lows):.2f}" if lows else "-"),
-        *(_success(_known(rows, f"success of {which}")) for which in ("latest", "best")),
+        *(_median([row[f"steps to {level:g}"] for row in rows], ",.0f") for level in measure.levels),
+        *(_median([row[f"minutes to {level:g}"] for row in quiet], ".1f") for level in measure.levels),
+        *(_median(shares, ".2f"), f"{min(lows):.{fine}}" if lows else "-"),
+        *(_mean(_known(rows, f"{measure.word} of {which}"), measure) for which in ("latest", "best")),
     ]
 
 
@@ -69,11 +75,12 @@ def _median(values: list[float], form: str) -> str:
     return format(median, form) if math.isfinite(median) else "never"
 
 
-def _success(values: list[float]) -> str:
+def _mean(values: list[float], measure: Measure) -> str:
     if not values:
         return "-"
     (low, high), middle = interquartile_interval(np.array(values)), interquartile_mean(np.array(values))
-    return f"{middle:.3f}" + ("" if math.isnan(low) else f" ({low:.3f} to {high:.3f})")
+    form = ".3f" if measure == SUCCESS else ",.0f"
+    return f"{middle:{form}}" + ("" if math.isnan(low) else f" ({low:{form}} to {high:{form}})")
 
 
 def readme(results: Path, before: str) -> str:
@@ -81,14 +88,14 @@ def readme(results: Path, before: str) -> str:
     rows, notes = [], []
     for name, experiment in EXPERIMENTS.items():
         if (results / name / "table.md").exists():
-            rows += (results / name / "table.md").read_text().splitlines()[2:]
-            notes += [
-                "",
-                f"**{name}**: {experiment.title}. Sought: {experiment.targets}.",
-                "",
-                f"![{name}]({name}/figure.png)",
-            ]
-    table = "\n".join([BEGIN, "", *markdown(HEAD, []), *rows, *notes, "", END])
+            table = (results / name / "table.md").read_text().splitlines()
+            notes += ["", f"**{name}**: {experiment.title}. Sought: {experiment.targets}.", ""]
+            if experiment.measure == SUCCESS:
+                rows += table[2:]
+            else:
+                notes += [*table, ""]
+            notes.append(f"![{name}]({name}/figure.png)")
+    table = "\n".join([BEGIN, "", *markdown(head_of(SUCCESS), []), *rows, *notes, "", END])
     if BEGIN in before and END in before:
         return before.partition(BEGIN)[0] + table + before.partition(END)[2]
     return f"{ABOUT}\n{table}\n"

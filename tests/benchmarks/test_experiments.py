@@ -33,15 +33,19 @@ def spec_of(env):
 
 
 @pytest.mark.parametrize("arm", OURS.values(), ids=OURS)
-def test_the_launcher_and_her_take_every_flag_of_our_arms(arm):
+def test_the_launcher_and_the_algorithm_take_every_flag_of_our_arms(arm):
     command = training_command(Run(Path("nowhere"), arm, 0))
     assert command[:3] == [sys.executable, "-m", "baselines.run"]
     given, settings, wants_help = parse(command[3:], Words)
-    options, algorithm = Options(**{"alg": "her", **given}), find("her")
+    options = Options(**{"alg": "her", **given})
+    algorithm = find(options.alg)
     assert not wants_help and options.num_timesteps == arm.num_timesteps
     algorithm.config(options.env, settings, options.preset).for_env(spec_of(arm.env))
     num_env = options.num_env or algorithm.preset(options.preset).num_env
-    assert settings["n_test_rollouts"] * num_env == 104
+    if options.alg == "her":
+        assert settings["n_test_rollouts"] * num_env == 104
+    else:
+        assert settings["n_test_episodes"] == (104 if "Fetch" in arm.env else 20)
 
 
 @pytest.mark.parametrize("arm", [arm for arm in ARMS.values() if arm.module == SB3])

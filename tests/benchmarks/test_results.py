@@ -6,10 +6,10 @@ import json
 import pytest
 
 from benchmarks import experiments, reproduce
-from benchmarks.experiments import SB3, Arm, Experiment
+from benchmarks.experiments import SB3, Arm, Experiment, returns
 from benchmarks.result_files import write_results
 from benchmarks.runs import Run, write_json
-from benchmarks.tables import HEAD
+from benchmarks.tables import head_of
 
 ENV = "--env=FetchPush-v1"
 A, B = Arm(6000, (ENV, "--polyak=0.9")), Arm(6000, (ENV, "--alg=SAC"), module=SB3)
@@ -76,7 +76,7 @@ def test_each_run_is_a_row(tiny, cwd):
 
 def test_the_table_has_medians_and_counts_what_is_left_out(tiny, cwd):
     head, _, a, b = (results(tiny, cwd) / "table.md").read_text().splitlines()
-    assert [cell.strip() for cell in head.strip("|").split("|")] == HEAD
+    assert [cell.strip() for cell in head.strip("|").split("|")] == head_of(tiny.measure)
     # 0.9: 6000, inf, 6000 (the mean of seed 2 is 0.9). Shares 0 and 0.5, of the two seeds that had 0.9 before.
     assert a == (
         "| tiny | a | 3 of 4 | 6,000 | 6,000 | never | 1.5 | 1.5 | never | 0.25 | 0.70 "
@@ -170,3 +170,28 @@ def test_a_damaged_mark_is_one_line(tiny, cwd, capsys):
         reproduce.main(["tiny", "--list", "--runs=runs"])
     said = capsys.readouterr().err
     assert ended.value.code == 2 and "run.json: expected JSON" in said and said.count("\n") == 1
+
+
+def test_returns_have_a_table_of_their_own_below_that_of_success_rates(tiny, cwd, monkeypatch):
+    rates = results(tiny, cwd)
+    walks = Experiment("Returns", {"a": A}, (0, 1), 1, "more", returns(100, 200))
+    for seed, totals in enumerate(([50, 150, 250, 200], [100, 150, 200, 250])):
+        run = Run(cwd / "walks", A, seed)
+        write_run(cwd / "walks", A, seed, totals)
+        text = (run.log / "progress.csv").read_text()
+        (run.log / "progress.csv").write_text(text.replace("test/success_rate", "test/mean_return"))
+        for name in ("latest", "best"):
+            write_json(run.folder / f"{name}.json", {"success_rate": None, "mean_return": 1000.0 + seed})
+    for module in ("reproduce", "tables"):
+        monkeypatch.setattr(f"benchmarks.{module}.EXPERIMENTS", {"walks": walks, "tiny": tiny})
+    for runs in (cwd / "walks", cwd / "elsewhere"):  # the second time from what the first one wrote
+        assert write_results("walks", walks, runs, cwd / "results")
+        head, _, row = (cwd / "results" / "walks" / "table.md").read_text().splitlines()
+        assert head.startswith("| experiment | arm | runs | steps to 100 | steps to 200 | minutes to 100 |")
+        # The mean of three: 150, 200 for the first, 150, 200 for the second, at 6,000 and 8,000 steps.
+        assert row == (
+            "| walks | a | 2 of 2 | 6,000 | 8,000 | 1.5 | 2.0 | 0.00 | 200 "
+            "| 1,000 (1,000 to 1,001) | 1,000 (1,000 to 1,001) |"
+        )
+    text = (cwd / "results" / "README.md").read_text()
+    assert text.index((rates / "table.md").read_text().splitlines()[2]) < text.index(head) < text.index(row)

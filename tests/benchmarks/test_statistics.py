@@ -36,7 +36,7 @@ def test_a_level_is_reached_where_the_mean_of_three_evaluations_is(success, leve
     ],
 )
 def test_what_is_kept_counts_from_the_evaluation_after_the_first_high_one(success, share, lowest):
-    assert stability(np.array(success)) == pytest.approx((share, lowest), nan_ok=True)
+    assert stability(np.array(success), 0.9) == pytest.approx((share, lowest), nan_ok=True)
 
 
 @pytest.mark.parametrize(

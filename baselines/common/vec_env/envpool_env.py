@@ -2,6 +2,7 @@
 
 import importlib.util
 import re
+import warnings
 from typing import Any
 
 import gymnasium
@@ -48,8 +49,10 @@ class EnvPoolVecEnv(VecEnv):
         if self._seeds is not None:
             # EnvPool takes seeds only when it is made, and its resets keep traces of the episode before.
             self.close()
-            self._pool, self._seeds = self._make_pool(self._seeds), None
-            self._own = _Actions(self._pool.action_space)
+            with warnings.catch_warnings():  # of EnvPool's float64 bounds in float32 spaces
+                warnings.filterwarnings("ignore", ".*precision lowered by casting")
+                self._pool, self._seeds = self._make_pool(self._seeds), None
+                self._own = _Actions(self._pool.action_space)
         observed, _ = self._pool.reset()
         return as_observation(observed)
 
