@@ -49,10 +49,10 @@ class EnvPoolVecEnv(VecEnv):
         if self._seeds is not None:
             # EnvPool takes seeds only when it is made, and its resets keep traces of the episode before.
             self.close()
-            with warnings.catch_warnings():  # of EnvPool's float64 bounds in float32 spaces
+            self._pool, self._seeds = self._make_pool(self._seeds), None
+            with warnings.catch_warnings():  # at their first use EnvPool's spaces find their bounds too precise
                 warnings.filterwarnings("ignore", ".*precision lowered by casting")
-                self._pool, self._seeds = self._make_pool(self._seeds), None
-                self._own = _Actions(self._pool.action_space)
+                self._own, _ = _Actions(self._pool.action_space), self._pool.observation_space
         observed, _ = self._pool.reset()
         return as_observation(observed)
 
