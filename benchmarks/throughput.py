@@ -12,12 +12,19 @@ from benchmarks.exploration import exploration
 from benchmarks.measure import report
 from benchmarks.mpi import mpi
 from benchmarks.peers import peers
+from benchmarks.ppo2 import ppo2, ppo2_parts
 from benchmarks.rollouts import rollouts
 from benchmarks.sampling import memory, sampling
 from benchmarks.updates import updates
 from benchmarks.whole_run import end_to_end, start_up
 
-PARTS = {p.__name__: p for p in (rollouts, updates, sampling, memory, exploration, start_up, end_to_end, mpi, peers)}
+PARTS = {
+    part.__name__: part
+    for part in (
+        *(rollouts, updates, sampling, memory, exploration, start_up, end_to_end, mpi, peers),
+        *(ppo2, ppo2_parts),
+    )
+}
 
 
 def main() -> None:
