@@ -105,7 +105,6 @@ def beside_sb3(env: str, num_timesteps: float, minutes: float, measure: Measure,
 # ---- arms that several experiments have ----
 
 REACH_PAPERS = Arm(5_000, ("--env=FetchReach-v1", "--n_test_rollouts=104"))
-REACH_EPOCHS = ("--nsteps=256", "--nminibatches=32", "--n_cycles=10", "--n_test_episodes=104")  # of 20,480 steps
 RELAY = "--relay_effector=0:3"
 PUSH = ours(8e4, "FetchPush-v1")
 PICK = ours(1e5, "FetchPickAndPlace-v1")
@@ -247,8 +246,8 @@ EXPERIMENTS = {
     "ppo2-reach": Experiment(
         "FetchReach: how many steps PPO needs",
         {
-            "sparse": ppo2(5e5, "FetchReach-v1", *REACH_EPOCHS),
-            "dense": ppo2(5e5, "FetchReachDense-v1", *REACH_EPOCHS),
+            "sparse": ppo2(5e5, "FetchReach-v1", "--n_test_episodes=104"),
+            "dense": ppo2(5e5, "FetchReachDense-v1", "--n_test_episodes=104"),
         },
         seeds(5),
         60,

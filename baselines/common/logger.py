@@ -4,6 +4,7 @@ import contextlib
 import csv
 import io
 import json
+import math
 import os
 import sys
 from collections.abc import Iterable, Mapping
@@ -125,7 +126,8 @@ class Logger:
         self.info(_table(metrics))
         if self.folder:
             self._append_csv(metrics)
-            self._append("progress.json", json.dumps(dict(metrics)) + "\n")
+            known = {k: None if math.isnan(value) else value for k, value in metrics.items()}  # JSON has no NaN
+            self._append("progress.json", json.dumps(known) + "\n")
             self._append_tensorboard(metrics, step)
 
     def close(self) -> None:

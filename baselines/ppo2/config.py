@@ -87,7 +87,7 @@ ENV_DEFAULTS: dict[str, dict[str, object]] = {
 PRESETS = {
     # One process, 8 environments: the batches of the defaults, sooner. Tasks have the settings of the RL Zoo.
     "single": Preset(
-        dict(nsteps=256),
+        dict(nsteps=256, nminibatches=32, n_cycles=10),
         num_env=8,
         tasks={
             "CartPole*": dict(nsteps=32, nminibatches=1, noptepochs=20, gamma=0.98, lam=0.8, lr=0.001, n_cycles=40,

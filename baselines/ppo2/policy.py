@@ -41,17 +41,20 @@ class Policy:
         rows = self.rows(observation)
         output = self.output(np.atleast_2d(self.normalize(rows)))
         if self.spec.discrete:
-            best: np.ndarray = output.argmax(1).reshape(rows.shape[:-1])
+            best: np.ndarray = output.argmax(-1).reshape(rows.shape[:-1])
             return best
         return np.clip(output, -1, 1).reshape(*rows.shape[:-1], self.spec.action_size)
 
     def rows(self, observation: ObservationLike) -> np.ndarray:
-        """All entries of an observation one after the other, [.., o]. Raises UserError where one is missing."""
+        """All entries of an observation one after the other, [.., o]. Raises UserError for others than in training."""
         entries = observation if isinstance(observation, Mapping) else {"observation": observation}
-        missing = [key for key in self.spec.observation_sizes if key not in entries]
-        if missing:
-            raise UserError(f"expected an observation with '{missing[0]}', got {', '.join(map(str, entries))}")
-        parts = [np.asarray(entries[key], np.float32) for key in self.spec.observation_sizes]
+        parts = []
+        for key, size in self.spec.observation_sizes.items():
+            if key not in entries:
+                raise UserError(f"expected an observation with '{key}', got {', '.join(map(str, entries))}")
+            parts.append(part := np.asarray(entries[key], np.float32))
+            if part.shape[-1:] != (size,):
+                raise UserError(f"expected '{key}' to have {size} numbers, got {list(part.shape)}")
         return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-1)
 
     def normalize(self, rows: np.ndarray) -> np.ndarray:

@@ -47,8 +47,9 @@ class PPO(Agent):
     def learn_from(self, rollout: Rollout, left: float, rng: np.random.Generator) -> dict[str, float]:
         """Update from one rollout of each worker, `left` (1 to 0) of the training being still to come.
 
-        Returns the means of `metrics`. The statistics take the rollout in afterwards, so that what is updated is the
-        policy that acted; but the first one before: there are none yet, and a new policy acts alike on any scale.
+        Returns the means of `metrics`. The statistics of observations take the rollout in afterwards, so that what is
+        updated is the policy that acted; but the first one before: there are none yet, and a new policy acts alike on
+        any scale. Those of discounted sums, which nothing acted on, always take it in before.
         Raises TrainingError for losses that are not finite.
         """
         first = not self.observation_stats.seen
@@ -120,13 +121,12 @@ class PPO(Agent):
         order = order.reshape(config.noptepochs * config.nminibatches, -1).astype(np.int32)
         rates = tf.constant(config.learning_rate(left), tf.float32), tf.constant(config.clip(left), tf.float32)
         found = self._updates(Batch(*map(tf.constant, batch)), tf.constant(order), *rates).numpy()
-        for name, values in zip(self.of_updates, found.T, strict=True):
-            if not np.isfinite(values).all():
-                update = self.updates + int(np.argmin(np.isfinite(values))) + 1
-                raise TrainingError(
-                    f"{name} is {values[~np.isfinite(values)][0]} at update {update}. Lower --lr, or look for extreme "
-                    "observations or rewards (--normalize_observations=True, --normalize_rewards=True)"
-                )
+        for update, metric in np.argwhere(~np.isfinite(found)):  # the first of them
+            raise TrainingError(
+                f"{self.of_updates[metric]} is {found[update, metric]} at update {self.updates + update + 1}. Lower "
+                "--lr, or look for extreme observations or rewards (--normalize_observations=True, "
+                "--normalize_rewards=True)"
+            )
         self.updates += len(found)
         self.compiled = True
         if self.comm.size > 1:

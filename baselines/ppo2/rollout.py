@@ -49,6 +49,7 @@ class RolloutWorker:
             self._forget()
             self.env.reseed(self._seeds(epoch))
             self._observation = self.env.reset()
+            self._check_finite(self._observation, np.zeros(self.env.num_env), 0)
 
     def end_epoch(self) -> None:
         """Nothing needs to be led through this epoch's steps again."""
@@ -78,7 +79,7 @@ class RolloutWorker:
         self._actions.append(action)
         self._observation = step.observation
         reward = np.where(valid, step.reward, 0)
-        self._check_finite(step.observation, reward)
+        self._check_finite(step.observation, reward, self._lengths + valid)
         self._totals += reward
         self._lengths += valid
         ended = step.ended & valid
@@ -90,16 +91,15 @@ class RolloutWorker:
         self._valid = ~ended
         return reward, step.terminated & valid, ended
 
-    def _check_finite(self, observation: Observation, reward: np.ndarray) -> None:
-        # One sum tells for all that something is wrong; only then is it worth finding what.
-        if np.isfinite(reward.sum() + sum(float(x.sum()) for x in observation.values())):
-            return
+    def _check_finite(self, observation: Observation, reward: np.ndarray, step: np.ndarray | int) -> None:
+        if all(np.isfinite(x).all() for x in (reward, *observation.values())):
+            return  # in half of the time of what finds the environment
         broken = first_not_finite(observation, reward, np.ones(len(reward), bool))
-        if broken is not None:
-            raise TrainingError(
-                f"environment {broken} returned NaN or infinity at step {self._lengths[broken] + 1} of its episode. A "
-                "simulation that became unstable? Try a smaller time step, or another --seed"
-            )
+        when = np.broadcast_to(step, len(reward))[broken]
+        raise TrainingError(
+            f"environment {broken} returned NaN or infinity at step {when} of its episode. A simulation that became "
+            "unstable? Try a smaller time step, or another --seed"
+        )
 
     def state(self) -> dict[str, np.ndarray]:
         """Counts, the episodes that ended in this epoch, and the actions [n, B, u] of its n steps."""

@@ -7,7 +7,7 @@ import pytest
 
 import baselines
 from baselines.common.errors import UserError
-from baselines.common.numpy_networks import NetworkPolicy, forward
+from baselines.common.numpy_networks import NetworkPolicy, forward, relu
 from baselines.common.policies import save_policy
 from baselines.common.specs import EnvSpec
 
@@ -28,12 +28,12 @@ def policy_of(spec, hidden=(5, 4)):
     return NetworkPolicy(spec, layers_of(sum(spec.observation_sizes.values()), *hidden, spec.action_size))
 
 
-def slow(layers, x):
+def slow(layers, x, activation=lambda value: max(0.0, value)):
     """The outputs for one row, a unit at a time."""
     for i, (kernel, bias) in enumerate(layers):
         x = [sum(x[j] * kernel[j, k] for j in range(len(x))) + bias[k] for k in range(len(bias))]
         if i < len(layers) - 1:
-            x = [max(0.0, value) for value in x]
+            x = [activation(value) for value in x]
     return x
 
 
@@ -46,6 +46,14 @@ def test_a_network_has_relu_layers_and_a_linear_output(rows):
     layers = layers_of(3, 5, 4, 2)
     np.testing.assert_allclose(forward(layers, rows), [slow(layers, row) for row in rows], rtol=1e-4, atol=1e-5)
     assert (forward(layers, rows) < 0).any()
+
+
+def test_hidden_layers_may_have_another_activation(rows):
+    layers = layers_of(3, 5, 4, 2)
+    expected = [slow(layers, row, np.tanh) for row in rows]
+    np.testing.assert_allclose(forward(layers, rows, np.tanh), expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_array_equal(forward(layers, rows, relu), forward(layers, rows))
+    assert np.abs(expected).max() > 1, "the output is linear"
 
 
 def test_by_hand():

@@ -10,6 +10,7 @@ import pytest
 
 from baselines.common.vec_env.base import as_observation
 from baselines.common.vec_env.gymnasium_env import make_one
+from tests.common.vec_env.unrounded import first_unrounded
 
 gymnasium.register_envs(gymnasium_robotics)
 FETCH_IDS = [name for name in gymnasium.registry if re.match("Fetch(Reach|Push|PickAndPlace|Slide)", name)]
@@ -77,9 +78,8 @@ def _twin(env_id, start):
 
 def start_with_twins(env):
     """Start an episode in EnvPool and, from exactly there, in as many Gymnasium-Robotics environments."""
-    # Past the wrapper, which rounds to float32: 4e-8 m beside, a puck ends up decimetres away once it is hit.
-    env._pool, env._seeds = env._make_pool(env._seeds), None
-    observed, _ = env._pool.reset()
+    # 4e-8 m beside, as in float32, a puck ends up decimetres away once it is hit.
+    observed = first_unrounded(env)
     return as_observation(observed), [_twin(env.spec.env_id, start) for start in observed["observation"]]
 
 

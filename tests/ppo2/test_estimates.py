@@ -1,0 +1,167 @@
+"""Advantages, discounted sums and explained variance, each against a slow twin that goes from episode to episode."""
+
+import numpy as np
+import pytest
+
+from baselines.ppo2.estimates import discounted_sums, explained_variance, generalized_advantages
+from tests.ppo2.helpers import random_flags
+
+
+def slow_advantages(reward, value, terminated, ended, valid, gamma, lam):
+    """A_t = sum of (gamma lam)^k delta_{t+k} to the end of the episode or of the rollout; nan where not valid."""
+    T, B = reward.shape
+    advantage = np.full((T, B), np.nan)
+    for i in range(B):
+        for t in np.flatnonzero(valid[:, i]):
+            total, weight = 0.0, 1.0
+            for k in range(t, T):
+                after = 0.0 if terminated[k, i] else float(value[k + 1, i])
+                total += weight * (reward[k, i] + gamma * after - value[k, i])
+                weight *= gamma * lam
+                if ended[k, i]:
+                    break
+            advantage[t, i] = total
+    return advantage
+
+
+def random_rows(seed, T=40, B=5):
+    """Rewards [T, B], values [T + 1, B], terminated, ended and valid."""
+    rng = np.random.default_rng(seed)
+    terminated, ended, valid = random_flags(rng, T, B)
+    reward, value = rng.normal(size=(T, B)) * valid, rng.normal(size=(T + 1, B))
+    return reward.astype(np.float32), value.astype(np.float32), terminated, ended, valid
+
+
+@pytest.mark.parametrize("gamma", [0, 0.5, 0.99, 1])
+@pytest.mark.parametrize("lam", [0, 0.7, 0.95, 1])
+def test_advantages_equal_those_that_are_summed_row_by_row(gamma, lam):
+    for seed in range(5):
+        *rows, valid = random_rows(seed)
+        found = generalized_advantages(*rows, gamma, lam)
+        assert found.dtype == np.float32 and found.shape == valid.shape
+        np.testing.assert_allclose(found[valid], slow_advantages(*rows, valid, gamma, lam)[valid], rtol=1e-4, atol=1e-4)
+
+
+NONE, FIRST, SECOND = [False] * 3, [True, False, False], [False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("gamma", "lam", "terminated", "ended", "expected"),
+    [
+        # delta_t = r_t + gamma V_{t+1} - V_t, with r = 1, 2, 3 and V = 4, 5, 6, 7.
+        (1, 0, NONE, NONE, [1 + 5 - 4, 2 + 6 - 5, 3 + 7 - 6]),
+        (1, 1, NONE, NONE, [2 + 3 + 4, 3 + 4, 4]),
+        (1, 0.5, NONE, NONE, [2 + 5 / 2, 3 + 4 / 2, 4]),
+        (0, 1, NONE, NONE, [1 - 4, 2 - 5, 3 - 6]),
+        (2, 0.5, NONE, NONE, [7 + 9 + 11, 9 + 11, 11]),  # deltas: 1 + 10 - 4, 2 + 12 - 5, 3 + 14 - 6
+        # The second step is the last: nothing follows, or V = 6 stands for what would have.
+        (1, 1, SECOND, SECOND, [2 + 2 - 5, 2 - 5, None]),
+        (1, 1, NONE, SECOND, [2 + 3, 2 + 6 - 5, None]),
+        (1, 1, FIRST, FIRST, [1 - 4, None, 4]),
+        (1, 1, NONE, FIRST, [1 + 5 - 4, None, 4]),
+    ],
+)
+def test_by_hand(gamma, lam, terminated, ended, expected):
+    reward = np.float32([[1], [2], [3]])
+    for row, end in enumerate(ended[:-1]):
+        reward[row + 1] *= not end  # which is not valid
+    columns = (np.array(x)[:, None] for x in (terminated, ended))
+    found = generalized_advantages(reward, np.float32([[4], [5], [6], [7]]), *columns, gamma, lam)[:, 0]
+    for advantage, wanted in zip(found, expected, strict=True):
+        assert wanted is None or advantage == wanted  # None: not valid
+
+
+def test_a_truncated_episode_counts_the_value_of_its_last_observation_and_a_terminated_one_does_not():
+    yes, no = np.array([[True]]), np.array([[False]])
+    reward, value = np.float32([[1]]), np.float32([[0], [100]])
+    assert generalized_advantages(reward, value, yes, yes, 0.5, 1) == [[1]]
+    assert generalized_advantages(reward, value, no, yes, 0.5, 1) == [[1 + 0.5 * 100]]
+
+
+def test_nothing_leaks_from_an_episode_into_the_one_before():
+    *rows, valid = random_rows(0)
+    reward, value, terminated, ended = rows
+    before = generalized_advantages(*rows, 0.99, 0.95)
+    for i in range(valid.shape[1]):
+        last = np.flatnonzero(ended[:, i])[-1]  # its value is row last + 1's, of the row that is not valid
+        changed_reward, changed_value = reward.copy(), value.copy()
+        changed_reward[last + 1 :, i], changed_value[last + 2 :, i] = 1e6, -1e6
+        after = generalized_advantages(changed_reward, changed_value, terminated, ended, 0.99, 0.95)
+        np.testing.assert_array_equal(after[: last + 1, i], before[: last + 1, i])
+        assert (after[last + 2 :, i] != before[last + 2 :, i]).all()
+
+
+def test_rows_that_are_not_valid_change_no_row_that_is():
+    *rows, valid = random_rows(0)
+    reward, value, terminated, ended = rows
+    changed_reward, changed_value = np.where(valid, reward, 1e6), value.copy()
+    after_terminated = np.vstack([np.zeros((1, 5), bool), terminated])
+    changed_value[after_terminated] = 1e6  # of the last observation of an episode after which nothing follows
+    after = generalized_advantages(changed_reward, changed_value, terminated, ended, 0.99, 0.95)
+    np.testing.assert_array_equal(after[valid], generalized_advantages(*rows, 0.99, 0.95)[valid])
+    assert (~valid[1:] & terminated[:-1]).any()
+
+
+def test_environments_do_not_know_of_each_other():
+    *rows, valid = random_rows(3)
+    together = generalized_advantages(*rows, 0.9, 0.8)
+    for i in range(valid.shape[1]):
+        alone = generalized_advantages(*(x[:, i : i + 1] for x in rows), 0.9, 0.8)
+        np.testing.assert_array_equal(alone[:, 0], together[:, i])
+
+
+def test_a_value_is_needed_for_the_observation_after_the_last_row():
+    reward, value, terminated, ended, _ = random_rows(0)
+    with pytest.raises(AssertionError, match="a value for each observation"):
+        generalized_advantages(reward, value[:-1], terminated, ended, 0.99, 0.95)
+
+
+# ---- discounted sums ----
+
+
+def slow_sums(reward, ended, gamma):
+    """Of all steps so far of the row's episode, the latest undiscounted."""
+    sums = np.zeros_like(reward, np.float64)
+    for i in range(reward.shape[1]):
+        first = 0
+        for t in range(len(reward)):
+            sums[t, i] = sum(gamma ** (t - k) * float(reward[k, i]) for k in range(first, t + 1))
+            if ended[t, i]:
+                first = t + 1
+    return sums
+
+
+@pytest.mark.parametrize("gamma", [0, 0.5, 0.99, 1])
+def test_discounted_sums_equal_slow_ones_in_one_rollout_and_in_two(gamma):
+    reward, _, _, ended, _ = random_rows(7)
+    expected, nothing = slow_sums(reward, ended, gamma), np.zeros(5, np.float32)
+    at_once, _ = discounted_sums(reward, ended, nothing, gamma)
+    assert at_once.dtype == np.float32
+    np.testing.assert_allclose(at_once, expected, rtol=1e-4, atol=1e-4)
+    first, before = discounted_sums(reward[:13], ended[:13], nothing, gamma)
+    second, _ = discounted_sums(reward[13:], ended[13:], before, gamma)
+    np.testing.assert_array_equal(np.vstack([first, second]), at_once)
+
+
+def test_discounted_sums_by_hand():
+    reward, ended = np.float32([[8], [4], [2], [0], [1]]), np.array([[False], [False], [True], [False], [False]])
+    sums, before = discounted_sums(reward, ended, np.float32([16]), 0.5)
+    assert sums[:, 0].tolist() == [8 + 16, 4 + 12, 2 + 8, 0, 1] and before == 0.5
+
+
+# ---- explained variance ----
+
+
+@pytest.mark.parametrize(
+    ("value", "target", "expected"),
+    [
+        ([1, 2, 3, 4], [1, 2, 3, 4], 1),
+        ([11, 12, 13, 14], [1, 2, 3, 4], 1),  # a constant error has no variance
+        ([7, 7, 7, 7], [1, 2, 3, 4], 0),
+        ([4, 3, 2, 1], [1, 2, 3, 4], -3),  # errors of -3, -1, 1, 3 with a variance of 5, of targets with 5/4
+        ([1, 1, 3, 3], [0, 2, 2, 4], 0.5),  # errors of -1 and 1, with a variance of 1, of targets with 2
+        ([1, 2, 3, 4], [5, 5, 5, 5], 0),
+    ],
+)
+def test_explained_variance_by_hand(value, target, expected):
+    assert explained_variance(np.float32(value), np.float32(target)) == pytest.approx(expected)

@@ -1,0 +1,230 @@
+"""Rollouts: what they hold of environments whose episodes end at different steps, and what is counted of it."""
+
+import contextlib
+
+import gymnasium
+import numpy as np
+import pytest
+
+from baselines.common.errors import TrainingError
+from baselines.common.vec_env import as_vec_env
+from baselines.ppo2.estimates import discounted_sums
+from baselines.ppo2.rollout import RolloutWorker
+from tests.common.counting import LIMIT
+from tests.environments import PointReach
+from tests.helpers import point_reach
+from tests.ppo2.helpers import COUNTING, agent_of, make_constant
+
+KINDS = {"continuous": COUNTING, "discrete": COUNTING.replace("-v0", "Discrete-v0"),
+         "success": COUNTING.replace("-v0", "Success-v0")}  # fmt: skip
+
+
+def seeds_for(epoch, B=3):
+    return [100 * epoch + i for i in range(B)]
+
+
+def start(env_id=COUNTING, back_end="sync", nsteps=25, seed=0, epoch=0):
+    """A policy whose actions do not depend on what it sees, and a worker at the beginning of that epoch, if any."""
+    env = point_reach(3, back_end, env_id)
+    agent = agent_of(env.spec, nsteps=nsteps, nminibatches=1)
+    make_constant(agent)
+    worker = RolloutWorker(env, agent.config, np.random.default_rng(seed), seeds_for)
+    if epoch is not None:
+        worker.start_epoch(epoch)
+    return agent.policy(), worker
+
+
+def check_row(rollout, t, i):
+    """Row t of environment i, by what Counting observes: the episode, the step and the episode's length."""
+    (episode, step, length), (next_episode, next_step, next_length) = rollout.observation[t : t + 2, i]
+    if rollout.valid[t, i]:
+        assert (next_episode, next_step, next_length) == (episode, step + 1, length)
+        action = rollout.action[t, i]  # the environment's own bounds are -4 and 4
+        own = action if rollout.action.ndim == 2 else 4 * np.clip(action[0], -1, 1)
+        assert rollout.reward[t, i] == pytest.approx(step + 1 + 0.1 * own, rel=1e-5)
+        assert rollout.terminated[t, i] == (step + 1 == length)
+        assert rollout.ended[t, i] == (step + 1 == min(length, LIMIT))
+    else:
+        assert step == min(length, LIMIT), "the last observation of an episode"
+        assert (next_episode, next_step) == (episode + 1, 0)
+        assert rollout.reward[t, i] == rollout.terminated[t, i] == rollout.ended[t, i] == 0
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("back_end", ["sync", "async"])
+def test_each_row_is_a_step_or_the_beginning_of_an_episode(kind, back_end):
+    policy, worker = start(KINDS[kind], back_end)
+    with contextlib.closing(worker.env):
+        first, second = worker.generate(policy), worker.generate(policy)
+    for rollout in (first, second):
+        assert rollout.observation.shape == (26, 3, 3) and rollout.observation.dtype == np.float32
+        assert rollout.action.shape == ((25, 3) if kind == "discrete" else (25, 3, 1))
+        for t, i in np.ndindex(25, 3):
+            check_row(rollout, t, i)
+    for rows in (first, second):
+        assert (~rows.valid).any() and rows.terminated.any() and (rows.ended & ~rows.terminated).any()
+
+
+def test_episodes_go_on_from_rollout_to_rollout():
+    policy, worker = start(nsteps=4)
+    rollouts = [worker.generate(policy) for _ in range(10)]
+    assert rollouts[0].valid[0].all()
+    for before, after in zip(rollouts[:-1], rollouts[1:], strict=True):
+        np.testing.assert_array_equal(after.observation[0], before.observation[-1])
+        np.testing.assert_array_equal(after.valid[0], ~before.ended[-1])
+    assert any(r.ended[-1].any() for r in rollouts), "an end in the last row"
+    together = [np.concatenate([getattr(r, name) for r in rollouts]) for name in ("reward", "ended", "discounted")]
+    expected, _ = discounted_sums(*together[:2], np.zeros(3, np.float32), 0.99)
+    np.testing.assert_array_equal(together[2], expected)
+
+
+def slow_count(rollouts):
+    """The episodes that ended, as (return, length), in the order of their ends; and all steps."""
+    finished, steps, totals, lengths = [], 0, [0.0] * 3, [0] * 3
+    for rollout in rollouts:
+        for t, i in np.ndindex(*rollout.reward.shape):
+            if rollout.valid[t, i]:
+                steps, lengths[i], totals[i] = steps + 1, lengths[i] + 1, totals[i] + float(rollout.reward[t, i])
+            if rollout.ended[t, i]:
+                finished.append((totals[i], lengths[i]))
+                totals[i], lengths[i] = 0.0, 0
+    return finished, steps
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_counts_equal_slow_ones(kind):
+    policy, worker = start(KINDS[kind], nsteps=7)
+    rollouts = [worker.generate(policy) for _ in range(5)]
+    finished, steps = slow_count(rollouts)
+    assert (worker.steps, worker.episodes) == (steps, len(finished)) and steps < 5 * 7 * 3
+    assert [f.length for f in worker.finished] == [length for _, length in finished]
+    np.testing.assert_allclose([f.total for f in worker.finished], [total for total, _ in finished], rtol=1e-5)
+    if kind == "success":  # at the last step of an episode that no time limit has cut off
+        ends = np.concatenate([r.terminated[r.ended] for r in rollouts])
+        assert [f.success for f in worker.finished] == ends.tolist() and 0 < ends.mean() < 1
+    else:
+        assert {f.success for f in worker.finished} == {None}
+
+
+def test_an_epoch_begins_with_new_episodes_of_its_own_seeds_and_forgets_those_that_ended():
+    policy, worker = start()
+    first = worker.generate(policy)
+    episodes, steps = worker.episodes, worker.steps
+    worker.start_epoch(0)  # in the middle of it nothing changes
+    assert worker.finished and worker.episodes == episodes
+    worker.end_epoch()
+    assert worker.finished, "which the log tells of"
+    worker.start_epoch(1)
+    assert worker.finished == [] and (worker.episodes, worker.steps) == (episodes, steps)
+    second = worker.generate(policy)
+    assert second.valid[0].all() and (second.observation[0, :, 1] == 0).all()
+    np.testing.assert_array_equal(second.discounted[0], second.reward[0])
+    assert (first.observation[:, :, 2] != second.observation[:, :, 2]).any(), "lengths are drawn by the seeds"
+
+
+@pytest.mark.parametrize("kind", ["continuous", "discrete"])
+def test_actions_are_the_policys_draws_by_the_workers_generator(kind):
+    policy, worker = start(KINDS[kind], nsteps=5, seed=3)
+    rollout, rng = worker.generate(policy), np.random.default_rng(3)
+    for t in range(5):
+        drawn = policy.sample(policy.normalize(rollout.observation[t]), rng)
+        np.testing.assert_array_equal(rollout.action[t], drawn)
+    assert kind == "discrete" or np.abs(rollout.action).max() > 1, "and not clipped to what the environment takes"
+
+
+def test_a_reward_for_a_step_that_only_begins_an_episode_counts_nothing():
+    policy, worker = start()
+    real, begins = worker.env.step, [np.zeros(3, bool)]
+
+    def step(action):
+        found = real(action)
+        reward = np.where(begins[-1], np.nan, found.reward)
+        begins.append(found.ended)
+        return found._replace(reward=reward)
+
+    worker.env.step = step
+    rollout, (_, untouched) = worker.generate(policy), start()
+    np.testing.assert_array_equal(rollout.reward, untouched.generate(policy).reward)
+    assert (~rollout.valid).any() and worker.finished == untouched.finished
+
+
+# ---- environments that misbehave ----
+
+
+class Broken(PointReach):
+    """Returns this reward at its 3rd step."""
+
+    def __init__(self, reward):
+        super().__init__()
+        self._reward = reward
+
+    def step(self, action):
+        observation, reward, *rest = super().step(action)
+        return observation, self._reward if self._steps == 3 else reward, *rest
+
+
+@pytest.mark.parametrize(
+    ("broken", "step"),
+    [(lambda: PointReach(fault="nan"), 5), (lambda: Broken(np.nan), 3), (lambda: Broken(-np.inf), 3)],
+)
+def test_nan_ends_training_with_the_environments_number_and_the_step(broken, step):
+    vector = gymnasium.vector.SyncVectorEnv([PointReach, PointReach, broken])
+    env = as_vec_env(vector, lambda num_env: list(range(num_env)))
+    agent = agent_of(env.spec, nsteps=4, nminibatches=1)
+    worker = RolloutWorker(env, agent.config, np.random.default_rng(0), seeds_for)
+    worker.start_epoch(0)
+    with pytest.raises(TrainingError, match=f"environment 2 returned NaN or infinity at step {step} of its episode"):
+        for _ in range(2):
+            worker.generate(agent.policy())
+
+
+# ---- resuming ----
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("rollouts", [0, 1, 3])
+def test_a_worker_that_takes_over_a_state_continues_exactly(kind, rollouts):
+    policy, first = start(KINDS[kind], nsteps=7)
+    for _ in range(rollouts):
+        first.generate(policy)
+    _, second = start(KINDS[kind], nsteps=7, epoch=None)
+    state = {name: x.copy() for name, x in first.state().items()}
+    second.load_state(state)
+    second.start_epoch(0)
+    second._rng.bit_generator.state = first._rng.bit_generator.state
+    for name, x in state.items():
+        np.testing.assert_array_equal(second.state()[name], x, err_msg=name)
+    for _ in range(2):
+        for mine, other in zip(first.generate(policy), second.generate(policy), strict=True):
+            np.testing.assert_array_equal(mine, other)
+    assert first.finished == second.finished and first.finished
+    assert (first.episodes, first.steps) == (second.episodes, second.steps)
+
+
+def test_a_worker_that_takes_over_the_state_of_an_epochs_end_begins_the_next():
+    policy, first = start()
+    first.generate(policy)
+    first.end_epoch()
+    _, second = start(epoch=None)
+    second.load_state(first.state())
+    assert second.finished == first.finished and len(second.state()["actions"]) == 0
+    for worker in (first, second):
+        worker.start_epoch(1)
+    second._rng.bit_generator.state = first._rng.bit_generator.state
+    for mine, other in zip(first.generate(policy), second.generate(policy), strict=True):
+        # But for the episodes' numbers, which Counting counts since it was made.
+        mine, other = (x[..., 1:] if x.shape == (26, 3, 3) else x for x in (mine, other))
+        np.testing.assert_array_equal(mine, other)
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [("actions", np.zeros((4, 2, 1))), ("actions", np.zeros((4, 3, 2))), ("actions", np.zeros((4, 3))),
+     ("discounted", np.zeros(2)), ("discounted", np.zeros((3, 1))), ("actions", None), ("counts", None),
+     ("finished", None), ("epoch", None), ("discounted", None), ("counts", np.zeros(3)), ("finished", np.zeros((2, 4)))]
+)  # fmt: skip
+def test_a_state_of_other_environments_is_refused(name, wrong):
+    _, worker = start()
+    state = {**worker.state(), name: wrong}
+    with pytest.raises((KeyError, ValueError)):
+        worker.load_state({name: x for name, x in state.items() if x is not None})

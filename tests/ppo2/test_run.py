@@ -1,0 +1,255 @@
+"""Whole runs of PPO as users start them: what they log and save, and that a stopped one continues exactly."""
+
+import json
+import math
+import os
+import signal
+from pathlib import Path
+
+import gymnasium
+import numpy as np
+import pytest
+
+import baselines
+from baselines import run
+from baselines.common.settings import names_of
+from baselines.evaluate import main as evaluate
+from baselines.play import main as play
+from baselines.ppo2 import train
+from baselines.ppo2.config import PPOConfig
+from baselines.ppo2.ppo import PPO
+from tests.helpers import POINT_REACH, checkpoints, contents, document, refused, rows, timeless
+from tests.ppo2.helpers import COUNTING, TINY, TINY_SETTINGS
+
+pytestmark = pytest.mark.usefixtures("cwd", "eagerly")
+KINDS = {
+    "discrete in EnvPool": ["--env=CartPole-v1", "--num_env=2", "--vec_env=envpool"],
+    "discrete": ["--env=CartPole-v1", "--num_env=2", "--vec_env=sync"],
+    "continuous in EnvPool": ["--env=Pendulum-v1", "--num_env=3", "--vec_env=envpool"],
+    "continuous": ["--env=Pendulum-v1", "--num_env=3", "--vec_env=sync", "--value_network=shared"],
+    "goals": [POINT_REACH, "--num_env=2", "--vec_env=sync"],
+    "goals in processes": [POINT_REACH, "--num_env=2", "--vec_env=async"],
+}
+
+
+def words(kind, *more):
+    """The command line of a small run of one of KINDS."""
+    return [*TINY, *KINDS[kind], "--policy_save_interval=2", *more]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """`whole(kind)`: the log and the policies of a run of three epochs that nothing interrupted."""
+    folder = tmp_path_factory.mktemp("whole")
+
+    def run_of(kind):
+        log, policies = folder / kind / "log", folder / kind / "policies"
+        if not log.exists():
+            run.main(words(kind, "--n_epochs=3", f"--log_path={log}", f"--save_path={policies}"))
+        return log, policies
+
+    return run_of
+
+
+# ---- what they leave behind ----
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_run_logs_what_it_did_and_saves_policies(kind, whole):
+    log, policies = whole(kind)
+    table, num_env = rows(log), int(KINDS[kind][1].partition("=")[2])
+    assert [row["epoch"] for row in table] == ["0", "1", "2"]
+    for count, row in enumerate(table, 1):
+        steps = int(row["total/timesteps"])
+        assert int(row["total/updates"]) == 8 * count, "2 cycles of 2 x 2 updates"
+        # Steps that only begin an episode are none; an epoch's last end may have no such step in it.
+        assert 64 * num_env * count - int(row["train/episode"]) <= steps <= 64 * num_env * count
+    assert all(math.isfinite(float(row[name])) for row in table for name in row if name.startswith(("loss/", "test/")))
+    assert {"log.txt", "progress.csv", "progress.json", "config.json", "checkpoint"} <= set(os.listdir(log))
+    assert sorted(os.listdir(policies)) == ["best", "epoch_1", "latest"]
+    assert document(log)["alg"] == "ppo2" and document(log)["config"] == {
+        **PPOConfig(**TINY_SETTINGS).document(), "value_network": "shared" if kind == "continuous" else "copy"
+    }  # fmt: skip
+
+
+def test_episodes_of_pendulum_are_all_cut_off_at_200_steps(whole):
+    for kind in ("continuous", "continuous in EnvPool"):
+        table = rows(whole(kind)[0])
+        assert {float(row["test/mean_length"]) for row in table} == {200}
+        # An epoch has 64 steps and begins anew: no episode ends in training.
+        assert {row["train/mean_return"] for row in table} == {"nan"} and int(table[-1]["train/episode"]) == 0
+
+
+def test_success_is_logged_where_the_environment_says_it(whole):
+    table = rows(whole("goals")[0])
+    assert all(0 <= float(row[f"{part}/success_rate"]) <= 1 for row in table for part in ("test", "train"))
+    assert {float(row["train/mean_length"]) for row in table} == {30} and table[-1]["train/episode"] == "12"
+    assert "test/success_rate" not in rows(whole("discrete")[0])[0]
+
+
+def test_episodes_that_ended_in_training_are_logged_with_their_means(monkeypatch):
+    env_id = COUNTING.replace("-v0", "Success-v0")
+    real, ended = train.epoch_metrics, []
+    monkeypatch.setattr(train, "epoch_metrics", lambda *given: ended.append([*given[1].finished]) or real(*given))
+    run.main([*TINY, f"--env={env_id}", "--num_env=2", "--vec_env=sync", "--n_epochs=2", "--log_path=log"])
+    for row, finished in zip(rows("log"), ended, strict=True):
+        assert float(row["train/mean_return"]) == pytest.approx(np.mean([f.total for f in finished]))
+        assert float(row["train/mean_length"]) == pytest.approx(np.mean([f.length for f in finished]))
+        assert float(row["train/success_rate"]) == pytest.approx(np.mean([f.success for f in finished]))
+        assert 0 < float(row["train/success_rate"]) < 1  # some of them are cut off
+    assert int(rows("log")[1]["train/episode"]) == len(ended[0]) + len(ended[1])
+
+
+@pytest.mark.parametrize("kind", ["discrete in EnvPool", "continuous"])
+def test_the_same_seed_gives_the_same_run_and_another_another(kind, whole):
+    run.main(words(kind, "--n_epochs=3", "--log_path=again", "--save_path=policies"))
+    run.main(words(kind, "--n_epochs=3", "--log_path=other", "--seed=1"))
+    log, policies = whole(kind)
+    assert timeless("again") == timeless(log) != timeless("other")
+    assert contents("policies") == contents(policies)
+
+
+def test_training_counts_down_to_the_last_cycle(monkeypatch):
+    real, seen = PPO.learn_from, []
+    monkeypatch.setattr(PPO, "learn_from", lambda *given: seen.append(given[2]) or real(*given))
+    run.main(words("discrete", "--n_epochs=2", "--log_path=log"))
+    assert seen == [1, 0.75, 0.5, 0.25]
+
+
+def test_help_shows_the_settings_and_the_preset(capsys):
+    run.main(["--alg=ppo2", "--help"])
+    text = capsys.readouterr().out
+    for name in names_of(PPOConfig):
+        assert f"--{name} " in text
+    assert "lambda of the generalized advantage estimation (1506.02438) (default: 0.95)" in text
+    assert "single" in text and "--polyak" not in text
+
+
+def test_a_callback_sees_the_rows_of_the_log_and_can_end_the_run():
+    seen = []
+
+    def callback(row):
+        seen.append(row)
+        return row["epoch"] < 1
+
+    agent = baselines.train("ppo2", gymnasium.make("CartPole-v1"), n_epochs=5, seed=0, callback=callback,
+                            log_path="log", **TINY_SETTINGS)  # fmt: skip
+    assert [row["epoch"] for row in seen] == [0, 1] and len(rows("log")) == 2
+    assert list(seen[0]) == list(rows("log")[0]) and agent.updates == 16
+    assert agent.policy().act(gymnasium.make("CartPole-v1").reset(seed=0)[0]) in (0, 1)
+
+
+def test_a_vector_of_the_users_own_is_trained_in():
+    seen = []
+    env = gymnasium.make_vec("Pendulum-v1", 2, vectorization_mode="sync")
+    agent = baselines.train("ppo2", env, total_timesteps=128, seed=0, callback=seen.append, **TINY_SETTINGS)
+    assert len(seen) == 1 and seen[0]["total/timesteps"] == 128
+    assert agent.policy().act(np.zeros((5, 3))).shape == (5, 1)
+
+
+# ---- saved policies ----
+
+
+@pytest.mark.parametrize("kind", ["discrete in EnvPool", "continuous in EnvPool", "goals"])
+def test_saved_policies_are_loaded_evaluated_and_played(kind, whole, capsys):
+    log, policies = whole(kind)
+    assert isinstance(baselines.load_policy(str(policies)).act(_observation(kind)), np.ndarray)
+    env = [KINDS[kind][0]] if kind == "goals" else []  # a module of the user's own is named again
+    back_end = KINDS[kind][2]
+    evaluate([f"--load_path={policies / 'best'}", "--episodes=20", "--json=figures.json", *env, back_end])
+    figures = json.loads(Path("figures.json").read_text())
+    best = max(float(row["test/mean_return"]) for row in rows(log))
+    assert figures["episodes"] == 20 and figures["mean_return"] == pytest.approx(best, rel=0.9)
+    assert (figures["success_rate"] is None) == (kind != "goals")
+    play([f"--load_path={policies}", "--episodes=2", *env])
+    assert "played 2 episodes" in capsys.readouterr().out
+
+
+def _observation(kind):
+    env = gymnasium.make({"goals": "PointReach-v0"}.get(kind, KINDS[kind][0].removeprefix("--env=")))
+    return env.reset(seed=0)[0]
+
+
+@pytest.mark.parametrize("kind", ["discrete", "continuous"])
+def test_training_begins_with_a_loaded_policy_and_its_settings(kind, whole):
+    _, policies = whole(kind)
+    run.main(["--alg=ppo2", *KINDS[kind][:3], f"--load_path={policies}", "--n_epochs=0", "--log_path=log",
+              "--save_path=p", "--nsteps=32"])  # fmt: skip
+    before, after = (baselines.load_policy(str(path)) for path in (policies, "p"))
+    assert before.arrays().keys() == after.arrays().keys()
+    for name, array in before.arrays().items():
+        np.testing.assert_array_equal(array, after.arrays()[name])
+    config = document("log")["config"]
+    assert config["num_hidden"] == 8 and config["value_network"] == before.config.value_network
+
+
+def test_a_loaded_policy_of_other_sizes_or_another_algorithm_is_refused(whole, capsys, finished):
+    _, policies = whole("discrete")
+    line = refused(capsys, *TINY, "--env=Pendulum-v1", "--vec_env=sync", f"--load_path={policies}")
+    assert "does not fit Pendulum-v1" in line
+    assert "--alg=her" in refused(capsys, *TINY, POINT_REACH, f"--load_path={finished[1]}")
+    line = refused(capsys, *TINY, *KINDS["discrete"], f"--load_path={policies}", "--value_network=shared")
+    assert "--value_network=shared contradicts the loaded policy, which has value_network=copy" in line
+
+
+# ---- stopped and resumed ----
+
+
+def stop_after(monkeypatch, cycles):
+    """Send this process SIGTERM in the middle of that cycle."""
+    real, count = train.train_cycle, []
+
+    def train_cycle(*arguments):
+        count.append(1)
+        if len(count) == cycles:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return real(*arguments)
+
+    monkeypatch.setattr(train, "train_cycle", train_cycle)
+
+
+IN_TURN = [pytest.param(kind, marks=[pytest.mark.slow] * ("processes" in kind)) for kind in KINDS]
+
+
+@pytest.mark.parametrize("cycles", [2, 3])  # before the first epoch's evaluation, in the middle of the second
+@pytest.mark.parametrize("kind", IN_TURN)
+def test_a_run_that_was_stopped_continues_exactly(kind, cycles, whole, monkeypatch):
+    log, policies = whole(kind)
+    with monkeypatch.context() as patch, pytest.raises(SystemExit) as ended:
+        stop_after(patch, cycles)
+        run.main(words(kind, "--n_epochs=3", "--log_path=parts", "--save_path=policies"))
+    assert ended.value.code == 128 + signal.SIGTERM
+    assert len(rows("parts")) == 1 if cycles == 3 else not Path("parts/progress.csv").exists()
+    assert checkpoints("parts")[-1] == {2: 2, 3: 4}[cycles]  # one a cycle and one an epoch
+    run.main(["--resume=parts"])
+    assert timeless("parts") == timeless(log)
+    assert contents("policies") == contents(policies)
+
+
+@pytest.mark.parametrize("kind", ["discrete in EnvPool", "continuous"])
+def test_a_run_that_ended_after_an_epoch_continues_exactly(kind, whole):
+    log, _ = whole(kind)
+    flags = dict(word.removeprefix("--").split("=") for word in KINDS[kind])
+    flags["num_env"] = int(flags["num_env"])
+    baselines.train("ppo2", n_epochs=3, seed=0, log_path="parts", callback=lambda row: row["epoch"] < 1,
+                    **{**TINY_SETTINGS, **flags})  # fmt: skip
+    assert len(rows("parts")) == 2
+    run.main(["--resume=parts"])
+    assert timeless("parts") == timeless(log)
+
+
+def test_a_run_with_constant_rates_can_be_given_more_epochs():
+    constant = ["--lr_schedule=constant", "--n_epochs=3"]
+    run.main(words("discrete", *constant, "--log_path=log"))
+    run.main(words("discrete", *constant[:1], "--n_epochs=1", "--log_path=parts"))
+    run.main(["--resume=parts", "--n_epochs=3"])
+    assert timeless("parts") == timeless("log") and len(rows("parts")) == 3
+
+
+def test_a_checkpoint_holds_all_that_changes(whole):
+    log, _ = whole("continuous")
+    with np.load(log / "checkpoint" / f"{checkpoints(log)[-1]}-rank0.npz", allow_pickle=False) as file:
+        names = set(file.files)
+    assert {"agent/networks/pi/0_kernel", "agent/networks/log_std", "agent/adam/step", "agent/adam/m/0",
+            "agent/observation_stats/sum", "agent/return_stats/count", "agent/updates", "rollout_worker/counts",
+            "rollout_worker/actions", "rollout_worker/finished", "rollout_worker/discounted"} <= names  # fmt: skip
