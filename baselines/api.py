@@ -1,9 +1,9 @@
-"""What Python programs call: `baselines.train`, `baselines.load_policy`, `baselines.evaluate`.
+"""What Python programs call: `baselines.train`, `load_policy`, `evaluate`, `export`.
 
 Imports stand inside the functions: a robot that only loads a policy needs NumPy alone, and no time for the rest.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -46,21 +46,26 @@ def train(
     SIGTERM stopped a run that keeps checkpoints.
     """
     from baselines.common.errors import UserError
-    from baselines.common.mpi import make_communicator
+    from baselines.common.mpi import abort_all_on_error, make_communicator
     from baselines.common.runs.launch import launch
     from baselines.common.runs.options import Options
     from baselines.common.settings import names_of
+    from baselines.common.vec_env.arguments import as_text
 
     named = isinstance(env, str)
     options = dict(alg=alg, env=env if named else None, num_timesteps=total_timesteps, n_epochs=n_epochs, preset=preset,
                    seed=seed, num_env=num_env, save_path=save_path, load_path=load_path, log_path=log_path,
                    resume=resume)  # fmt: skip
-    given = {name: value for name, value in options.items() if value is not None}
+    given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
     given |= {name: settings.pop(name) for name in names_of(Options) if name in settings}
+    if isinstance(kwargs := given.get("env_kwargs"), Mapping):
+        given["env_kwargs"] = as_text(kwargs)
     if env is not None and not named and num_env is not None:
         raise UserError("num_env is for environments by name; a vector of your own has as many as you made")
+    comm = make_communicator()
+    abort_all_on_error(comm)
     return launch(
-        given, settings, make_communicator(), env=None if named else env, eval_env=eval_env, callback=callback,
+        given, settings, comm, env=None if named else env, eval_env=eval_env, callback=callback,
         defaults=DEFAULTS,
     )  # fmt: skip
 
@@ -96,3 +101,14 @@ def evaluate(
 
     with environment_for(policy, env, min(num_env, episodes), seed, vec_env) as made:
         return evaluate_in(policy, made, episodes, progress)
+
+
+def export(policy: "Policy", format: str, output: str) -> None:
+    """Write a policy for other programs: `format` is "savedmodel", "tflite", "onnx" or "numpy".
+
+    `output` is the file, or for a SavedModel the folder; nothing may be there yet. "numpy" writes FILE.py and FILE.npz.
+    Raises UserError.
+    """
+    from baselines.common.exporting import export
+
+    export(policy, format, output)

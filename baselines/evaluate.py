@@ -12,6 +12,7 @@ from baselines.common.evaluation import Evaluation
 from baselines.common.settings import Settings, setting
 from baselines.common.storage.files import check_file_writable, replace_file
 from baselines.common.vec_env import BACK_ENDS
+from baselines.common.vec_env.extra_import import import_extra
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,9 @@ class EvaluateOptions(Settings):
 
     load_path: str | None = setting(None, "folder of the policy", path=True, default_text="")
     env: str | None = setting(None, "environment", default_text="what the policy was trained on")
+    extra_import: str | None = setting(
+        None, "module to import first, e.g. one that registers the environment", default_text=""
+    )
     episodes: int = setting(100, "episodes to play", 1, 10**9)
     num_env: int = setting(8, "environments stepped together", 1, 100_000)
     vec_env: str = setting("auto", "what steps them", choices=BACK_ENDS)
@@ -38,7 +42,8 @@ def main(argv: list[str] | None = None) -> None:
         if options.json:
             check_file_writable(options.json)
         policy = api.load_policy(options.load_path, options.alg)
-        found = api.evaluate(policy, options.env, options.episodes, num_env=options.num_env, seed=options.seed,
+        env = import_extra(options.extra_import, options.env) if options.extra_import else options.env
+        found = api.evaluate(policy, env, options.episodes, num_env=options.num_env, seed=options.seed,
                              vec_env=options.vec_env, progress=True)  # fmt: skip
         for line in lines_of(found):
             print(line)

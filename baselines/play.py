@@ -15,10 +15,11 @@ from baselines.common.numpy_networks import NETWORK
 from baselines.common.policies import Policy
 from baselines.common.seeding import env_seeds
 from baselines.common.settings import Settings, setting
-from baselines.common.specs import EnvSpec, check_same_sizes
+from baselines.common.specs import EnvSpec, check_same_sizes, other_task
 from baselines.common.storage.files import check_file_writable
 from baselines.common.vec_env import Video, check_renders, gymnasium_env, has_display, render_without_display
 from baselines.common.vec_env.base import VecEnv
+from baselines.common.vec_env.extra_import import import_extra
 
 Write = Callable[..., None]  # an algorithm's write_demonstrations
 _ENDLESS = 10**9  # steps: one video of all episodes, which closing the environment ends
@@ -30,6 +31,9 @@ class PlayOptions(Settings):
 
     load_path: str | None = setting(None, "folder of the policy", path=True, default_text="")
     env: str | None = setting(None, "environment", default_text="what the policy was trained on")
+    extra_import: str | None = setting(
+        None, "module to import first, e.g. one that registers the environment", default_text=""
+    )
     episodes: int = setting(10, "episodes to play", 1, 10**9)
     video: str | None = setting(
         None, "FILE.mp4 or FILE.gif to record", path=True, default_text="a window, or without a display a video here"
@@ -58,7 +62,10 @@ def play(
     nothing can render, the episodes are played all the same, unless a `video` was asked for. Raises UserError.
     """
     with contextlib.closing(gymnasium_env.make_one(env_id)) as model:
-        check_same_sizes("the policy", policy.spec, gymnasium_env.spec_of(model, env_id))
+        spec = gymnasium_env.spec_of(model, env_id)
+        check_same_sizes("the policy", policy.spec, spec)
+        for warning in other_task("the policy", policy.spec, spec):
+            info(warning)
     seeds = env_seeds(seed, 0, "play", 1)
     played: list[Episode] = []
     with _shown_env(env_id, seeds, info, folder, video) if render else _hidden_env(env_id, seeds) as env:
@@ -156,8 +163,9 @@ def main(argv: list[str] | None = None) -> None:
         for file in filter(None, (options.video, options.record_demos)):
             check_file_writable(file)
         algorithm = find(options.alg) if options.alg else None
+        env = import_extra(options.extra_import, options.env) if options.extra_import else options.env
         policy = read_policy(options.load_path, algorithm)
-        env_id, alg = options.env or trusted_name(policy.spec.env_id), policy.document()["alg"]
+        env_id, alg = env or trusted_name(policy.spec.env_id), policy.document()["alg"]
         if not options.record_demos:
             play(policy, env_id, options.episodes, options.seed, video=options.video)
             return

@@ -1,16 +1,20 @@
 """Learning curves: `python -m baselines.plot LABEL=DIR,DIR,... --output=curve.png`.
 
-Each LABEL is one line: the median of its runs (one folder with a `progress.csv` a seed) and their quartiles.
+Each LABEL is one line: the median of its runs (one folder with a `progress.csv` a seed) and their quartiles. A DIR
+alone is a line by its name, of all runs in it.
 """
 
 import argparse
 import csv
 import os
-import sys
+import re
+from typing import NoReturn
 
 import numpy as np
 
+from baselines.common.cmd_util import errors_end_the_process
 from baselines.common.errors import UserError
+from baselines.common.old_names import hint
 
 AXES = {"epoch": "epoch", "total/timesteps": "environment steps", "total/seconds": "seconds"}
 
@@ -24,10 +28,23 @@ def read_column(folder: str, key: str) -> np.ndarray:
     except (OSError, ValueError, TypeError, csv.Error) as error:
         raise UserError(f"cannot read {path}: {error}") from None
     except KeyError:
-        raise UserError(f"{path} has no column '{key}'") from None
+        raise UserError(f"{path} has no column '{key}'; it has {', '.join(_columns(path))}") from None
     if not len(values):
         raise UserError(f"{path} has no rows yet")
     return values
+
+
+def _columns(path: str) -> list[str]:
+    with open(path, newline="", encoding="utf-8") as file:
+        return next(csv.reader(file), [])
+
+
+def runs_in(folder: str) -> list[str]:
+    """The folders in and below `folder` that have a progress.csv. Raises UserError where there is none."""
+    found = sorted(where for where, _, files in os.walk(folder) if "progress.csv" in files)
+    if not found:
+        raise UserError(f"expected LABEL=DIR,DIR,... or a folder of runs, got '{folder}', which has no progress.csv")
+    return found
 
 
 def quartiles(folders: list[str], x_key: str, y_key: str) -> tuple[np.ndarray, np.ndarray]:
@@ -62,25 +79,38 @@ def plot(lines: dict[str, list[str]], x_keys: list[str], y_keys: list[str], outp
     pyplot.close(figure)
 
 
+class _Parser(argparse.ArgumentParser):
+    """One line for what is wrong, as all commands have."""
+
+    def error(self, message: str) -> NoReturn:
+        unknown = re.search(r"unrecognized arguments: --(\w+)", message)
+        raise UserError(f"{message}{hint(unknown[1], ('x', 'y', 'output')) if unknown else ''} (--help lists all)")
+
+
 def main(argv: list[str] | None = None) -> None:
     """Plot what the command line says."""
-    parser = argparse.ArgumentParser(prog="python -m baselines.plot", description=__doc__)
+    parser = _Parser(prog="python -m baselines.plot", description=__doc__)
     parser.add_argument("lines", nargs="+", metavar="LABEL=DIR,DIR,...", help="runs of one setting, a folder a seed")
     parser.add_argument("--x", nargs="+", default=["total/timesteps"], help="columns for the x axis")
     parser.add_argument("--y", nargs="+", default=["test/success_rate"], help="columns for the y axis")
     parser.add_argument("--output", required=True, help="picture to write, e.g. curve.png")
-    args = parser.parse_args(argv)
-    try:
+    with errors_end_the_process():
+        args = parser.parse_args(argv)
         lines = {}
         for line in args.lines:
             label, equals, folders = line.partition("=")
+            if os.path.isdir(line):
+                label = os.path.basename(os.path.abspath(line))
+                lines[line if label in lines else label] = runs_in(line)
+                continue
             if not equals or not folders:
                 raise UserError(f"expected LABEL=DIR,DIR,..., got '{line}'")
             lines[label] = folders.split(",")
-        plot(lines, args.x, args.y, args.output)
-    except (UserError, OSError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+        try:
+            plot(lines, args.x, args.y, args.output)
+        except (OSError, ValueError) as error:
+            raise UserError(str(error)) from None
+        print(f"wrote {args.output}")
 
 
 if __name__ == "__main__":

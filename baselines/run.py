@@ -1,6 +1,7 @@
 """The launcher: `python -m baselines.run --alg=her --env=FetchReach-v1 --num_timesteps=5000`."""
 
 import contextlib
+import os
 import sys
 import time
 from collections.abc import Mapping
@@ -11,14 +12,16 @@ from baselines.api import DEFAULTS
 from baselines.common.algorithms import Algorithm, find
 from baselines.common.cmd_util import help_text, one_line, parse
 from baselines.common.errors import Interrupted, TrainingError, UserError
-from baselines.common.logger import show
-from baselines.common.mpi import Communicator, abort_all_on_error, make_communicator
+from baselines.common.logger import Logger, show
+from baselines.common.mpi import Communicator, abort_all_on_error, check_same_on_all, make_communicator
+from baselines.common.old_names import LOG_FOLDER, VARIABLES, log_notes
 from baselines.common.policies import Agent
 from baselines.common.runs.launch import launch
 from baselines.common.runs.options import Options
 from baselines.common.runs.run import Run
 from baselines.common.settings import Settings, describe, names_of, setting
 from baselines.common.storage.files import check_file_writable
+from baselines.common.vec_env.extra_import import import_extra
 from baselines.play import play, record, writer_of
 
 
@@ -44,6 +47,10 @@ class Afterwards(Settings):
 @dataclass(frozen=True)
 class Words(Afterwards, Options):
     """Every flag of the launcher."""
+
+    extra_import: str | None = setting(
+        None, "module to import first, e.g. one that registers the environment", default_text=""
+    )
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -73,6 +80,7 @@ def main(argv: list[str] | None = None) -> None:
 def run(argv: list[str], comm: Communicator) -> None:
     """Parse, train, play."""
     given, settings, wants_help = parse(argv, Words)
+    check_same_on_all(comm, {**settings, **given, "--help": wants_help})
     if wants_help:
         if comm.rank == 0:
             show(launcher_help(find(given.get("alg", DEFAULTS["alg"]))))
@@ -83,11 +91,30 @@ def run(argv: list[str], comm: Communicator) -> None:
         if "resume" not in given:  # before hours of training
             writer_of(find(given.get("alg", DEFAULTS["alg"])))
 
+    if module := given.pop("extra_import", None):
+        if env_id := import_extra(module, given.get("env")):
+            given["env"] = env_id
+    notes = _of_the_shell(given, comm)
+
     def after(agent: Agent, run: Run) -> None:
         if afterwards.play and comm.rank == 0:
             _play(agent, run, afterwards)
 
-    launch(given, settings, comm, new_folder=True, defaults=DEFAULTS, after=after)
+    launch(given, settings, comm, new_folder=True, defaults=DEFAULTS, notes=notes, after=after)
+
+
+def _of_the_shell(given: dict[str, Any], comm: Communicator) -> list[str]:
+    """Obey the variables of OpenAI Baselines, as rank 0 has them; returns what the log is to say. Raises UserError."""
+    variables = comm.all_gather({name: os.environ.get(name) for name in VARIABLES})[0]
+    notes, folder = log_notes(variables), variables[LOG_FOLDER]
+    if folder and not given.keys() & {"log_path", "resume"}:
+        given["log_path"] = folder
+        try:
+            Logger(os.path.expanduser(folder), quiet=comm.rank > 0)
+        except UserError as error:
+            raise UserError(f"{LOG_FOLDER} is set: {error}") from None
+        notes.append(f"{LOG_FOLDER} is set: it says where the logs go, as --log_path={folder} would")
+    return notes
 
 
 def launcher_help(algorithm: Algorithm) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import gymnasium
 import gymnasium_robotics
 import numpy as np
+from gymnasium.wrappers import RescaleAction
 from threadpoolctl import threadpool_limits
 
 from baselines.common.errors import UserError
@@ -137,7 +138,12 @@ def make_sb3_ppo(
     from stable_baselines3.common.monitor import Monitor
     from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecNormalize
 
-    makers = [lambda: Monitor(make_one(env_id))] * num_env
+    def make() -> gymnasium.Env:
+        env = make_one(env_id)
+        discrete = isinstance(env.action_space, gymnasium.spaces.Discrete)
+        return Monitor(env if discrete else RescaleAction(env, np.float32(-1), np.float32(1)))
+
+    makers = [make] * num_env
     env = SubprocVecEnv(makers, start_method="forkserver") if processes else DummyVecEnv(makers)
     env.seed(seed)
     if config.normalize_observations or config.normalize_rewards:

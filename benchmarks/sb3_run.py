@@ -22,9 +22,11 @@ from baselines.common.evaluation import Evaluation, evaluate_in
 from baselines.common.quiet import import_tensorflow
 from baselines.common.seeding import Streams
 from baselines.common.settings import Settings, setting
+from baselines.common.specs import Actions
 from baselines.common.storage.files import check_writable, replace_file
 from baselines.common.vec_env import BACK_ENDS, make_vec_env
 from baselines.common.vec_env.base import evaluation_size
+from baselines.common.vec_env.gymnasium_env import make_one, spec_of
 from benchmarks.processes import cores
 
 EPOCH, EPISODES, LAST_EPISODES = 4000, 104, 1000
@@ -69,22 +71,22 @@ def main(argv: list[str] | None = None) -> None:
 
 
 class Greedy:
-    """What is evaluated: a model of SB3, without noise."""
+    """What is evaluated: a model of SB3, without noise. It acts in [-1, 1], as ours do inside."""
 
-    def __init__(self, model):
-        self._model = model
+    def __init__(self, model, actions: Actions):
+        self._model, self._actions = model, actions
 
     def act(self, observation):
         shown = observation if len(observation) > 1 else observation["observation"]
         if normalizer := self._model.get_vec_normalize_env():
             shown = normalizer.normalize_obs(shown)
-        return self._model.predict(shown, deterministic=True)[0]
+        return self._actions.to_env(self._model.predict(shown, deterministic=True)[0])
 
 
 def train(model, options: SB3Options, epoch_steps: int, episodes: int) -> None:
     """A row of progress.csv for each epoch, then the evaluation of the last policy."""
-    start = time.perf_counter()
-    with rows_to(Path(str(options.log_path))) as write, evaluations(model, options, episodes) as evaluation_of:
+    greedy, start = Greedy(model, spec_of(make_one(options.env), options.env).actions), time.perf_counter()
+    with rows_to(Path(str(options.log_path))) as write, evaluations(greedy, options, episodes) as evaluation_of:
         for epoch in range(options.num_timesteps // epoch_steps):
             model.learn(epoch_steps, reset_num_timesteps=False)
             found, seconds = evaluation_of(epoch), time.perf_counter() - start
@@ -94,7 +96,7 @@ def train(model, options: SB3Options, epoch_steps: int, episodes: int) -> None:
             print(f"epoch {epoch}: return {found.mean_return:.2f}, success rate {success:.3f} after {seconds:.0f} s",
                   flush=True)  # fmt: skip
     if options.json:
-        found = api.evaluate(Greedy(model), options.env, LAST_EPISODES, num_env=50, vec_env=options.vec_env)
+        found = api.evaluate(greedy, options.env, LAST_EPISODES, num_env=50, vec_env=options.vec_env)
         with replace_file(options.json) as document:
             document.write(json.dumps(found.document(), indent=2).encode() + b"\n")
 
@@ -110,7 +112,7 @@ def rows_to(folder: Path) -> Iterator[Callable[[list], None]]:
 
 
 @contextlib.contextmanager
-def evaluations(model, options: SB3Options, episodes: int) -> Iterator[Callable[[int], Evaluation]]:
+def evaluations(greedy: Greedy, options: SB3Options, episodes: int) -> Iterator[Callable[[int], Evaluation]]:
     """epoch -> evaluation: the same episodes as those of our runs with this seed."""
     num_env = evaluation_size(episodes, 16)
     seeds_for = Streams(options.seed, 0).seeds_for("test", num_env)
@@ -118,7 +120,7 @@ def evaluations(model, options: SB3Options, episodes: int) -> Iterator[Callable[
 
         def evaluation_of(epoch: int) -> Evaluation:
             env.reseed(seeds_for(epoch))
-            return evaluate_in(Greedy(model), env, episodes)
+            return evaluate_in(greedy, env, episodes)
 
         yield evaluation_of
 

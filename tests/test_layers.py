@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "baselines"
 # Names of commands that users of OpenAI Baselines know; the doors beside run.py do the work.
-OLD_DOORS = {"baselines.her.experiment.play", "baselines.her.experiment.plot"}
+OLD_DOORS = {f"baselines.her.experiment.{name}" for name in ("play", "plot", "train")}
 # Where a library may be imported; "" is the package `baselines` itself.
 LIBRARIES = {
     "mpi4py": {"common.mpi"},
@@ -18,6 +18,8 @@ LIBRARIES = {
     "cloudpickle": set(),
     "minari": {"her.demonstrations.minari"},
     "matplotlib": {"plot"},
+    "onnx": {"common.exporting.to_onnx"},
+    "ai_edge_litert": set(),  # what is written needs it, not what writes
     "gymnasium_robotics": {"common.vec_env.names"},
     "envpool": {"common.vec_env.envpool_env"},
 }

@@ -2,13 +2,15 @@
 
 import ast
 import contextlib
+import os
 import sys
 import typing
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
-from baselines.common.errors import TrainingError, UserError, nearest
+from baselines.common.errors import TrainingError, UserError
 from baselines.common.logger import show
+from baselines.common.old_names import hint
 from baselines.common.settings import Settings, check_known, describe, names_of
 
 NEEDS_POLICY = {"load_path": "--load_path=DIR: give the folder of a policy"}
@@ -20,7 +22,7 @@ def parse(words: Sequence[str], options: type[Settings]) -> tuple[dict[str, Any]
     """`['--seed=1', '--hidden', '8']` -> what is given of `options`, all other settings, and whether help is asked for.
 
     Values are read as literals, never evaluated; those of words and paths are taken as they are. Flags of `options`
-    that are True or False need no value. Raises UserError.
+    that are True or False need no value. `--log-path` is `--log_path`. Raises UserError.
     """
     kinds = {name: typing.get_args(kind) or (kind,) for name, kind in typing.get_type_hints(options).items()}
     given: dict[str, Any] = {}
@@ -30,13 +32,16 @@ def parse(words: Sequence[str], options: type[Settings]) -> tuple[dict[str, Any]
     while left:
         word = left.pop(0)
         name, equals, value = word.removeprefix("--").partition("=")
+        name = name.replace("-", "_")
         if not word.startswith("--") or not name.isidentifier():
-            raise UserError(f"expected --flag=value, got '{word}' (--help lists all)")
+            is_policy = "load_path" in kinds and os.path.exists(word)
+            policy = f"; a policy is given as --load_path={word}" if is_policy else ""
+            raise UserError(f"expected --flag=value, got '{word}'{policy} (--help lists all)")
         if bool in kinds.get(name, ()) and not equals:
             value = "True"
         elif not equals:
             if not left or left[0].startswith("--"):
-                raise UserError(f"--{name} needs a value{nearest(name, kinds) if name not in kinds else ''}")
+                raise UserError(f"--{name} needs a value{hint(name, kinds) if name not in kinds else ''}")
             value = left.pop(0)
         if len(value) > _LONGEST_VALUE:
             raise UserError(f"--{name}: a value has at most {_LONGEST_VALUE} characters, this one has {len(value)}")
@@ -45,6 +50,17 @@ def parse(words: Sequence[str], options: type[Settings]) -> tuple[dict[str, Any]
         else:
             settings[name] = _literal(value)
     return given, settings, wants_help
+
+
+def as_one_word(words: Sequence[str]) -> list[str]:
+    """`["--seed", "1", "DIR", "-h"]` -> `["--seed=1", "DIR", "-h"]`: a word after a flag without "=" is its value."""
+    joined: list[str] = []
+    left = list(words)
+    while left:
+        word = left.pop(0)
+        takes_value = word.startswith("--") and "=" not in word and word != "--help"
+        joined.append(f"{word}={left.pop(0)}" if takes_value and left and not left[0].startswith("-") else word)
+    return joined
 
 
 def parse_all(

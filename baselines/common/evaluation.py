@@ -3,6 +3,7 @@
 import contextlib
 import math
 import os
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple, Protocol
@@ -12,7 +13,7 @@ from tqdm import tqdm
 
 from baselines.common.errors import TrainingError, UserError
 from baselines.common.seeding import env_seeds
-from baselines.common.specs import EnvSpec, check_same_sizes
+from baselines.common.specs import EnvSpec, check_same_sizes, other_task
 from baselines.common.vec_env import as_vec_env, make_vec_env
 from baselines.common.vec_env.base import Observation, VecEnv, first_not_finite
 
@@ -41,13 +42,16 @@ def run_episodes(env: VecEnv, act: Callable[[Observation], np.ndarray]) -> list[
     """
     B = env.num_env
     observation = env.reset()
+    if (broken := first_not_finite(observation, np.zeros(B), np.ones(B, bool))) is not None:
+        raise TrainingError(f"environment {broken} returned NaN or infinity at step 0 of its episode")
     seen: list[Observation] = [observation]
     actions: list[np.ndarray] = []
     rewards: list[np.ndarray] = []
     length, success = np.zeros(B, int), np.zeros(B, bool)
     says_success, alive = True, np.ones(B, bool)
     while alive.any():
-        actions.append(act(observation))
+        # What the ended ones show has no meaning, and policies take finite numbers only.
+        actions.append(act(observation if alive.all() else {k: np.nan_to_num(x) for k, x in observation.items()}))
         step = env.step(actions[-1])
         observation = step.observation
         seen.append(observation)
@@ -112,6 +116,8 @@ def environment_for(policy: Acting, env: object, num_env: int, seed: int, back_e
     try:
         if isinstance(trained_on, EnvSpec):
             check_same_sizes("the policy", trained_on, made.spec)
+            for warning in other_task("the policy", trained_on, made.spec):
+                print(warning, file=sys.stderr)
         yield made
     finally:
         if isinstance(env, str):

@@ -10,8 +10,6 @@ import sys
 from collections.abc import Iterable, Mapping
 from typing import IO, Any
 
-from tqdm import tqdm
-
 from baselines.common.errors import TrainingError, UserError
 from baselines.common.quiet import import_tensorflow
 from baselines.common.storage.files import append_whole, check_writable, lock, replace_file
@@ -194,6 +192,8 @@ def show(text: str) -> None:
 
 def progress_bar(left: Iterable[int], title: str, first: int, last: int, wanted: bool) -> Iterable[int]:
     """The cycles `left` of `first` to `last`, with a progress bar where someone watches a terminal."""
+    from tqdm import tqdm  # which a robot that exports or loads a policy need not have
+
     watched = wanted and sys.stderr.isatty()
     bar: Iterable[int] = tqdm(left, title, leave=False, unit="cycle", disable=not watched, initial=first, total=last)
     return bar

@@ -4,6 +4,7 @@ import os
 import sys
 import time
 import traceback
+from collections.abc import Mapping
 from types import TracebackType
 from typing import TypeVar
 
@@ -119,6 +120,24 @@ def abort_all_on_error(comm: Communicator) -> None:
 
     if comm.size > 1:
         sys.excepthook = hook
+
+
+def check_same_on_all(comm: Communicator, given: Mapping[str, object]) -> None:
+    """Raise UserError, on all workers, where they were given different things.
+
+    They would wait for each other forever, or train what none of them was asked for.
+    """
+    if comm.size == 1:
+        return
+    everyone = comm.all_gather(dict(given))
+    for name in dict.fromkeys(name for one in everyone for name in one):
+        values = [repr(one[name]) if name in one else "not given" for one in everyone]
+        for rank, one in enumerate(everyone):
+            if values[rank] != values[0] and one.get(name, given) != everyone[0].get(name, everyone):
+                raise UserError(
+                    f"all workers of a job need the same command, but {name} is {values[0]} on rank 0 and "
+                    f"{values[rank]} on rank {rank}"
+                )
 
 
 def _first_line(error: Exception) -> str:

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from baselines.common.errors import UserError
-from baselines.common.policies import ObservationLike
+from baselines.common.exporting.graph import Graph, GraphBuilder
+from baselines.common.policies import ObservationLike, checked_entries
 from baselines.common.specs import EnvSpec
 
 Layers = Sequence[tuple[np.ndarray, np.ndarray]]  # (kernel [in, out], bias [out]) of each layer
@@ -47,7 +48,8 @@ def check_arrays(arrays: Mapping[str, np.ndarray], expected: Mapping[str, tuple[
 class NetworkPolicy:
     """One network from all entries of the observation to the action: the policy of algorithms without their own.
 
-    Actions are the outputs, clipped to [-1, 1]; where they are discrete, the place of the largest output.
+    Actions are the outputs, clipped to [-1, 1] and scaled to the environment's bounds; where they are discrete, the
+    place of the largest output.
     """
 
     def __init__(self, spec: EnvSpec, layers: Layers):
@@ -56,12 +58,19 @@ class NetworkPolicy:
 
     def act(self, observation: ObservationLike) -> np.ndarray:
         """The action for an observation, or for several at once."""
-        entries = observation if isinstance(observation, Mapping) else {"observation": observation}
-        parts = [np.asarray(entries[key], np.float32) for key in self.spec.observation_sizes]
+        entries = checked_entries(observation, self.spec.observation_sizes)
+        parts = [np.asarray(entry, np.float32) for entry in entries.values()]
         x = np.concatenate(parts, axis=-1)  # [..., in]
         output = forward(self.layers, np.atleast_2d(x)).reshape(*x.shape[:-1], self.spec.action_size)
-        action: np.ndarray = output.argmax(-1) if self.spec.discrete else np.clip(output, -1, 1)
-        return action
+        action: np.ndarray = output.argmax(-1)
+        return action if self.spec.discrete else self.spec.actions.to_env(np.clip(output, -1, 1))
+
+    def graph(self) -> Graph:
+        """What `act` computes."""
+        g = GraphBuilder(self.spec)
+        entries = [g.input(key) for key in self.spec.observation_sizes]
+        output = g.network("pi", g.step("x", "concat", *entries), self.layers, "relu")
+        return g.end(output if self.spec.discrete else g.step("unit", "clip", output, -1, 1))
 
     def document(self) -> dict[str, Any]:
         return {"alg": NETWORK, "environment": self.spec.document(), "layers": len(self.layers)}

@@ -1,5 +1,7 @@
 """Trained policies: what they can do, and their folders. No TensorFlow."""
 
+import math
+import reprlib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, Protocol
@@ -15,6 +17,49 @@ from baselines.common.storage import policy_folder
 ObservationLike = Mapping[str, Any] | np.ndarray
 
 FORMAT = "baselines policy 2"
+
+
+def checked_entries(observation: object, sizes: Mapping[str, int]) -> dict[str, np.ndarray]:
+    """The entries of an observation, [.., size] each, of one environment or of as many as the first entry shows.
+
+    For `act`, which is what people call. Raises UserError for entries that are missing, no numbers, of another size, or
+    NaN or infinity: networks would answer all of these with some action.
+    """
+    if not isinstance(observation, Mapping):
+        if list(sizes) != ["observation"]:
+            names = ", ".join(sizes)
+            raise UserError(f"expected an observation as a dictionary of {names}, got {type(observation).__name__}")
+        observation = {"observation": observation}
+    entries: dict[str, np.ndarray] = {}
+    for key, size in sizes.items():
+        if key not in observation:
+            there = ", ".join(map(str, observation)) or "nothing"
+            raise UserError(f"expected an observation with '{key}', got {there}")
+        entry = _numbers(key, size, observation[key])
+        front = next(iter(entries.values()), entry).shape[:-1]
+        if entry.shape[:-1] != front and entry.size != size * math.prod(front):
+            raise UserError(f"expected '{key}' of as many environments as the others, {[*front, size]}, "
+                            f"got {list(entry.shape)}")  # fmt: skip
+        entries[key] = entry.reshape(*front, size)
+    return entries
+
+
+def _numbers(key: str, size: int, given: object) -> np.ndarray:
+    """An array [.., size] of finite numbers, as precise as it came."""
+    try:
+        entry = np.asarray(given)
+    except Exception:  # lists of unequal lengths, and objects of other libraries, fail in ways of their own
+        entry = np.array(None)
+    if entry.dtype.kind not in "fiub":
+        raise UserError(f"expected '{key}' to have {size} numbers, got {reprlib.repr(given)}")
+    if entry.shape[-1:] != (size,):
+        raise UserError(f"expected '{key}' to have {size} numbers, got {list(entry.shape)}")
+    with np.errstate(over="ignore"):  # networks are float32
+        finite = np.isfinite(entry.astype(np.float32))
+    if not finite.all():
+        place = [int(i) for i in np.argwhere(~finite)[0]]
+        raise UserError(f"expected '{key}' to have finite numbers, got {entry[tuple(place)]} at {place}")
+    return entry
 
 
 class Policy(Protocol):

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Self
 
 from baselines.common.errors import UserError, nearest
+from baselines.common.old_names import hint
 from baselines.common.specs import EnvSpec
 
 # What a run that is resumed may be given again (see runs/resume.py).
@@ -70,7 +71,7 @@ def check_known(names: Iterable[str], known: Iterable[str], also: Iterable[str] 
     known = list(known)
     for name in names:
         if name not in known:
-            raise UserError(f"unknown setting '{name}'{nearest(name, [*known, *also])} (--help lists all)")
+            raise UserError(f"unknown setting '{name}'{hint(name, [*known, *also])} (--help lists all)")
 
 
 def from_document(settings: type[Settings], document: Mapping[str, Any]) -> Any:

@@ -1,9 +1,13 @@
 """What an algorithm, a policy and a file need to know of an environment."""
 
+import dataclasses
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from baselines.common.errors import UserError
 
@@ -12,15 +16,73 @@ GOAL_KEYS = ("observation", "achieved_goal", "desired_goal")
 
 
 @dataclass(frozen=True)
+class Actions:
+    """The environment's own units: bounds [u] and type of its actions. Inside, algorithms act in [-1, 1]."""
+
+    low: tuple[float, ...] = ()  # empty: -1 and 1
+    high: tuple[float, ...] = ()
+    type: str = "float32"
+
+    def bounds(self, size: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """Of all coordinates."""
+        return self.low or (-1.0,) * size, self.high or (1.0,) * size
+
+    def to_env(self, action: np.ndarray) -> np.ndarray:
+        """Actions [.., u] in [-1, 1] as the environment takes them; whole numbers are rounded, bounds are kept."""
+        if not self.low:
+            return action
+        low, high = np.array(self.low, np.float64), np.array(self.high, np.float64)
+        own = np.clip(low + (np.asarray(action, np.float64) + 1) * ((high - low) / 2), low, high)
+        if np.issubdtype(self.type, np.integer):
+            own = np.rint(own)
+        kind = np.dtype(self.type).type
+        # Rounding to the type may lead beyond a bound.
+        bounded: np.ndarray = np.clip(own.astype(kind), low.astype(kind), high.astype(kind))
+        return bounded
+
+    def from_env(self, action: np.ndarray) -> np.ndarray:
+        """The inverse, float32; 0 in coordinates that have one value alone."""
+        if not self.low:
+            return action
+        low, high = np.array(self.low, np.float64), np.array(self.high, np.float64)
+        width = high - low
+        unit = 2 * (np.asarray(action, np.float64) - low) / np.where(width > 0, width, 1) - 1
+        scaled: np.ndarray = np.where(width > 0, unit, 0).astype(np.float32)
+        return scaled
+
+    def document(self) -> dict[str, Any]:
+        """As JSON; `from_document` reads it."""
+        return {"low": list(self.low), "high": list(self.high), "type": self.type}
+
+    @classmethod
+    def from_document(cls, document: Any, size: int) -> "Actions":
+        """What `document` gave, for `size` coordinates. Raises UserError."""
+        try:
+            actions = cls(tuple(document["low"]), tuple(document["high"]), document["type"])
+            numbers = [*actions.low, *actions.high]
+            sound = len(actions.low) == len(actions.high) in (0, size) and actions.type in _ACTION_TYPES
+            sound = sound and all(type(x) in (int, float) and math.isfinite(x) for x in numbers)
+        except (TypeError, KeyError) as error:
+            raise UserError(f"environment: actions: {type(error).__name__}: {error}") from None
+        if not sound or any(a > b for a, b in zip(actions.low, actions.high, strict=True)):
+            raise UserError(f"environment: expected bounds of {size} actions, got {document!r}")
+        return actions
+
+
+_ACTION_TYPES = ("float16", "float32", "float64", *(f"{u}int{n}" for u in ("", "u") for n in (8, 16, 32, 64)))
+
+
+@dataclass(frozen=True)
 class EnvSpec:
     """Sizes of an environment; `{"observation": o}` stands for a plain vector."""
 
     env_id: str
     observation_sizes: Mapping[str, int]  # of each entry, all of them vectors
-    action_size: int  # coordinates, each in [-1, 1]; where `discrete`, the number of actions
+    action_size: int  # coordinates; where `discrete`, the number of actions
     horizon: int = 0  # T, the most steps of an episode; 0: there is no time limit
     discrete: bool = False
     has_reward_function: bool = False  # compute_reward(achieved_goal, desired_goal, info)
+    actions: Actions = Actions()
 
     @property
     def has_goals(self) -> bool:
@@ -36,13 +98,16 @@ class EnvSpec:
 
     def document(self) -> dict[str, Any]:
         """As JSON; `from_document` reads it."""
-        return {**vars(self), "observation_sizes": dict(self.observation_sizes)}
+        document = {**vars(self), "observation_sizes": dict(self.observation_sizes)}
+        return {**document, "actions": self.actions.document()}
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> "EnvSpec":
         """Raises UserError for what `document` cannot have given."""
         try:
             spec = cls(**document)
+            if "actions" in document:  # which policies of version 0.3.0 have not
+                spec = dataclasses.replace(spec, actions=Actions.from_document(document["actions"], spec.action_size))
             whole = [*spec.observation_sizes.values(), spec.action_size, spec.horizon]
             named = isinstance(spec.env_id, str) and spec.env_id and all(isinstance(k, str) for k in spec.sizes)
         except (TypeError, AttributeError) as error:
@@ -58,6 +123,14 @@ class EnvSpec:
 def task_of(env_id: str) -> str:
     """The name without module, version and Dense: such environments share policies and demonstrations."""
     return re.sub(r"(Dense)?-v\d+$", "", env_id.rpartition(":")[2])
+
+
+def other_task(what: str, trained_on: EnvSpec, env: EnvSpec) -> list[str]:
+    """A warning where what was trained on one task acts in another one of the same sizes, which the sizes hide."""
+    ids = trained_on.env_id, env.env_id
+    if "unnamed" in ids or task_of(ids[0]) == task_of(ids[1]):
+        return []
+    return [f"warning: {what} was trained on {ids[0]}, not on {ids[1]}, which has the same sizes"]
 
 
 def check_same_sizes(what: str, trained_on: EnvSpec, env: EnvSpec) -> None:

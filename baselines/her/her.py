@@ -11,6 +11,8 @@ from baselines.common.mpi import Communicator
 from baselines.common.networks import share_threads
 from baselines.common.runs.run import Run
 from baselines.common.vec_env.base import VecEnv
+from baselines.common.vec_env.reward import RewardFunction
+from baselines.her.checks import reward_shift, warnings_of
 from baselines.her.ddpg import DDPG
 from baselines.her.demonstrations import read_demonstrations
 from baselines.her.experiment.config import HERConfig
@@ -20,7 +22,7 @@ from baselines.her.relay import Relay
 from baselines.her.replay_buffer import Demonstrations, NoDemonstrations, ReplayBuffer
 from baselines.her.rollout import RolloutWorker
 from baselines.her.train import train
-from baselines.her.types import GoalEnvSpec
+from baselines.her.types import EpisodeBatch, GoalEnvSpec
 
 
 def learn(env: VecEnv, config: HERConfig, run: Run) -> DDPG:
@@ -36,7 +38,8 @@ def learn(env: VecEnv, config: HERConfig, run: Run) -> DDPG:
     test_env = run.evaluation_env(env.num_env * config.n_test_rollouts)
     guide = make_guide(spec, config, run.rng, run.comm)
     exploration = Exploration(config, env.num_env, spec.action_size, run.rng("exploration"), guide)
-    rollout_worker = RolloutWorker(env, exploration, run.seeds_for("train", env.num_env))
+    look = functools.partial(_look_at, config=config, env=env, run=run)
+    rollout_worker = RolloutWorker(env, exploration, run.seeds_for("train", env.num_env), look)
     evaluator = RolloutWorker(test_env, seeds=run.seeds_for("test", test_env.num_env))
     run.register(
         agent, rollout_worker=rollout_worker, evaluator=evaluator, exploration=exploration, buffer=buffer,
@@ -48,6 +51,15 @@ def learn(env: VecEnv, config: HERConfig, run: Run) -> DDPG:
         _announce(config, demonstrations, test_env, run)
         train(agent, rollout_worker, evaluator, buffer, demonstrations, guide, run)
     return agent
+
+
+def _look_at(episodes: EpisodeBatch, config: HERConfig, env: VecEnv, run: Run) -> None:
+    """Warn of what would not learn; the first episodes show it."""
+    assert env.compute_reward is not None
+    if not env.says_success:
+        run.logger.info("the environment has no info['is_success']: success is a reward as at the goal")
+    for line in warnings_of(episodes, config, env.compute_reward):
+        run.logger.warn(line)
 
 
 def make_guide(
@@ -68,7 +80,14 @@ def make_buffer(env: VecEnv, config: HERConfig, capacity: int, rng: np.random.Ge
         kind = {"movement": movement, "energy": energy}[config.replay_priority]
         priority = functools.partial(kind, floor=config.priority_floor, clip=config.priority_clip)
     assert env.compute_reward is not None
-    return ReplayBuffer(GoalEnvSpec.of(env.spec), capacity, config.relabelled_p, env.compute_reward, rng, priority)
+    reward: RewardFunction = env.compute_reward
+    if shift := reward_shift(config, env.compute_reward):
+        reward = functools.partial(_shifted, env.compute_reward, shift)
+    return ReplayBuffer(GoalEnvSpec.of(env.spec), capacity, config.relabelled_p, reward, rng, priority)
+
+
+def _shifted(compute: RewardFunction, shift: float, achieved: np.ndarray, desired: np.ndarray) -> np.ndarray:
+    return compute(achieved, desired) - np.float32(shift)
 
 
 def _demonstrations(agent: DDPG, env: VecEnv, run: Run) -> Demonstrations | NoDemonstrations:
@@ -101,5 +120,8 @@ def _announce(config: HERConfig, demonstrations: Demonstrations | NoDemonstratio
         count = demonstrations.buffer.num_episodes
         fewer = f" (the file has no more; num_demo is {config.num_demo})" if count < config.num_demo else ""
         info(f"demonstrations: {count} episodes{fewer}, {config.demo_rows} of {config.batch_size} rows a batch")
+    assert env.compute_reward is not None
+    if shift := reward_shift(config, env.compute_reward):
+        info(f"the goal pays {shift:g}: rewards are learnt less {shift:g}, so that clip_return bounds returns by 0")
     if test_env is env:
         info("evaluation: in the training environments, as no others can be made; or pass eval_env")

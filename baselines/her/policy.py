@@ -6,11 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from baselines.common.algorithms import read_policy
 from baselines.common.errors import UserError
+from baselines.common.exporting.graph import Graph, GraphBuilder
 from baselines.common.numpy_networks import Layers, check_arrays, forward
-from baselines.common.policies import ObservationLike
+from baselines.common.policies import ObservationLike, checked_entries
 from baselines.common.settings import from_document, names_of
-from baselines.common.specs import EnvSpec
+from baselines.common.specs import Actions, EnvSpec
 from baselines.her.experiment.config import HERConfig
 from baselines.her.types import GoalEnvSpec
 
@@ -45,6 +47,14 @@ class Policy:
         self._pi, self._Q = map(layers, networks_of(which or acting(config)))
         self._stats = {k: (arrays[f"{k}_stats/mean"], arrays[f"{k}_stats/std"]) for k in "og"}
 
+    @classmethod
+    def load(cls, path: str) -> "Policy":
+        """As `baselines.load_policy`, of HER's policies alone. Raises UserError."""
+        policy = read_policy(path)
+        if not isinstance(policy, cls):
+            raise UserError(f"{path} holds a policy of --alg={policy.document()['alg']}, not of HER")
+        return policy
+
     @property
     def spec(self) -> EnvSpec:
         """The environment that it was trained on."""
@@ -54,15 +64,12 @@ class Policy:
         """The action, without noise, for what a goal environment returned.
 
         `observation` has 'observation' [.., o], 'achieved_goal' [.., g], 'desired_goal' [.., g] (of one environment
-        or of several); the action is [.., u], in [-max_u, max_u].
+        or of several); the action is [.., u], in the environment's own units.
         """
-        if not isinstance(observation, Mapping):
-            raise UserError(
-                f"expected an observation with its goals, as a dictionary, got {type(observation).__name__}"
-            )
-        rows = [np.atleast_2d(observation[k]) for k in ("observation", "achieved_goal", "desired_goal")]
-        action = self.pi(*self.inputs(*rows))
-        return action.reshape(*np.shape(observation["observation"])[:-1], self.sizes.action_size)
+        entries = checked_entries(observation, self.spec.observation_sizes)
+        rows = [entry.reshape(-1, entry.shape[-1]) for entry in entries.values()]
+        action = self.sizes.actions.to_env(self.pi(*self.inputs(*rows)))
+        return action.reshape(*entries["observation"].shape[:-1], self.sizes.action_size)
 
     def inputs(
         self, observation: np.ndarray, achieved_goal: np.ndarray, desired_goal: np.ndarray
@@ -80,11 +87,25 @@ class Policy:
         """Q(o, g, u) [N, 1] of normalised inputs and an action in [-max_u, max_u]."""
         return forward(self._Q, np.concatenate([o, g, u / np.float32(self.config.max_u)], 1))
 
+    def graph(self) -> Graph:
+        """What `act` computes."""
+        g = GraphBuilder(self.spec)
+        seen = {"o": g.input("observation"), "g": g.input("desired_goal")}
+        if self.config.relative_goals:
+            seen["g"] = g.step("relative_goal", "subtract", seen["g"], g.input("achieved_goal"))
+        for k, x in seen.items():
+            x = g.step(f"{k}_clipped", "clip", x, -self.config.clip_obs, self.config.clip_obs)
+            x = g.normalize(k, x, *self._stats[k])
+            seen[k] = g.step(f"{k}_seen", "clip", x, -self.config.norm_clip, self.config.norm_clip)
+        output = g.network("pi", g.step("x", "concat", *seen.values()), self._pi, "relu")
+        return g.end(g.step("unit", "multiply", g.step("squashed", "tanh", output), self.config.max_u))
+
     def document(self) -> dict[str, Any]:
         """Sizes and settings, but for files of this machine, as JSON."""
         files = names_of(HERConfig, path=True)
         config = {name: value for name, value in self.config.document().items() if name not in files}
-        return {"alg": "her", "environment": self.sizes._asdict(), "config": config}
+        sizes = {**self.sizes._asdict(), "actions": self.sizes.actions.document()}
+        return {"alg": "her", "environment": sizes, "config": config}
 
     def arrays(self) -> dict[str, np.ndarray]:
         """The agent's networks, targets and normalizers."""
@@ -117,10 +138,12 @@ def _sizes_of(document: Any) -> GoalEnvSpec:
         sizes = GoalEnvSpec(**document)
     except TypeError as error:
         raise UserError(f"environment: {error}") from None
+    if "actions" in document:  # which policies of version 0.3.0 have not
+        sizes = sizes._replace(actions=Actions.from_document(document["actions"], sizes.action_size))
     if not isinstance(sizes.env_id, str) or not sizes.env_id:
         raise UserError(f"environment.env_id: expected a name, got {sizes.env_id!r}")
     for name, value in sizes._asdict().items():
-        if name != "env_id" and (type(value) is not int or not 0 < value < 10**6):
+        if name not in ("env_id", "actions") and (type(value) is not int or not 0 < value < 10**6):
             raise UserError(f"environment.{name}: expected a whole number of at least 1, got {value!r}")
     return sizes
 

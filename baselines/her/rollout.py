@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from baselines.common.errors import TrainingError, UserError
+from baselines.common.errors import TrainingError
 from baselines.common.specs import GOAL_KEYS
 from baselines.common.vec_env.base import Observation, VecEnv, first_not_finite
 from baselines.her.episodes import empty_episodes
@@ -21,12 +21,14 @@ class RolloutWorker:
         env: VecEnv,
         exploration: Exploration | None = None,
         seeds: Callable[[int], list[int]] | None = None,
+        look: Callable[[EpisodeBatch], None] | None = None,
     ):
         """With `exploration` it changes the actions (training), without it they are the policy's own (evaluation).
 
-        `seeds(epoch)` gives the environments' seeds; without it they are left as they are.
+        `seeds(epoch)` gives the environments' seeds; without it they are left as they are. `look` is shown the first
+        episodes.
         """
-        self.env, self.exploration, self._seeds = env, exploration, seeds
+        self.env, self.exploration, self._seeds, self._look = env, exploration, seeds, look
         self.spec = GoalEnvSpec.of(env.spec)
         self.episodes = self.steps = 0  # in all
         self._epoch: int | None = None  # that has begun and not ended
@@ -78,7 +80,7 @@ class RolloutWorker:
         for actions, steps in zip(arrays["actions"], np.minimum(arrays["steps"], spec.horizon), strict=True):
             self.env.reset()
             for t in range(steps):
-                self.env.step(np.ascontiguousarray(actions[:, t]))
+                self.env.step(self.spec.actions.to_env(np.ascontiguousarray(actions[:, t])))
             self._actions.append(actions[:, :steps])
         self._successes.extend(arrays["successes"])
 
@@ -110,6 +112,9 @@ class RolloutWorker:
             return action
 
         episodes = roll_out(self.env, act)
+        if self._look:
+            self._look(episodes)
+            self._look = None
         self._successes.append(episodes.success)
         if self.exploration is not None:
             self._actions.append(episodes.action[:, : episodes.length.max()])
@@ -122,9 +127,8 @@ class RolloutWorker:
 def roll_out(env: VecEnv, act: Callable[[Observation, np.ndarray], np.ndarray]) -> EpisodeBatch:
     """One episode in each environment, in lockstep.
 
-    `act(observation, alive)` gives the actions [B, u]; `alive` [B] says which episodes have not ended yet: what the
-    others show and do has no meaning. Raises TrainingError where an environment returns NaN or infinity, UserError
-    where it does not say whether it succeeded.
+    `act(observation, alive)` gives the actions [B, u] in [-1, 1]; `alive` [B] says which episodes have not ended yet:
+    what the others show and do has no meaning. Raises TrainingError where an environment returns NaN or infinity.
     """
     spec, B = GoalEnvSpec.of(env.spec), env.num_env
     episodes = empty_episodes(spec, B)
@@ -136,7 +140,7 @@ def roll_out(env: VecEnv, act: Callable[[Observation, np.ndarray], np.ndarray]) 
         episodes.observation[:, t] = observation["observation"]
         episodes.achieved_goal[:, t] = observation["achieved_goal"]
         episodes.desired_goal[:, t], episodes.action[:, t] = observation["desired_goal"], action
-        step = env.step(action)
+        step = env.step(spec.actions.to_env(action))
         observation, ended = step.observation, step.ended
         _check_finite(observation, step.reward, alive, t + 1)
         # True last observations where an episode ends now; overwritten by the next step elsewhere.
@@ -146,8 +150,11 @@ def roll_out(env: VecEnv, act: Callable[[Observation, np.ndarray], np.ndarray]) 
         episodes.length[alive & ended] = t + 1
         if step.success is not None:
             episodes.success[alive] = step.success[alive]
-        elif ended.any():
-            raise UserError("the environment must say in info['is_success'] whether the goal was reached; it does not")
+        else:
+            # Of those that do not say, by what the environment pays at a goal.
+            assert env.compute_reward is not None
+            env.says_success = False
+            episodes.success[alive] = step.reward[alive] >= env.compute_reward.at_goal - 1e-6
         alive &= ~ended
         if not alive.any():
             break

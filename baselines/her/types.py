@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from baselines.common.errors import UserError
-from baselines.common.specs import GOAL_KEYS, EnvSpec
+from baselines.common.specs import GOAL_KEYS, Actions, EnvSpec
 
 
 class GoalEnvSpec(NamedTuple):
@@ -22,6 +22,7 @@ class GoalEnvSpec(NamedTuple):
     goal_size: int  # g
     action_size: int  # u
     horizon: int  # T, steps
+    actions: Actions = Actions()
 
     @classmethod
     def of(cls, spec: EnvSpec) -> "GoalEnvSpec":
@@ -33,17 +34,19 @@ class GoalEnvSpec(NamedTuple):
         if not spec.has_reward_function:
             missing.append("compute_reward(achieved_goal, desired_goal, info)")
         if spec.discrete:
-            missing.append("a vector of continuous actions")
+            missing.append("a vector of continuous actions (--alg=ppo2 takes discrete ones)")
         if not spec.horizon:
             missing.append("a time limit (max_episode_steps where it is registered, or a TimeLimit wrapper)")
         if missing:
             raise UserError(f"HER needs a goal environment; '{spec.env_id}' lacks: {'; '.join(missing)}")
-        return cls(spec.env_id, sizes["observation"], sizes["desired_goal"], spec.action_size, spec.horizon)
+        o, g = sizes["observation"], sizes["desired_goal"]
+        return cls(spec.env_id, o, g, spec.action_size, spec.horizon, spec.actions)
 
     def env_spec(self) -> EnvSpec:
         """The same as every other algorithm has it."""
         sizes = dict(zip(GOAL_KEYS, (self.observation_size, self.goal_size, self.goal_size), strict=True))
-        return EnvSpec(self.env_id, sizes, self.action_size, self.horizon, has_reward_function=True)
+        return EnvSpec(self.env_id, sizes, self.action_size, self.horizon, has_reward_function=True,
+                       actions=self.actions)  # fmt: skip
 
 
 class EpisodeBatch(NamedTuple):

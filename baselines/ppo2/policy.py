@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from baselines.common.errors import UserError
+from baselines.common.exporting.graph import Graph, GraphBuilder
 from baselines.common.numpy_networks import Layers, check_arrays, forward
-from baselines.common.policies import ObservationLike
+from baselines.common.policies import ObservationLike, checked_entries
 from baselines.common.settings import from_document
 from baselines.common.specs import EnvSpec
 from baselines.ppo2.config import PPOConfig
@@ -33,17 +34,18 @@ class Policy:
         self._mean_and_std = arrays["observation_stats/mean"], arrays["observation_stats/std"]
 
     def act(self, observation: ObservationLike) -> np.ndarray:
-        """The most probable action [u] for an observation, or [N, u] for N of them, in [-1, 1].
+        """The most probable action [u] for an observation, or [N, u] for N of them, in the environment's own units.
 
         `observation` is a dictionary of vectors, or the only one itself; where actions are discrete, the answer is a
         whole number, or [N].
         """
-        rows = self.rows(observation)
+        rows = self.rows(checked_entries(observation, self.spec.observation_sizes))
         output = self.output(np.atleast_2d(self.normalize(rows)))
         if self.spec.discrete:
             best: np.ndarray = output.argmax(-1).reshape(rows.shape[:-1])
             return best
-        return np.clip(output, -1, 1).reshape(*rows.shape[:-1], self.spec.action_size)
+        action = self.spec.actions.to_env(np.clip(output, -1, 1))
+        return action.reshape(*rows.shape[:-1], self.spec.action_size)
 
     def rows(self, observation: ObservationLike) -> np.ndarray:
         """All entries of an observation one after the other, [.., o]. Raises UserError for others than in training."""
@@ -81,6 +83,15 @@ class Policy:
             return drawn
         noise = rng.standard_normal(output.shape, np.float32)
         return output + self._std * noise
+
+    def graph(self) -> Graph:
+        """What `act` computes."""
+        g = GraphBuilder(self.spec)
+        rows = g.step("rows_together", "concat", *map(g.input, self.spec.observation_sizes))
+        x = g.normalize("observation", rows, *self._mean_and_std)
+        x = g.step("seen", "clip", x, -self.config.norm_clip, self.config.norm_clip)
+        output = g.network("pi", x, self._pi, "tanh")
+        return g.end(output if self.spec.discrete else g.step("unit", "clip", output, -1, 1))
 
     def document(self) -> dict[str, Any]:
         """Sizes and settings, as JSON."""

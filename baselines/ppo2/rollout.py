@@ -75,7 +75,8 @@ class RolloutWorker:
     def _step(self, action: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Reward, terminated and ended, [B]; 0 and False where the step only began a new episode."""
         valid = self._valid
-        step = self.env.step(action if self.env.spec.discrete else np.clip(action, -1, 1))
+        spec = self.env.spec
+        step = self.env.step(action if spec.discrete else spec.actions.to_env(np.clip(action, -1, 1)))
         self._actions.append(action)
         self._observation = step.observation
         reward = np.where(valid, step.reward, 0)

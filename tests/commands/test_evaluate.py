@@ -207,5 +207,6 @@ def test_bad_input_ends_with_one_line_and_leaves_nothing_behind(argv, words, cwd
 
 
 def test_an_environment_that_returns_nan_ends_with_one_line_and_writes_no_figures(cwd, capsys):
-    argv = [f"--load_path={save('policy')}", "--env=PointReach-nan-v0", "--vec_env=sync", "--json=o.json"]
+    policy = save("policy", sizes=servo().sizes._replace(env_id="PointReach-nan-v0"))
+    argv = [f"--load_path={policy}", "--env=PointReach-nan-v0", "--vec_env=sync", "--json=o.json"]
     assert "NaN" in command_refused(capsys, main, *argv, code=1)

@@ -54,7 +54,8 @@ def test_a_policy_is_played_into_a_file(kind, capsys):
 
 
 def test_a_video_that_was_asked_for_and_cannot_be_rendered_is_refused(capsys):
-    policy, dark = save("policy"), "--env=tests.environments:PointReach-dark-v0"
+    policy = save("policy", sizes=POINT_REACH_SIZES._replace(env_id="PointReach-dark-v0"))
+    dark = "--env=tests.environments:PointReach-dark-v0"
     line = command_refused(capsys, main, f"--load_path={policy}", dark, "--video=seen.mp4")
     assert "cannot render" in line and "MUJOCO_GL" in line
 

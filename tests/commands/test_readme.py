@@ -8,6 +8,7 @@ import pytest
 
 from baselines.common.settings import names_of
 from baselines.evaluate import EvaluateOptions
+from baselines.export import ExportOptions
 from baselines.her.demonstrations import read_demonstrations
 from baselines.her.experiment.config import HERConfig
 from baselines.her.experiment.data_generation.fetch_data_generation import GenerationOptions
@@ -22,10 +23,12 @@ FLAGS = {
     "run": {*names_of(Words), *names_of(HERConfig), "help"},
     "play": {*names_of(PlayOptions), "help"},
     "evaluate": {*names_of(EvaluateOptions), "help"},
+    "export": {*names_of(ExportOptions), "help"},
     "her.experiment.data_generation.fetch_data_generation": {*names_of(GenerationOptions), "help"},
     "plot": {"x", "y", "output", "help"},
 }
 FLAGS["her.experiment.play"], FLAGS["her.experiment.plot"] = FLAGS["play"], FLAGS["plot"]
+FLAGS["her.experiment.train"] = {*FLAGS["run"], "logdir", "num_cpu"}
 
 
 def test_every_flag_that_the_readme_names_exists():

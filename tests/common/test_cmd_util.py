@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from baselines.common.cmd_util import errors_end_the_process, parse, parse_all
+from baselines.common.cmd_util import as_one_word, errors_end_the_process, parse, parse_all
 from baselines.common.errors import TrainingError, UserError
 from baselines.common.settings import Settings, setting
 
@@ -32,6 +32,7 @@ class Options(Settings):
         (["--env=two words"], {"env": "two words"}, {}),
         (["--play", "--seed=1"], {"play": True, "seed": 1}, {}),
         (["--play=False"], {"play": False}, {}),
+        (["--a-b=1", "--no-play=a-b"], {}, {"a_b": 1, "no_play": "a-b"}),  # as some type underscores
         (["--play", "--play=0"], {"play": 0}, {}),
         (["--seed=1", "--seed=2"], {"seed": 2}, {}),
         (["--rate=1e-3", "--size=1e6"], {}, {"rate": 0.001, "size": 1e6}),
@@ -57,7 +58,6 @@ def test_help_is_asked_for_anywhere(word):
         (["-seed=1"], "expected --flag=value, got '-seed=1'"),
         (["--"], "expected --flag=value, got '--'"),
         (["--=1"], "expected --flag=value, got '--=1'"),
-        (["--a-b=1"], "expected --flag=value, got '--a-b=1'"),
         (["--play", "1"], "expected --flag=value, got '1'"),
         (["--seed"], "--seed needs a value"),
         (["--seed", "--env=x"], "--seed needs a value"),
@@ -70,6 +70,11 @@ def test_other_words_are_refused(words, message):
         parse(words, Options)
     assert str(error.value).startswith(message)
     assert "nearest: seed" not in str(error.value) or words == ["--sed"]
+
+
+def test_a_flag_and_its_value_become_one_word():
+    words = ["--seed", "1", "DIR", "--play", "--env=a b", "-h", "--help", "more", "--last"]
+    assert as_one_word(words) == ["--seed=1", "DIR", "--play", "--env=a b", "-h", "--help", "more", "--last"]
 
 
 def test_a_command_without_settings_refuses_unknown_flags_and_prints_its_help(capsys):

@@ -39,7 +39,7 @@ def alone(seed, **how):
     observed, actions, rewards, over = [env.reset(seed=seed)[0]], [], [], False
     while not over:
         actions.append(act({key: x[None] for key, x in observed[-1].items()})[0])
-        observation, reward, terminated, truncated, _ = env.step(4 * actions[-1])
+        observation, reward, terminated, truncated, _ = env.step(actions[-1])
         observed.append(observation)
         rewards.append(reward)
         over = terminated or truncated
@@ -110,12 +110,21 @@ def test_discrete_actions_are_whole_numbers():
         np.testing.assert_allclose(episode.reward, steps + 1 + 0.1 * (steps % 3))
 
 
+def test_a_policy_never_sees_what_is_not_finite_of_an_environment_whose_episode_has_ended():
+    def looks(observation):
+        assert all(np.isfinite(part).all() for part in observation.values())
+        return act(observation)
+
+    with of_lengths(2, 6, broken=1) as env:
+        assert [len(episode.action) for episode in run_episodes(env, looks)] == [2, 6]
+
+
 def test_what_is_not_finite_matters_only_until_the_episode_ends():
     with of_lengths(2, 6, broken=1) as env:  # from its second episode on, after step 2, the first one observes NaN
         episodes = run_episodes(env, act)
     assert [len(episode.action) for episode in episodes] == [2, 6]
     assert all(np.isfinite(episode.observation["clock"]).all() for episode in episodes)
-    with of_lengths(2, 6, broken=0) as env, pytest.raises(TrainingError, match="environment 0 returned NaN .*step 1"):
+    with of_lengths(2, 6, broken=0) as env, pytest.raises(TrainingError, match="environment 0 returned NaN .*step 0"):
         run_episodes(env, lambda observation: np.zeros((2, 1), np.float32))
     with contextlib.closing(
         make_vec_env("tests.environments:PointReach-nan-v0", 2, [0, 1], "sync")

@@ -1,6 +1,7 @@
 """Workers: what a real mpirun starts, and what is refused."""
 
 import os
+import subprocess
 import sys
 import time
 
@@ -8,10 +9,11 @@ import numpy as np
 import pytest
 
 from baselines.common.errors import UserError
-from baselines.common.mpi import Communicator, make_communicator
+from baselines.common.mpi import Communicator, check_same_on_all, make_communicator
 from baselines.common.seeding import env_seeds
 from baselines.common.vec_env import make_vec_env
-from tests.helpers import POINT_REACH_ID, mpirun
+from tests.commands.doors import save
+from tests.helpers import POINT_REACH, POINT_REACH_ID, mpirun, mpirun_command
 
 
 def test_a_rank_that_raises_ends_the_whole_job_with_its_message():
@@ -26,6 +28,70 @@ def test_bad_input_under_mpirun_is_said_once():
     assert done.returncode != 0
     assert done.stderr.count("batch_size: expected a whole number") == 1
     assert "Traceback" not in done.stderr
+
+
+DIFFERENT = {
+    "seeds": (["--seed=0"], ["--seed=1"], "seed is 0 on rank 0 and 1 on rank 1"),
+    "a seed and none": (["--seed=0"], [], "seed is 0 on rank 0 and not given on rank 1"),
+    "environments": ([], ["--env=FetchPush-v1"], "env is not given on rank 0 and 'FetchPush-v1' on rank 1"),
+    "settings": (["--hidden=8"], ["--hidden=9"], "hidden is 8 on rank 0 and 9 on rank 1"),
+    "folders": (["--log_path=a"], ["--log_path=b"], "log_path is 'a' on rank 0 and 'b' on rank 1"),
+    "help": (["--help"], [], "--help is True on rank 0 and False on rank 1"),
+    "what comes after": ([], ["--play"], "play is not given on rank 0 and True on rank 1"),
+}
+
+
+@pytest.mark.parametrize(("first", "second", "message"), DIFFERENT.values(), ids=DIFFERENT)
+def test_workers_that_were_given_different_things_are_refused_by_name_within_seconds(first, second, message, cwd):
+    command = mpirun_command(1)
+    words = [*command, "baselines.run", *first, ":", *command[1:], "baselines.run", *second]
+    start = time.monotonic()
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60)
+    assert done.returncode != 0 and time.monotonic() - start < 30
+    assert done.stderr.count(f"all workers of a job need the same command, but {message}\n") == 1
+    assert "Traceback" not in done.stderr and os.listdir() == ["taken"]
+
+
+@pytest.mark.parametrize("bad", [0, 1])
+def test_a_folder_that_is_missing_on_one_host_ends_the_job(bad, cwd):
+    first, second = (["env", f"HOME={cwd}/{'nowhere' if rank == bad else 'home'}"] for rank in range(2))
+    save(cwd / "home" / "policy")
+    command, words = mpirun_command(1), ["baselines.run", POINT_REACH, "--load_path=~/policy", "--seed=0"]
+    all_words = [*command[:3], *first, *command[3:], *words, ":", *command[1:3], *second, *command[3:], *words]
+    done = subprocess.run(all_words, capture_output=True, text=True, timeout=60)
+    assert done.returncode != 0 and f"rank {bad} of 2): no policy at" in done.stderr and not os.path.exists("runs")
+
+
+def test_a_worker_alone_is_never_compared_and_what_is_equal_passes():
+    check_same_on_all(Communicator(), {"seed": object()})
+    check_same_on_all(Gathered({"x": 1.0, "y": np.int64(3), "z": float("nan")}), {"x": 1, "y": 3, "z": float("nan")})
+    for other in ({"x": 2}, {}, {"x": None}, {"x": 1, "y": None}):
+        with pytest.raises(UserError, match="all workers of a job need the same command"):
+            check_same_on_all(Gathered(other), {"x": 1})
+
+
+class Gathered(Communicator):
+    """Of two workers."""
+
+    size = 2
+
+    def __init__(self, other):
+        self._other = other
+
+    def all_gather(self, x):
+        return [x, self._other]
+
+
+def test_from_python_too_workers_that_were_given_different_things_end_within_seconds(cwd):
+    program = cwd / "program.py"
+    program.write_text(
+        "import sys, baselines\n"
+        "baselines.train(env='tests.environments:PointReach-v0', seed=int(sys.argv[1]), n_epochs=1)\n"
+    )
+    command = mpirun_command(1)[:-1]
+    words = [*command, str(program), "0", ":", *command[1:], str(program), "1"]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60)
+    assert done.returncode != 0 and "seed is 0 on rank 0 and 1 on rank 1" in done.stderr
 
 
 def test_under_mpirun_without_mpi4py_is_an_error_that_says_what_to_install(monkeypatch):

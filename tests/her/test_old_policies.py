@@ -11,8 +11,11 @@ import baselines
 from baselines import play
 from baselines.common.errors import UserError
 from baselines.common.mpi import Communicator
+from baselines.common.numpy_networks import NetworkPolicy
+from baselines.common.policies import save_policy
 from baselines.her.ddpg import DDPG
 from baselines.her.experiment.config import HERConfig
+from baselines.her.policy import Policy
 from baselines.her.types import GoalEnvSpec
 from tests.helpers import TINY_SETTINGS
 
@@ -70,6 +73,17 @@ def test_an_old_policy_acts_as_it_did(part, old, agent):
     assert 0 < np.abs(actions).max() <= 0.5
     assert policy.spec == SPEC.env_spec()
     assert policy.config == agent.config
+
+
+def test_the_old_way_of_loading_one_works_and_knows_its_own(old, tmp_path):
+    seen = observations()
+    np.testing.assert_array_equal(Policy.load(str(old)).act(seen), baselines.load_policy(str(old)).act(seen))
+    network = NetworkPolicy(SPEC.env_spec(), [(np.zeros((6, 2)), np.zeros(2))])
+    save_policy(str(tmp_path / "network"), network)
+    with pytest.raises(UserError, match="holds a policy of --alg=network, not of HER"):
+        Policy.load(str(tmp_path / "network"))
+    with pytest.raises(UserError, match="no policy at nowhere"):
+        Policy.load("nowhere")
 
 
 def test_training_begins_from_an_old_policy_and_saves_a_new_one(old, agent, tmp_path):

@@ -80,7 +80,8 @@ def test_entries_of_an_observation_are_taken_in_the_order_of_the_environment(row
 
 @pytest.mark.parametrize("observation", [{"joints": np.zeros(2)}, {"joints": np.zeros(2), "picture": 0}, np.zeros(3)])
 def test_an_entry_that_is_missing_is_said_in_one_line(observation):
-    with pytest.raises(UserError, match=r"expected an observation with '(camera|joints)', got \w+") as error:
+    expected = r"an observation (with '(camera|joints)'|as a dictionary of joints, camera), got \w+"
+    with pytest.raises(UserError, match=expected) as error:
         agent_of(ENTRIES).policy().act(observation)
     assert "\n" not in str(error.value)
 

@@ -59,7 +59,8 @@ def read_record(folder: str) -> Record:
             f"Version {_LAST_VERSION_OF_FORMAT_1} can resume its own runs"
         )
     try:
-        options = Options(**{name: document[name] for name in names_of(Options) if name not in _NOT_KEPT})
+        kept = {name: document[name] for name in names_of(Options) if name not in _NOT_KEPT and name in document}
+        options = Options(**kept)  # a run of version 0.3.0 has not all of them
         if options.seed is None or options.num_env is None or not isinstance(document["config"], dict):
             raise ValueError("seed, num_env or config is missing")
         schedule = {f.name: _count(document["schedule"][f.name]) for f in dataclasses.fields(Schedule)}

@@ -4,13 +4,14 @@ import contextlib
 import dataclasses
 import functools
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+import baselines
 from baselines.common.algorithms import Algorithm, find, read_policy
 from baselines.common.errors import UserError
 from baselines.common.logger import Logger
-from baselines.common.mpi import Communicator
+from baselines.common.mpi import Communicator, check_same_on_all
 from baselines.common.policies import Agent, Policy
 from baselines.common.runs.checkpoints import read_newest
 from baselines.common.runs.folder import Record, check_save_path, new_run_folder, read_record, record_of
@@ -19,8 +20,8 @@ from baselines.common.runs.resume import check_same, check_same_settings, resume
 from baselines.common.runs.run import Run
 from baselines.common.seeding import env_seeds, new_seed
 from baselines.common.settings import Settings, names_of
-from baselines.common.specs import check_same_sizes
-from baselines.common.vec_env import Video, as_vec_env, make_vec_env
+from baselines.common.specs import check_same_sizes, other_task
+from baselines.common.vec_env import Video, as_vec_env, make_vec_env, parse_arguments
 from baselines.common.vec_env.base import VecEnv
 
 
@@ -45,14 +46,16 @@ def launch(
     callback: Callable[[dict[str, float]], object] | None = None,
     new_folder: bool = False,
     defaults: Mapping[str, str] | None = None,
+    notes: Sequence[str] = (),
     after: Callable[[Agent, Run], None] = lambda agent, run: None,
 ) -> Agent:
     """Train, and return the agent. Raises UserError, TrainingError, and Interrupted where a signal stopped it in order.
 
     `given` are fields of `Options` and `settings` those of the algorithm; `defaults` are of the caller. `env` is the
-    user's own environment, in place of a name. `new_folder` logs below runs/ where no log_path is given. `after` is
-    called with the log still open.
+    user's own environment, in place of a name. `new_folder` logs below runs/ where no log_path is given. `notes` are
+    lines for the log. `after` is called with the log still open.
     """
+    check_same_on_all(comm, {"version of baselines": baselines.__version__, **settings, **given})
     options, algorithm, config, loaded, record, recorded = _prepare(given, settings, defaults or {}, comm)
     options = _complete(options, algorithm, comm, new_folder)
     with contextlib.ExitStack() as stack:
@@ -62,8 +65,9 @@ def launch(
         named = options.env if env is None else made.spec.env_id
         options = dataclasses.replace(options, env=named, num_env=made.num_env)
         config = config.for_env(made.spec)
+        _check_same_run(comm, config, made)
         run = Run(options, made, comm, logger, lambda schedule: record_of(options, config, schedule, comm.size), stack)
-        run.callback, run.initial_policy = callback, loaded
+        run.callback, run.initial_policy, run.notes = callback, loaded, (*notes,)
         if eval_env is not None:
             run.eval_env = as_vec_env(eval_env, lambda n: run.seeds_for("test", n)(0))
             check_same_sizes("the policy", made.spec, run.eval_env.spec)
@@ -71,7 +75,9 @@ def launch(
             check_same_settings(record.folder, recorded, config, settings)
             _resume(run, record, algorithm)
         if run.initial_policy:
-            check_same_sizes(f"the policy in {options.load_path}", run.initial_policy.spec, made.spec)
+            what = f"the policy in {options.load_path}"
+            check_same_sizes(what, run.initial_policy.spec, made.spec)
+            run.notes += (*other_task(what, run.initial_policy.spec, made.spec),)
         agent = algorithm.learn(made, config, run)
         if not isinstance(agent, Agent):
             raise UserError(f"--alg={options.alg}: learn must return a baselines.common.policies.Agent, got {agent!r}")
@@ -96,6 +102,13 @@ def _prepare(
     if options.save_path and comm.rank == 0:
         check_save_path(options.save_path)
     return _Prepared(options, algorithm, config, loaded, None, None)
+
+
+def _check_same_run(comm: Communicator, config: Settings, env: VecEnv) -> None:
+    """Raise UserError where workers train something else, though they were given the same: folders may differ."""
+    files = names_of(type(config), path=True)
+    trained = {name: value for name, value in config.document().items() if name not in files}
+    check_same_on_all(comm, {**trained, "num_env": env.num_env, **env.spec.document()})
 
 
 def _resume(run: Run, record: Record, algorithm: Algorithm) -> None:
@@ -134,6 +147,9 @@ def _environment(options: Options, env: object, comm: Communicator, stack: conte
         folder = os.path.join(options.log_path or ".", "videos")
         video = Video(folder, options.save_video_interval, options.save_video_length)
     seeds, cores = seeds_for(options.num_env), comm.share_of_cores()
-    made = make_vec_env(options.env, options.num_env, seeds, options.vec_env, cores, video, options.step_timeout)
+    arguments = parse_arguments(options.env_kwargs, options.max_episode_steps)
+    made = make_vec_env(
+        options.env, options.num_env, seeds, options.vec_env, cores, video, options.step_timeout, arguments
+    )
     stack.callback(made.close)
     return made

@@ -28,6 +28,12 @@ class Options(Settings):
     step_timeout: float = setting(
         0.0, "seconds that an environment in a process of its own (async) may take for a step; 0: any", 0, 1e6
     )
+    env_kwargs: str | None = setting(
+        None, "arguments for making the environment: NAME=VALUE,NAME=VALUE, or a dictionary", default_text=""
+    )
+    max_episode_steps: int | None = setting(
+        None, "time limit of episodes, in steps", 1, _MOST, default_text="the environment's own"
+    )
     seed: int | None = setting(
         None, "seed of everything random", 0, _MOST, default_text="a new one, which the log names"
     )

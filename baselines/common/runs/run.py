@@ -32,6 +32,7 @@ class Run:
     callback: Callable[[dict[str, float]], object] | None = None  # after each epoch; False ends the run
     resumed: Schedule | None = None  # of the run that is continued
     saved: Saved | None = None  # its state
+    notes: tuple[str, ...] = ()  # further lines for the log
     schedule: Schedule
 
     def __init__(
@@ -92,7 +93,7 @@ class Run:
         self.logger.info(
             f"environments: {self.env.description}; seed: {self.seed}; logs: {self.logger.folder or 'none'}"
         )
-        for line in self._lines:
+        for line in (*self.notes, *self._lines):
             self.logger.info(line)
         if self.schedule.n_epochs == 0:
             self._policies.save(self._agent, "latest")  # as each epoch does

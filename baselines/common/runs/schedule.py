@@ -50,7 +50,9 @@ def _plan(options: Options, n_cycles: int, steps_per_cycle: int) -> Schedule:
 def describe(schedule: Schedule, n_cycles: int, options: Options, workers: int) -> list[str]:
     """Lines for the log: epochs, cycles and steps; `n_cycles` is what an epoch has unless it is shortened."""
     if schedule.n_epochs == 0:
-        return ["training: none"]
+        trained = options.load_path or options.resume
+        untrained = "warning: this policy was never trained; to begin with one that was: --load_path=DIR"
+        return ["training: none"] if trained else ["training: none", untrained]
     lines = []
     if schedule.n_cycles < n_cycles:
         whole = n_cycles * schedule.steps_per_cycle

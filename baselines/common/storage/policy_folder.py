@@ -11,6 +11,7 @@ import numpy as np
 
 from baselines.common.errors import UserError
 from baselines.common.storage.files import synced
+from baselines.common.storage.kinds import odd_kind
 from baselines.common.storage.npz import plain_array, read_members
 
 _DOCUMENT, _ARRAYS = "policy.json", "arrays.npz"
@@ -51,9 +52,12 @@ def read(path: str) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """
     path = _existing(path)
     if not os.path.isdir(path):
-        raise UserError(f"no policy at {path}: there is no such folder")
+        raise UserError(f"no policy at {path}: {_why_no_folder(path)}")
     if not any(os.path.exists(os.path.join(path, name)) for name in (_DOCUMENT, _ARRAYS)):
-        path = _existing(os.path.join(path, "latest"))
+        latest = _existing(os.path.join(path, "latest"))
+        if not os.path.isdir(latest):
+            raise UserError(f"no policy in {path}: {_why_none_in(path)}")
+        path = latest
     there = [name for name in (_DOCUMENT, _DOCUMENT_OF_FORMAT_1) if os.path.exists(os.path.join(path, name))]
     document = read_document(path, (there or [_DOCUMENT])[0])
     file = os.path.join(path, _ARRAYS)
@@ -63,6 +67,28 @@ def read(path: str) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         return document, {name: plain_array(content) for name, content in contents.items()}
     except (OSError, ValueError) as error:
         raise UserError(f"cannot read {file}: {error}") from None
+
+
+def _why_no_folder(path: str) -> str:
+    """And what to give, for a file in place of the folder."""
+    if not os.path.lexists(path):
+        return "there is no such folder"
+    if os.path.basename(path) in (_DOCUMENT, _ARRAYS, _DOCUMENT_OF_FORMAT_1):
+        return f"it is one file of a folder; give that: {os.path.dirname(path) or '.'}"
+    try:
+        kind = odd_kind(path) or "it is a file"
+    except OSError as error:
+        kind = f"it cannot be read ({error.strerror})"
+    return f"{kind}. Policies here are folders, which --save_path=DIR writes"
+
+
+def _why_none_in(folder: str) -> str:
+    there = sorted(os.listdir(folder))
+    if pickles := [name for name in there if name.endswith((".pkl", ".pickle"))]:
+        return f"{pickles[0]} is a pickle, which is not read here. Policies here are what --save_path=DIR writes"
+    if "checkpoint" in there and _DOCUMENT_OF_FORMAT_1 in there:
+        return "it is a run's log folder; give the folder that its --save_path named, or --resume it"
+    return f"it has no {_DOCUMENT}, nor a folder 'latest' that has, as --save_path=DIR writes them"
 
 
 def read_document(folder: str, name: str) -> dict[str, Any]:
@@ -76,8 +102,10 @@ def read_document(folder: str, name: str) -> dict[str, Any]:
         if not isinstance(document, dict):
             raise ValueError("it holds no JSON object")
         return document
-    except (OSError, ValueError, RecursionError) as error:
+    except OSError as error:
         raise UserError(f"cannot read {file}: {error}") from None
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"cannot read {file}: {odd_kind(file) or error}") from None
 
 
 def _existing(path: str) -> str:

@@ -6,6 +6,8 @@ import gymnasium
 
 from baselines.common.errors import UserError
 from baselines.common.vec_env import envpool_env, gymnasium_env
+from baselines.common.vec_env.arguments import NONE, EnvArguments
+from baselines.common.vec_env.arguments import parse_arguments as parse_arguments
 from baselines.common.vec_env.base import VecEnv
 from baselines.common.vec_env.names import gymnasium_id, import_module_of
 from baselines.common.vec_env.rendering import Video as Video
@@ -24,22 +26,25 @@ def make_vec_env(
     num_threads: int = 1,
     video: Video | None = None,
     step_timeout: float = 0,
+    arguments: EnvArguments = NONE,
 ) -> VecEnv:
     """`num_env` environments of a task, seeded one by one. Raises UserError.
 
     `auto` is EnvPool where it has the task, otherwise processes (`async`) for several environments and `sync` for
     one. `video` records the first environment, which EnvPool cannot. `description` says what was chosen.
-    With a `step_timeout`, in seconds, environments in processes that take longer end the run.
+    With a `step_timeout`, in seconds, environments in processes that take longer end the run. `arguments` are passed
+    to `gymnasium.make`.
     """
     name = import_module_of(env_id)
     if step_timeout and back_end == "auto":
         back_end = "async"
-    if back_end in ("auto", "envpool") and not video and envpool_env.knows(name):
+    if back_end in ("auto", "envpool") and not video and not arguments.kwargs and envpool_env.knows(name):
         if step_timeout:
             raise UserError("--step_timeout is for environments in processes of their own: add --vec_env=async")
-        return envpool_env.EnvPoolVecEnv(name, num_env, seeds, num_threads)
+        return envpool_env.EnvPoolVecEnv(name, num_env, seeds, num_threads, arguments.max_episode_steps)
     if back_end == "envpool":
         why = "it cannot record videos" if video else f"it has no checked '{name}', or is not installed"
+        why = "it takes no --env_kwargs" if arguments.kwargs else why
         raise UserError(f"--vec_env=envpool does not work here: {why}; use --vec_env=auto")
     if video:
         if not has_display():
@@ -47,9 +52,11 @@ def make_vec_env(
         check_renders(env_id)
     # Rendering needs a process without TensorFlow, see check_renders.
     asynchronous = back_end == "async" or bool(video) or (back_end == "auto" and num_env > 1)
-    env = gymnasium_env.make(env_id, num_env, seeds, asynchronous, video, step_timeout=step_timeout)
+    env = gymnasium_env.make(
+        env_id, num_env, seeds, asynchronous, video, step_timeout=step_timeout, arguments=arguments
+    )
     if (used := gymnasium_id(env_id)) != name:
-        env.description += f" ({used} is used for {name}, which needs mujoco-py)"
+        env.description += f" ({used} is used for {name}, which cannot be made here)"
     return env
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple, ParamSpec, TypeVar
 import numpy as np
 
 from baselines.common.specs import EnvSpec
-from baselines.common.vec_env.reward import RewardFunction
+from baselines.common.vec_env.reward import GoalReward
 
 # Each entry of the observation [B, size], float32; a plain vector is the entry "observation".
 Observation = dict[str, np.ndarray]
@@ -42,9 +42,10 @@ class VecEnv(ABC):
 
     spec: EnvSpec
     num_env: int
-    compute_reward: RewardFunction | None  # of goal environments
+    compute_reward: GoalReward | None  # of goal environments
     description: str  # for the log
 
+    says_success: bool = True  # whether an episode's end has said if it succeeded
     seconds: float = 0.0  # spent in reset and step so far
     _seeds: list[int] | None = None  # for the next reset
 
@@ -57,7 +58,7 @@ class VecEnv(ABC):
         return self._timed(self._reset)
 
     def step(self, action: np.ndarray) -> Step:
-        """`action` is [B, u] in [-1, 1], or [B] whole numbers where actions are discrete."""
+        """`action` is [B, u] in the environment's own units, or [B] whole numbers where actions are discrete."""
         return self._timed(self._step, action)
 
     @abstractmethod

@@ -5,10 +5,10 @@ import re
 import warnings
 from typing import Any
 
-import gymnasium
 import numpy as np
 
 from baselines.common.specs import task_of
+from baselines.common.vec_env.arguments import EnvArguments
 from baselines.common.vec_env.base import Observation, Step, VecEnv, as_observation
 from baselines.common.vec_env.gymnasium_env import make_one, spec_of
 from baselines.common.vec_env.reward import reward_function
@@ -37,10 +37,12 @@ def knows(env_id: str) -> bool:
 class EnvPoolVecEnv(VecEnv):
     """One EnvPool, which steps `num_env` environments on `num_threads` threads; results do not depend on threads."""
 
-    def __init__(self, env_id: str, num_env: int, seeds: list[int], num_threads: int):
-        model = make_one(env_id)  # EnvPool itself has no compute_reward
+    def __init__(
+        self, env_id: str, num_env: int, seeds: list[int], num_threads: int, max_episode_steps: int | None = None
+    ):
+        model = make_one(env_id, arguments=EnvArguments({}, max_episode_steps))  # EnvPool itself has no compute_reward
         self.spec, self.num_env = spec_of(model, env_id), num_env
-        self.compute_reward = reward_function(model) if self.spec.has_goals else None
+        self.compute_reward = reward_function(model, env_id) if self.spec.has_goals else None
         self._num_threads, self._seeds = num_threads, seeds
         self._pool: Any = None
         self.description = f"{num_env} x {env_id}, stepped by EnvPool, threads: {min(num_threads, num_env)}"
@@ -52,17 +54,17 @@ class EnvPoolVecEnv(VecEnv):
             self._pool, self._seeds = self._make_pool(self._seeds), None
             with warnings.catch_warnings():  # at their first use EnvPool's spaces find their bounds too precise
                 warnings.filterwarnings("ignore", ".*precision lowered by casting")
-                self._own, _ = _Actions(self._pool.action_space), self._pool.observation_space
+                self._type, _ = self._pool.action_space.dtype, self._pool.observation_space
         observed, _ = self._pool.reset()
         return as_observation(observed)
 
     def _step(self, action: np.ndarray) -> Step:
-        observed, reward, terminated, truncated, info = self._pool.step(self._own(action))
+        observed, reward, terminated, truncated, info = self._pool.step(action.astype(self._type, copy=False))
         success = info["is_success"].astype(bool) if "is_success" in info else None
         return Step(as_observation(observed), reward, terminated, truncated, success)
 
     def copies(self, num_env: int, seeds: list[int]) -> VecEnv:
-        return EnvPoolVecEnv(self.spec.env_id, num_env, seeds, self._num_threads)
+        return EnvPoolVecEnv(self.spec.env_id, num_env, seeds, self._num_threads, self.spec.horizon)
 
     def close(self) -> None:
         if self._pool is not None:
@@ -76,20 +78,6 @@ class EnvPoolVecEnv(VecEnv):
         base = {"initial_slide0": _BASE_POSITION[task]} if task in _BASE_POSITION else {}
         threads = min(self._num_threads, self.num_env)
         return envpool.make(
-            env_id, env_type="gymnasium", num_envs=self.num_env, seed=seeds, num_threads=threads, **base
-        )
-
-
-class _Actions:
-    """From actions in [-1, 1], or whole numbers, to those of the environment's own `space`."""
-
-    def __init__(self, space: Any):
-        self._type, self._bounds = space.dtype, None
-        if isinstance(space, gymnasium.spaces.Box) and not (np.all(space.low == -1) and np.all(space.high == 1)):
-            self._bounds = space.low, (space.high - space.low) / 2
-
-    def __call__(self, action: np.ndarray) -> np.ndarray:
-        if self._bounds:
-            low, half = self._bounds
-            action = low + (action + 1) * half
-        return action.astype(self._type, copy=False)
+            env_id, env_type="gymnasium", num_envs=self.num_env, seed=seeds, num_threads=threads,
+            max_episode_steps=self.spec.horizon, **base,
+        )  # fmt: skip

@@ -16,11 +16,28 @@ import gymnasium
 import numpy as np
 from gymnasium.vector import AsyncVectorEnv, VectorEnv
 
-from baselines.common.errors import TrainingError
+import baselines
+from baselines.common.errors import TrainingError, UserError
+
+
+def said_by(error: BaseException) -> str:
+    """What somebody's code raised, and where: of the places on the way there, the last that is not a library's."""
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith("<")]
+    own = [f for f in frames if not f.filename.startswith(_LIBRARIES) and "site-packages" not in f.filename]
+    where = next(((f.filename, f.lineno) for f in reversed(own or frames)), None)
+    if isinstance(error, SyntaxError) and error.filename:
+        where = error.filename, error.lineno
+    place = f" ({os.path.basename(where[0])}, line {where[1]})" if where else ""
+    text = error.msg if isinstance(error, SyntaxError) else str(error)
+    return f"{type(error).__name__}: {text}{place}"
+
+
+# The standard library, and this project.
+_LIBRARIES = (os.path.dirname(os.__file__), os.path.dirname(baselines.__file__))
 
 
 class Guarded(gymnasium.Wrapper[Any, Any, Any, Any]):
-    """Says which environment raised, where, or returned observations of another shape than it promised."""
+    """Says which environment raised, where, or returned something else than it promised."""
 
     def __init__(self, env: gymnasium.Env, index: int):
         super().__init__(env)
@@ -29,38 +46,69 @@ class Guarded(gymnasium.Wrapper[Any, Any, Any, Any]):
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         self._steps = 0
         with self._named():
-            observed, info = self.env.reset(seed=seed, options=options)
-        self._check(observed)
-        return observed, info
+            result = self.env.reset(seed=seed, options=options)
+        if not (isinstance(result, tuple) and len(result) == 2 and isinstance(result[1], dict)):
+            self._fail(f"returned {_kind(result)} from reset, not an observation and a dictionary (info); {_OLD_GYM},")
+        self._check(result[0])
+        return result
 
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
         self._steps += 1
         with self._named():
             result = self.env.step(action)
-        self._check(result[0])
-        return result
+        if not (isinstance(result, tuple) and len(result) == 5 and isinstance(result[4], dict)):
+            expected = "an observation, reward, terminated, truncated and a dictionary (info)"
+            self._fail(f"returned {_kind(result)} from step, not {expected}; {_OLD_GYM},")
+        observed, reward, terminated, truncated, info = result
+        self._check(observed)
+        ends = bool(self._one("terminated", terminated)), bool(self._one("truncated", truncated))
+        return observed, float(self._one("the reward", reward)), *ends, info
+
+    def _one(self, name: str, value: Any) -> Any:
+        """A number, also one that comes in an array of one."""
+        try:
+            array = np.asarray(value)
+            if array.size == 1 and array.dtype.kind in "biuf":
+                return array.reshape(())[()]
+        except ValueError:  # lists of several lengths
+            pass
+        self._fail(f"returned {_kind(value)} as {name}, not one number,")
 
     @contextlib.contextmanager
     def _named(self) -> Iterator[None]:
         try:
             yield
         except Exception as error:
-            frame = traceback.extract_tb(error.__traceback__)[-1]
-            where = f"{os.path.basename(frame.filename)}, line {frame.lineno}"
-            self._fail(f"raised {type(error).__name__}: {error} ({where})", error)
+            self._fail(f"raised {said_by(error)}", error)
 
     def _check(self, observed: Any) -> None:
         space = self.observation_space
         entries = space.spaces if isinstance(space, gymnasium.spaces.Dict) else {"": space}
         for key, entry in entries.items():
             name = f"an observation whose '{key}'" if key else "an observation that"
-            part = observed.get(key) if key and isinstance(observed, dict) else None if key else observed
-            got = "nothing" if part is None else np.shape(part)
+            part = (observed.get(key) if isinstance(observed, dict) else None) if key else observed
+            got = "nothing" if part is None else _shape(part)
             if got != entry.shape:
-                self._fail(f"returned {name} has shape {got}, not {entry.shape}", None)
+                self._fail(f"returned {name} has shape {got}, not {entry.shape}")
 
-    def _fail(self, what: str, cause: Exception | None) -> NoReturn:
+    def _fail(self, what: str, cause: Exception | None = None) -> NoReturn:
         raise TrainingError(f"environment {self._index} {what} at step {self._steps} of its episode") from cause
+
+
+_OLD_GYM = "an environment of old gym needs a wrapper, such as Shimmy's"
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, tuple):
+        return f"{len(value)} values"
+    return f"an array of shape {np.shape(value)}" if isinstance(value, np.ndarray) else f"{value!r:.60}"
+
+
+def _shape(value: Any) -> Any:
+    try:
+        return np.shape(value)
+    except ValueError:
+        return "of lists of several lengths"
 
 
 def _in_process(make: Callable[[], gymnasium.Env], index: int, main: int) -> gymnasium.Env:
@@ -77,9 +125,19 @@ def in_processes(makers: Sequence[Callable[[], gymnasium.Env]]) -> AsyncVectorEn
     Ctrl-C reaches all processes of a terminal, SIGTERM those of a job: both are for the main process to handle, which
     still needs its environments then. What would end them by SIGTERM has to kill them.
     """
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        # This process was started for an environment, and runs the user's script from its beginning, with no end to it.
+        os._exit(1)
     alone = [functools.partial(_in_process, maker, i, os.getpid()) for i, maker in enumerate(makers)]
     # Not forked from this process, whose TensorFlow has threads.
-    vector = AsyncVectorEnv(alone, context="forkserver")
+    try:
+        vector = AsyncVectorEnv(alone, context="forkserver")
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        raise UserError(
+            "the processes of the environments could not be started: a module must register the environment "
+            '(--env=module:Id), and a script must start them below if __name__ == "__main__":, as Python runs it again '
+            "in each process; or use --vec_env=sync"
+        ) from None
     for process in vector.processes:
         process.terminate = process.kill  # type: ignore[method-assign]
     atexit.register(_kill, weakref.WeakSet(vector.processes))  # before multiprocessing waits for them
@@ -104,6 +162,10 @@ def name_the_environment(vector: VectorEnv, seconds: float) -> Iterator[None]:
         which = "an environment" if dead is None else f"environment {dead}"
         _end(vector)
         raise TrainingError(f"the process of {which} died; --vec_env=sync shows how") from None
+    except (TrainingError, UserError, KeyboardInterrupt):
+        raise
+    except Exception as error:  # of a vector that the user made, whose environments are not `Guarded`
+        raise TrainingError(f"an environment raised {said_by(error)}") from error
     finally:
         gymnasium.logger.min_level = level
 

@@ -9,19 +9,19 @@ import gymnasium
 import numpy as np
 from gymnasium.envs.registration import VectorizeMode
 from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv, VectorEnv
-from gymnasium.wrappers import RescaleAction
 
 from baselines.common.errors import UserError
-from baselines.common.specs import EnvSpec
+from baselines.common.specs import Actions, EnvSpec
+from baselines.common.vec_env.arguments import NONE, EnvArguments
 from baselines.common.vec_env.base import Observation, Step, VecEnv, as_observation
-from baselines.common.vec_env.faults import Guarded, in_processes, name_the_environment
+from baselines.common.vec_env.faults import Guarded, in_processes, name_the_environment, said_by
+from baselines.common.vec_env.flattening import flattened
 from baselines.common.vec_env.names import gymnasium_id
 from baselines.common.vec_env.rendering import Video, recorded
-from baselines.common.vec_env.reward import reward_function
+from baselines.common.vec_env.reward import has_reward_function, reward_function
 
 _SUCCESS_KEYS = ("is_success", "success")
-_LOW: Any = np.float32(-1)  # of the actions that algorithms see; Python numbers would make them float64
-_HIGH: Any = np.float32(1)
+_UNBOUNDED = 1e18  # a bound beyond is none: half of the way to it leaves no digits for the rest
 
 
 class GymnasiumVecEnv(VecEnv):
@@ -43,7 +43,7 @@ class GymnasiumVecEnv(VecEnv):
         forever.
         """
         self.spec, self.num_env = spec_of(model, env_id), num_env
-        self.compute_reward = reward_function(model) if self.spec.has_goals and self.spec.has_reward_function else None
+        self.compute_reward = reward_function(model, env_id) if self.spec.has_goals else None
         self.description = f"{num_env} x {env_id}, stepped by Gymnasium"
         self._start, self._seeds, self._remake, self._timeout = start, seeds, remake, step_timeout
         self._vector: Any = None
@@ -88,17 +88,21 @@ def make(
     video: Video | None = None,
     render_mode: str | None = None,
     step_timeout: float = 0,
+    arguments: EnvArguments = NONE,
 ) -> GymnasiumVecEnv:
     """`num_env` environments of a registered id, the first of them recorded if `video` says so. Raises UserError."""
     if step_timeout and not asynchronous:
         raise UserError("--step_timeout is for environments in processes of their own: add --vec_env=async")
-    makers = [functools.partial(make_one, env_id, render_mode, video if i == 0 else None) for i in range(num_env)]
+    makers = [
+        functools.partial(make_one, env_id, render_mode, video if i == 0 else None, arguments) for i in range(num_env)
+    ]
 
     def remake(num_env: int, seeds: list[int]) -> GymnasiumVecEnv:
-        return make(env_id, num_env, seeds, asynchronous, step_timeout=step_timeout)
+        return make(env_id, num_env, seeds, asynchronous, step_timeout=step_timeout, arguments=arguments)
 
     start = functools.partial(in_processes if asynchronous else _one_after_the_other, makers)
-    env = GymnasiumVecEnv(start, num_env, make_one(env_id), env_id, seeds, remake, step_timeout)
+    model = make_one(env_id, arguments=arguments)
+    env = GymnasiumVecEnv(start, num_env, model, env_id, seeds, remake, step_timeout)
     env.description += " in a process each" if asynchronous else " one after the other"
     return env
 
@@ -111,35 +115,41 @@ def _guarded(make: Callable[[], gymnasium.Env], index: int) -> gymnasium.Env:
     return Guarded(make(), index)
 
 
-def make_one(env_id: str, render_mode: str | None = None, video: Video | None = None) -> gymnasium.Env:
-    """One environment of a registered id, its actions scaled to [-1, 1]. Raises UserError."""
+def make_one(
+    env_id: str, render_mode: str | None = None, video: Video | None = None, arguments: EnvArguments = NONE
+) -> gymnasium.Env:
+    """One environment of a registered id. Raises UserError, whatever its code raises."""
     name = gymnasium_id(env_id)
     mode = "rgb_array" if video else render_mode
     # Environments that cannot render need not take the argument.
     rendering: dict[str, Any] = {"render_mode": mode} if mode else {}
     try:
-        env = gymnasium.make(name, disable_env_checker=True, **rendering)
-    except (gymnasium.error.Error, ImportError, TypeError) as error:
+        env = gymnasium.make(name, disable_env_checker=True, **rendering, **arguments.given())
+    except gymnasium.error.Error as error:
         raise UserError(f"environment '{name}' cannot be made: {error}") from None
-    env = _scaled(env)
-    return recorded(env, video) if video else env
+    except (Exception, SystemExit) as error:
+        raise UserError(f"environment '{name}' cannot be made: {said_by(error)}") from None
+    return recorded(flattened(env), video) if video else flattened(env)
 
 
 def wrap(env: gymnasium.Env | VectorEnv, seeds_for: Callable[[int], list[int]]) -> GymnasiumVecEnv:
     """An environment that the user made. `seeds_for(num_env)` gives its seeds. Raises UserError."""
     vector: VectorEnv
     if not isinstance(env, VectorEnv):
-        single = _scaled(env)
-        vector, spec = SyncVectorEnv([lambda: Guarded(single, 0)]), single.spec
+        single, spec = flattened(env), env.spec
+        vector = SyncVectorEnv([lambda: Guarded(single, 0)])
     elif hasattr(env, "envs"):
         vector, single, spec = env, env.envs[0], env.envs[0].spec
+        if isinstance(vector, SyncVectorEnv):
+            vector.envs = [e if isinstance(e, Guarded) else Guarded(e, i) for i, e in enumerate(vector.envs)]
+    elif isinstance(env.unwrapped, AsyncVectorEnv) and env.spec is None:  # of functions
+        vector, single = env, env.unwrapped.env_fns[0]()
+        spec = single.spec
     else:  # in other processes
         vector, spec = env, _spec_of_one(env)
         single = gymnasium.make(spec, disable_env_checker=True)
     if vector.metadata.get("autoreset_mode", AutoresetMode.NEXT_STEP) != AutoresetMode.NEXT_STEP:
         raise UserError("the vector environment must have Gymnasium's default, autoreset_mode=AutoresetMode.NEXT_STEP")
-    if not _is_scaled(vector.single_action_space):
-        vector = gymnasium.wrappers.vector.RescaleAction(vector, _LOW, _HIGH)
     name = spec.id if spec is not None else "unnamed"
     num_env = vector.num_envs
     made = GymnasiumVecEnv(lambda: vector, num_env, single, name, seeds_for(num_env), _remaker(spec))
@@ -158,14 +168,13 @@ def spec_of(env: gymnasium.Env, env_id: str) -> EnvSpec:
             f"{entries[odd[0]]}. gymnasium.wrappers.FlattenObservation makes a vector of most spaces"
         )
     if isinstance(actions, gymnasium.spaces.Discrete) and actions.start == 0:
-        action_size, discrete = int(actions.n), True
+        action_size, discrete, units = int(actions.n), True, Actions()
     elif isinstance(actions, gymnasium.spaces.Box) and len(actions.shape) == 1:
-        action_size, discrete = actions.shape[0], False
+        action_size, discrete, units = actions.shape[0], False, _actions_of(actions, env_id)
     else:
         raise UserError(f"'{env_id}': expected actions that are a vector, or a number from 0 to n - 1, got {actions}")
     sizes = {key: (entry.shape or (0,))[0] for key, entry in entries.items()}
-    rewards = callable(getattr(env.unwrapped, "compute_reward", None))
-    return EnvSpec(env_id, sizes, action_size, _horizon(env) or 0, discrete, rewards)
+    return EnvSpec(env_id, sizes, action_size, _horizon(env) or 0, discrete, has_reward_function(env), units)
 
 
 def _horizon(env: gymnasium.Env) -> int | None:
@@ -175,17 +184,18 @@ def _horizon(env: gymnasium.Env) -> int | None:
     return env.spec.max_episode_steps if env.spec is not None else None
 
 
-def _scaled(env: gymnasium.Env) -> gymnasium.Env:
-    return env if _is_scaled(env.action_space) else RescaleAction(env, _LOW, _HIGH)
-
-
-def _is_scaled(space: gymnasium.Space[Any]) -> bool:
-    """Whether actions are in [-1, 1] as they are; what is no vector of actions is for `spec_of` to refuse."""
-    if not isinstance(space, gymnasium.spaces.Box):
-        return True
-    if not space.is_bounded():
-        raise UserError(f"the environment's actions must be bounded; they are in {space}")
-    return bool(np.all(space.low == -1) and np.all(space.high == 1))
+def _actions_of(space: gymnasium.spaces.Box, env_id: str) -> Actions:
+    """Raises UserError, naming the coordinate, for what cannot be scaled from [-1, 1]."""
+    low, high = (np.asarray(bound, np.float64) for bound in (space.low, space.high))
+    for i, (a, b) in enumerate(zip(low, high, strict=True)):
+        if not (abs(a) < _UNBOUNDED and abs(b) < _UNBOUNDED and a <= b):
+            raise UserError(
+                f"'{env_id}': expected bounded actions, but coordinate {i} is from {a:g} to {b:g}: give the "
+                "environment the bounds that its robot has, a Box with low and high"
+            )
+    if (low == -1).all() and (high == 1).all() and space.dtype.kind == "f":
+        return Actions()
+    return Actions(tuple(low.tolist()), tuple(high.tolist()), str(space.dtype))
 
 
 def _success(info: dict[str, Any]) -> np.ndarray | None:
@@ -220,7 +230,7 @@ def _remaker(spec: gymnasium.envs.registration.EnvSpec | None) -> Callable[[int,
         return None
 
     def one() -> gymnasium.Env:
-        return _scaled(gymnasium.make(spec, disable_env_checker=True))
+        return flattened(gymnasium.make(spec, disable_env_checker=True))
 
     def remake(num_env: int, seeds: list[int]) -> VecEnv:
         return GymnasiumVecEnv(lambda: SyncVectorEnv([one] * num_env), num_env, one(), spec.id, seeds, remake)

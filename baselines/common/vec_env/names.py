@@ -9,6 +9,7 @@ import re
 import gymnasium
 
 from baselines.common.errors import UserError, nearest
+from baselines.common.vec_env.faults import said_by
 
 
 def import_module_of(env_id: str) -> str:
@@ -18,25 +19,40 @@ def import_module_of(env_id: str) -> str:
     if module:
         try:
             importlib.import_module(module)
-        except (ImportError, SyntaxError, TypeError, ValueError) as error:
-            why = f"{type(error).__name__}: {error}"
-            raise UserError(f"--env={env_id}: cannot import module '{module}' ({why})") from None
+        except (Exception, SystemExit) as error:
+            raise UserError(f"--env={env_id}: cannot import module '{module}' ({said_by(error)})") from None
     return name
 
 
 def gymnasium_id(env_id: str) -> str:
     """The id under which Gymnasium can make this task here.
 
-    FetchReach-v1 and its like are made with mujoco-py; without it, the newest version of the same task is used.
-    Raises UserError for names that Gymnasium does not know.
+    FetchReach-v1 and its like are made with mujoco-py; without it, the newest version of the same task is used. So it
+    is for FetchReach-v2 and -v3, which Gymnasium-Robotics no longer has. Raises UserError for names that Gymnasium does
+    not know.
     """
     name = import_module_of(env_id)
     spec = gymnasium.registry.get(name)
+    if spec is None and _of_robotics_once(name):
+        return _versions(name)[-1]
     if spec is None:
         raise UserError(_unknown(name))
     if "MujocoPy" in str(spec.entry_point) and importlib.util.find_spec("mujoco_py") is None:
         return _versions(name)[-1]
     return name
+
+
+def _of_robotics_once(name: str) -> bool:
+    """Whether it is an older version of a task that is still there, made with mujoco-py in its first one."""
+    there = _versions(name)
+    if not there or not name.rpartition("-v")[2].isdecimal():
+        return False
+    first = gymnasium.registry[there[0]].entry_point
+    return "MujocoPy" in str(first) and _version(name) < _version(there[-1])
+
+
+def _version(name: str) -> int:
+    return int(name.rpartition("-v")[2])
 
 
 def _unknown(name: str) -> str:
@@ -52,7 +68,7 @@ def _versions(name: str) -> list[str]:
     """All registered versions of a task, oldest first."""
     task = re.sub(r"-v\d+$", "", name)
     found = [i for i in gymnasium.registry if re.fullmatch(re.escape(task) + r"-v\d+", i)]
-    return sorted(found, key=lambda i: int(i.rpartition("-v")[2]))
+    return sorted(found, key=_version)
 
 
 def _register_robotics() -> None:

@@ -1,8 +1,9 @@
 """Demonstrations: files of whole episodes, of our own format or of OpenAI Baselines', and what training uses of them.
 
 Our format is an `.npz` of plain arrays, N episodes of at most T steps: `observation` [N, T + 1, o], `achieved_goal`
-[N, T + 1, g], `desired_goal` [N, T, g], `action` [N, T, u], `reward` [N, T], `is_success` [N], `length` [N]; and
-`header`, the bytes of a JSON object: format, env_id, versions of libraries, generator, seed.
+[N, T + 1, g], `desired_goal` [N, T, g], `action` [N, T, u] in the environment's own units, `reward` [N, T],
+`is_success` [N], `length` [N]; and `header`, the bytes of a JSON object: format, env_id, versions of libraries,
+generator, seed.
 """
 
 import importlib.metadata
@@ -13,7 +14,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from baselines.common.errors import UserError
-from baselines.common.specs import task_of
+from baselines.common.specs import EnvSpec, task_of
 from baselines.common.storage.files import replace_file
 from baselines.common.storage.npz import plain_array, read_members
 from baselines.her.demonstrations.minari import read_minari
@@ -47,22 +48,27 @@ def write_demonstrations(
         raise UserError(f"cannot write {path}: {error.strerror}") from None
 
 
-def read_demonstrations(path: str, spec: GoalEnvSpec, most: int | None = None) -> EpisodeBatch:
-    """The first `most` episodes of a file, or all that it has.
+def read_demonstrations(path: str, spec: GoalEnvSpec | EnvSpec, most: int | None = None) -> EpisodeBatch:
+    """The first `most` episodes of a file, or all that it has, with actions in [-1, 1] of the environment's own bounds.
 
     Executes nothing. Raises UserError, naming the episode and the field, for what does not fit `spec`.
     """
+    if isinstance(spec, EnvSpec):
+        spec = GoalEnvSpec.of(spec)
     if path.startswith("minari:"):
         episodes = read_minari(path.removeprefix("minari:"), spec)
     else:
         episodes = _read_file(path, spec, most)
     _check(path, episodes, spec)
-    return select(episodes, slice(most))
+    in_unit = episodes._replace(action=spec.actions.from_env(episodes.action))
+    _check_bounds(path, in_unit, spec)
+    return select(in_unit, slice(most))
 
 
 def _read_file(path: str, spec: GoalEnvSpec, most: int | None) -> EpisodeBatch:
     if not os.path.isfile(path):
-        raise UserError(f"no demonstrations at {path}: there is no such file")
+        why = "it is a folder; give the .npz file" if os.path.isdir(path) else "there is no such file"
+        raise UserError(f"no demonstrations at {path}: {why}")
     try:
         members = read_members(path, MOST_BYTES)
         if "header" in members:
@@ -108,8 +114,18 @@ def _check(path: str, episodes: EpisodeBatch, spec: GoalEnvSpec) -> None:
             valid = getattr(episodes, name)[i, : length + 1]
             if not np.isfinite(valid).all():
                 raise UserError(f"demonstrations {path}: episode {i} has NaN or infinity in {name}")
-        if np.abs(episodes.action[i]).max() > 1 + 1e-4:
-            raise UserError(f"demonstrations {path}: episode {i} has actions outside [-1, 1]")
+
+
+def _check_bounds(path: str, in_unit: EpisodeBatch, spec: GoalEnvSpec) -> None:
+    for i, length in enumerate(in_unit.length):
+        beyond = np.abs(in_unit.action[i, :length]).max(0) > 1 + 1e-4  # [u]
+        if beyond.any():
+            low, high = spec.actions.bounds(spec.action_size)
+            odd = int(np.argmax(beyond))
+            raise UserError(
+                f"demonstrations {path}: episode {i} has actions outside [{low[odd]:g}, {high[odd]:g}], the bounds of "
+                f"{spec.env_id} (coordinate {odd})"
+            )
 
 
 def _as_field(name: str, array: np.ndarray) -> np.ndarray:

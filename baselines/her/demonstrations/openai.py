@@ -47,8 +47,12 @@ def _episode(action: Any, observed: Any, info: Any, spec: GoalEnvSpec) -> Episod
     observations = {key: np.stack([_vector(o[key], size, key) for o in observed]) for key, size in sizes.items()}
     acted = np.stack([_vector(a, spec.action_size, "action") for a in action])
     last = info[len(action) - 1].get("is_success", 0) if len(info) >= len(action) else 0
-    success = bool(np.all(np.asarray(last, np.float32) > 0))
-    return single_episode(action=acted, success=success, **observations)
+    return single_episode(action=acted, success=_flag(last), **observations)
+
+
+def _flag(value: Any) -> bool:
+    """A number, or all of several; nested lists are not unfolded either."""
+    return all(bool(x > 0) for x in (value if isinstance(value, (list, tuple)) else np.asarray(value).ravel()))
 
 
 def _vector(value: Any, size: int, name: str) -> np.ndarray:
@@ -67,4 +71,7 @@ def _nested(content: bytes) -> Any:
         return plain_array(content)
     if len(data) > MOST_PICKLE_BYTES:
         raise ValueError(f"it holds a pickle of more than {MOST_PICKLE_BYTES} bytes")
-    return unpickle(data).value
+    array = getattr(unpickle(data), "value", None)
+    if not isinstance(array, np.ndarray) or not array.ndim:
+        raise ValueError("it holds a pickle of something else than an array")
+    return array

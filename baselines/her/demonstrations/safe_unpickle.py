@@ -1,8 +1,10 @@
-"""Reading pickles of NumPy arrays, numbers, strings, dicts, lists and tuples, and of nothing else.
+"""Reading pickles of NumPy arrays, numbers and strings in containers, and of nothing else.
 
 A pickle is a program that may call any function. This reader runs it in Python's own unpickler with every global
-replaced: a name outside the short list below is refused, and the names on it give objects of ours that only build
-arrays from bytes. Nothing of NumPy's own pickle support, which trusts its input, is reached.
+replaced: a name outside the short list below is refused where it is called, and the names on it give objects of ours
+that only build arrays from bytes and dicts, lists and tuples from their items. A named tuple is a tuple, and
+somebody's own kind of dict a dict, whatever its class. Nothing is imported, and nothing of NumPy's own pickle support,
+which trusts its input, is reached.
 """
 
 import io
@@ -14,7 +16,8 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-_KINDS = "fiub"  # floats, integers, unsigned integers, booleans
+_KINDS = "fiubSU"  # floats, integers, unsigned integers, booleans, and words of one size
+_MOST_COPIES = 8  # of all bytes of a pickle, by what it has built from what it already has
 
 
 class Refused(ValueError):
@@ -24,7 +27,7 @@ class Refused(ValueError):
 def unpickle(content: bytes) -> Any:
     """The object in `content`. Raises Refused, naming what was asked for, or ValueError for damaged input."""
     try:
-        return _Reader(io.BytesIO(content)).load()
+        return _Reader(content).load()
     except Refused:
         raise
     except Exception as error:  # damaged pickles fail in every way there is
@@ -46,11 +49,43 @@ class _Reader(pickle._Unpickler):
 
     dispatch[pickle.BYTEARRAY8[0]] = load_bytearray8
 
+    def load_build(self: Any) -> None:
+        built, state = self.stack[-2:]
+        if isinstance(built, _Instance) and not built:  # what it holds are no items of a dict
+            raise Refused(f"it asks for an object of {built.kind!r}, which demonstrations do not need")
+        if isinstance(built, (dict, list, tuple)):  # which has items; the attributes beside them are nobody's data
+            self.stack.pop()
+            return
+        self.pay(state)
+        pickle._Unpickler.load_build(self)  # type: ignore[attr-defined]
+
+    dispatch[pickle.BUILD[0]] = load_build
+
+    def load_newobj(self: Any) -> None:
+        made, items = self.stack[-2:]
+        if not isinstance(made, _Class) or type(items) is not tuple:
+            raise Refused(f"it asks for an object of {made!r}, which demonstrations do not need")
+        self.stack[-2:] = [items or _Instance(made)]  # a named tuple, as it seems
+
+    dispatch[pickle.NEWOBJ[0]] = load_newobj
+
+    def __init__(self, content: bytes):
+        super().__init__(io.BytesIO(content))
+        self._left = _MOST_COPIES * len(content)
+
+    def pay(self, copied: Any) -> None:
+        """A few bytes can ask for a copy of anything that was read before, again and again: there is an end to it."""
+        for x in copied if isinstance(copied, tuple) else (copied,):
+            if isinstance(x, (str, bytes, bytearray, list, tuple, dict, set, frozenset)):
+                self._left -= len(x)
+        if self._left < 0:
+            raise Refused("it asks for more copies of its content than demonstrations need")
+
     def find_class(self, module: str, name: str) -> Any:
-        place = module.replace("numpy._core", "numpy.core")
+        place = _PLACES.get(module, module.replace("numpy._core", "numpy.core"))
         if (place, name) not in _ALLOWED:
-            raise Refused(f"it asks for '{module}.{name}', which demonstrations do not need")
-        return _Maker(_ALLOWED[place, name])
+            return _Class(f"{module}.{name}")
+        return _Maker(_ALLOWED[place, name], self.pay)
 
     def persistent_load(self, pid: object) -> NoReturn:
         raise Refused("it asks for a persistent object")
@@ -62,17 +97,49 @@ class _Reader(pickle._Unpickler):
 class _Maker:
     """Something to call, which a pickle cannot alter."""
 
-    __slots__ = ("_make",)
+    __slots__ = ("_make", "_pay")
     _make: Callable[..., Any]
+    _pay: Callable[[Any], None]
 
-    def __init__(self, make: Callable[..., Any]):
+    def __init__(self, make: Callable[..., Any], pay: Callable[[Any], None]):
         object.__setattr__(self, "_make", make)
+        object.__setattr__(self, "_pay", pay)
 
     def __call__(self, *arguments: Any) -> Any:
+        self._pay(arguments)
         return self._make(*arguments)
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise Refused(f"it sets '{name}' of a function")
+
+
+class _Class:
+    """The name of anything else: harmless as long as nothing is done with it."""
+
+    __slots__ = ("_name",)
+    _name: str
+
+    def __init__(self, name: str):
+        object.__setattr__(self, "_name", name)
+
+    def __repr__(self) -> str:
+        return f"'{self._name}'"
+
+    def __call__(self, *_: Any) -> NoReturn:
+        raise Refused(f"it asks for {self!r}, which demonstrations do not need")
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise Refused(f"it sets '{name}' of {self!r}")
+
+
+class _Instance(dict[Any, Any]):
+    """Of a class of somebody's own: a dict, to which its items come later."""
+
+    __slots__ = ("kind",)
+
+    def __init__(self, kind: _Class):
+        super().__init__()
+        self.kind = kind
 
 
 class _Dtype:
@@ -90,7 +157,7 @@ class _Dtype:
 
 
 class _Array:
-    """numpy.ndarray under construction: shape, dtype and content come with its state."""
+    """numpy.ndarray: shape, dtype and content come with its state."""
 
     __slots__ = ("value",)
 
@@ -99,6 +166,12 @@ class _Array:
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return np.asarray(self.value, dtype)
+
+    def __len__(self) -> int:
+        return len(self.value)
+
+    def __getitem__(self, place: Any) -> Any:
+        return self.value[place]
 
     def __setstate__(self, state: Any) -> None:
         _, shape, dtype, fortran, content = state
@@ -137,6 +210,32 @@ def _encode(text: Any, encoding: str = "utf-8", *_: Any) -> bytes:
     return text.encode(encoding)
 
 
+def _dict(items: Any = (), *_: Any) -> dict[Any, Any]:
+    """collections.OrderedDict(), to which its items come later; those of Python 2 come at once."""
+    return dict(items) if type(items) in (list, tuple) else {}
+
+
+def _list(items: Any = (), *_: Any) -> list[Any]:
+    """collections.deque(), likewise."""
+    return list(items) if type(items) in (list, tuple) else []
+
+
+def _set(items: Any = ()) -> frozenset[Any]:
+    return frozenset(items if type(items) in (list, tuple) else ())
+
+
+def _reconstructed(made: Any, base: Any, items: Any) -> Any:
+    """How protocols 0 and 1 write objects: those of containers are their items."""
+    if type(items) not in (list, tuple, dict):
+        raise Refused(f"it asks for an object of {made!r}, which demonstrations do not need")
+    return items
+
+
+def _scalar(dtype: Any, content: Any) -> Any:
+    (number,) = _numbers(dtype.dtype, content)
+    return number
+
+
 def _from_buffer(content: Any, dtype: Any, shape: Any, order: Any) -> _Array:
     """How protocol 5 writes arrays."""
     array = _Array()
@@ -147,9 +246,16 @@ def _from_buffer(content: Any, dtype: Any, shape: Any, order: Any) -> _Array:
 _ALLOWED: dict[tuple[str, str], Callable[..., Any]] = {
     ("numpy.core.numeric", "_frombuffer"): _from_buffer,
     ("numpy.core.multiarray", "_reconstruct"): _Array,
-    ("numpy.core.multiarray", "scalar"): lambda dtype, content: _numbers(dtype.dtype, content)[0],
+    ("numpy.core.multiarray", "scalar"): _scalar,
     ("numpy", "ndarray"): _Array,
     ("numpy", "dtype"): _Dtype,
     ("_codecs", "encode"): _encode,
     ("__builtin__", "bytes"): lambda: b"",  # how protocol 2 writes no bytes at all
+    ("__builtin__", "set"): _set,
+    ("__builtin__", "frozenset"): _set,
+    ("collections", "OrderedDict"): _dict,
+    ("collections", "defaultdict"): lambda *_: {},
+    ("collections", "deque"): _list,
+    ("copy_reg", "_reconstructor"): _reconstructed,
 }
+_PLACES = {"builtins": "__builtin__", "copyreg": "copy_reg"}  # Python 3's names of Python 2's

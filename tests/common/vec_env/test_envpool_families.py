@@ -99,15 +99,16 @@ def test_the_same_actions_lead_the_same_way_from_the_same_start(make, env_id):
 
 
 @pytest.mark.parametrize(("env_id", "most"), [("Pendulum-v1", 2), ("InvertedPendulum-v4", 3), ("Hopper-v4", 1)])
-def test_actions_are_scaled_to_the_tasks_own_bounds(make, env_id, most):
+def test_actions_have_the_tasks_own_bounds_and_type(make, env_id, most):
     env = make(env_id, 3)
     env.reset()
     space = env._pool.action_space
     assert (space.low == -most).all() and (space.high == most).all()
     rows = np.float32([[-1], [0.25], [1]]) * np.ones(env.spec.action_size, np.float32)
-    own = env._own(rows)
+    own = env.spec.actions.to_env(rows)
     np.testing.assert_allclose(own, most * rows, rtol=1e-6)
-    assert own.dtype == space.dtype
+    env.step(own)
+    assert space.contains(own[0].astype(space.dtype))
 
 
 # ---- starts ----

@@ -34,7 +34,7 @@ def test_each_environment_ends_and_starts_by_itself(env_id, back_end, make):
         assert {k: x[i].tolist() for k, x in first.items()} == {k: x.tolist() for k, x in rows[0][0].items()}
     kinds = set()
     for t, action in enumerate(actions, start=1):
-        step = env.step(action)
+        step = env.step(env.spec.actions.to_env(action))
         for i, rows in enumerate(expected):
             observation, reward, terminated, truncated = rows[t]
             for key, part in step.observation.items():

@@ -34,5 +34,5 @@ def test_actions_are_scaled_to_the_environments_own_bounds():
     gymnasium.register("WidePointReach-v0", Wide, max_episode_steps=30)
     env = make_vec_env("WidePointReach-v0", 1, [0], "sync")
     env.reset()
-    env.step(np.array([[-0.5, -1.0]], np.float32))
+    env.step(env.spec.actions.to_env(np.array([[-0.5, -1.0]], np.float32)))
     np.testing.assert_allclose(Wide.last, [-2, 0], atol=1e-6)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from baselines.common.errors import UserError
-from baselines.common.specs import EnvSpec
+from baselines.common.specs import Actions, EnvSpec
 from baselines.common.vec_env import as_vec_env, make_vec_env
 from tests.common.counting import ODD, Odd
 from tests.helpers import refused
@@ -33,9 +33,9 @@ def assert_same(observation, other):
 @pytest.mark.parametrize(
     "env_id, spec",
     [
-        ("Pendulum-v1", EnvSpec("Pendulum-v1", {"observation": 3}, 1, 200)),
+        ("Pendulum-v1", EnvSpec("Pendulum-v1", {"observation": 3}, 1, 200, actions=Actions((-2.0,), (2.0,)))),
         ("CartPole-v1", EnvSpec("CartPole-v1", {"observation": 4}, 2, 500, discrete=True)),
-        (COUNTING, EnvSpec(COUNTING, {"clock": 2, "length": 1}, 1, 6)),
+        (COUNTING, EnvSpec(COUNTING, {"clock": 2, "length": 1}, 1, 6, actions=Actions((-4.0,), (4.0,)))),
     ],
 )
 def test_environments_without_goals_say_what_they_are(env_id, spec, make):
@@ -69,7 +69,7 @@ def test_pendulum_is_driven_within_its_own_bounds(back_end, make):
     assert_same(env.reset(), {"observation": first})
     for _ in range(20):
         action = rng.uniform(-1, 1, (3, 1)).astype(np.float32)
-        step = env.step(action)
+        step = env.step(2 * action)
         expected = [twin.step(2 * row) for twin, row in zip(twins, action, strict=True)]
         np.testing.assert_allclose(step.observation["observation"], [e[0] for e in expected], atol=1e-6)
         np.testing.assert_allclose(step.reward, [e[1] for e in expected], atol=1e-6)
@@ -157,15 +157,12 @@ def test_a_vector_in_processes_with_wrappers_is_refused():
     "name, message",
     [
         ("Image", r"'observation' is Box\(0, 255, \(8, 8, 3\), uint8\)"),
-        ("Number", "expected observations that are vectors"),
-        ("Kinds", r"'observation' is Discrete\(5\)\. gymnasium\.wrappers\.FlattenObservation"),
-        ("Nested", "'arm' is Dict"),
         ("Camera", "'camera' is Box"),
         ("Levers", r"expected actions that are a vector.*, got MultiDiscrete\(\[2 3\]\)"),
         ("Switches", r"expected actions that are a vector.*, got MultiBinary\(3\)"),
         ("Grid", r"expected actions that are a vector.*, got Box\(-1\.0, 1\.0, \(2, 2\), float32\)"),
         ("FromOne", r"a number from 0 to n - 1, got Discrete\(3, start=1\)"),
-        ("Unbounded", "actions must be bounded"),
+        ("Unbounded", "expected bounded actions, but coordinate 0 is from -inf to inf"),
     ],
 )
 def test_spaces_that_no_algorithm_can_use_are_refused_with_one_line(name, message, cwd, capsys):
@@ -176,7 +173,7 @@ def test_spaces_that_no_algorithm_can_use_are_refused_with_one_line(name, messag
     assert str(error.value) in refused(capsys, f"--env={env_id}")
 
 
-@pytest.mark.parametrize("name, size", [("Image", 192), ("Kinds", 5), ("Nested", 3), ("Camera", 19)])
+@pytest.mark.parametrize("name, size", [("Image", 192), ("Camera", 19)])
 def test_observations_that_are_no_vectors_can_be_flattened_as_the_message_says(name, size):
     with wrapped(gymnasium.wrappers.FlattenObservation(Odd(**ODD[name]))) as env:
         assert env.spec.observation_sizes == {"observation": size}

@@ -1,0 +1,66 @@
+"""What an environment is made with beside its name."""
+
+import ast
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from baselines.common.errors import UserError
+
+
+class EnvArguments(NamedTuple):
+    """What `gymnasium.make` gets: only what the user gave."""
+
+    kwargs: Mapping[str, Any] = {}
+    max_episode_steps: int | None = None
+
+    def given(self) -> dict[str, Any]:
+        limit = {} if self.max_episode_steps is None else {"max_episode_steps": self.max_episode_steps}
+        return {**self.kwargs, **limit}
+
+
+NONE = EnvArguments()
+
+
+def parse_arguments(text: str | None, max_episode_steps: int | None) -> EnvArguments:
+    """Of `--env_kwargs`: NAME=VALUE,NAME=VALUE, or a dictionary; values are literals, or words. Raises UserError."""
+    if not text:
+        return EnvArguments({}, max_episode_steps)
+    kwargs = _literal(text)
+    if not isinstance(kwargs, dict):
+        pairs = [part.partition("=") for part in _parts(text)]
+        kwargs = {name.strip(): _literal(value.strip()) for name, equals, value in pairs if equals}
+        if len(kwargs) < len(pairs):
+            raise UserError(f"--env_kwargs={text}: expected NAME=VALUE, or several with commas between them")
+    if odd := [name for name in kwargs if not isinstance(name, str) or not name.isidentifier()]:
+        raise UserError(f"--env_kwargs={text}: expected the names of arguments, got {odd[0]!r}")
+    return EnvArguments(kwargs, max_episode_steps)
+
+
+def as_text(kwargs: Mapping[str, Any]) -> str:
+    """What `parse_arguments` reads. Raises UserError for values that are no literals."""
+    text = repr(dict(kwargs))
+    if _literal(text) != dict(kwargs):
+        raise UserError(
+            f"env_kwargs: expected numbers, words, and lists or dictionaries of them, got {text}; with other "
+            "arguments, make the environment yourself and pass it as env"
+        )
+    return text
+
+
+def _parts(text: str) -> list[str]:
+    """Between commas, but for those within brackets."""
+    parts, depth = [""], 0
+    for letter in text:
+        depth += (letter in "([{") - (letter in ")]}")
+        if letter == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return parts
+
+
+def _literal(text: str) -> Any:
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError, RecursionError, MemoryError, TypeError):
+        return text

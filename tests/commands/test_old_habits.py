@@ -1,0 +1,211 @@
+"""What users of OpenAI Baselines type and have in their shells: obeyed, or answered in one line."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from baselines import run
+from baselines.her.experiment import play as old_play
+from baselines.her.experiment import plot as old_plot
+from baselines.her.experiment import train as old_train
+from tests.commands.doors import command_refused, save
+from tests.helpers import POINT_REACH, TINY, document, refused, write_package
+
+pytestmark = pytest.mark.usefixtures("cwd")
+REGISTERS = """
+import gymnasium
+gymnasium.register("{name}-v0", "tests.environments:PointReach", max_episode_steps=30)
+"""
+
+
+# ---- variables of the shell ----
+
+
+def test_the_log_folder_of_the_shell_is_obeyed_and_said(untrained, monkeypatch, capsys):
+    monkeypatch.setenv("OPENAI_LOGDIR", "mine")
+    run.main([POINT_REACH, *TINY])
+    assert "OPENAI_LOGDIR is set: it says where the logs go" in Path("mine/log.txt").read_text()
+    assert "OPENAI_LOGDIR" in capsys.readouterr().out and not os.path.exists("runs")
+    line = refused(capsys, POINT_REACH, *TINY)
+    assert line.startswith("error: OPENAI_LOGDIR is set: mine holds files of another run; choose another --log_path")
+    run.main([POINT_REACH, *TINY, "--log_path=other"])
+    assert "OPENAI_LOGDIR" not in Path("other/log.txt").read_text()
+    monkeypatch.setenv("OPENAI_LOGDIR", "")
+    run.main([POINT_REACH, *TINY])
+    assert os.path.isdir("runs")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("OPENAI_LOG_FORMAT", "stdout,csv", "leaves nothing out: log, json, tensorboard too are always written"),
+        ("OPENAI_LOG_FORMAT", "", "stdout, log, csv, json, tensorboard too are always written"),
+        ("OPENAI_LOG_FORMAT", "stdout,log,csv,json,tensorboard", None),
+        ("OPENAI_LOG_FORMAT_MPI", "log", "changes nothing: of several workers rank 0 alone writes logs"),
+    ],
+)
+def test_log_formats_of_the_shell_are_answered(name, value, said, untrained, monkeypatch, capsys):
+    monkeypatch.setenv(name, value)
+    run.main([POINT_REACH, *TINY])
+    lines = [line for line in capsys.readouterr().out.splitlines() if "OPENAI" in line]
+    assert len(lines) == (said is not None)
+    assert said is None or (lines[0].startswith(f"warning: {name}={value} ") and said in lines[0])
+
+
+@pytest.mark.parametrize("name", ["OPENAI_LOG_FORMAT", "OPENAI_LOG_FORMAT_MPI"])
+def test_an_unknown_log_format_of_the_shell_is_refused(name, monkeypatch, capsys):
+    monkeypatch.setenv(name, "stdout,csw")
+    assert f"{name}=stdout,csw: expected some of stdout,log,csv,json,tensorboard, got 'csw'" in refused(capsys)
+
+
+# ---- flags ----
+
+
+@pytest.mark.parametrize(
+    ("word", "answer"),
+    [
+        ("--num_cpu=19", "mpirun -np N"),
+        ("--num-cpu=19", "mpirun -np N"),
+        ("--env_type=robotics", "leave it out"),
+        ("--gamestate=Level1", "leave it out"),
+        ("--reward_scale=0.1", "gymnasium.wrappers.TransformReward"),
+        ("--rollout_batch_size=2", "--num_env"),
+        ("--logdir=x", "--log_path"),
+        ("--total_timesteps=10", "--num_timesteps"),
+        ("--network_class=a:B", "--layers"),
+        ("--save_interval=5", "--policy_save_interval"),
+        ("--log_interval=5", "n_cycles"),
+        ("--render", "baselines.play"),
+        ("--network=lstm", "mlp"),
+        ("--network=cnn", "mlp"),
+    ],
+)
+def test_flags_that_there_are_not_are_answered_with_what_to_use(word, answer, capsys):
+    assert answer in refused(capsys, POINT_REACH, *TINY, word)
+
+
+def test_dashes_in_flags_are_underscores(untrained):
+    run.main([POINT_REACH, *TINY, "--log-path=mine", "--n-epochs", "3"])
+    assert document("mine")["n_epochs"] == 3
+
+
+# ---- --extra_import ----
+
+
+def test_an_extra_import_comes_before_the_environment_is_made_and_is_kept_for_a_resumed_run(modules, untrained):
+    write_package(modules, "extra_robots", envs=REGISTERS.format(name="Extra"))
+    run.main(["--extra_import=extra_robots.envs", "--env=Extra-v0", *TINY, "--log_path=mine"])
+    assert document("mine")["env"] == "extra_robots.envs:Extra-v0"
+    run.main(["--extra_import=extra_robots.envs", POINT_REACH, *TINY, "--log_path=other"])
+    assert document("other")["env"] == POINT_REACH.removeprefix("--env=")
+
+
+def test_an_extra_import_serves_environments_in_processes_too(modules, monkeypatch):
+    write_package(modules, "forked_robots", envs=REGISTERS.format(name="Forked"))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([os.environ["PYTHONPATH"], str(modules)]))
+    command = [sys.executable, "-c", PROGRAM]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "forked_robots.envs:Forked-v0 (2, 2)\n"
+
+
+PROGRAM = """
+from baselines.common.vec_env import make_vec_env
+from baselines.common.vec_env.extra_import import import_extra
+
+if __name__ == "__main__":
+    name = import_extra("forked_robots.envs", "Forked-v0")
+    env = make_vec_env(name, 2, [0, 1], "async")
+    print(name, env.reset()["observation"].shape)
+    env.close()
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("1 / 0", "ZeroDivisionError"),
+        ("raise SystemExit(0)", "SystemExit"),
+        ("def (", "SyntaxError"),
+        (None, "ModuleNotFoundError"),
+    ],
+)
+def test_an_extra_import_that_fails_is_refused(text, said, modules, capsys):
+    name = f"failing_{said}"
+    if text:
+        write_package(modules, name, envs=text)
+    line = refused(capsys, POINT_REACH, f"--extra_import={name}.envs")
+    assert f"--extra_import={name}.envs: cannot import this module ({said}: " in line
+    assert "give its name, package.module" in refused(capsys, POINT_REACH, "--extra_import=envs.py")
+
+
+def test_playing_and_evaluating_take_an_extra_import(modules, capsys):
+    from baselines.evaluate import main as evaluate
+
+    write_package(modules, "played_robots", envs=REGISTERS.format(name="Played"))
+    save("policy")
+    evaluate(["--load_path=policy", "--extra_import=played_robots.envs", "--env=Played-v0", "--episodes=2",
+              "--vec_env=sync"])  # fmt: skip
+    assert "success rate    1.000" in capsys.readouterr().out
+
+
+# ---- doors ----
+
+
+@pytest.mark.parametrize("words", [["--logdir=old", "--num_cpu=1"], ["--logdir", "old", "--num_cpu", "1"]])
+def test_the_old_door_of_training_trains_and_keeps_policies_where_it_did(words, untrained):
+    old_train.main([POINT_REACH, *TINY, "--n_epochs=0", *words])
+    assert document("old")["alg"] == "her" and os.path.isdir("old/latest")
+    old_play.main(["old", POINT_REACH, "--n_test_rollouts=1", "--record_demos=demos.npz", "--keep_failures"])
+
+
+def test_the_old_door_of_training_says_how_workers_are_started(capsys):
+    line = command_refused(capsys, old_train.main, POINT_REACH, "--num_cpu", "19")
+    assert "mpirun -np N python -m baselines.run" in line
+
+
+@pytest.mark.parametrize(
+    "words", [["--seed", "1", "policy", "--n_test_rollouts", "2", "--render", "1"], ["policy", "--n_test_rollouts=2"]]
+)
+def test_the_old_door_of_playing_takes_its_old_words(words, capsys):
+    save("policy")
+    old_play.main([*words, POINT_REACH, "--record_demos=demos.npz"])
+    assert "played 2 episodes: success rate 1.000" in capsys.readouterr().out
+
+
+def test_a_policy_as_a_word_alone_is_answered_with_its_flag(capsys):
+    from baselines.play import main as play
+
+    save("policy")
+    assert "a policy is given as --load_path=policy" in command_refused(capsys, play, "policy")
+
+
+def test_a_pickled_policy_is_named_for_what_it_is(capsys):
+    with open("policy_best.pkl", "wb") as file:
+        file.write(b"\x80\x03cbaselines.her.ddpg\nDDPG\nq\x00.")
+    line = command_refused(capsys, old_play.main, "policy_best.pkl")
+    assert "no policy at policy_best.pkl: it is a pickle, which is not read here" in line and "--save_path=DIR" in line
+    os.mkdir("logs")
+    os.rename("policy_best.pkl", "logs/policy_best.pkl")
+    assert "policy_best.pkl is a pickle" in command_refused(capsys, old_play.main, "logs")
+
+
+def test_the_old_door_of_plotting_takes_a_folder_of_runs(capsys):
+    for seed in range(2):
+        os.makedirs(f"runs/{seed}")
+        with open(f"runs/{seed}/progress.csv", "w") as file:
+            file.write("epoch,total/timesteps,test/success_rate\n0,100,0.5\n")
+    old_plot.main(["runs"])
+    assert capsys.readouterr().out == "wrote runs/curves.png\n" and os.path.exists("runs/curves.png")
+    os.mkdir("empty")
+    for words, said in (
+        (["empty"], "has no progress.csv"),
+        (["nowhere"], "--output"),
+        (["runs", "--smooth=1"], "curves are not smoothed here"),
+        (["runs", "--y=test/loss"], "has no column 'test/loss'; it has epoch, total/timesteps, test/success_rate"),
+        ([], "LABEL=DIR,DIR,..."),
+    ):
+        assert said in command_refused(capsys, old_plot.main, *words)

@@ -1,0 +1,70 @@
+"""What somebody who plays or evaluates the wrong policy is told: one that was never trained, or one of another task."""
+
+import gymnasium
+import pytest
+
+import baselines
+from baselines import run
+from baselines.evaluate import main as evaluate
+from baselines.play import main as play
+from tests.commands.doors import POINT_REACH_SIZES, save
+from tests.environments import PointReach
+from tests.helpers import POINT_REACH, TINY
+
+pytestmark = pytest.mark.usefixtures("cwd", "no_display")
+NEVER = "warning: this policy was never trained; to begin with one that was: --load_path=DIR"
+OTHER = "was trained on PointPull-v0, not on tests.environments:PointReach-v0, which has the same sizes"
+OTHER_SIZES = POINT_REACH_SIZES._replace(env_id="PointPull-v0")
+
+
+@pytest.mark.parametrize("words", [["--num_timesteps=0"], ["--n_epochs=0"], ["--num_timesteps=0", "--save_path=p"]])
+def test_a_policy_that_was_never_trained_is_said_to_be(words, capsys):
+    run.main([POINT_REACH, *TINY, *words, "--log_path=log"])
+    assert capsys.readouterr().out.splitlines().count(NEVER) == 1
+
+
+def test_playing_what_was_never_trained_says_so(capsys):
+    run.main([POINT_REACH, *TINY, "--num_timesteps=0", "--play", "--play_episodes=1", "--record_demos=d.npz",
+              "--keep_failures"])  # fmt: skip
+    lines = capsys.readouterr().out.splitlines()
+    assert lines.index(NEVER) < next(i for i, line in enumerate(lines) if line.startswith("episode 1"))
+
+
+def test_a_policy_that_was_loaded_or_is_trained_is_not(capsys):
+    run.main([POINT_REACH, "--num_timesteps=0", f"--load_path={save('policy')}", "--log_path=loaded"])
+    run.main([POINT_REACH, *TINY, "--n_epochs=1", "--log_path=log"])
+    run.main(["--resume=log", "--n_epochs=1"])
+    out = capsys.readouterr().out
+    assert "never trained" not in out and "trained on" not in out
+
+
+def test_evaluating_a_policy_of_another_task_names_both(capsys):
+    words = [f"--load_path={save('policy', sizes=OTHER_SIZES)}", POINT_REACH, "--episodes=2", "--vec_env=sync"]
+    evaluate(words)
+    out, said = capsys.readouterr()
+    assert said.splitlines()[0] == f"warning: the policy {OTHER}" and "success rate" in out
+    evaluate([f"--load_path={save('same')}", *words[1:]])
+    assert "warning" not in capsys.readouterr().err
+
+
+def test_playing_a_policy_of_another_task_names_both(capsys):
+    play([f"--load_path={save('policy', sizes=OTHER_SIZES)}", POINT_REACH, "--episodes=1", "--record_demos=d.npz"])
+    assert capsys.readouterr().out.splitlines()[0] == f"warning: the policy {OTHER}"
+
+
+def test_training_on_with_a_policy_of_another_task_names_both(capsys):
+    run.main([POINT_REACH, "--num_timesteps=0", f"--load_path={save('policy', sizes=OTHER_SIZES)}"])
+    assert f"warning: the policy in policy {OTHER}" in capsys.readouterr().out.splitlines()
+
+
+@pytest.mark.parametrize("env_id", ["PointReachDense-v3", "my.module:PointReach-v1", "PointReach-v0"])
+def test_versions_and_kinds_of_reward_of_one_task_are_the_same_task(env_id, capsys):
+    save("policy", sizes=POINT_REACH_SIZES._replace(env_id=env_id))
+    evaluate(["--load_path=policy", POINT_REACH, "--episodes=1", "--vec_env=sync"])
+    assert "warning" not in capsys.readouterr().err
+
+
+def test_an_environment_without_a_name_is_no_other_task(capsys):
+    policy = baselines.load_policy(save("policy"))
+    baselines.evaluate(policy, gymnasium.wrappers.TimeLimit(PointReach(), 30), 1)
+    assert "warning" not in capsys.readouterr().err
