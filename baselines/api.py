@@ -89,17 +89,22 @@ def evaluate(
     num_env: int = 8,
     seed: int = 0,
     vec_env: str = "auto",
+    env_kwargs: Mapping[str, Any] | None = None,
+    max_episode_steps: int | None = None,
     progress: bool = False,
 ) -> "Evaluation":
     """Play `episodes` whole episodes without noise: success rate with its interval, return, length, final distance.
 
     `policy` is anything with `act(observation)` for several observations at once. `env` is a name, a Gymnasium
     environment or a vector of them; without it, what the policy was trained on. `num_env` environments are stepped
-    together; their seeds follow from `seed`. Raises UserError.
+    together; their seeds follow from `seed`. `env_kwargs` and `max_episode_steps` are for environments by name. Raises
+    UserError.
     """
     from baselines.common.evaluation import environment_for, evaluate_in
+    from baselines.common.vec_env.arguments import EnvArguments
 
-    with environment_for(policy, env, min(num_env, episodes), seed, vec_env) as made:
+    arguments = EnvArguments(env_kwargs or {}, max_episode_steps)
+    with environment_for(policy, env, min(num_env, episodes), seed, vec_env, arguments) as made:
         return evaluate_in(policy, made, episodes, progress)
 
 

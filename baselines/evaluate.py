@@ -11,7 +11,7 @@ from baselines.common.cmd_util import NEEDS_POLICY, errors_end_the_process, pars
 from baselines.common.evaluation import Evaluation
 from baselines.common.settings import Settings, setting
 from baselines.common.storage.files import check_file_writable, replace_file
-from baselines.common.vec_env import BACK_ENDS
+from baselines.common.vec_env import BACK_ENDS, parse_arguments
 from baselines.common.vec_env.extra_import import import_extra
 
 
@@ -23,6 +23,12 @@ class EvaluateOptions(Settings):
     env: str | None = setting(None, "environment", default_text="what the policy was trained on")
     extra_import: str | None = setting(
         None, "module to import first, e.g. one that registers the environment", default_text=""
+    )
+    env_kwargs: str | None = setting(
+        None, "arguments for making the environment: NAME=VALUE,NAME=VALUE, or a dictionary", default_text=""
+    )
+    max_episode_steps: int | None = setting(
+        None, "time limit of episodes, in steps", 1, 1 << 62, default_text="the environment's own"
     )
     episodes: int = setting(100, "episodes to play", 1, 10**9)
     num_env: int = setting(8, "environments stepped together", 1, 100_000)
@@ -43,8 +49,10 @@ def main(argv: list[str] | None = None) -> None:
             check_file_writable(options.json)
         policy = api.load_policy(options.load_path, options.alg)
         env = import_extra(options.extra_import, options.env) if options.extra_import else options.env
+        arguments = parse_arguments(options.env_kwargs, options.max_episode_steps)
         found = api.evaluate(policy, env, options.episodes, num_env=options.num_env, seed=options.seed,
-                             vec_env=options.vec_env, progress=True)  # fmt: skip
+                             vec_env=options.vec_env, progress=True, env_kwargs=arguments.kwargs,
+                             max_episode_steps=arguments.max_episode_steps)  # fmt: skip
         for line in lines_of(found):
             print(line)
         if options.json:

@@ -1,6 +1,7 @@
 """Show a saved policy, in a window or as a video: `python -m baselines.play --load_path=DIR`."""
 
 import contextlib
+import functools
 import os
 import shutil
 import tempfile
@@ -17,7 +18,15 @@ from baselines.common.seeding import env_seeds
 from baselines.common.settings import Settings, setting
 from baselines.common.specs import EnvSpec, check_same_sizes, other_task
 from baselines.common.storage.files import check_file_writable
-from baselines.common.vec_env import Video, check_renders, gymnasium_env, has_display, render_without_display
+from baselines.common.vec_env import (
+    Video,
+    check_renders,
+    gymnasium_env,
+    has_display,
+    parse_arguments,
+    render_without_display,
+)
+from baselines.common.vec_env.arguments import NONE, EnvArguments
 from baselines.common.vec_env.base import VecEnv
 from baselines.common.vec_env.extra_import import import_extra
 
@@ -33,6 +42,12 @@ class PlayOptions(Settings):
     env: str | None = setting(None, "environment", default_text="what the policy was trained on")
     extra_import: str | None = setting(
         None, "module to import first, e.g. one that registers the environment", default_text=""
+    )
+    env_kwargs: str | None = setting(
+        None, "arguments for making the environment: NAME=VALUE,NAME=VALUE, or a dictionary", default_text=""
+    )
+    max_episode_steps: int | None = setting(
+        None, "time limit of episodes, in steps", 1, 1 << 62, default_text="the environment's own"
     )
     episodes: int = setting(10, "episodes to play", 1, 10**9)
     video: str | None = setting(
@@ -55,20 +70,22 @@ def play(
     folder: str = ".",
     video: str | None = None,
     render: bool = True,
+    arguments: EnvArguments = NONE,
 ) -> list[Episode]:
     """Play whole episodes without noise and say each one's return and success.
 
     In a window; or, without a display or with a `video` file, recorded: into `folder` where no file is given. Where
     nothing can render, the episodes are played all the same, unless a `video` was asked for. Raises UserError.
     """
-    with contextlib.closing(gymnasium_env.make_one(env_id)) as model:
+    with contextlib.closing(gymnasium_env.make_one(env_id, arguments=arguments)) as model:
         spec = gymnasium_env.spec_of(model, env_id)
         check_same_sizes("the policy", policy.spec, spec)
         for warning in other_task("the policy", policy.spec, spec):
             info(warning)
     seeds = env_seeds(seed, 0, "play", 1)
     played: list[Episode] = []
-    with _shown_env(env_id, seeds, info, folder, video) if render else _hidden_env(env_id, seeds) as env:
+    make = functools.partial(gymnasium_env.make, env_id, 1, seeds, arguments=arguments)
+    with _shown_env(make, env_id, info, folder, video, arguments) if render else _hidden_env(make) as env:
         for number in range(1, episodes + 1):
             played += run_episodes(env, policy.act)
             outcome = {True: ", success", False: ", no success", None: ""}[played[-1].success]
@@ -98,39 +115,42 @@ def writer_of(algorithm: Algorithm | None) -> Write:
     return algorithm.write_demonstrations
 
 
-@contextlib.contextmanager
-def _hidden_env(env_id: str, seeds: list[int]) -> Iterator[VecEnv]:
-    with contextlib.closing(gymnasium_env.make(env_id, 1, seeds, asynchronous=False)) as env:
-        yield env
+def _hidden_env(make: Callable[..., VecEnv]) -> contextlib.AbstractContextManager[VecEnv]:
+    return contextlib.closing(make(asynchronous=False))
 
 
 @contextlib.contextmanager
 def _shown_env(
-    env_id: str, seeds: list[int], info: Callable[[str], None], folder: str, file: str | None
+    make: Callable[..., VecEnv],
+    env_id: str,
+    info: Callable[[str], None],
+    folder: str,
+    file: str | None,
+    arguments: EnvArguments,
 ) -> Iterator[VecEnv]:
     """Environments render in a process of their own: with TensorFlow in the same one, MuJoCo's EGL can crash."""
     if not file and has_display():
         try:
-            check_renders(env_id, "human")
-            with contextlib.closing(gymnasium_env.make(env_id, 1, seeds, True, render_mode="human")) as env:
+            check_renders(env_id, "human", arguments)
+            with contextlib.closing(make(asynchronous=True, render_mode="human")) as env:
                 yield env
             return
         except UserError as error:
             info(f"playing without a window: {error}")
     render_without_display()
     try:
-        check_renders(env_id)
+        check_renders(env_id, arguments=arguments)
     except UserError as error:
         if file:
             raise
         info(f"playing without a video: {error}")
-        with _hidden_env(env_id, seeds) as env:
+        with _hidden_env(make) as env:
             yield env
         return
     with tempfile.TemporaryDirectory() if file else contextlib.nullcontext(folder) as place:
         info(f"recording a video into {file or place}")
         video = Video(place, _ENDLESS, _ENDLESS, "play")
-        with contextlib.closing(gymnasium_env.make(env_id, 1, seeds, True, video=video)) as env:
+        with contextlib.closing(make(asynchronous=True, video=video)) as env:
             yield env
         if file:
             _move_video(place, file)
@@ -166,11 +186,12 @@ def main(argv: list[str] | None = None) -> None:
         env = import_extra(options.extra_import, options.env) if options.extra_import else options.env
         policy = read_policy(options.load_path, algorithm)
         env_id, alg = env or trusted_name(policy.spec.env_id), policy.document()["alg"]
+        arguments = parse_arguments(options.env_kwargs, options.max_episode_steps)
         if not options.record_demos:
-            play(policy, env_id, options.episodes, options.seed, video=options.video)
+            play(policy, env_id, options.episodes, options.seed, video=options.video, arguments=arguments)
             return
         write = writer_of(algorithm or (find(alg) if alg != NETWORK else None))
-        played = play(policy, env_id, options.episodes, options.seed, render=False)
+        played = play(policy, env_id, options.episodes, options.seed, render=False, arguments=arguments)
         record(options.record_demos, played, policy.spec, options.keep_failures, write, options.seed)
 
 

@@ -21,6 +21,7 @@ from baselines.common.runs.options import Options
 from baselines.common.runs.run import Run
 from baselines.common.settings import Settings, describe, names_of, setting
 from baselines.common.storage.files import check_file_writable
+from baselines.common.vec_env import parse_arguments
 from baselines.common.vec_env.extra_import import import_extra
 from baselines.play import play, record, writer_of
 
@@ -138,7 +139,8 @@ def _words(settings: Mapping[str, Any]) -> str:
 def _play(agent: Agent, run: Run, afterwards: Afterwards) -> None:
     options, info = run.options, run.logger.info
     played = play(agent.policy(), options.env, afterwards.play_episodes, run.seed, info, run.logger.folder or ".",
-                  render=not afterwards.record_demos)  # fmt: skip
+                  render=not afterwards.record_demos,
+                  arguments=parse_arguments(options.env_kwargs, options.max_episode_steps))  # fmt: skip
     if afterwards.record_demos:
         write = writer_of(find(options.alg))
         record(afterwards.record_demos, played, run.env.spec, afterwards.keep_failures, write, run.seed, info)

@@ -15,6 +15,7 @@ from baselines.common.errors import TrainingError, UserError
 from baselines.common.seeding import env_seeds
 from baselines.common.specs import EnvSpec, check_same_sizes, other_task
 from baselines.common.vec_env import as_vec_env, make_vec_env
+from baselines.common.vec_env.arguments import NONE, EnvArguments
 from baselines.common.vec_env.base import Observation, VecEnv, first_not_finite
 
 
@@ -101,7 +102,9 @@ class Evaluation:
 
 
 @contextlib.contextmanager
-def environment_for(policy: Acting, env: object, num_env: int, seed: int, back_end: str) -> Iterator[VecEnv]:
+def environment_for(
+    policy: Acting, env: object, num_env: int, seed: int, back_end: str, arguments: EnvArguments = NONE
+) -> Iterator[VecEnv]:
     """`env` by name, or the user's own, or what the policy was trained on; closed at the end unless it is the user's.
 
     Raises UserError where the policy cannot act in it.
@@ -110,7 +113,8 @@ def environment_for(policy: Acting, env: object, num_env: int, seed: int, back_e
     if env is None and isinstance(trained_on, EnvSpec):
         env = trusted_name(trained_on.env_id)
     if isinstance(env, str):
-        made = make_vec_env(env, num_env, env_seeds(seed, 0, "evaluate", num_env), back_end, os.cpu_count() or 1)
+        seeds, cores = env_seeds(seed, 0, "evaluate", num_env), os.cpu_count() or 1
+        made = make_vec_env(env, num_env, seeds, back_end, cores, arguments=arguments)
     else:
         made = as_vec_env(env, lambda n: env_seeds(seed, 0, "evaluate", n))
     try:

@@ -291,3 +291,14 @@ def test_an_environment_to_evaluate_in_of_other_sizes_is_refused(cwd):
     with pytest.raises(UserError, match="does not fit CartPole-v1: observation 2 against 4"):
         baselines.train(env=single(), eval_env=other, log_path="log", **SHORT)
     assert os.listdir() == ["taken"]
+
+
+def test_what_was_set_on_an_environment_and_is_not_in_new_ones_is_said(capsys):
+    env = gymnasium.make("PointReach-v0")
+    env.unwrapped.friction = 0.5
+    baselines.train(env=env, n_epochs=0, seed=0, **TINY_SETTINGS)
+    out = capsys.readouterr().out
+    assert "warning: friction of the environment is 0.5, but 'not there' in new ones" in out and "eval_env" in out
+    baselines.train(env=env, eval_env=env, n_epochs=0, seed=0, **TINY_SETTINGS)
+    baselines.train(env=gymnasium.make("PointReach-v0"), n_epochs=0, seed=0, **TINY_SETTINGS)
+    assert "friction" not in capsys.readouterr().out

@@ -96,16 +96,6 @@ def test_environments_in_processes_do_what_they_do_one_after_the_other():
 # ---- what is refused ----
 
 
-def test_an_environment_that_does_not_say_whether_it_succeeded_is_refused():
-    class Silent(tests.environments.PointReach):
-        def step(self, action):
-            return (*super().step(action)[:4], {})
-
-    gymnasium.register("SilentPointReach-v0", Silent, max_episode_steps=30)
-    with pytest.raises(UserError, match="is_success"):
-        train_rows(env=gymnasium.make("SilentPointReach-v0"), n_epochs=1, **TINY_SETTINGS)
-
-
 @pytest.mark.parametrize(
     "wrong, message",
     [

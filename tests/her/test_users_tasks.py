@@ -82,7 +82,10 @@ def test_success_is_a_reward_as_at_the_goal_where_the_environment_does_not_say(p
     def successes(says, noise):
         env = as_vec_env(made(pay=pay, says=says), lambda n: [0] * n)
         rng = np.random.default_rng(0)
-        act = lambda observation, alive: np.clip(straight(observation) + noise * rng.normal(size=2), -1, 1)  # noqa: E731
+
+        def act(observation, alive):
+            return np.clip(straight(observation) + noise * rng.normal(size=2), -1, 1).astype(np.float32)
+
         found = [bool(roll_out(env, act).success[0]) for _ in range(30)]
         assert env.says_success is says
         return found

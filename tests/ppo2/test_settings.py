@@ -281,7 +281,7 @@ def test_environments_without_a_time_limit_are_refused(cwd, capsys):
 @pytest.mark.parametrize(
     ("name", "message"),
     [("Image", "'observation' is Box(0, 255, (8, 8, 3), uint8)"), ("Camera", "'camera' is Box"),
-     ("Kinds", "'observation' is Discrete(5)"), ("Levers", "got MultiDiscrete([2 3])"),
+     ("Levers", "got MultiDiscrete([2 3])"),
      ("Switches", "got MultiBinary(3)"), ("Grid", "got Box(-1.0, 1.0, (2, 2), float32)"),
      ("Tuple", "got Tuple(Discrete(2), Discrete(2))")],
 )  # fmt: skip

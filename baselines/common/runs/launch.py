@@ -67,7 +67,8 @@ def launch(
         config = config.for_env(made.spec)
         _check_same_run(comm, config, made)
         run = Run(options, made, comm, logger, lambda schedule: record_of(options, config, schedule, comm.size), stack)
-        run.callback, run.initial_policy, run.notes = callback, loaded, (*notes,)
+        run.callback, run.initial_policy = callback, loaded
+        run.notes = (*notes, *(made.notes if eval_env is None else ()))
         if eval_env is not None:
             run.eval_env = as_vec_env(eval_env, lambda n: run.seeds_for("test", n)(0))
             check_same_sizes("the policy", made.spec, run.eval_env.spec)

@@ -49,7 +49,7 @@ def make_vec_env(
     if video:
         if not has_display():
             render_without_display()
-        check_renders(env_id)
+        check_renders(env_id, arguments=arguments)
     # Rendering needs a process without TensorFlow, see check_renders.
     asynchronous = back_end == "async" or bool(video) or (back_end == "auto" and num_env > 1)
     env = gymnasium_env.make(

@@ -44,6 +44,7 @@ class VecEnv(ABC):
     num_env: int
     compute_reward: GoalReward | None  # of goal environments
     description: str  # for the log
+    notes: tuple[str, ...] = ()  # further lines for it
 
     says_success: bool = True  # whether an episode's end has said if it succeeded
     seconds: float = 0.0  # spent in reset and step so far

@@ -1,8 +1,9 @@
 """The back end for every Gymnasium environment: stepped one after the other, or in processes of their own."""
 
+import contextlib
 import dataclasses
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import gymnasium
@@ -154,6 +155,7 @@ def wrap(env: gymnasium.Env | VectorEnv, seeds_for: Callable[[int], list[int]]) 
     num_env = vector.num_envs
     made = GymnasiumVecEnv(lambda: vector, num_env, single, name, seeds_for(num_env), _remaker(spec))
     made.description = f"{num_env} x {name}, stepped by {type(env).__name__}"
+    made.notes = tuple(_of_new_ones(single, spec))
     return made
 
 
@@ -222,6 +224,21 @@ def _spec_of_one(vector: VectorEnv) -> gymnasium.envs.registration.EnvSpec:
     for name in ("num_envs", "vectorization_mode", "vector_kwargs"):
         kwargs.pop(name, None)
     return dataclasses.replace(vector.spec, kwargs=kwargs)
+
+
+def _of_new_ones(env: gymnasium.Env, spec: gymnasium.envs.registration.EnvSpec | None) -> Iterator[str]:
+    """Evaluation makes new environments from the spec, which know nothing of what was set on this one."""
+    if _remaker(spec) is None or spec is None:
+        return
+    with contextlib.closing(gymnasium.make(spec, disable_env_checker=True)) as new:
+        theirs, plain = vars(new.unwrapped), (bool, int, float, str)
+        for name, value in vars(env.unwrapped).items():
+            if isinstance(value, plain) and (name not in theirs or theirs[name] != value):
+                other = theirs.get(name, "not there")
+                yield (
+                    f"warning: {name} of the environment is {value!r}, but {other!r} in new ones, in which policies "
+                    "are evaluated: if that matters, pass such an environment as eval_env"
+                )
 
 
 def _remaker(spec: gymnasium.envs.registration.EnvSpec | None) -> Callable[[int, list[int]], VecEnv] | None:

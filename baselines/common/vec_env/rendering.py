@@ -11,6 +11,7 @@ import gymnasium
 from gymnasium.wrappers import RecordVideo
 
 from baselines.common.errors import UserError
+from baselines.common.vec_env.arguments import NONE, EnvArguments, as_text
 
 
 class Video(NamedTuple):
@@ -54,21 +55,23 @@ def render_without_display() -> None:
 
 _RENDER_ONCE = """
 import sys
+from baselines.common.vec_env.arguments import parse_arguments
 from baselines.common.vec_env.gymnasium_env import make_one
-env_id, mode = sys.argv[1:]
-env = make_one(env_id, mode)
+env_id, mode, kwargs = sys.argv[1:]
+env = make_one(env_id, mode, arguments=parse_arguments(kwargs, None))
 env.reset(seed=0)
 picture = env.render()
 sys.exit(0 if mode == "human" or hasattr(picture, "shape") else "its render() returns no picture")
 """
 
 
-def check_renders(env_id: str, mode: str = "rgb_array") -> None:
+def check_renders(env_id: str, mode: str = "rgb_array", arguments: EnvArguments = NONE) -> None:
     """Raise UserError where this environment's pictures ('rgb_array') or window ('human') cannot be had.
 
     Tried in another process: with TensorFlow in the same one, MuJoCo's EGL renderer crashes on some machines.
     """
-    tried = subprocess.run([sys.executable, "-c", _RENDER_ONCE, env_id, mode], capture_output=True, text=True)
+    command = [sys.executable, "-c", _RENDER_ONCE, env_id, mode, as_text(arguments.kwargs)]
+    tried = subprocess.run(command, capture_output=True, text=True)
     if tried.returncode != 0:
         why = (tried.stderr.strip().splitlines() or [f"it ended with {tried.returncode}"])[-1]
         raise UserError(
