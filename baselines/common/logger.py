@@ -7,7 +7,7 @@ import json
 import math
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import IO, Any
 
 from baselines.common.errors import TrainingError, UserError
@@ -18,6 +18,8 @@ _GROWING = ("log.txt", "progress.csv", "progress.json")
 _TENSORBOARD = "events.out.tfevents."  # how the names of its files, which grow too, begin
 _FILES = (*_GROWING, "config.json", "command.json", "checkpoint")
 
+_WARNING = "warning: "
+
 
 class Logger:
     """Prints to the terminal, and keeps the same and the metrics in a folder if it has one."""
@@ -27,15 +29,17 @@ class Logger:
         folder: str | None = None,
         quiet: bool = False,
         resume: bool = False,
+        silent: bool = False,
     ):
-        """`quiet` is for workers other than rank 0: nothing is printed, and nothing written.
+        """`quiet` is for workers other than rank 0: nothing is printed, and nothing written. `silent` prints warnings
+        alone, and writes all.
 
         The folder is made with the first line, so that a run that is refused leaves none behind. Raises UserError
         where it cannot be made or written to, or holds another run; with `resume` it must hold one, which is continued.
         """
         self.shared_folder = folder  # of the run: all workers know it
         self.folder = None if quiet else folder
-        self._quiet, self._resume = quiet, resume
+        self._quiet, self._resume, self._silent = quiet, resume, silent
         self._keys: list[str] = []
         self._text: IO[str] | None = None
         self._tensorboard: Any = None
@@ -69,14 +73,15 @@ class Logger:
         if self._quiet:
             return
         self.open()
-        show(text)
+        if not self._silent or text.startswith(_WARNING):
+            show(text)
         if self._text:
             with contextlib.suppress(OSError):  # a full disk: the metrics' files complain
                 print(text, file=self._text, flush=True)
 
     def warn(self, text: str) -> None:
         """A line that somebody should look at."""
-        self.info(f"warning: {text}")
+        self.info(f"{_WARNING}{text}")
 
     def write_json(self, name: str, document: Mapping[str, Any]) -> None:
         """A document beside the metrics."""
@@ -188,15 +193,6 @@ def show(text: str) -> None:
     except OSError:
         with open(os.devnull, "w") as nowhere, contextlib.suppress(OSError):
             os.dup2(nowhere.fileno(), sys.stdout.fileno())
-
-
-def progress_bar(left: Iterable[int], title: str, first: int, last: int, wanted: bool) -> Iterable[int]:
-    """The cycles `left` of `first` to `last`, with a progress bar where someone watches a terminal."""
-    from tqdm import tqdm  # which a robot that exports or loads a policy need not have
-
-    watched = wanted and sys.stderr.isatty()
-    bar: Iterable[int] = tqdm(left, title, leave=False, unit="cycle", disable=not watched, initial=first, total=last)
-    return bar
 
 
 def _table(metrics: Mapping[str, float]) -> str:

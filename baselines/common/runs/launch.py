@@ -59,7 +59,7 @@ def launch(
     options, algorithm, config, loaded, record, recorded = _prepare(given, settings, defaults or {}, comm)
     options = _complete(options, algorithm, comm, new_folder)
     with contextlib.ExitStack() as stack:
-        logger = Logger(options.log_path, quiet=comm.rank > 0, resume=record is not None)
+        logger = Logger(options.log_path, quiet=comm.rank > 0, resume=record is not None, silent=options.quiet)
         stack.callback(logger.close)
         made = _environment(options, env, comm, stack)
         named = options.env if env is None else made.spec.env_id

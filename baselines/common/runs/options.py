@@ -55,6 +55,7 @@ class Options(Settings):
     log_path: str | None = setting(
         None, "folder for logs and videos", path=True, on_resume=FREE, default_text="a new one under runs/"
     )
+    quiet: bool = setting(False, "print warnings and errors alone; the log folder has all", on_resume=FREE)
     save_video_interval: int = setting(
         0, "record training every so many steps of the first environment; 0: never", 0, _MOST
     )

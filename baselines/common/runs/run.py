@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from baselines.common.errors import UserError
-from baselines.common.logger import Logger, progress_bar
+from baselines.common.logger import Logger
 from baselines.common.mpi import Communicator
 from baselines.common.policies import Policy
+from baselines.common.runs.bar import bar_over
 from baselines.common.runs.checkpoints import Checkpoints, NoCheckpoints, start_checkpoints
 from baselines.common.runs.clock import Clock
 from baselines.common.runs.options import Options
@@ -118,8 +119,8 @@ class Run:
 
     def cycles(self) -> Iterator[int]:
         """The cycles that are left of this epoch. Raises Interrupted, with the state written, where asked to stop."""
-        first, last, epoch = self.progress.cycle, self.schedule.n_cycles, self.progress.epoch
-        for cycle in progress_bar(range(first, last), f"epoch {epoch}", first, last, self.comm.rank == 0):
+        shown = self.comm.rank == 0 and not self.options.quiet
+        for cycle in bar_over(self.schedule, lambda: self.progress, shown):
             yield cycle
             self.progress.cycle, self.progress.seconds = cycle + 1, self.clock.seconds()
             self._checkpoints.after_cycle()
