@@ -36,12 +36,15 @@ def make_vec_env(
     to `gymnasium.make`.
     """
     name = import_module_of(env_id)
+    used = name if envpool_env.knows(name) else gymnasium_id(env_id)
     if step_timeout and back_end == "auto":
         back_end = "async"
-    if back_end in ("auto", "envpool") and not video and not arguments.kwargs and envpool_env.knows(name):
+    if back_end in ("auto", "envpool") and not video and not arguments.kwargs and envpool_env.knows(used):
         if step_timeout:
             raise UserError("--step_timeout is for environments in processes of their own: add --vec_env=async")
-        return envpool_env.EnvPoolVecEnv(name, num_env, seeds, num_threads, arguments.max_episode_steps)
+        pool = envpool_env.EnvPoolVecEnv(used, num_env, seeds, num_threads, arguments.max_episode_steps)
+        pool.description += _instead(name, used)
+        return pool
     if back_end == "envpool":
         why = "it cannot record videos" if video else f"it has no checked '{name}', or is not installed"
         why = "it takes no --env_kwargs" if arguments.kwargs else why
@@ -55,9 +58,12 @@ def make_vec_env(
     env = gymnasium_env.make(
         env_id, num_env, seeds, asynchronous, video, step_timeout=step_timeout, arguments=arguments
     )
-    if (used := gymnasium_id(env_id)) != name:
-        env.description += f" ({used} is used for {name}, which cannot be made here)"
+    env.description += _instead(name, gymnasium_id(env_id))
     return env
+
+
+def _instead(name: str, used: str) -> str:
+    return "" if used == name else f" ({used} is used for {name}, which cannot be made here)"
 
 
 def as_vec_env(env: object, seeds_for: Callable[[int], list[int]]) -> VecEnv:

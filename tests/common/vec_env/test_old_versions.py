@@ -36,6 +36,8 @@ def test_versions_that_were_never_there_are_refused_with_those_that_are(name):
 
 
 def test_the_log_says_which_version_is_used():
-    env = make_vec_env("FetchReach-v2", 1, [0])
-    assert "FetchReach-v4 is used for FetchReach-v2" in env.description
-    env.close()
+    for back_end in ("auto", "sync"):
+        env = make_vec_env("FetchReach-v2", 1, [0], back_end)
+        assert "FetchReach-v4 is used for FetchReach-v2" in env.description
+        assert ("EnvPool" in env.description) is (back_end == "auto")
+        env.close()
