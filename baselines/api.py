@@ -58,6 +58,9 @@ def train(
                    resume=resume)  # fmt: skip
     given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
     given |= {name: settings.pop(name) for name in names_of(Options) if name in settings}
+    for name in ("env_kwargs", "max_episode_steps", "vec_env", "step_timeout", "save_video_interval"):
+        if env is not None and not named and name in given:
+            raise UserError(f"{name} is for environments by name; you made this one yourself")
     if isinstance(kwargs := given.get("env_kwargs"), Mapping):
         given["env_kwargs"] = as_text(kwargs)
     if env is not None and not named and num_env is not None:
@@ -100,10 +103,13 @@ def evaluate(
     together; their seeds follow from `seed`. `env_kwargs` and `max_episode_steps` are for environments by name. Raises
     UserError.
     """
+    from baselines.common.errors import UserError
     from baselines.common.evaluation import environment_for, evaluate_in
     from baselines.common.vec_env.arguments import EnvArguments
 
     arguments = EnvArguments(env_kwargs or {}, max_episode_steps)
+    if arguments.given() and env is not None and not isinstance(env, str):
+        raise UserError("env_kwargs and max_episode_steps are for environments by name; you made this one yourself")
     with environment_for(policy, env, min(num_env, episodes), seed, vec_env, arguments) as made:
         return evaluate_in(policy, made, episodes, progress)
 

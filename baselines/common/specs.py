@@ -27,6 +27,11 @@ class Actions:
         """Of all coordinates."""
         return self.low or (-1.0,) * size, self.high or (1.0,) * size
 
+    def named(self, size: int) -> str:
+        """The bounds, for people."""
+        low, high = self.bounds(size)
+        return ", ".join(f"{a:g}..{b:g}" for a, b in dict.fromkeys(zip(low, high, strict=True)))
+
     def to_env(self, action: np.ndarray) -> np.ndarray:
         """Actions [.., u] in [-1, 1] as the environment takes them; whole numbers are rounded, bounds are kept."""
         if not self.low:
@@ -62,7 +67,7 @@ class Actions:
             numbers = [*actions.low, *actions.high]
             sound = len(actions.low) == len(actions.high) in (0, size) and actions.type in _ACTION_TYPES
             sound = sound and all(type(x) in (int, float) and math.isfinite(x) for x in numbers)
-        except (TypeError, KeyError) as error:
+        except (TypeError, KeyError, OverflowError) as error:
             raise UserError(f"environment: actions: {type(error).__name__}: {error}") from None
         if not sound or any(a > b for a, b in zip(actions.low, actions.high, strict=True)):
             raise UserError(f"environment: expected bounds of {size} actions, got {document!r}")
@@ -136,6 +141,11 @@ def other_task(what: str, trained_on: EnvSpec, env: EnvSpec) -> list[str]:
 def check_same_sizes(what: str, trained_on: EnvSpec, env: EnvSpec) -> None:
     """Raise UserError, with the sizes that differ, where what was trained on one cannot act in the other."""
     theirs, ours = trained_on.sizes, env.sizes
+    if not trained_on.discrete and theirs.get("action") == ours.get("action") and trained_on.actions != env.actions:
+        raise UserError(
+            f"{what}, trained on {trained_on.env_id}, acts within {trained_on.actions.named(trained_on.action_size)}, "
+            f"but actions of {env.env_id} are within {env.actions.named(env.action_size)}"
+        )
     different = [
         f"{k} {theirs.get(k, 'none')} against {ours.get(k, 'none')}"
         for k in {**theirs, **ours}

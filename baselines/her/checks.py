@@ -17,7 +17,8 @@ def reward_shift(config: HERConfig, compute_reward: GoalReward) -> float:
     Episodes do not end at their goals, so a constant less at every step changes no policy; and values begin at 0, where
     those of a goal are then.
     """
-    return compute_reward.at_goal if config.clip_return and config.clip_pos_returns else 0.0
+    bounded = config.clip_return and config.clip_pos_returns and not compute_reward.varies
+    return compute_reward.at_goal if bounded else 0.0
 
 
 def warnings_of(episodes: EpisodeBatch, config: HERConfig, compute_reward: GoalReward) -> Iterator[str]:
@@ -49,7 +50,9 @@ def _rewards_that_differ(episodes: EpisodeBatch, valid: np.ndarray, compute_rewa
 
 
 def _bounds(reward: np.ndarray, config: HERConfig) -> Iterator[str]:
-    low = float(reward.min())
+    low, high = float(reward.min()), float(reward.max())
+    if config.clip_return and config.clip_pos_returns and high > 1e-6:
+        yield f"rewards go up to {high:g}, but clip_return bounds returns by 0: add --clip_return=False"
     if config.clip_return and low < -1 - 1e-6:
         yield (
             f"rewards go down to {-low:g} below that of the goal, but clip_return bounds returns as if it were 1: add "

@@ -32,6 +32,8 @@ def learn(env: VecEnv, config: HERConfig, run: Run) -> DDPG:
     agent = DDPG(spec, config, run.rng("weights", shared=True), run.comm)
     if run.initial_policy:
         agent.load_policy_state(run.initial_policy.arrays())
+    assert env.compute_reward is not None
+    _ = env.compute_reward.at_goal  # which raises where it cannot be called
     run.plan(config.n_cycles, spec.horizon * env.num_env, losses=agent.metrics)
     buffer = make_buffer(env, config, config.buffer_size, run.rng("replay"))
     demonstrations = _demonstrations(agent, env, run)

@@ -150,7 +150,7 @@ def roll_out(env: VecEnv, act: Callable[[Observation, np.ndarray], np.ndarray]) 
         episodes.length[alive & ended] = t + 1
         if step.success is not None:
             episodes.success[alive] = step.success[alive]
-        else:
+        elif (alive & ended).any():
             # Of those that do not say, by what the environment pays at a goal.
             assert env.compute_reward is not None
             env.says_success = False

@@ -67,6 +67,10 @@ class PPOConfig(Settings):
                 f"nminibatches={self.nminibatches}: expected a divisor of nsteps x num_env = {self.nsteps} x {num_env} "
                 f"= {rows}"
             )
+        if rows < 2 * self.nminibatches:
+            raise UserError(
+                f"nminibatches={self.nminibatches}: {rows} rows leave one to each, whose normalised advantage is 0"
+            )
         return rows // self.nminibatches
 
     def learning_rate(self, left: float) -> float:

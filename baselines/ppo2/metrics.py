@@ -11,12 +11,13 @@ from baselines.ppo2.rollout import RolloutWorker
 def epoch_metrics(agent: PPO, worker: RolloutWorker, tested: Evaluation, run: Run) -> dict[str, float]:
     """Means over the workers' evaluations, and over all episodes that ended in training in this epoch (nan: none)."""
     finished, losses = worker.finished, run.progress.losses
-    says_success = tested.success_rate is not None
+    if worker.says_success is None:
+        worker.says_success = tested.success_rate is not None
     mean = run.mean(
         {
             "test/mean_return": tested.mean_return,
             "test/mean_length": tested.mean_length,
-            "test/success_rate": tested.success_rate or 0.0,
+            "test/success_rate": np.nan if tested.success_rate is None else tested.success_rate,
             "finished": len(finished),
             "train/mean_return": sum(f.total for f in finished),
             "train/mean_length": sum(f.length for f in finished),
@@ -29,7 +30,7 @@ def epoch_metrics(agent: PPO, worker: RolloutWorker, tested: Evaluation, run: Ru
     train = {key: mean[key] / mean["finished"] if mean["finished"] else np.nan for key in mean if key[:6] == "train/"}
     shown = {**{key: value for key, value in mean.items() if key.startswith("test/")}, **train}
     return {
-        **{key: value for key, value in shown.items() if says_success or not key.endswith("success_rate")},
+        **{key: value for key, value in shown.items() if worker.says_success or not key.endswith("success_rate")},
         "train/episode": round(mean["episodes"] * run.comm.size),
         **{key: mean[key] for key in agent.metrics},
         "total/timesteps": round(mean["steps"] * run.comm.size),

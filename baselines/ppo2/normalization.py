@@ -2,11 +2,20 @@
 
 import numpy as np
 
+from baselines.common.mpi import Communicator
 from baselines.common.normalizer import Normalizer
 
 
 class Statistics(Normalizer):
-    """As the normalizer; but while nothing was seen, the mean is 0 and the standard deviation 1: no change."""
+    """As the normalizer; but while nothing was seen, the mean is 0 and the standard deviation 1: no change.
+
+    And what is there before counts as 1e-4 vectors, as in the original's: one would make far places look wide.
+    """
+
+    def __init__(self, size: int, eps: float, comm: Communicator):
+        super().__init__(size, eps, comm)
+        self.count[:] = 1e-4
+        self._refresh()
 
     def _refresh(self) -> None:
         super()._refresh()
@@ -16,7 +25,7 @@ class Statistics(Normalizer):
     @property
     def seen(self) -> bool:
         """Whether anything was."""
-        return bool(self.count > 1)  # it begins at 1
+        return bool(self.count[0] > 1)
 
 
 def normalized(x: np.ndarray, mean: np.ndarray, std: np.ndarray, clip: float) -> np.ndarray:

@@ -61,6 +61,8 @@ class Policy:
 
     def normalize(self, rows: np.ndarray) -> np.ndarray:
         """What the networks see, [.., o]."""
+        if not self.config.normalize_observations:
+            return rows
         return normalized(rows, *self._mean_and_std, self.config.norm_clip)
 
     def output(self, observation: np.ndarray) -> np.ndarray:
@@ -88,8 +90,10 @@ class Policy:
         """What `act` computes."""
         g = GraphBuilder(self.spec)
         rows = g.step("rows_together", "concat", *map(g.input, self.spec.observation_sizes))
-        x = g.normalize("observation", rows, *self._mean_and_std)
-        x = g.step("seen", "clip", x, -self.config.norm_clip, self.config.norm_clip)
+        x = rows
+        if self.config.normalize_observations:
+            x = g.normalize("observation", rows, *self._mean_and_std)
+            x = g.step("seen", "clip", x, -self.config.norm_clip, self.config.norm_clip)
         output = g.network("pi", x, self._pi, "tanh")
         return g.end(output if self.spec.discrete else g.step("unit", "clip", output, -1, 1))
 

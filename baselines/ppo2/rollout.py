@@ -28,6 +28,7 @@ class RolloutWorker:
         """`seeds(epoch)` gives the environments' seeds."""
         self.env, self._config, self._rng, self._seeds = env, config, rng, seeds
         self.episodes = self.steps = 0  # in all
+        self.says_success: bool | None = None  # whether the first evaluation did: rows of the log have one form
         self._epoch: int | None = None  # that has begun and not ended
         self._forget()
 
@@ -109,6 +110,7 @@ class RolloutWorker:
         rows = [(f.total, f.length, np.nan if f.success is None else f.success) for f in self.finished]
         return {
             "counts": np.array([self.episodes, self.steps]),
+            "says_success": np.array(-1 if self.says_success is None else int(self.says_success)),
             "epoch": np.array(-1 if self._epoch is None else self._epoch),
             "actions": np.array(self._actions, np.int64 if spec.discrete else np.float32).reshape(shape),
             "finished": np.array(rows, float).reshape(-1, 3),
@@ -132,6 +134,8 @@ class RolloutWorker:
             for action in actions:
                 self._step(action)
         self.episodes, self.steps = (int(n) for n in arrays["counts"])
+        says = int(arrays["says_success"])
+        self.says_success = None if says < 0 else bool(says)
         self.finished = [
             Finished(float(total), int(length), None if np.isnan(success) else float(success))
             for total, length, success in arrays["finished"]

@@ -24,7 +24,7 @@ ARM = Arm(EPOCHS * STEPS, (POINT_REACH, "--vec_env=sync", "--num_env=2", *TINY))
 TINY_EXPERIMENT = Experiment("PointReach", {"plain": ARM}, (0,), 1, "to have run")
 REPRODUCE = f"""
 from benchmarks import reproduce
-from benchmarks.experiments import EXPERIMENTS, Arm, Experiment
+from benchmarks.experiments import EXPERIMENTS, Arm, Experiment, Measure
 EXPERIMENTS["tiny"] = {TINY_EXPERIMENT!r}
 reproduce.main()
 """

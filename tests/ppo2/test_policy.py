@@ -244,3 +244,9 @@ def test_500_documents_are_taken_or_refused_and_nothing_else():
             taken += 1
             np.testing.assert_array_equal(loaded.output(np.ones((1, 3))), policy.output(np.ones((1, 3))))
     assert 10 < taken < 400
+
+
+def test_without_normalisation_networks_see_observations_as_they_are():
+    agent = agent_of(DISCRETE, normalize_observations=False)
+    rows = np.float32([[50, -100, 1e6]])[:, : sum(DISCRETE.observation_sizes.values())]
+    np.testing.assert_array_equal(agent.policy().normalize(rows), rows)

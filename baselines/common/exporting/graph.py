@@ -70,16 +70,16 @@ class GraphBuilder:
 
     def constant(self, name: str, value: np.ndarray) -> str:
         """An array, or a number as an array without dimensions."""
-        self._constants[name] = value
-        return name
+        self._constants[f"_{name}"] = value
+        return f"_{name}"
 
     def step(self, output: str, op: str, *inputs: str | float, kind: str = "") -> str:
-        """Plain numbers become constants, float32."""
+        """Plain numbers become constants, float32. All but inputs begin with _, as no input does."""
         assert output.isidentifier() and output not in {*self._inputs, *(step.output for step in self._steps)}
         names = [x if isinstance(x, str) else self.constant(f"{output}/{i}", np.array(x, np.float32))
                  for i, x in enumerate(inputs)]  # fmt: skip
-        self._steps.append(Step(output, op, tuple(names), kind))
-        return output
+        self._steps.append(Step(f"_{output}", op, tuple(names), kind))
+        return f"_{output}"
 
     def normalize(self, name: str, x: str, mean: np.ndarray, std: np.ndarray) -> str:
         """(x - mean) / std."""

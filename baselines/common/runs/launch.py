@@ -68,9 +68,11 @@ def launch(
         _check_same_run(comm, config, made)
         run = Run(options, made, comm, logger, lambda schedule: record_of(options, config, schedule, comm.size), stack)
         run.callback, run.initial_policy = callback, loaded
-        run.notes = (*notes, *(made.notes if eval_env is None else ()))
+        run.notes = (*notes, *(made.find_notes() if eval_env is None else ()))
         if eval_env is not None:
             run.eval_env = as_vec_env(eval_env, lambda n: run.seeds_for("test", n)(0))
+            if not run.eval_env.spec.horizon:
+                raise UserError("eval_env has no time limit, and would be waited for: wrap it in TimeLimit")
             check_same_sizes("the policy", made.spec, run.eval_env.spec)
         if record and recorded:
             check_same_settings(record.folder, recorded, config, settings)

@@ -48,11 +48,14 @@ def as_text(kwargs: Mapping[str, Any]) -> str:
 
 
 def _parts(text: str) -> list[str]:
-    """Between commas, but for those within brackets."""
-    parts, depth = [""], 0
+    """Between commas, but for those within brackets and quotes."""
+    parts, depth, quote = [""], 0, ""
     for letter in text:
-        depth += (letter in "([{") - (letter in ")]}")
-        if letter == "," and depth == 0:
+        if letter in "'\"" and quote in ("", letter):
+            quote = "" if quote else letter
+        if not quote:
+            depth += (letter in "([{") - (letter in ")]}")
+        if letter == "," and depth == 0 and not quote:
             parts.append("")
         else:
             parts[-1] += letter
@@ -60,6 +63,7 @@ def _parts(text: str) -> list[str]:
 
 
 def _literal(text: str) -> Any:
+    text = {"true": "True", "false": "False", "none": "None"}.get(text.lower(), text)
     try:
         return ast.literal_eval(text)
     except (ValueError, SyntaxError, RecursionError, MemoryError, TypeError):

@@ -2,7 +2,7 @@
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple, ParamSpec, TypeVar
 
 import numpy as np
@@ -44,7 +44,7 @@ class VecEnv(ABC):
     num_env: int
     compute_reward: GoalReward | None  # of goal environments
     description: str  # for the log
-    notes: tuple[str, ...] = ()  # further lines for it
+    find_notes: Callable[[], Iterable[str]] = tuple  # further lines for it, where more such environments are made
 
     says_success: bool = True  # whether an episode's end has said if it succeeded
     seconds: float = 0.0  # spent in reset and step so far

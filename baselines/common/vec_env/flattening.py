@@ -58,7 +58,12 @@ class _Flattened(gymnasium.ObservationWrapper[Any, Any, Any]):
         return {key: self._as_vector(key, x) for key, x in observation.items() if key in self._entries}
 
     def _as_vector(self, key: str, value: Any) -> Any:
-        return np.asarray(spaces.flatten(self._entries[key], value), np.float32) if key in self._flat else value
+        if key not in self._flat:
+            return value
+        space = self._entries[key]
+        if isinstance(space, (spaces.Discrete, spaces.MultiDiscrete)) and not space.contains(value):
+            raise ValueError(f"{key or 'the observation'} is {value!r}, which is not in {space}")
+        return np.asarray(spaces.flatten(space, value), np.float32)
 
 
 class _FlattenedGoals(_Flattened):

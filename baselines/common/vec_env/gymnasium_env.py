@@ -9,7 +9,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 from gymnasium.envs.registration import VectorizeMode
-from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv, VectorEnv
+from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv, VectorEnv, VectorWrapper
 
 from baselines.common.errors import UserError
 from baselines.common.specs import Actions, EnvSpec
@@ -139,24 +139,43 @@ def wrap(env: gymnasium.Env | VectorEnv, seeds_for: Callable[[int], list[int]]) 
     if not isinstance(env, VectorEnv):
         single, spec = flattened(env), env.spec
         vector = SyncVectorEnv([lambda: Guarded(single, 0)])
-    elif hasattr(env, "envs"):
-        vector, single, spec = env, env.envs[0], env.envs[0].spec
-        if isinstance(vector, SyncVectorEnv):
-            vector.envs = [e if isinstance(e, Guarded) else Guarded(e, i) for i, e in enumerate(vector.envs)]
-    elif isinstance(env.unwrapped, AsyncVectorEnv) and env.spec is None:  # of functions
-        vector, single = env, env.unwrapped.env_fns[0]()
-        spec = single.spec
-    else:  # in other processes
-        vector, spec = env, _spec_of_one(env)
-        single = gymnasium.make(spec, disable_env_checker=True)
+    else:
+        vector, (single, spec) = env, _one_of(env)
     if vector.metadata.get("autoreset_mode", AutoresetMode.NEXT_STEP) != AutoresetMode.NEXT_STEP:
         raise UserError("the vector environment must have Gymnasium's default, autoreset_mode=AutoresetMode.NEXT_STEP")
+    remake = None if isinstance(env, VectorWrapper) else _remaker(spec)
     name = spec.id if spec is not None else "unnamed"
     num_env = vector.num_envs
-    made = GymnasiumVecEnv(lambda: vector, num_env, single, name, seeds_for(num_env), _remaker(spec))
+    made = GymnasiumVecEnv(lambda: vector, num_env, single, name, seeds_for(num_env), remake)
     made.description = f"{num_env} x {name}, stepped by {type(env).__name__}"
-    made.notes = tuple(_of_new_ones(single, spec))
+    if remake and spec:
+        made.find_notes = functools.partial(_of_new_ones, single, spec)
     return made
+
+
+def _one_of(vector: VectorEnv) -> tuple[gymnasium.Env, gymnasium.envs.registration.EnvSpec | None]:
+    """One of the user's environments as their vector shows it, and its spec. Raises UserError."""
+    inner = vector.unwrapped
+    if hasattr(inner, "envs"):
+        single = inner.envs[0].env if isinstance(inner.envs[0], Guarded) else inner.envs[0]
+        spec = single.spec
+        if isinstance(inner, SyncVectorEnv):
+            inner.envs = [e if isinstance(e, Guarded) else Guarded(e, i) for i, e in enumerate(inner.envs)]
+    elif isinstance(inner, AsyncVectorEnv) and vector.spec is None:  # of functions
+        single = inner.env_fns[0]()
+        spec = single.spec
+    else:  # in other processes
+        spec = _spec_of_one(vector)
+        single = gymnasium.make(spec, disable_env_checker=True)
+    return _AsShown(single, vector) if isinstance(vector, VectorWrapper) else single, spec
+
+
+class _AsShown(gymnasium.Wrapper[Any, Any, Any, Any]):
+    """One environment, with the spaces that wrappers of the vector give it."""
+
+    def __init__(self, env: gymnasium.Env, vector: VectorEnv):
+        super().__init__(env)
+        self.observation_space, self.action_space = vector.single_observation_space, vector.single_action_space
 
 
 def spec_of(env: gymnasium.Env, env_id: str) -> EnvSpec:
@@ -226,14 +245,14 @@ def _spec_of_one(vector: VectorEnv) -> gymnasium.envs.registration.EnvSpec:
     return dataclasses.replace(vector.spec, kwargs=kwargs)
 
 
-def _of_new_ones(env: gymnasium.Env, spec: gymnasium.envs.registration.EnvSpec | None) -> Iterator[str]:
+def _of_new_ones(env: gymnasium.Env, spec: gymnasium.envs.registration.EnvSpec) -> Iterator[str]:
     """Evaluation makes new environments from the spec, which know nothing of what was set on this one."""
-    if _remaker(spec) is None or spec is None:
-        return
-    with contextlib.closing(gymnasium.make(spec, disable_env_checker=True)) as new:
-        theirs, plain = vars(new.unwrapped), (bool, int, float, str)
+    with contextlib.suppress(Exception), contextlib.closing(gymnasium.make(spec, disable_env_checker=True)) as new:
+        theirs = vars(new.unwrapped)
         for name, value in vars(env.unwrapped).items():
-            if isinstance(value, plain) and (name not in theirs or theirs[name] != value):
+            same = name in theirs and (theirs[name] == value or (value != value and theirs[name] != theirs[name]))
+            counts = type(value) is int and name in theirs  # steps, mostly, of an environment that was used
+            if isinstance(value, (bool, int, float, str)) and not same and not counts:
                 other = theirs.get(name, "not there")
                 yield (
                     f"warning: {name} of the environment is {value!r}, but {other!r} in new ones, in which policies "

@@ -1,5 +1,7 @@
 """A goal environment's own reward, for goals that it did not have."""
 
+import copy
+import functools
 import inspect
 from collections.abc import Callable
 from typing import Any
@@ -23,24 +25,29 @@ class GoalReward:
     single goals only is called row by row; rewards may come as [N], [N, 1], [1] each, whole numbers or bools.
     """
 
-    at_goal: float  # what it pays where the goal is achieved
-
     def __init__(self, env: Env, env_id: str):
-        """Raises UserError where it cannot be called."""
         compute = env.get_wrapper_attr(_NAME)
         self._compute = _without_info(compute) if _takes_two(compute) else compute
-        space = env.observation_space
-        assert isinstance(space, gymnasium.spaces.Dict)
-        self._draw = space["achieved_goal"].sample
-        self._call = self._row_by_row
-        self.at_goal = self._try(env, env_id)
-        if self._takes_batches():
-            self._call = self._at_once
+        self._env, self._env_id = env, env_id
+        assert isinstance(env.observation_space, gymnasium.spaces.Dict)
+        self._space = copy.deepcopy(env.observation_space["achieved_goal"])
+        self._space.seed(0)  # all workers, and a run that is resumed, find the same
+
+    @functools.cached_property
+    def at_goal(self) -> float:
+        """What it pays where the goal is achieved. Raises UserError where it cannot be called."""
+        return float(self._at_goals.max())
+
+    @property
+    def varies(self) -> bool:
+        """Whether that differs between goals."""
+        return bool(np.ptp(self._at_goals) > 1e-6)
 
     def __call__(self, achieved_goal: np.ndarray, desired_goal: np.ndarray) -> np.ndarray:
         """Rewards [N]. Raises TrainingError where the environment's code raises, or gives something else."""
+        call = self._call
         try:
-            reward = self._call(achieved_goal, desired_goal)
+            reward = call(achieved_goal, desired_goal)
         except Exception as error:
             raise TrainingError(f"compute_reward raised {said_by(error)}") from error
         if not np.isfinite(reward).all():
@@ -51,19 +58,27 @@ class GoalReward:
             )
         return reward
 
-    def _try(self, env: Env, env_id: str) -> float:
-        goals = self._goals(2)
+    # Both at the first use: an algorithm that relabels nothing has no need of them.
+
+    @functools.cached_property
+    def _at_goals(self) -> np.ndarray:
+        goals = self._goals(10)
         try:
             try:
-                return float(self._row_by_row(goals, goals).max())
+                return self._row_by_row(goals, goals)
             except Exception:
-                env.reset()  # which some need first
-                return float(self._row_by_row(goals, goals).max())
+                self._env.reset()  # which some need first
+                return self._row_by_row(goals, goals)
         except Exception as error:
             raise UserError(
-                f"'{env_id}': compute_reward raised {said_by(error)}. It is called with goals of other steps and with "
-                "an empty info, so it must follow from achieved_goal and desired_goal alone"
+                f"'{self._env_id}': compute_reward raised {said_by(error)}. It is called with goals of other steps and "
+                "with an empty info, so it must follow from achieved_goal and desired_goal alone"
             ) from None
+
+    @functools.cached_property
+    def _call(self) -> RewardFunction:
+        _ = self._at_goals  # which says what is wrong
+        return self._at_once if self._takes_batches() else self._row_by_row
 
     def _takes_batches(self) -> bool:
         for size in (1, 2, 5):
@@ -78,7 +93,7 @@ class GoalReward:
         return True
 
     def _goals(self, count: int) -> np.ndarray:
-        return np.stack([self._draw() for _ in range(count)]).astype(np.float32)
+        return np.stack([self._space.sample() for _ in range(count)]).astype(np.float32)
 
     def _at_once(self, achieved: np.ndarray, desired: np.ndarray) -> np.ndarray:
         reward = np.asarray(self._compute(achieved, desired, {}))
@@ -90,7 +105,7 @@ class GoalReward:
 
 
 def reward_function(env: Env, env_id: str) -> GoalReward | None:
-    """None where the environment has no `compute_reward`. Raises UserError."""
+    """None where the environment has no `compute_reward`."""
     return GoalReward(env, env_id) if has_reward_function(env) else None
 
 

@@ -22,7 +22,8 @@ from baselines.her.demonstrations.openai import is_openai, read_openai
 from baselines.her.episodes import episode_shapes, select
 from baselines.her.types import EpisodeBatch, GoalEnvSpec
 
-FORMAT = "baselines.her demonstrations 1"
+FORMAT = "baselines.her demonstrations 2"
+FORMAT_1 = "baselines.her demonstrations 1"  # until version 0.3.0, with actions in [-1, 1]
 MOST_BYTES = 1 << 30  # of a file when unpacked
 _FIELDS = {"success": "is_success"}  # where a file's name differs from EpisodeBatch's
 _LIBRARIES = ("numpy", "gymnasium", "gymnasium-robotics", "mujoco", "envpool")
@@ -82,7 +83,7 @@ def _read_file(path: str, spec: GoalEnvSpec, most: int | None) -> EpisodeBatch:
 
 def _from_ours(members: Mapping[str, bytes], spec: GoalEnvSpec) -> EpisodeBatch:
     header = json.loads(plain_array(members["header"]).tobytes())
-    if not isinstance(header, dict) or header.get("format") != FORMAT:
+    if not isinstance(header, dict) or header.get("format") not in (FORMAT, FORMAT_1):
         raise ValueError(f"its header is not of format '{FORMAT}'")
     if task_of(str(header.get("env_id"))) != task_of(spec.env_id):
         raise ValueError(f"it is of {header.get('env_id')}, not of {spec.env_id}")
@@ -92,6 +93,8 @@ def _from_ours(members: Mapping[str, bytes], spec: GoalEnvSpec) -> EpisodeBatch:
         if stored not in members:
             raise ValueError(f"it has no array '{stored}'")
         arrays[name] = _as_field(name, plain_array(members[stored]))
+    if header["format"] == FORMAT_1:
+        arrays["action"] = spec.actions.to_env(arrays["action"])
     return EpisodeBatch(**arrays)
 
 

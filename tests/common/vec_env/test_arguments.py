@@ -33,6 +33,8 @@ gymnasium.register("Endless-v0", PointReach)
         ("size=3,name='a b', deep=[1,2],on=True", {"size": 3, "name": "a b", "deep": [1, 2], "on": True}),
         ("{'reward_type': 'dense', 'size': (1, 2)}", {"reward_type": "dense", "size": (1, 2)}),
         ("path=a=b", {"path": "a=b"}),
+        ("on=true,off=false,no=None", {"on": True, "off": False, "no": None}),
+        ("c='x,y=z',d=1", {"c": "x,y=z", "d": 1}),
         ("code=__import__('os')", {"code": "__import__('os')"}),  # a word, which nobody runs
     ],
 )

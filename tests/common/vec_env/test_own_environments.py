@@ -3,7 +3,9 @@
 import gymnasium
 import numpy as np
 
-from baselines.common.vec_env import make_vec_env
+import baselines
+from baselines.common.specs import Actions
+from baselines.common.vec_env import as_vec_env, make_vec_env
 from tests.environments import PointReach
 from tests.helpers import point_reach
 
@@ -36,3 +38,23 @@ def test_actions_are_scaled_to_the_environments_own_bounds():
     env.reset()
     env.step(env.spec.actions.to_env(np.array([[-0.5, -1.0]], np.float32)))
     np.testing.assert_allclose(Wide.last, [-2, 0], atol=1e-6)
+
+
+# ---- vectors with wrappers, and vectors that are used again ----
+
+
+def test_a_vector_is_seen_as_its_wrappers_show_it():
+    inner = gymnasium.make_vec("Pendulum-v1", num_envs=2, vectorization_mode="sync")
+    env = as_vec_env(gymnasium.wrappers.vector.RescaleAction(inner, np.float32(-1), np.float32(1)), lambda n: [0] * n)
+    assert env.spec.actions == Actions() and env.copies(1, [0]) is env
+    plain = gymnasium.make_vec("Pendulum-v1", num_envs=2, vectorization_mode="sync")
+    assert as_vec_env(plain, lambda n: [0] * n).spec.actions == Actions((-2.0,), (2.0,))
+
+
+def test_a_vector_that_was_used_is_like_a_new_one():
+    vector = gymnasium.make_vec("Pendulum-v1", num_envs=2, vectorization_mode="sync")
+    rows = []
+    for _ in range(2):
+        baselines.train("ppo2", vector, n_epochs=1, seed=0, n_cycles=1, nsteps=64, nminibatches=4, num_hidden=4,
+                        n_test_episodes=2, callback=rows.append)  # fmt: skip
+    assert rows[0]["test/mean_return"] == rows[1]["test/mean_return"]

@@ -72,6 +72,7 @@ def test_batches_in_whatever_they_come_and_in_one_call(kind):
 
     achieved, desired = goals()
     reward = reward_function(Of(), "Of-v0")
+    reward(achieved, desired)
     calls.clear()
     found = reward(achieved, desired)
     np.testing.assert_array_equal(found, -1.0 * far(achieved, desired))
@@ -134,8 +135,9 @@ def test_what_cannot_be_used_is_one_line_before_anything_is_trained(body, expect
         def compute_reward(self, achieved_goal, desired_goal, info):
             return body(achieved_goal, desired_goal, info)
 
+    reward = reward_function(Of(), "Of-v0")  # which an algorithm that relabels nothing never calls
     with pytest.raises(UserError) as error:
-        reward_function(Of(), "Of-v0")
+        _ = reward.at_goal
     assert expected in str(error.value) and "'Of-v0': compute_reward raised" in str(error.value)
 
 
@@ -150,9 +152,20 @@ def test_what_fails_later_is_one_line_too():
 
     env = Of()
     reward = reward_function(env, "Of-v0")
+    reward(*goals())
     env.broken = lambda: 1 / 0
     with pytest.raises(TrainingError, match=r"compute_reward raised ZeroDivisionError: .*\(test_reward.py, line"):
         reward(*goals())
     env.broken = lambda: np.full(20, np.nan)
     with pytest.raises(TrainingError, match="compute_reward returned nan for achieved_goal"):
         reward(*goals())
+
+
+def test_what_differs_between_goals_is_found_the_same_each_time():
+    class Of(PointReach):
+        def compute_reward(self, achieved_goal, desired_goal, info):
+            return 1.0 + np.asarray(desired_goal)[..., 0]
+
+    first, second = (reward_function(Of(), "Of-v0") for _ in range(2))
+    assert first.at_goal == second.at_goal and first.varies
+    assert not reward_function(PointReach(), "PointReach-v0").varies
