@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import re
 import signal
 from pathlib import Path
 
@@ -18,7 +19,8 @@ from baselines.play import main as play
 from baselines.ppo2 import train
 from baselines.ppo2.config import PPOConfig
 from baselines.ppo2.ppo import PPO
-from tests.helpers import POINT_REACH, checkpoints, contents, document, refused, rows, timeless
+from tests.environments import PointReach
+from tests.helpers import POINT_REACH, ROOT, checkpoints, contents, document, refused, rows, timeless
 from tests.ppo2.helpers import COUNTING, TINY, TINY_SETTINGS
 
 pytestmark = pytest.mark.usefixtures("cwd", "eagerly")
@@ -253,3 +255,33 @@ def test_a_checkpoint_holds_all_that_changes(whole):
     assert {"agent/networks/pi/0_kernel", "agent/networks/log_std", "agent/adam/step", "agent/adam/m/0",
             "agent/observation_stats/sum", "agent/return_stats/count", "agent/updates", "rollout_worker/counts",
             "rollout_worker/actions", "rollout_worker/finished", "rollout_worker/discounted"} <= names  # fmt: skip
+
+
+def test_every_key_of_the_log_is_in_the_document_and_the_other_way_round():
+    table = (ROOT / "docs" / "ppo2.md").read_text().split("| key | meaning |")[1].split("\n\n")[0]
+    documented = {key for line in table.splitlines()[2:] for key in re.findall(r"`([^`]+)`", line.split("|")[1])}
+    logged = []
+    baselines.train("ppo2", "tests.environments:PointReach-v0", n_epochs=1, seed=0, nsteps=64, nminibatches=2,
+                    n_cycles=1, n_test_episodes=2, num_hidden=4, callback=logged.append)  # fmt: skip
+    shared = {key for key in logged[0] if key.startswith(("time/", "total/")) or key in ("epoch", "fps")}
+    assert documented == logged[0].keys() - shared
+
+
+def test_a_log_has_one_form_where_success_is_said_at_times(cwd):
+    class Moody(gymnasium.Wrapper):
+        """Says success in every other episode alone."""
+
+        count = 0
+
+        def reset(self, **kwargs):
+            self.count += 1
+            return self.env.reset(**kwargs)
+
+        def step(self, action):
+            *result, info = self.env.step(action)
+            return *result, info if self.count % 2 else {}
+
+    env = gymnasium.wrappers.TimeLimit(Moody(PointReach()), 10)
+    baselines.train("ppo2", env, eval_env=env, n_epochs=4, seed=0, nsteps=20, nminibatches=2, n_cycles=1,
+                    n_test_episodes=1, num_hidden=4, log_path="log")  # fmt: skip
+    assert len({tuple(row) for row in rows("log")}) == 1 and len(rows("log")) == 4
