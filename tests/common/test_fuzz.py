@@ -29,6 +29,7 @@ from baselines.common.runs.state import RunState, Saved
 from baselines.common.seeding import Streams
 from baselines.common.settings import names_of
 from baselines.common.storage import npz, policy_folder, state_files
+from baselines.common.vec_env import parse_arguments
 from baselines.her.ddpg import DDPG
 from baselines.her.demonstrations import read_demonstrations, write_demonstrations
 from baselines.her.experiment.config import PRESETS, HERConfig
@@ -77,7 +78,9 @@ def case(tmp_path):
 def taken_in_order(given, settings):
     """What the launcher does with words before anything is made."""
     Afterwards(**{name: given.pop(name) for name in names_of(Afterwards) if name in given})
+    given.pop("extra_import", None)  # which would import what a case says
     options = Options(**{**DEFAULTS, **given})
+    parse_arguments(options.env_kwargs, options.max_episode_steps)
     config = find(options.alg).config("FetchReach-v1", settings, options.preset, flags=tuple(names_of(Options)))
     record_of(options, config.for_env(GoalEnvSpec("FetchReach-v1", 10, 3, 4, 50).env_spec()), Schedule(1, 1, 1), 1)
 
