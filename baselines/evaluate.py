@@ -8,28 +8,16 @@ from typing import Any
 
 from baselines import api
 from baselines.common.cmd_util import NEEDS_POLICY, errors_end_the_process, parse_all
-from baselines.common.evaluation import Evaluation
-from baselines.common.settings import Settings, setting
+from baselines.common.evaluation import Evaluation, PolicyOptions
+from baselines.common.settings import setting
 from baselines.common.storage.files import check_file_writable, replace_file
-from baselines.common.vec_env import BACK_ENDS, parse_arguments
-from baselines.common.vec_env.extra_import import import_extra
+from baselines.common.vec_env import BACK_ENDS
 
 
 @dataclass(frozen=True)
-class EvaluateOptions(Settings):
+class EvaluateOptions(PolicyOptions):
     """The command line."""
 
-    load_path: str | None = setting(None, "folder of the policy", path=True, default_text="")
-    env: str | None = setting(None, "environment", default_text="what the policy was trained on")
-    extra_import: str | None = setting(
-        None, "module to import first, e.g. one that registers the environment", default_text=""
-    )
-    env_kwargs: str | None = setting(
-        None, "arguments for making the environment: NAME=VALUE,NAME=VALUE, or a dictionary", default_text=""
-    )
-    max_episode_steps: int | None = setting(
-        None, "time limit of episodes, in steps", 1, 1 << 62, default_text="the environment's own"
-    )
     episodes: int = setting(100, "episodes to play", 1, 10**9)
     num_env: int = setting(8, "environments stepped together", 1, 100_000)
     vec_env: str = setting("auto", "what steps them", choices=BACK_ENDS)
@@ -48,8 +36,7 @@ def main(argv: list[str] | None = None) -> None:
         if options.json:
             check_file_writable(options.json)
         policy = api.load_policy(options.load_path, options.alg)
-        env = import_extra(options.extra_import, options.env) if options.extra_import else options.env
-        arguments = parse_arguments(options.env_kwargs, options.max_episode_steps)
+        env, arguments = options.environment()
         found = api.evaluate(policy, env, options.episodes, num_env=options.num_env, seed=options.seed,
                              vec_env=options.vec_env, progress=True, env_kwargs=arguments.kwargs,
                              max_episode_steps=arguments.max_episode_steps)  # fmt: skip

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from baselines.common.algorithms import Algorithm, find, read_policy
 from baselines.common.cmd_util import NEEDS_POLICY, errors_end_the_process, parse_all
 from baselines.common.errors import UserError
-from baselines.common.evaluation import Episode, run_episodes, summary, trusted_name
+from baselines.common.evaluation import Episode, PolicyOptions, run_episodes, summary, trusted_name
 from baselines.common.numpy_networks import NETWORK
 from baselines.common.policies import Policy
 from baselines.common.seeding import env_seeds
-from baselines.common.settings import Settings, setting
+from baselines.common.settings import setting
 from baselines.common.specs import EnvSpec, check_same_sizes, other_task
 from baselines.common.storage.files import check_file_writable
 from baselines.common.vec_env import (
@@ -23,32 +23,19 @@ from baselines.common.vec_env import (
     check_renders,
     gymnasium_env,
     has_display,
-    parse_arguments,
     render_without_display,
 )
 from baselines.common.vec_env.arguments import NONE, EnvArguments
 from baselines.common.vec_env.base import VecEnv
-from baselines.common.vec_env.extra_import import import_extra
 
 Write = Callable[..., None]  # an algorithm's write_demonstrations
 _ENDLESS = 10**9  # steps: one video of all episodes, which closing the environment ends
 
 
 @dataclass(frozen=True)
-class PlayOptions(Settings):
+class PlayOptions(PolicyOptions):
     """The command line."""
 
-    load_path: str | None = setting(None, "folder of the policy", path=True, default_text="")
-    env: str | None = setting(None, "environment", default_text="what the policy was trained on")
-    extra_import: str | None = setting(
-        None, "module to import first, e.g. one that registers the environment", default_text=""
-    )
-    env_kwargs: str | None = setting(
-        None, "arguments for making the environment: NAME=VALUE,NAME=VALUE, or a dictionary", default_text=""
-    )
-    max_episode_steps: int | None = setting(
-        None, "time limit of episodes, in steps", 1, 1 << 62, default_text="the environment's own"
-    )
     episodes: int = setting(10, "episodes to play", 1, 10**9)
     video: str | None = setting(
         None, "FILE.mp4 or FILE.gif to record", path=True, default_text="a window, or without a display a video here"
@@ -183,10 +170,9 @@ def main(argv: list[str] | None = None) -> None:
         for file in filter(None, (options.video, options.record_demos)):
             check_file_writable(file)
         algorithm = find(options.alg) if options.alg else None
-        env = import_extra(options.extra_import, options.env) if options.extra_import else options.env
+        env, arguments = options.environment()
         policy = read_policy(options.load_path, algorithm)
         env_id, alg = env or trusted_name(policy.spec.env_id), policy.document()["alg"]
-        arguments = parse_arguments(options.env_kwargs, options.max_episode_steps)
         if not options.record_demos:
             play(policy, env_id, options.episodes, options.seed, video=options.video, arguments=arguments)
             return

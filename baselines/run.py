@@ -92,9 +92,8 @@ def run(argv: list[str], comm: Communicator) -> None:
         if "resume" not in given:  # before hours of training
             writer_of(find(given.get("alg", DEFAULTS["alg"])))
 
-    if module := given.pop("extra_import", None):
-        if env_id := import_extra(module, given.get("env")):
-            given["env"] = env_id
+    if env_id := import_extra(given.pop("extra_import", None), given.get("env")):
+        given["env"] = env_id
     notes = _of_the_shell(given, comm)
 
     def after(agent: Agent, run: Run) -> None:

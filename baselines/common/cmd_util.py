@@ -46,9 +46,9 @@ def parse(words: Sequence[str], options: type[Settings]) -> tuple[dict[str, Any]
         if len(value) > _LONGEST_VALUE:
             raise UserError(f"--{name}: a value has at most {_LONGEST_VALUE} characters, this one has {len(value)}")
         if name in kinds:
-            given[name] = value if str in kinds[name] else _literal(value)
+            given[name] = value if str in kinds[name] else literal(value)
         else:
-            settings[name] = _literal(value)
+            settings[name] = literal(value)
     return given, settings, wants_help
 
 
@@ -119,7 +119,8 @@ def one_line(error: Exception) -> str:
     return " ".join(str(error).split())
 
 
-def _literal(text: str) -> object:
+def literal(text: str) -> Any:
+    """A number, word, list, ... as Python writes it, never evaluated; what is none is a word."""
     try:
         return ast.literal_eval(text)
     except (ValueError, SyntaxError, RecursionError, MemoryError, TypeError):

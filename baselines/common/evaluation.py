@@ -13,10 +13,12 @@ from tqdm import tqdm
 
 from baselines.common.errors import TrainingError, UserError
 from baselines.common.seeding import env_seeds
+from baselines.common.settings import Settings, setting
 from baselines.common.specs import EnvSpec, check_same_sizes, other_task
 from baselines.common.vec_env import as_vec_env, make_vec_env
-from baselines.common.vec_env.arguments import NONE, EnvArguments
+from baselines.common.vec_env.arguments import NONE, EnvArguments, parse_arguments
 from baselines.common.vec_env.base import Observation, VecEnv, first_not_finite
+from baselines.common.vec_env.extra_import import import_extra
 
 
 class Episode(NamedTuple):
@@ -76,6 +78,27 @@ def run_episodes(env: VecEnv, act: Callable[[Observation], np.ndarray]) -> list[
         )
         for i, n in enumerate(length)
     ]
+
+
+@dataclass(frozen=True)
+class PolicyOptions(Settings):
+    """Which policy acts, and in which environment: what the commands that play episodes have in common."""
+
+    load_path: str | None = setting(None, "folder of the policy", path=True, default_text="")
+    env: str | None = setting(None, "environment", default_text="what the policy was trained on")
+    extra_import: str | None = setting(
+        None, "module to import first, e.g. one that registers the environment", default_text=""
+    )
+    env_kwargs: str | None = setting(
+        None, "arguments for making the environment: NAME=VALUE,NAME=VALUE, or a dictionary", default_text=""
+    )
+    max_episode_steps: int | None = setting(
+        None, "time limit of episodes, in steps", 1, 1 << 62, default_text="the environment's own"
+    )
+
+    def environment(self) -> tuple[str | None, EnvArguments]:
+        """Its name, if one was given, and what it is made with; imports what was asked for. Raises UserError."""
+        return import_extra(self.extra_import, self.env), parse_arguments(self.env_kwargs, self.max_episode_steps)
 
 
 class Acting(Protocol):

@@ -8,7 +8,7 @@ import numpy as np
 
 from baselines.common.errors import UserError
 from baselines.common.exporting.graph import Graph, GraphBuilder
-from baselines.common.numpy_networks import Layers, check_arrays, forward
+from baselines.common.numpy_networks import Layers, check_arrays, forward, hidden
 from baselines.common.policies import ObservationLike, checked_entries
 from baselines.common.settings import from_document
 from baselines.common.specs import EnvSpec
@@ -72,8 +72,7 @@ class Policy:
     def value(self, observation: np.ndarray) -> np.ndarray:
         """V(o) [N] of normalised observations [N, o]."""
         if self.config.value_network == "shared":
-            for kernel, bias in self._pi[:-1]:
-                observation = np.tanh(observation @ kernel + bias)
+            observation = hidden(self._pi, observation, np.tanh)
         return forward(self._vf, observation, np.tanh)[:, 0]
 
     def sample(self, observation: np.ndarray, rng: np.random.Generator) -> np.ndarray:

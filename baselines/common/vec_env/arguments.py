@@ -1,9 +1,9 @@
 """What an environment is made with beside its name."""
 
-import ast
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from baselines.common.cmd_util import literal
 from baselines.common.errors import UserError
 
 
@@ -25,10 +25,10 @@ def parse_arguments(text: str | None, max_episode_steps: int | None) -> EnvArgum
     """Of `--env_kwargs`: NAME=VALUE,NAME=VALUE, or a dictionary; values are literals, or words. Raises UserError."""
     if not text:
         return EnvArguments({}, max_episode_steps)
-    kwargs = _literal(text)
+    kwargs = literal(text)
     if not isinstance(kwargs, dict):
         pairs = [part.partition("=") for part in _parts(text)]
-        kwargs = {name.strip(): _literal(value.strip()) for name, equals, value in pairs if equals}
+        kwargs = {name.strip(): _value(value.strip()) for name, equals, value in pairs if equals}
         if len(kwargs) < len(pairs):
             raise UserError(f"--env_kwargs={text}: expected NAME=VALUE, or several with commas between them")
     if odd := [name for name in kwargs if not isinstance(name, str) or not name.isidentifier()]:
@@ -39,7 +39,7 @@ def parse_arguments(text: str | None, max_episode_steps: int | None) -> EnvArgum
 def as_text(kwargs: Mapping[str, Any]) -> str:
     """What `parse_arguments` reads. Raises UserError for values that are no literals."""
     text = repr(dict(kwargs))
-    if _literal(text) != dict(kwargs):
+    if literal(text) != dict(kwargs):
         raise UserError(
             f"env_kwargs: expected numbers, words, and lists or dictionaries of them, got {text}; with other "
             "arguments, make the environment yourself and pass it as env"
@@ -62,9 +62,5 @@ def _parts(text: str) -> list[str]:
     return parts
 
 
-def _literal(text: str) -> Any:
-    text = {"true": "True", "false": "False", "none": "None"}.get(text.lower(), text)
-    try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError, RecursionError, MemoryError, TypeError):
-        return text
+def _value(text: str) -> Any:
+    return literal({"true": "True", "false": "False", "none": "None"}.get(text.lower(), text))

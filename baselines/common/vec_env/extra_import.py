@@ -5,22 +5,24 @@ import importlib
 import gymnasium
 
 from baselines.common.errors import UserError
+from baselines.common.vec_env.faults import said_by
 from baselines.common.vec_env.names import import_module_of
 
 
-def import_extra(module: str, env_id: str | None) -> str | None:
-    """Import `module`; returns the environment's name, with the module where that is what registered it.
+def import_extra(module: str | None, env_id: str | None) -> str | None:
+    """Import `module`, if given; returns the environment's name, with the module where that is what registered it.
 
     Environments in processes of their own, and a run that is resumed, then import it too. Raises UserError.
     """
+    if module is None:
+        return env_id
     named = env_id if env_id and ":" not in env_id else None
     before = gymnasium.registry.get(import_module_of(named)) if named else None
     try:
         importlib.import_module(module)
     except (Exception, SystemExit) as error:  # it is the user's own, and may do anything
         file = "; give its name, package.module, not its file" if module.endswith(".py") or "/" in module else ""
-        why = f"{type(error).__name__}: {error}"
-        raise UserError(f"--extra_import={module}: cannot import this module ({why}){file}") from None
+        raise UserError(f"--extra_import={module}: cannot import this module ({said_by(error)}){file}") from None
     if named and gymnasium.registry.get(named) is not before:
         return f"{module}:{named}"
     return env_id
