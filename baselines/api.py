@@ -3,6 +3,7 @@
 Imports stand inside the functions: a robot that only loads a policy needs NumPy alone, and no time for the rest.
 """
 
+import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -106,12 +107,16 @@ def evaluate(
     from baselines.common.errors import UserError
     from baselines.common.evaluation import environment_for, evaluate_in
     from baselines.common.vec_env.arguments import EnvArguments
+    from baselines.common.vec_env.base import SUCCESS_BY_REWARD
 
     arguments = EnvArguments(env_kwargs or {}, max_episode_steps)
     if arguments.given() and env is not None and not isinstance(env, str):
         raise UserError("env_kwargs and max_episode_steps are for environments by name; you made this one yourself")
     with environment_for(policy, env, min(num_env, episodes), seed, vec_env, arguments) as made:
-        return evaluate_in(policy, made, episodes, progress)
+        found = evaluate_in(policy, made, episodes, progress)
+        if not made.says_success and found.success_rate is not None:
+            print(f"note: {SUCCESS_BY_REWARD}", file=sys.stderr)
+        return found
 
 
 def export(policy: "Policy", format: str, output: str) -> None:

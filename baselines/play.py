@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from baselines.common.algorithms import Algorithm, find, read_policy
 from baselines.common.cmd_util import NEEDS_POLICY, errors_end_the_process, parse_all
 from baselines.common.errors import UserError
-from baselines.common.evaluation import Episode, PolicyOptions, run_episodes, summary, trusted_name
+from baselines.common.evaluation import Episode, PolicyOptions, run_episodes, summary, task_of_policy
 from baselines.common.numpy_networks import NETWORK
 from baselines.common.policies import Policy
 from baselines.common.seeding import env_seeds
@@ -26,7 +26,7 @@ from baselines.common.vec_env import (
     render_without_display,
 )
 from baselines.common.vec_env.arguments import NONE, EnvArguments
-from baselines.common.vec_env.base import VecEnv
+from baselines.common.vec_env.base import SUCCESS_BY_REWARD, VecEnv
 
 Write = Callable[..., None]  # an algorithm's write_demonstrations
 _ENDLESS = 10**9  # steps: one video of all episodes, which closing the environment ends
@@ -77,6 +77,8 @@ def play(
             played += run_episodes(env, policy.act)
             outcome = {True: ", success", False: ", no success", None: ""}[played[-1].success]
             info(f"episode {number}: return {played[-1].reward.sum():.2f}{outcome}")
+        if not env.says_success and played[-1].success is not None:
+            info(SUCCESS_BY_REWARD)
     whole = summary(played)
     rate = "" if whole.success_rate is None else f": success rate {whole.success_rate:.3f}"
     info(f"played {episodes} episodes{rate}, mean return {whole.mean_return:.2f}")
@@ -172,7 +174,8 @@ def main(argv: list[str] | None = None) -> None:
         algorithm = find(options.alg) if options.alg else None
         env, arguments = options.environment()
         policy = read_policy(options.load_path, algorithm)
-        env_id, alg = env or trusted_name(policy.spec.env_id), policy.document()["alg"]
+        env_id, arguments = (env, arguments) if env else task_of_policy(policy.spec, arguments)
+        alg = policy.document()["alg"]
         if not options.record_demos:
             play(policy, env_id, options.episodes, options.seed, video=options.video, arguments=arguments)
             return

@@ -71,7 +71,9 @@ def random_batches(spec: GoalEnvSpec, n_batches: int, batch_size: int, rng: np.r
     """Transitions [n_batches, batch_size, ...] that nobody saw: their cost is that of real ones."""
     o, g, u = spec.observation_size, spec.goal_size, spec.action_size
     shapes = ((o,), (g,), (g,), (u,), (), (o,), (g,))
-    return TransitionBatch(*(rng.normal(size=(n_batches, batch_size, *s)).astype(np.float32) for s in shapes))
+    front = n_batches, batch_size
+    columns = (rng.normal(size=(*front, *s)).astype(np.float32) for s in shapes)
+    return TransitionBatch(*columns, terminated=np.zeros(front, bool))
 
 
 def products_of_an_update(spec: GoalEnvSpec, config: HERConfig) -> list[tuple[tuple[int, int], tuple[int, int]]]:

@@ -12,7 +12,8 @@ import tests.environments  # noqa: F401 (registers PointReach)
 from baselines import run
 from baselines.her import her
 from baselines.her.demonstrations import write_demonstrations
-from baselines.her.types import EpisodeBatch
+from baselines.her.episodes import empty_episodes
+from baselines.her.types import GoalEnvSpec
 from tests.helpers import HORIZON, POINT_REACH, ROOT, TINY
 
 # These tests make many agents in one process, for which TensorFlow warns of functions traced again.
@@ -68,6 +69,8 @@ def demos(cwd):
     rng = np.random.default_rng(0)
     goals = rng.uniform(-1, 1, (3, HORIZON + 1, 2)).astype(np.float32)
     actions = np.full((3, HORIZON, 2), 0.7, np.float32)
-    rewards, lengths = -np.ones((3, HORIZON), np.float32), np.full(3, HORIZON, np.int32)
-    episodes = EpisodeBatch(goals, goals, goals[:, 1:], actions, rewards, lengths, np.ones(3, bool))
+    columns = dict(observation=goals, achieved_goal=goals, desired_goal=goals[:, 1:], action=actions)
+    episodes = empty_episodes(GoalEnvSpec("PointReach-v0", 2, 2, 2, HORIZON), 3)._replace(
+        **columns, reward=-np.ones((3, HORIZON), np.float32), success=np.ones(3, bool)
+    )
     write_demonstrations("demos.npz", episodes, "PointReach-v0")

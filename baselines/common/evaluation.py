@@ -16,7 +16,7 @@ from baselines.common.seeding import env_seeds
 from baselines.common.settings import Settings, setting
 from baselines.common.specs import EnvSpec, check_same_sizes, other_task
 from baselines.common.vec_env import as_vec_env, make_vec_env
-from baselines.common.vec_env.arguments import NONE, EnvArguments, parse_arguments
+from baselines.common.vec_env.arguments import NONE, EnvArguments, parse_arguments, recorded_arguments
 from baselines.common.vec_env.base import Observation, VecEnv, first_not_finite
 from baselines.common.vec_env.extra_import import import_extra
 
@@ -27,7 +27,8 @@ class Episode(NamedTuple):
     observation: dict[str, np.ndarray]  # each entry [L + 1, size]
     action: np.ndarray  # [L, u], or [L] where actions are discrete
     reward: np.ndarray  # [L]
-    success: bool | None  # at the last step; None where the environment does not say
+    success: bool | None  # at the last step; None without goals where the environment does not say
+    terminated: bool  # it ended by itself, not by a time limit
 
     @property
     def final_distance(self) -> float | None:
@@ -44,14 +45,15 @@ def run_episodes(env: VecEnv, act: Callable[[Observation], np.ndarray]) -> list[
     Raises TrainingError, naming the environment, where one returns NaN or infinity.
     """
     B = env.num_env
+    env.look_at_rewards()
     observation = env.reset()
     if (broken := first_not_finite(observation, np.zeros(B), np.ones(B, bool))) is not None:
         raise TrainingError(f"environment {broken} returned NaN or infinity at step 0 of its episode")
     seen: list[Observation] = [observation]
     actions: list[np.ndarray] = []
     rewards: list[np.ndarray] = []
-    length, success = np.zeros(B, int), np.zeros(B, bool)
-    says_success, alive = True, np.ones(B, bool)
+    length, success, terminated = np.zeros(B, int), np.zeros(B, bool), np.zeros(B, bool)
+    known, alive = True, np.ones(B, bool)
     while alive.any():
         # What the ended ones show has no meaning, and policies take finite numbers only.
         actions.append(act(observation if alive.all() else {k: np.nan_to_num(x) for k, x in observation.items()}))
@@ -62,10 +64,11 @@ def run_episodes(env: VecEnv, act: Callable[[Observation], np.ndarray]) -> list[
         if (broken := first_not_finite(observation, step.reward, alive)) is not None:
             raise TrainingError(f"environment {broken} returned NaN or infinity at step {len(actions)} of its episode")
         length[alive] += 1
-        if step.success is None:
-            says_success = says_success and not (alive & step.ended).any()
-        else:
-            success[alive] = step.success[alive]
+        terminated[alive] = step.terminated[alive]
+        if step.success is not None or (alive & step.ended).any():
+            succeeded = env.succeeded(step)
+            known = known and succeeded is not None
+            success[alive] = False if succeeded is None else succeeded[alive]
         alive &= ~step.ended
     columns = {key: np.stack([o[key] for o in seen], 1) for key in seen[0]}  # [B, steps + 1, size]
     action, reward = np.stack(actions, 1), np.stack(rewards, 1)
@@ -74,7 +77,8 @@ def run_episodes(env: VecEnv, act: Callable[[Observation], np.ndarray]) -> list[
             {key: column[i, : n + 1] for key, column in columns.items()},
             action[i, :n],
             reward[i, :n],
-            bool(success[i]) if says_success else None,
+            bool(success[i]) if known else None,
+            bool(terminated[i]),
         )
         for i, n in enumerate(length)
     ]
@@ -134,7 +138,7 @@ def environment_for(
     """
     trained_on = getattr(policy, "spec", None)
     if env is None and isinstance(trained_on, EnvSpec):
-        env = trusted_name(trained_on.env_id)
+        env, arguments = task_of_policy(trained_on, arguments)
     if isinstance(env, str):
         seeds, cores = env_seeds(seed, 0, "evaluate", num_env), os.cpu_count() or 1
         made = make_vec_env(env, num_env, seeds, back_end, cores, arguments=arguments)
@@ -149,6 +153,16 @@ def environment_for(
     finally:
         if isinstance(env, str):
             made.close()
+
+
+def task_of_policy(spec: EnvSpec, arguments: EnvArguments) -> tuple[str, EnvArguments]:
+    """The environment that a policy was trained on, and what it is made with unless `arguments` say something else.
+
+    Raises UserError where that cannot be taken from a policy's folder.
+    """
+    name = trusted_name(spec.env_id)
+    kwargs = arguments.kwargs or recorded_arguments(spec.env_kwargs)
+    return name, EnvArguments(kwargs, arguments.max_episode_steps or spec.horizon or None)
 
 
 def trusted_name(env_id: str) -> str:

@@ -88,6 +88,7 @@ class EnvSpec:
     discrete: bool = False
     has_reward_function: bool = False  # compute_reward(achieved_goal, desired_goal, info)
     actions: Actions = Actions()
+    env_kwargs: str = ""  # what it was made with, as --env_kwargs takes it
 
     @property
     def has_goals(self) -> bool:
@@ -115,6 +116,7 @@ class EnvSpec:
                 spec = dataclasses.replace(spec, actions=Actions.from_document(document["actions"], spec.action_size))
             whole = [*spec.observation_sizes.values(), spec.action_size, spec.horizon]
             named = isinstance(spec.env_id, str) and spec.env_id and all(isinstance(k, str) for k in spec.sizes)
+            named = named and isinstance(spec.env_kwargs, str)
         except (TypeError, AttributeError) as error:
             raise UserError(f"environment: {error}") from None
         flags = spec.discrete, spec.has_reward_function

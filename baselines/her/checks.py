@@ -14,11 +14,16 @@ _FAR = 1e4  # times its movement: a goal so far from the origin has no digits le
 def reward_shift(config: HERConfig, compute_reward: GoalReward) -> float:
     """What the goal pays, which is subtracted from all rewards where `clip_return` bounds returns by 0.
 
-    Episodes do not end at their goals, so a constant less at every step changes no policy; and values begin at 0, where
-    those of a goal are then.
+    A constant less at every step changes no policy, as long as what follows the end of an episode is less too (see
+    `end_value`); and values begin at 0, where those of a goal are then.
     """
     bounded = config.clip_return and config.clip_pos_returns and not compute_reward.varies
     return compute_reward.at_goal if bounded else 0.0
+
+
+def end_value(config: HERConfig, compute_reward: GoalReward, horizon: int) -> float:
+    """What an episode that ended by itself is worth from then on: 0 at every step, less what all rewards are less."""
+    return -reward_shift(config, compute_reward) / (1 - config.discount(horizon))
 
 
 def warnings_of(episodes: EpisodeBatch, config: HERConfig, compute_reward: GoalReward) -> Iterator[str]:
@@ -37,7 +42,9 @@ def warnings_of(episodes: EpisodeBatch, config: HERConfig, compute_reward: GoalR
 
 def _rewards_that_differ(episodes: EpisodeBatch, valid: np.ndarray, compute_reward: GoalReward) -> Iterator[str]:
     """Goals are relabelled with compute_reward, which should be what `step` pays."""
-    computed = np.asarray(compute_reward(episodes.achieved_goal[:, 1:][valid], episodes.desired_goal[valid]), float)
+    info = [episodes.info[valid]] if compute_reward.layout.size else []
+    goals = episodes.achieved_goal[:, 1:][valid], episodes.desired_goal[valid]
+    computed = np.asarray(compute_reward(*goals, *info), float)
     paid = episodes.reward[valid]
     odd = np.flatnonzero(~np.isclose(computed, paid, rtol=1e-3, atol=1e-3))
     if len(odd):

@@ -25,7 +25,16 @@ CHECK_INTERVAL = 100  # updates between comparisons of the workers' weights
 class DDPG(Agent):
     """Main and target networks, their optimizers, and the statistics of their inputs (1509.02971, algorithm 1)."""
 
-    def __init__(self, spec: GoalEnvSpec, config: HERConfig, rng: np.random.Generator, comm: Communicator):
+    def __init__(
+        self,
+        spec: GoalEnvSpec,
+        config: HERConfig,
+        rng: np.random.Generator,
+        comm: Communicator,
+        end_value: float = 0.0,
+    ):
+        """`end_value` is what follows the end of an episode that has terminated."""
+        self._end_value = end_value
         self.spec, self.config, self.comm = spec, config, comm
         self.main = ActorCritic(spec, config, rng, "main")
         self.target = ActorCritic(spec, config, rng, "target")
@@ -108,7 +117,10 @@ class DDPG(Agent):
         o, g = self.inputs(batch.observation, batch.achieved_goal, batch.desired_goal)
         o_2, g_2 = self.inputs(batch.next_observation, batch.next_achieved_goal, batch.desired_goal)
         next_value = self.target.Q(o_2, g_2, self.target.pi(o_2, g_2))  # [N, 1]
-        target = losses.bellman_target(batch.reward[:, None], next_value, config.discount(horizon), low, high)
+        ended = tf.zeros_like(batch.terminated) if config.bootstrap_terminated else batch.terminated
+        target = losses.bellman_target(
+            batch.reward[:, None], next_value, ended[:, None], config.discount(horizon), low, high, self._end_value
+        )
         with tf.GradientTape() as tape:
             value = self.main.Q(o, g, batch.action)  # [N, 1]
             critic_loss = losses.critic_loss(target, value)

@@ -7,8 +7,8 @@ import numpy as np
 from baselines.her.types import EpisodeBatch, GoalEnvSpec
 
 
-def episode_shapes(spec: GoalEnvSpec, num_episodes: int) -> dict[str, tuple[int, ...]]:
-    """The shape of each field of EpisodeBatch."""
+def episode_shapes(spec: GoalEnvSpec, num_episodes: int, info_size: int = 0) -> dict[str, tuple[int, ...]]:
+    """The shape of each field of EpisodeBatch; `info_size` is i."""
     B, T = num_episodes, spec.horizon
     return {
         "observation": (B, T + 1, spec.observation_size),
@@ -18,14 +18,21 @@ def episode_shapes(spec: GoalEnvSpec, num_episodes: int) -> dict[str, tuple[int,
         "reward": (B, T),
         "length": (B,),
         "success": (B,),
+        "terminated": (B,),
+        "info": (B, T, info_size),
     }
 
 
-def empty_episodes(spec: GoalEnvSpec, num_episodes: int) -> EpisodeBatch:
+def field_type(name: str) -> type:
+    """Of each field of EpisodeBatch."""
+    return {"length": np.int32, "success": bool, "terminated": bool, "info": np.float64}.get(name, np.float32)
+
+
+def empty_episodes(spec: GoalEnvSpec, num_episodes: int, info_size: int = 0) -> EpisodeBatch:
     """Zeros of the right shapes, and lengths of T."""
-    fields = {name: np.zeros(shape, np.float32) for name, shape in episode_shapes(spec, num_episodes).items()}
-    fields["length"] = np.full(num_episodes, spec.horizon, np.int32)
-    fields["success"] = np.zeros(num_episodes, bool)
+    shapes = episode_shapes(spec, num_episodes, info_size)
+    fields: dict[str, np.ndarray] = {name: np.zeros(shape, field_type(name)) for name, shape in shapes.items()}
+    fields["length"][:] = spec.horizon
     return EpisodeBatch(**fields)
 
 
@@ -41,10 +48,12 @@ def single_episode(
     action: np.ndarray,
     success: bool,
     reward: np.ndarray | None = None,
+    terminated: bool = False,
 ) -> EpisodeBatch:
     """One episode of L steps as a batch of one.
 
-    `observation` [L + 1, o], `achieved_goal` [L + 1, g], `desired_goal` [L or L + 1, g], `action` [L, u].
+    `observation` [L + 1, o], `achieved_goal` [L + 1, g], `desired_goal` [L or L + 1, g], `action` [L, u]; `terminated`
+    says that the environment itself ended it, not a time limit.
     """
     L = len(action)
     return EpisodeBatch(
@@ -55,6 +64,8 @@ def single_episode(
         reward=np.zeros((1, L), np.float32) if reward is None else reward[None].astype(np.float32),
         length=np.array([L], np.int32),
         success=np.array([success]),
+        terminated=np.array([terminated]),
+        info=np.zeros((1, L, 0)),
     )
 
 
@@ -64,7 +75,7 @@ def stack_episodes(episodes: list[EpisodeBatch], horizon: int) -> EpisodeBatch:
         raise ValueError("it holds no episodes")
     columns = []
     for name, parts in zip(EpisodeBatch._fields, zip(*episodes, strict=True), strict=True):
-        if name in ("length", "success"):
+        if parts[0].ndim == 1:  # a number of each episode
             columns.append(np.concatenate(parts))
             continue
         longest = max(horizon + (name in ("observation", "achieved_goal")), *(x.shape[1] for x in parts))

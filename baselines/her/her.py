@@ -7,12 +7,13 @@ from collections.abc import Callable
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from baselines.common.errors import UserError
 from baselines.common.mpi import Communicator
 from baselines.common.networks import share_threads
 from baselines.common.runs.run import Run
-from baselines.common.vec_env.base import VecEnv
+from baselines.common.vec_env.base import SUCCESS_BY_REWARD, VecEnv
 from baselines.common.vec_env.reward import RewardFunction
-from baselines.her.checks import reward_shift, warnings_of
+from baselines.her.checks import end_value, reward_shift, warnings_of
 from baselines.her.ddpg import DDPG
 from baselines.her.demonstrations import read_demonstrations
 from baselines.her.experiment.config import HERConfig
@@ -29,11 +30,12 @@ def learn(env: VecEnv, config: HERConfig, run: Run) -> DDPG:
     """Train an agent and return it; `agent.policy().act(observation)` is what it learnt. Raises UserError."""
     share_threads(run.comm)
     spec = GoalEnvSpec.of(env.spec)
-    agent = DDPG(spec, config, run.rng("weights", shared=True), run.comm)
-    if run.initial_policy:
-        agent.load_policy_state(run.initial_policy.arrays())
     assert env.compute_reward is not None
     _ = env.compute_reward.at_goal  # which raises where it cannot be called
+    after_end = end_value(config, env.compute_reward, spec.horizon)
+    agent = DDPG(spec, config, run.rng("weights", shared=True), run.comm, after_end)
+    if run.initial_policy:
+        agent.load_policy_state(run.initial_policy.arrays())
     run.plan(config.n_cycles, spec.horizon * env.num_env, losses=agent.metrics)
     buffer = make_buffer(env, config, config.buffer_size, run.rng("replay"))
     demonstrations = _demonstrations(agent, env, run)
@@ -59,7 +61,7 @@ def _look_at(episodes: EpisodeBatch, config: HERConfig, env: VecEnv, run: Run) -
     """Warn of what would not learn; the first episodes show it."""
     assert env.compute_reward is not None
     if not env.says_success:
-        run.logger.info("the environment has no info['is_success']: success is a reward as at the goal")
+        run.logger.info(SUCCESS_BY_REWARD)
     for line in warnings_of(episodes, config, env.compute_reward):
         run.logger.warn(line)
 
@@ -85,11 +87,12 @@ def make_buffer(env: VecEnv, config: HERConfig, capacity: int, rng: np.random.Ge
     reward: RewardFunction = env.compute_reward
     if shift := reward_shift(config, env.compute_reward):
         reward = functools.partial(_shifted, env.compute_reward, shift)
-    return ReplayBuffer(GoalEnvSpec.of(env.spec), capacity, config.relabelled_p, reward, rng, priority)
+    size = env.compute_reward.layout.size
+    return ReplayBuffer(GoalEnvSpec.of(env.spec), capacity, config.relabelled_p, reward, rng, priority, size)
 
 
-def _shifted(compute: RewardFunction, shift: float, achieved: np.ndarray, desired: np.ndarray) -> np.ndarray:
-    return compute(achieved, desired) - np.float32(shift)
+def _shifted(compute: RewardFunction, shift: float, *goals_and_info: np.ndarray) -> np.ndarray:
+    return compute(*goals_and_info) - np.float32(shift)
 
 
 def _demonstrations(agent: DDPG, env: VecEnv, run: Run) -> Demonstrations | NoDemonstrations:
@@ -99,6 +102,9 @@ def _demonstrations(agent: DDPG, env: VecEnv, run: Run) -> Demonstrations | NoDe
         return NoDemonstrations()
     alike = dataclasses.replace(config, replay_priority="none")
     horizon = agent.spec.horizon
+    assert env.compute_reward is not None
+    if names := ", ".join(entry.name for entry in env.compute_reward.layout.entries):
+        raise UserError(f"demo_file: demonstrations hold no info, of which compute_reward reads {names}")
     demonstrations = Demonstrations(lambda n: make_buffer(env, alike, n * horizon, rng), config.demo_rows)
     if not run.saved:
         episodes = read_demonstrations(config.demo_file, agent.spec, config.num_demo)

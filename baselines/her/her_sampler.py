@@ -23,6 +23,10 @@ class StoredEpisodes(Protocol):
     def action(self) -> np.ndarray: ...
     @property
     def length(self) -> np.ndarray: ...
+    @property
+    def terminated(self) -> np.ndarray: ...
+    @property
+    def info(self) -> np.ndarray: ...
 
 
 def sample_relabelled(
@@ -37,7 +41,8 @@ def sample_relabelled(
 
     With the first probability of `relabelled_p` a desired goal becomes the achieved goal of a time drawn uniformly from
     t+1 to the episode's end; with the second, the desired goal of any episode (`actual` of 2007.02832). Every reward is
-    computed again from the goal that a transition ends up with. The batch has the shape of `rows` in front.
+    computed again from the goal that a transition ends up with, and the step's own info where it is read. The batch has
+    the shape of `rows` in front.
 
     Example: t = 2 in an episode of length 5 has the achieved goals at 3, 4 and 5 to choose from.
     """
@@ -52,8 +57,9 @@ def sample_relabelled(
         actual = ~relabelled & (draw < future_p + actual_p)
         desired_goal[actual] = episodes.desired_goal[rng.integers(len(episodes.length), size=actual.sum()), 0]
     next_achieved_goal = episodes.achieved_goal[rows, times + 1]
-    goal_size = desired_goal.shape[-1]
-    reward = compute_reward(next_achieved_goal.reshape(-1, goal_size), desired_goal.reshape(-1, goal_size))
+    goals = (goal.reshape(-1, goal.shape[-1]) for goal in (next_achieved_goal, desired_goal))
+    info_size = episodes.info.shape[-1]
+    reward = compute_reward(*goals, *([episodes.info[rows, times].reshape(-1, info_size)] if info_size else []))
     return TransitionBatch(
         observation=episodes.observation[rows, times],
         achieved_goal=episodes.achieved_goal[rows, times],
@@ -62,6 +68,7 @@ def sample_relabelled(
         reward=reward.reshape(rows.shape).astype(np.float32),
         next_observation=episodes.observation[rows, times + 1],
         next_achieved_goal=next_achieved_goal,
+        terminated=episodes.terminated[rows] & (times + 1 == length),
     )
 
 

@@ -3,13 +3,23 @@
 import tensorflow as tf
 
 
-def bellman_target(reward: tf.Tensor, next_value: tf.Tensor, gamma: float, low: float, high: float) -> tf.Tensor:
+def bellman_target(
+    reward: tf.Tensor,
+    next_value: tf.Tensor,
+    terminated: tf.Tensor,
+    gamma: float,
+    low: float,
+    high: float,
+    end_value: float = 0.0,
+) -> tf.Tensor:
     """y = clip(r + gamma * Q'(o2, g, pi'(o2, g)), low, high)   (1707.01495, appendix A)
 
-    `reward` and `next_value` are [N, 1]; so is the result, through which no gradient flows.
+    Where an episode has `terminated`, `end_value` takes the place of Q'. `reward`, `next_value` and `terminated`
+    (bools) are [N, 1]; so is the result, through which no gradient flows.
     """
-    _assert_columns(reward, next_value)
-    return tf.stop_gradient(tf.clip_by_value(reward + gamma * next_value, low, high))  # [N, 1]
+    _assert_columns(reward, next_value, terminated)
+    unbounded = tf.where(terminated, reward + gamma * end_value, reward + gamma * next_value)
+    return tf.stop_gradient(tf.clip_by_value(unbounded, low, high))  # [N, 1]
 
 
 def critic_loss(target: tf.Tensor, value: tf.Tensor) -> tf.Tensor:

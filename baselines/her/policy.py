@@ -142,8 +142,10 @@ def _sizes_of(document: Any) -> GoalEnvSpec:
         sizes = sizes._replace(actions=Actions.from_document(document["actions"], sizes.action_size))
     if not isinstance(sizes.env_id, str) or not sizes.env_id:
         raise UserError(f"environment.env_id: expected a name, got {sizes.env_id!r}")
+    if not isinstance(sizes.env_kwargs, str):
+        raise UserError(f"environment.env_kwargs: expected text, got {sizes.env_kwargs!r}")
     for name, value in sizes._asdict().items():
-        if name not in ("env_id", "actions") and (type(value) is not int or not 0 < value < 10**6):
+        if name not in ("env_id", "actions", "env_kwargs") and (type(value) is not int or not 0 < value < 10**6):
             raise UserError(f"environment.{name}: expected a whole number of at least 1, got {value!r}")
     return sizes
 

@@ -33,6 +33,8 @@ class _Reaching(NamedTuple):
     desired_goal: np.ndarray  # [n, T, g]
     action: np.ndarray  # [n, T, u]
     length: np.ndarray  # [n]
+    terminated: np.ndarray  # [n]: not at all, where the effector is ends nothing
+    info: np.ndarray  # [n, T, 0]
 
 
 class Relay(Guide):
@@ -83,6 +85,8 @@ class Relay(Guide):
             episodes.achieved_goal[:, :-1],
             episodes.action,
             length,
+            np.zeros(len(length), bool),
+            np.zeros((*episodes.action.shape[:2], 0)),
         )
         rows, times = sample_times(length, shape, self._rng)
         return sample_relabelled(reaching, rows, times, self.config.relabelled_p, self._reward, self._rng)

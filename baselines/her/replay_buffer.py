@@ -9,7 +9,8 @@ from baselines.common.vec_env.reward import RewardFunction
 from baselines.her.her_sampler import sample_relabelled, sample_times, sample_times_by_priority
 from baselines.her.types import EpisodeBatch, GoalEnvSpec, TransitionBatch
 
-_FIELDS = ("observation", "achieved_goal", "desired_goal", "action", "priority")
+_STORED = ("observation", "achieved_goal", "desired_goal", "action", "terminated", "info")
+_FIELDS = (*_STORED, "priority")
 
 
 class ReplayBuffer:
@@ -27,11 +28,13 @@ class ReplayBuffer:
         compute_reward: RewardFunction,
         rng: np.random.Generator,
         priority: Callable[[EpisodeBatch], np.ndarray] | None = None,
+        info_size: int = 0,
     ):
         """`capacity` in transitions; it is rounded down to whole episodes, and at least one is kept.
 
-        `priority` gives how likely episodes are drawn, [B], all above 0; without it all transitions are alike. Raises
-        UserError where there is not enough memory.
+        `priority` gives how likely episodes are drawn, [B], all above 0; without it all transitions are alike.
+        `info_size` numbers of each step's info are kept for `compute_reward`. Raises UserError where there is not
+        enough memory.
         """
         self._relabelled_p, self._compute_reward = relabelled_p, compute_reward
         self.rng, self._priority_of = rng, priority
@@ -42,9 +45,11 @@ class ReplayBuffer:
             self.achieved_goal = np.zeros((n, T + 1, spec.goal_size), np.float32)
             self.desired_goal = np.zeros((n, T, spec.goal_size), np.float32)
             self.action = np.zeros((n, T, spec.action_size), np.float32)
+            self.info = np.zeros((n, T, info_size))
         except (MemoryError, ValueError):
             raise UserError(f"buffer_size: {capacity} transitions do not fit in this machine's memory") from None
         self._length = np.zeros(n, np.int32)
+        self.terminated = np.zeros(n, bool)
         self.priority = np.zeros(n)
         self.num_episodes = 0
         self._next = 0
@@ -59,10 +64,8 @@ class ReplayBuffer:
         # [7, 8, 9, 0, 1] for 5 episodes at position 7 of 10; of more episodes than fit, only the last ones stay.
         kept = slice(-self.max_episodes, None)
         rows = (self._next + np.arange(len(episodes.length)))[kept] % self.max_episodes
-        self.observation[rows] = episodes.observation[kept]
-        self.achieved_goal[rows] = episodes.achieved_goal[kept]
-        self.desired_goal[rows] = episodes.desired_goal[kept]
-        self.action[rows] = episodes.action[kept]
+        for name in _STORED:
+            getattr(self, name)[rows] = getattr(episodes, name)[kept]
         self._length[rows] = episodes.length[kept]
         if self._priority_of:
             self.priority[rows] = self._priority_of(episodes)[kept]
@@ -93,6 +96,8 @@ class ReplayBuffer:
     def load_state(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Take over what `state` of a buffer of the same sizes gave. Raises KeyError or ValueError."""
         n, length, position = len(arrays["length"]), arrays["length"], int(arrays["next"])
+        # Which runs of version 0.3.0 have not.
+        arrays = {"terminated": np.zeros(n, bool), "info": np.zeros((*arrays["action"].shape[:2], 0)), **arrays}
         if n and not (1 <= length.min() and length.max() <= self.action.shape[1] and 0 <= position < self.max_episodes):
             raise ValueError("lengths of episodes, or the place of the next one, are none")
         for name in _FIELDS:

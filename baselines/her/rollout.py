@@ -7,6 +7,7 @@ import numpy as np
 from baselines.common.errors import TrainingError
 from baselines.common.specs import GOAL_KEYS
 from baselines.common.vec_env.base import Observation, VecEnv, first_not_finite
+from baselines.common.vec_env.info import InfoLayout
 from baselines.her.episodes import empty_episodes
 from baselines.her.exploration import Exploration
 from baselines.her.policy import Policy
@@ -30,6 +31,7 @@ class RolloutWorker:
         """
         self.env, self.exploration, self._seeds, self._look = env, exploration, seeds, look
         self.spec = GoalEnvSpec.of(env.spec)
+        env.look_at_rewards()
         self.episodes = self.steps = 0  # in all
         self._epoch: int | None = None  # that has begun and not ended
         self._actions: list[np.ndarray] = []  # [B, steps, u] of each rollout that explored
@@ -131,7 +133,9 @@ def roll_out(env: VecEnv, act: Callable[[Observation, np.ndarray], np.ndarray]) 
     what the others show and do has no meaning. Raises TrainingError where an environment returns NaN or infinity.
     """
     spec, B = GoalEnvSpec.of(env.spec), env.num_env
-    episodes = empty_episodes(spec, B)
+    assert env.compute_reward is not None  # of goal environments
+    layout = env.compute_reward.layout
+    episodes = empty_episodes(spec, B, layout.size)
     alive = np.ones(B, bool)
     observation = env.reset()
     _check_finite(observation, np.zeros(B), alive, 0)
@@ -148,17 +152,29 @@ def roll_out(env: VecEnv, act: Callable[[Observation, np.ndarray], np.ndarray]) 
         episodes.achieved_goal[alive, t + 1] = observation["achieved_goal"][alive]
         episodes.reward[alive, t] = step.reward[alive]
         episodes.length[alive & ended] = t + 1
-        if step.success is not None:
-            episodes.success[alive] = step.success[alive]
-        elif (alive & ended).any():
-            # Of those that do not say, by what the environment pays at a goal.
-            assert env.compute_reward is not None
-            env.says_success = False
-            episodes.success[alive] = step.reward[alive] >= env.compute_reward.at_goal - 1e-6
+        episodes.terminated[alive] = step.terminated[alive]
+        if step.info is not None:
+            _check_info(step.info, alive, layout, t + 1)
+            episodes.info[alive, t] = step.info[alive]
+        if step.success is not None or (alive & ended).any():
+            success = env.succeeded(step)
+            assert success is not None
+            episodes.success[alive] = success[alive]
         alive &= ~ended
         if not alive.any():
             break
     return episodes
+
+
+def _check_info(info: np.ndarray, alive: np.ndarray, layout: InfoLayout, step: int) -> None:
+    missing = np.isnan(info) & alive[:, None]
+    if missing.any():
+        broken, number = (int(axis[0]) for axis in np.nonzero(missing))
+        entry = next(e for i, e in enumerate(layout.entries) if number < sum(x.size for x in layout.entries[: i + 1]))
+        raise TrainingError(
+            f"environment {broken} returned an info whose '{entry.name}' is missing, NaN or of another shape than "
+            f"{entry.shape} at step {step} of its episode; compute_reward reads it"
+        )
 
 
 def _check_finite(observation: Observation, reward: np.ndarray, alive: np.ndarray, step: int) -> None:

@@ -23,6 +23,7 @@ class GoalEnvSpec(NamedTuple):
     action_size: int  # u
     horizon: int  # T, steps
     actions: Actions = Actions()
+    env_kwargs: str = ""  # what it was made with
 
     @classmethod
     def of(cls, spec: EnvSpec) -> "GoalEnvSpec":
@@ -40,13 +41,13 @@ class GoalEnvSpec(NamedTuple):
         if missing:
             raise UserError(f"HER needs a goal environment; '{spec.env_id}' lacks: {'; '.join(missing)}")
         o, g = sizes["observation"], sizes["desired_goal"]
-        return cls(spec.env_id, o, g, spec.action_size, spec.horizon, spec.actions)
+        return cls(spec.env_id, o, g, spec.action_size, spec.horizon, spec.actions, spec.env_kwargs)
 
     def env_spec(self) -> EnvSpec:
         """The same as every other algorithm has it."""
         sizes = dict(zip(GOAL_KEYS, (self.observation_size, self.goal_size, self.goal_size), strict=True))
         return EnvSpec(self.env_id, sizes, self.action_size, self.horizon, has_reward_function=True,
-                       actions=self.actions)  # fmt: skip
+                       actions=self.actions, env_kwargs=self.env_kwargs)  # fmt: skip
 
 
 class EpisodeBatch(NamedTuple):
@@ -59,6 +60,8 @@ class EpisodeBatch(NamedTuple):
     reward: np.ndarray  # [B, T]
     length: np.ndarray  # [B] int32: steps before the episode ended, 1..T
     success: np.ndarray  # [B] bool: the goal was reached at the last step
+    terminated: np.ndarray  # [B] bool: it ended by itself at the last step, not by a time limit
+    info: np.ndarray  # [B, T, i] float64: what compute_reward reads of each step's info; mostly nothing, i = 0
 
     @property
     def num_steps(self) -> int:
@@ -75,3 +78,4 @@ class TransitionBatch(NamedTuple):
     reward: np.ndarray  # [N]
     next_observation: np.ndarray  # [N, o]
     next_achieved_goal: np.ndarray  # [N, g]
+    terminated: np.ndarray  # [N] bool: the episode ended by itself, nothing follows

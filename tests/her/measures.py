@@ -23,9 +23,9 @@ def make_constant(agent, **outputs):
 def transitions(agent, reward, count=4):
     """The same transition `count` times."""
     o, g, u = agent.spec.observation_size, agent.spec.goal_size, agent.spec.action_size
-    sizes = TransitionBatch(o, g, g, u, None, o, g)
-    parts = [np.full((count, size) if size else count, 0.1, np.float32) for size in sizes]
-    return TransitionBatch(*parts)._replace(reward=np.full(count, reward, np.float32))
+    sizes = TransitionBatch(o, g, g, u, None, o, g, None)
+    batch = TransitionBatch(*(np.full((count, size) if size else count, 0.1, np.float32) for size in sizes))
+    return batch._replace(reward=np.full(count, reward, np.float32), terminated=np.zeros(count, bool))
 
 
 def widths(wiring):

@@ -19,6 +19,7 @@ from baselines.common.seeding import make_rng
 from baselines.her.ddpg import DDPG
 from baselines.her.experiment.config import HERConfig
 from baselines.her.types import GoalEnvSpec, TransitionBatch
+from tests.her.numbered import random_transitions
 
 TINY = dict(hidden=8, layers=1, n_cycles=3, n_batches=40, batch_size=16, n_test_rollouts=1)
 SPEC = GoalEnvSpec("any", 3, 2, 1, 10)
@@ -44,9 +45,7 @@ def train():
 
 def all_data():
     """The same on every rank: 3 minibatches of 16 transitions, the last 4 of each demonstrated."""
-    rng = np.random.default_rng(0)
-    shapes = ((3,), (2,), (2,), (1,), (), (3,), (2,))
-    return TransitionBatch(*(rng.normal(size=(3, 16, *s)).astype(np.float32) for s in shapes))
+    return random_transitions(SPEC, (3, 16), np.random.default_rng(0))
 
 
 def share(comm):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from baselines.her.types import EpisodeBatch, GoalEnvSpec
+from baselines.her.types import EpisodeBatch, GoalEnvSpec, TransitionBatch
 
 SPEC = GoalEnvSpec("numbers", observation_size=2, goal_size=1, action_size=1, horizon=6)
 
@@ -22,7 +22,16 @@ def numbered_episodes(lengths, first=0):
         reward=np.zeros((B, T), np.float32),
         length=np.array(lengths, np.int32),
         success=np.zeros(B, bool),
+        terminated=np.zeros(B, bool),
+        info=np.zeros((B, T, 0)),
     )
+
+
+def random_transitions(spec, front, rng):
+    """Transitions [*front, ...] of random numbers, after none of which an episode ended."""
+    o, g, u = (spec.observation_size,), (spec.goal_size,), (spec.action_size,)
+    columns = (rng.normal(size=(*front, *size)).astype(np.float32) for size in (o, g, g, u, (), o, g))
+    return TransitionBatch(*columns, terminated=np.zeros(front, bool))
 
 
 def sparse_reward(achieved, desired):

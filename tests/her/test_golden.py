@@ -63,7 +63,7 @@ def batch_of(golden, copies=None):
     """The golden batch; with `copies`, that many times in front, as `DDPG.train` takes it."""
     b = {k: golden[f"batch/{k}"] for k in ("o", "g", "u", "o_2", "r")}
     nowhere = np.zeros_like(b["g"])
-    batch = TransitionBatch(b["o"], nowhere, b["g"], b["u"], b["r"], b["o_2"], nowhere)
+    batch = TransitionBatch(b["o"], nowhere, b["g"], b["u"], b["r"], b["o_2"], nowhere, np.zeros(len(b["r"]), bool))
     return batch if copies is None else TransitionBatch(*(np.repeat(x[None], copies, 0) for x in batch))
 
 
@@ -106,7 +106,8 @@ def test_numpy_policy_gives_the_golden_outputs(agent, golden):
 def test_bellman_target_is_golden_and_clipped_at_both_ends(agent, golden, reward, expected):
     low, high = agent.config.return_bounds(50)
     r = golden[reward].reshape(-1, 1).astype(np.float32)
-    target = losses.bellman_target(r, golden["out/target_Q_pi"], agent.config.discount(50), low, high)
+    going_on = np.zeros(r.shape, bool)
+    target = losses.bellman_target(r, golden["out/target_Q_pi"], going_on, agent.config.discount(50), low, high)
     assert_near(target, golden[expected])
     assert (low, high) == (pytest.approx(-50), 0)
 

@@ -19,6 +19,7 @@ from baselines.her.rollout import RolloutWorker
 from baselines.her.train import evaluate, train_cycle
 from baselines.her.types import GoalEnvSpec, TransitionBatch
 from tests.helpers import HORIZON, POINT_PUSH_ID, POINT_REACH, TINY, TINY_SETTINGS, document, point_reach, refused
+from tests.her.numbered import random_transitions
 
 SPEC = GoalEnvSpec("PointReach-v0", 2, 2, 2, HORIZON)
 
@@ -29,8 +30,7 @@ def test_the_numpy_policy_equals_the_networks_in_the_graph():
     rng = np.random.default_rng(0)
     agent = DDPG(spec, config, rng, Communicator())
     rows = [rng.normal(0, 5, (40, n)).astype(np.float32) for n in (6, 3, 3)]
-    agent.update_normalizers(TransitionBatch(*rows, action=None, reward=None, next_observation=None,
-                                             next_achieved_goal=None))  # fmt: skip
+    agent.update_normalizers(TransitionBatch(*rows, *[None] * 5))
     policy = agent.policy()
     for ours, graph in zip(policy.inputs(*rows), agent.inputs(*map(tf.constant, rows)), strict=True):
         np.testing.assert_allclose(ours, graph, rtol=1e-5, atol=1e-6)
@@ -140,8 +140,7 @@ def test_the_average_is_a_running_one_of_the_main_actors_weights_and_short_at_fi
     average = agent.policy_state()[f"main_{name}"].ravel()
     np.testing.assert_array_equal(agent.policy_state()[f"average_{name}"].ravel(), average, "it begins as the actor")
     for update in range(1, 13):
-        sizes = ((2,), (2,), (2,), (2,), (), (2,), (2,))
-        agent.train(TransitionBatch(*(rng.normal(size=(1, 8, *size)).astype(np.float32) for size in sizes)))
+        agent.train(random_transitions(SPEC, (1, 8), rng))
         state = agent.policy_state()
         average = slow_average(average, state[f"main_{name}"].ravel(), min(most, (1 + update) / (10 + update)))
         np.testing.assert_allclose(state[f"average_{name}"].ravel(), average, rtol=1e-5, atol=1e-7)

@@ -10,13 +10,14 @@ import baselines
 from baselines.common.errors import UserError
 from baselines.common.mpi import Communicator
 from baselines.her.ddpg import DDPG
+from baselines.her.episodes import empty_episodes
 from baselines.her.experiment.config import HERConfig
 from baselines.her.exploration import Exploration
 from baselines.her.her import make_buffer
 from baselines.her.relay import Relay
 from baselines.her.replay_buffer import ReplayBuffer
 from baselines.her.rollout import RolloutWorker
-from baselines.her.types import EpisodeBatch, GoalEnvSpec, TransitionBatch
+from baselines.her.types import GoalEnvSpec, TransitionBatch
 from tests.helpers import POINT_PUSH_ID, POINT_REACH, TINY, TINY_SETTINGS, point_reach, refused
 
 POINT_PUSH = f"--env={POINT_PUSH_ID}"
@@ -40,8 +41,8 @@ def random_episodes(lengths, seed=0):
     for i, length in enumerate(lengths):
         observation[i, length + 1 :] = achieved[i, length + 1 :] = np.nan
     action = rng.uniform(-1, 1, (B, T, 3)).astype(np.float32)
-    nothing = np.zeros((B, T), np.float32)
-    return EpisodeBatch(observation, achieved, desired, action, nothing, np.array(lengths, np.int32), np.zeros(B, bool))
+    columns = dict(observation=observation, achieved_goal=achieved, desired_goal=desired, action=action)
+    return empty_episodes(SPEC, B)._replace(**columns, length=np.array(lengths, np.int32))
 
 
 @pytest.mark.slow

@@ -68,7 +68,7 @@ def test_rewards_are_learnt_less_what_the_goal_pays(pay, shift, capsys):
     baselines.train(env=env, eval_env=env, seed=0, n_epochs=2, callback=rows.append, **TINY_SETTINGS)
     plain, env = [], made()
     baselines.train(env=env, eval_env=env, seed=0, n_epochs=2, callback=plain.append, **TINY_SETTINGS)
-    assert [row["loss/critic"] for row in rows] == [row["loss/critic"] for row in plain]
+    assert [row["loss/critic"] for row in rows] == pytest.approx([row["loss/critic"] for row in plain], rel=1e-5)
     assert ("rewards are learnt less" in capsys.readouterr().out) is bool(shift)
 
 

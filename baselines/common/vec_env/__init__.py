@@ -1,14 +1,16 @@
 """Several copies of an environment: by name with `make_vec_env`, or of the user's own with `as_vec_env`."""
 
+import dataclasses
 from collections.abc import Callable
 
 import gymnasium
 
 from baselines.common.errors import UserError
 from baselines.common.vec_env import envpool_env, gymnasium_env
-from baselines.common.vec_env.arguments import NONE, EnvArguments
+from baselines.common.vec_env.arguments import NONE, EnvArguments, as_text
 from baselines.common.vec_env.arguments import parse_arguments as parse_arguments
 from baselines.common.vec_env.base import VecEnv
+from baselines.common.vec_env.legacy_gym import is_legacy
 from baselines.common.vec_env.names import gymnasium_id, import_module_of
 from baselines.common.vec_env.rendering import Video as Video
 from baselines.common.vec_env.rendering import check_renders as check_renders
@@ -35,8 +37,8 @@ def make_vec_env(
     With a `step_timeout`, in seconds, environments in processes that take longer end the run. `arguments` are passed
     to `gymnasium.make`.
     """
-    name = import_module_of(env_id)
-    used = name if envpool_env.knows(name) else gymnasium_id(env_id)
+    name = env_id if is_legacy(env_id) else import_module_of(env_id)
+    used = name if is_legacy(env_id) or envpool_env.knows(name) else gymnasium_id(env_id)
     if step_timeout and back_end == "auto":
         back_end = "async"
     if back_end in ("auto", "envpool") and not video and not arguments.kwargs and envpool_env.knows(used):
@@ -58,7 +60,8 @@ def make_vec_env(
     env = gymnasium_env.make(
         env_id, num_env, seeds, asynchronous, video, step_timeout=step_timeout, arguments=arguments
     )
-    env.description += _instead(name, gymnasium_id(env_id))
+    env.spec = dataclasses.replace(env.spec, env_kwargs=as_text(arguments.kwargs) if arguments.kwargs else "")
+    env.description += _instead(name, used)
     return env
 
 

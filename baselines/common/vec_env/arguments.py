@@ -1,5 +1,6 @@
 """What an environment is made with beside its name."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -34,6 +35,25 @@ def parse_arguments(text: str | None, max_episode_steps: int | None) -> EnvArgum
     if odd := [name for name in kwargs if not isinstance(name, str) or not name.isidentifier()]:
         raise UserError(f"--env_kwargs={text}: expected the names of arguments, got {odd[0]!r}")
     return EnvArguments(kwargs, max_episode_steps)
+
+
+def recorded_arguments(text: str) -> dict[str, Any]:
+    """What a policy's folder says of them: numbers and plain words. Raises UserError for what could name a file."""
+    kwargs = parse_arguments(text, None).kwargs
+    if not _is_plain(dict(kwargs)):
+        raise UserError(
+            f"the policy was trained with --env_kwargs={text}, which may name files: if you trust its folder, give the "
+            "same --env_kwargs"
+        )
+    return dict(kwargs)
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, dict):
+        return all(map(_is_plain, [*value, *value.values()]))
+    if isinstance(value, (list, tuple)):
+        return all(map(_is_plain, value))
+    return value is None or isinstance(value, (bool, int, float)) or bool(re.fullmatch(r"[\w-]{0,100}", str(value)))
 
 
 def as_text(kwargs: Mapping[str, Any]) -> str:

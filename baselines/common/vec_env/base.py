@@ -1,5 +1,6 @@
 """What the rest of the code sees of environments: several copies of one environment, stepped together."""
 
+import contextlib
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
@@ -7,11 +8,14 @@ from typing import NamedTuple, ParamSpec, TypeVar
 
 import numpy as np
 
+from baselines.common.errors import UserError
 from baselines.common.specs import EnvSpec
 from baselines.common.vec_env.reward import GoalReward
 
 # Each entry of the observation [B, size], float32; a plain vector is the entry "observation".
 Observation = dict[str, np.ndarray]
+
+SUCCESS_BY_REWARD = "the environment has no info['is_success']: success is a reward as at the goal"
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -25,6 +29,7 @@ class Step(NamedTuple):
     terminated: np.ndarray  # [B] bool
     truncated: np.ndarray  # [B] bool: by a time limit
     success: np.ndarray | None  # [B] bool; None where the environments do not say
+    info: np.ndarray | None = None  # [B, i]: what compute_reward reads of it, if anything
 
     @property
     def ended(self) -> np.ndarray:
@@ -61,6 +66,27 @@ class VecEnv(ABC):
     def step(self, action: np.ndarray) -> Step:
         """`action` is [B, u] in the environment's own units, or [B] whole numbers where actions are discrete."""
         return self._timed(self._step, action)
+
+    def look_at_rewards(self) -> None:
+        """Before the first reset: what compute_reward reads is found with steps of an environment."""
+        if self.compute_reward is not None:
+            with contextlib.suppress(UserError):  # which matters only where a reward is asked for
+                _ = self.compute_reward.at_goal
+
+    def succeeded(self, step: Step) -> np.ndarray | None:
+        """Which environments are at their goals, [B]: as they say, else by a reward as at the goal; None without goals.
+
+        Only ended episodes need to say.
+        """
+        if step.success is not None or self.compute_reward is None:
+            return step.success
+        self.says_success = False
+        goal = step.observation["desired_goal"]
+        try:
+            paid_there = self.compute_reward(goal, goal, step.info)
+        except UserError:  # it cannot be called
+            return None
+        return np.asarray(step.reward >= paid_there - 1e-6)
 
     @abstractmethod
     def _reset(self) -> Observation: ...

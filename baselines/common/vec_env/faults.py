@@ -5,6 +5,7 @@ import contextlib
 import functools
 import multiprocessing
 import os
+import re
 import signal
 import time
 import traceback
@@ -79,6 +80,8 @@ class Guarded(gymnasium.Wrapper[Any, Any, Any, Any]):
         try:
             yield
         except Exception as error:
+            if count := _unpacked_by_gymnasium(error):
+                self._fail(f"returned {count}, as old gym does; {_OLD_GYM},", error)
             self._fail(f"raised {said_by(error)}", error)
 
     def _check(self, observed: Any) -> None:
@@ -88,14 +91,24 @@ class Guarded(gymnasium.Wrapper[Any, Any, Any, Any]):
             name = f"an observation whose '{key}'" if key else "an observation that"
             part = (observed.get(key) if isinstance(observed, dict) else None) if key else observed
             got = "nothing" if part is None else _shape(part)
-            if got != entry.shape:
+            if got != entry.shape and entry.shape is not None:  # which a dictionary within has not
                 self._fail(f"returned {name} has shape {got}, not {entry.shape}")
 
     def _fail(self, what: str, cause: Exception | None = None) -> NoReturn:
         raise TrainingError(f"environment {self._index} {what} at step {self._steps} of its episode") from cause
 
 
-_OLD_GYM = "an environment of old gym needs a wrapper, such as Shimmy's"
+_OLD_GYM = "an environment of old gym is given as --env=gym:module:Id (pip install -e '.[gym]')"
+
+
+def _unpacked_by_gymnasium(error: Exception) -> str | None:
+    """Where one of Gymnasium's wrappers got another number of values than it expected: what it got."""
+    *_, last = traceback.extract_tb(error.__traceback__)
+    found = re.fullmatch(r"(?:not enough|too many) values to unpack \(expected ([25])(?:, got (\d+))?\)", str(error))
+    if not found or not last.filename.startswith(os.path.dirname(gymnasium.__file__)):
+        return None
+    which = {"2": "reset", "5": "step"}[found[1]]
+    return f"{found[2]} values from {which}" if found[2] else f"another number of values than {found[1]} from {which}"
 
 
 def _kind(value: Any) -> str:

@@ -1,10 +1,12 @@
 """Observations and goals that are no vectors, as vectors."""
 
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import gymnasium
 import numpy as np
 from gymnasium import spaces
+from gymnasium.vector.utils import batch_space, iterate
 
 from baselines.common.vec_env.reward import has_reward_function
 
@@ -22,6 +24,24 @@ def flattened(env: gymnasium.Env) -> gymnasium.Env:
         return env
     goals_change = any(_can_be_flattened(entries[key]) for key in ("achieved_goal", "desired_goal") if key in entries)
     return (_FlattenedGoals if goals_change and has_reward_function(env) else _Flattened)(env)
+
+
+def flattened_rows(space: Space, num_env: int) -> Callable[[Any], Any]:
+    """What makes the observations of a vector of `num_env` environments, each in `space`, as `flattened` would."""
+    single = not isinstance(space, spaces.Dict)
+    entries: dict[str, Space] = dict(space.spaces) if isinstance(space, spaces.Dict) else {"": space}
+    flat = {key: batch_space(entry, num_env) for key, entry in entries.items() if _can_be_flattened(entry)}
+
+    def as_vectors(key: str, value: Any) -> Any:
+        if key not in flat:
+            return value
+        rows = iterate(flat[key], value)
+        return np.stack([np.asarray(spaces.flatten(entries[key], row), np.float32) for row in rows])
+
+    def flatten(observed: Any) -> Any:
+        return as_vectors("", observed) if single else {key: as_vectors(key, x) for key, x in observed.items()}
+
+    return flatten if flat else lambda observed: observed
 
 
 def _can_be_flattened(space: Space) -> bool:

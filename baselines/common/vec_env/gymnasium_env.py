@@ -16,7 +16,8 @@ from baselines.common.specs import Actions, EnvSpec
 from baselines.common.vec_env.arguments import NONE, EnvArguments
 from baselines.common.vec_env.base import Observation, Step, VecEnv, as_observation
 from baselines.common.vec_env.faults import Guarded, in_processes, name_the_environment, said_by
-from baselines.common.vec_env.flattening import flattened
+from baselines.common.vec_env.flattening import flattened, flattened_rows
+from baselines.common.vec_env.legacy_gym import is_legacy, make_legacy
 from baselines.common.vec_env.names import gymnasium_id
 from baselines.common.vec_env.rendering import Video, recorded
 from baselines.common.vec_env.reward import has_reward_function, reward_function
@@ -37,16 +38,18 @@ class GymnasiumVecEnv(VecEnv):
         seeds: list[int],
         remake: Callable[[int, list[int]], VecEnv] | None = None,
         step_timeout: float = 0,
+        flatten: Callable[[Any], Any] = lambda observed: observed,
     ):
         """`start` makes the vector, at the first reset; `model` is one such environment for its spaces and reward.
 
         `remake(num_env, seeds)` makes more. `step_timeout` is in seconds, for environments in processes; 0 waits
-        forever.
+        forever. `flatten` makes vectors of what the environments show, where these do not.
         """
         self.spec, self.num_env = spec_of(model, env_id), num_env
         self.compute_reward = reward_function(model, env_id) if self.spec.has_goals else None
         self.description = f"{num_env} x {env_id}, stepped by Gymnasium"
         self._start, self._seeds, self._remake, self._timeout = start, seeds, remake, step_timeout
+        self._flatten = flatten
         self._vector: Any = None
 
     def _reset(self) -> Observation:
@@ -60,7 +63,7 @@ class GymnasiumVecEnv(VecEnv):
             else:
                 observed, _ = self._vector.reset(seed=seeds)
         self._seeds = None  # once: from then on each environment's own generator goes on
-        return as_observation(observed)
+        return as_observation(self._flatten(observed))
 
     def _step(self, action: np.ndarray) -> Step:
         with name_the_environment(self._vector, self._timeout):
@@ -70,7 +73,9 @@ class GymnasiumVecEnv(VecEnv):
             else:
                 result = self._vector.step(action)
         observed, reward, terminated, truncated, info = result
-        return Step(as_observation(observed), reward, terminated, truncated, _success(info))
+        layout = self.compute_reward.layout if self.compute_reward else None
+        read = layout.rows(info, self.num_env) if layout and layout.size else None
+        return Step(as_observation(self._flatten(observed)), reward, terminated, truncated, _success(info), read)
 
     def copies(self, num_env: int, seeds: list[int]) -> VecEnv:
         return self if self._remake is None else self._remake(num_env, seeds)
@@ -120,12 +125,17 @@ def make_one(
     env_id: str, render_mode: str | None = None, video: Video | None = None, arguments: EnvArguments = NONE
 ) -> gymnasium.Env:
     """One environment of a registered id. Raises UserError, whatever its code raises."""
-    name = gymnasium_id(env_id)
+    name = env_id if is_legacy(env_id) else gymnasium_id(env_id)
     mode = "rgb_array" if video else render_mode
     # Environments that cannot render need not take the argument.
     rendering: dict[str, Any] = {"render_mode": mode} if mode else {}
     try:
-        env = gymnasium.make(name, disable_env_checker=True, **rendering, **arguments.given())
+        if is_legacy(name):
+            env = make_legacy(name, mode, arguments)
+        else:
+            env = gymnasium.make(name, disable_env_checker=True, **rendering, **arguments.given())
+    except UserError:
+        raise
     except gymnasium.error.Error as error:
         raise UserError(f"environment '{name}' cannot be made: {error}") from None
     except (Exception, SystemExit) as error:
@@ -146,7 +156,8 @@ def wrap(env: gymnasium.Env | VectorEnv, seeds_for: Callable[[int], list[int]]) 
     remake = None if isinstance(env, VectorWrapper) else _remaker(spec)
     name = spec.id if spec is not None else "unnamed"
     num_env = vector.num_envs
-    made = GymnasiumVecEnv(lambda: vector, num_env, single, name, seeds_for(num_env), remake)
+    flatten = flattened_rows(vector.single_observation_space, num_env)
+    made = GymnasiumVecEnv(lambda: vector, num_env, flattened(single), name, seeds_for(num_env), remake, 0, flatten)
     made.description = f"{num_env} x {name}, stepped by {type(env).__name__}"
     if remake and spec:
         made.find_notes = functools.partial(_of_new_ones, single, spec)

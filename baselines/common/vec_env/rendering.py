@@ -57,10 +57,17 @@ _RENDER_ONCE = """
 import sys
 from baselines.common.vec_env.arguments import parse_arguments
 from baselines.common.vec_env.gymnasium_env import make_one
+from baselines.common.errors import UserError
+from baselines.common.vec_env.faults import said_by
 env_id, mode, kwargs = sys.argv[1:]
-env = make_one(env_id, mode, arguments=parse_arguments(kwargs, None))
-env.reset(seed=0)
-picture = env.render()
+try:
+    env = make_one(env_id, mode, arguments=parse_arguments(kwargs, None))
+    env.reset(seed=0)
+    picture = env.render()
+except UserError as error:
+    sys.exit(str(error))
+except Exception as error:
+    sys.exit(said_by(error))
 sys.exit(0 if mode == "human" or hasattr(picture, "shape") else "its render() returns no picture")
 """
 

@@ -3,7 +3,7 @@
 import copy
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import gymnasium
@@ -11,19 +11,24 @@ import numpy as np
 
 from baselines.common.errors import TrainingError, UserError
 from baselines.common.vec_env.faults import said_by
+from baselines.common.vec_env.info import InfoLayout, NotedInfo
 
 Env = gymnasium.Env[Any, Any]
-# (achieved_goal [N, g], desired_goal [N, g]) -> reward [N]
-RewardFunction = Callable[[np.ndarray, np.ndarray], np.ndarray]
+# (achieved_goal [N, g], desired_goal [N, g]) -> reward [N]; and with info [N, i] where it is read
+RewardFunction = Callable[..., np.ndarray]
 _NAME = "compute_reward"
+_LOOKS = 10  # goals, and steps whose info is looked at, before anything is trained
 
 
 class GoalReward:
     """`compute_reward` of the outermost wrapper that has one, for N pairs of goals.
 
-    Called positionally, because the parameters' names differ between versions, with an empty info. One that takes
-    single goals only is called row by row; rewards may come as [N], [N, 1], [1] each, whole numbers or bools.
+    Called positionally, because the parameters' names differ between versions. One that takes single goals only is
+    called row by row; rewards may come as [N], [N, 1], [1] each, whole numbers or bools. One that reads `info` gets
+    that of the transition, as far as `layout` has it; all others an empty one.
     """
+
+    layout = InfoLayout()
 
     def __init__(self, env: Env, env_id: str):
         compute = env.get_wrapper_attr(_NAME)
@@ -40,14 +45,19 @@ class GoalReward:
 
     @property
     def varies(self) -> bool:
-        """Whether that differs between goals."""
-        return bool(np.ptp(self._at_goals) > 1e-6)
+        """Whether that differs between goals, or with what else is read."""
+        return bool(np.ptp(self._at_goals) > 1e-6) or self.layout.size > 0
 
-    def __call__(self, achieved_goal: np.ndarray, desired_goal: np.ndarray) -> np.ndarray:
-        """Rewards [N]. Raises TrainingError where the environment's code raises, or gives something else."""
+    def __call__(
+        self, achieved_goal: np.ndarray, desired_goal: np.ndarray, info: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Rewards [N]; `info` is [N, layout.size], or None where nothing is read.
+
+        Raises TrainingError where the environment's code raises, or gives something else.
+        """
         call = self._call
         try:
-            reward = call(achieved_goal, desired_goal)
+            reward = call(achieved_goal, desired_goal, info)
         except Exception as error:
             raise TrainingError(f"compute_reward raised {said_by(error)}") from error
         if not np.isfinite(reward).all():
@@ -62,18 +72,56 @@ class GoalReward:
 
     @functools.cached_property
     def _at_goals(self) -> np.ndarray:
-        goals = self._goals(10)
+        goals = self._goals(_LOOKS)
         try:
             try:
-                return self._row_by_row(goals, goals)
+                paid, noted = self._noting(goals, [{}])
             except Exception:
                 self._env.reset()  # which some need first
-                return self._row_by_row(goals, goals)
+                paid, noted = self._noting(goals, [{}])
+            return self._with_infos(goals) if noted[0].used else np.array(paid)
         except Exception as error:
             raise UserError(
-                f"'{self._env_id}': compute_reward raised {said_by(error)}. It is called with goals of other steps and "
-                "with an empty info, so it must follow from achieved_goal and desired_goal alone"
+                f"'{self._env_id}': compute_reward raised {said_by(error)}. It is called with goals of other steps, so "
+                "it must follow from achieved_goal, desired_goal and what its step's info has"
             ) from None
+
+    def _noting(self, goals: np.ndarray, infos: Sequence[Mapping[str, Any]]) -> tuple[list[float], list[NotedInfo]]:
+        """What it pays at `goals`, and what it looks at of `infos`; no payment where it may miss something there.
+
+        Raises whatever else it raises.
+        """
+        noted = [NotedInfo(info) for info in infos]
+        try:
+            paid = [_number(self._compute(g, g, noted[i % len(noted)])) for i, g in enumerate(goals)]
+        except Exception:
+            if not any(info.used for info in noted):
+                raise
+            paid = []
+        return paid, noted
+
+    def _with_infos(self, goals: np.ndarray) -> np.ndarray:
+        """What it pays, with the infos of real steps, of which `layout` is then known."""
+        infos = self._infos_of_steps()
+        _, noted = self._noting(goals, infos)
+        read = list(dict.fromkeys(name for info in noted for name in info.read))
+        self.layout = InfoLayout.of(infos[0], read)
+        self._seen = np.stack([self.layout.row(info) for info in infos])
+        if not np.isfinite(self._seen).all():
+            raise ValueError(f"it reads {', '.join(read)} of info, which not every step returns alike")
+        return self._row_by_row(goals, goals, self._seen)
+
+    def _infos_of_steps(self) -> list[dict[str, Any]]:
+        """Of the first random steps."""
+        self._env.action_space.seed(0)
+        self._env.reset(seed=0)
+        infos = []
+        for _ in range(_LOOKS):
+            *_, terminated, truncated, info = self._env.step(self._env.action_space.sample())
+            infos.append(info)
+            if terminated or truncated:
+                self._env.reset()
+        return infos
 
     @functools.cached_property
     def _call(self) -> RewardFunction:
@@ -82,10 +130,12 @@ class GoalReward:
 
     def _takes_batches(self) -> bool:
         for size in (1, 2, 5):
-            goals = self._goals(2 * size)
+            achieved, desired = np.split(self._goals(2 * size), 2)
+            info = self._seen[:size] if self.layout.size else None
             try:
                 # Of the right shape is not enough: the Pen tasks' takes a row of the batch for a coordinate.
-                together, expected = self._at_once(*np.split(goals, 2)), self._row_by_row(*np.split(goals, 2))
+                together = self._at_once(achieved, desired, info)
+                expected = self._row_by_row(achieved, desired, info)
                 if together.shape != expected.shape or not np.allclose(together, expected, rtol=1e-5):
                     return False
             except Exception:  # whatever a function for single goals does with several
@@ -95,13 +145,16 @@ class GoalReward:
     def _goals(self, count: int) -> np.ndarray:
         return np.stack([self._space.sample() for _ in range(count)]).astype(np.float32)
 
-    def _at_once(self, achieved: np.ndarray, desired: np.ndarray) -> np.ndarray:
-        reward = np.asarray(self._compute(achieved, desired, {}))
+    def _at_once(self, achieved: np.ndarray, desired: np.ndarray, info: np.ndarray | None) -> np.ndarray:
+        # Several infos come as Stable-Baselines3 gives them: an array of dictionaries.
+        infos: Any = {} if info is None else np.array(self.layout.infos(info), object)
+        reward = np.asarray(self._compute(achieved, desired, infos))
         reward = reward[:, 0] if reward.shape == (len(achieved), 1) else reward
         return reward if reward.dtype.kind == "f" else reward.astype(np.float32)
 
-    def _row_by_row(self, achieved: np.ndarray, desired: np.ndarray) -> np.ndarray:
-        return np.array([_number(self._compute(a, d, {})) for a, d in zip(achieved, desired, strict=True)])
+    def _row_by_row(self, achieved: np.ndarray, desired: np.ndarray, info: np.ndarray | None) -> np.ndarray:
+        infos = [{}] * len(achieved) if info is None else self.layout.infos(info)
+        return np.array([_number(self._compute(*row)) for row in zip(achieved, desired, infos, strict=True)])
 
 
 def reward_function(env: Env, env_id: str) -> GoalReward | None:

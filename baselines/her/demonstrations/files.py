@@ -2,8 +2,8 @@
 
 Our format is an `.npz` of plain arrays, N episodes of at most T steps: `observation` [N, T + 1, o], `achieved_goal`
 [N, T + 1, g], `desired_goal` [N, T, g], `action` [N, T, u] in the environment's own units, `reward` [N, T],
-`is_success` [N], `length` [N]; and `header`, the bytes of a JSON object: format, env_id, versions of libraries,
-generator, seed.
+`is_success` [N], `length` [N], and perhaps `terminated` [N], the episodes that no time limit ended; and `header`, the
+bytes of a JSON object: format, env_id, versions of libraries, generator, seed.
 """
 
 import importlib.metadata
@@ -19,7 +19,7 @@ from baselines.common.storage.files import replace_file
 from baselines.common.storage.npz import plain_array, read_members
 from baselines.her.demonstrations.minari import read_minari
 from baselines.her.demonstrations.openai import is_openai, read_openai
-from baselines.her.episodes import episode_shapes, select
+from baselines.her.episodes import episode_shapes, field_type, select
 from baselines.her.types import EpisodeBatch, GoalEnvSpec
 
 FORMAT = "baselines.her demonstrations 2"
@@ -40,7 +40,7 @@ def write_demonstrations(
         "seed": seed,
         "versions": {name: _version(name) for name in _LIBRARIES if _version(name)},
     }
-    arrays = {_FIELDS.get(name, name): array for name, array in episodes._asdict().items()}
+    arrays = {_FIELDS.get(name, name): array for name, array in episodes._asdict().items() if name != "info"}
     arrays["header"] = np.frombuffer(json.dumps(header).encode(), np.uint8)
     try:
         with replace_file(path) as file:
@@ -90,9 +90,12 @@ def _from_ours(members: Mapping[str, bytes], spec: GoalEnvSpec) -> EpisodeBatch:
     arrays = {}
     for name in EpisodeBatch._fields:
         stored = _FIELDS.get(name, name)
-        if stored not in members:
+        if stored in members:
+            arrays[name] = _as_field(name, plain_array(members[stored]))
+        elif name not in ("terminated", "info"):
             raise ValueError(f"it has no array '{stored}'")
-        arrays[name] = _as_field(name, plain_array(members[stored]))
+    count = len(np.atleast_1d(arrays["length"]))
+    arrays = {"terminated": np.zeros(count, bool), "info": np.zeros((count, spec.horizon, 0)), **arrays}
     if header["format"] == FORMAT_1:
         arrays["action"] = spec.actions.to_env(arrays["action"])
     return EpisodeBatch(**arrays)
@@ -134,8 +137,7 @@ def _check_bounds(path: str, in_unit: EpisodeBatch, spec: GoalEnvSpec) -> None:
 def _as_field(name: str, array: np.ndarray) -> np.ndarray:
     if array.dtype.kind not in "fiub":
         raise ValueError(f"array '{name}' holds {array.dtype} instead of numbers")
-    kind = {"length": np.int32, "success": bool}.get(name, np.float32)
-    return array.astype(kind)
+    return array.astype(field_type(name))
 
 
 def _version(library: str) -> str | None:

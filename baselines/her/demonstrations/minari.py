@@ -33,5 +33,6 @@ def _episode(episode: Any) -> EpisodeBatch:
     infos = episode.infos or {}
     flags = next((infos[key] for key in ("is_success", "success") if key in infos), [0])
     return single_episode(
-        action=episode.actions, success=bool(np.asarray(flags)[-1]), reward=episode.rewards, **observations
-    )
+        action=episode.actions, success=bool(np.asarray(flags)[-1]), reward=episode.rewards,
+        terminated=bool(np.asarray(episode.terminations)[-1]), **observations,
+    )  # fmt: skip

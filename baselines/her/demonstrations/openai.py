@@ -44,7 +44,9 @@ def _episode(action: Any, observed: Any, info: Any, spec: GoalEnvSpec) -> Episod
     if len(observed) != len(action) + 1:
         raise ValueError(f"has {len(observed)} observations for {len(action)} actions; expected one more")
     sizes = {"observation": spec.observation_size, "achieved_goal": spec.goal_size, "desired_goal": spec.goal_size}
-    observations = {key: np.stack([_vector(o[key], size, key) for o in observed]) for key, size in sizes.items()}
+    observations: dict[str, Any] = {
+        key: np.stack([_vector(o[key], size, key) for o in observed]) for key, size in sizes.items()
+    }
     acted = np.stack([_vector(a, spec.action_size, "action") for a in action])
     last = info[len(action) - 1].get("is_success", 0) if len(info) >= len(action) else 0
     return single_episode(action=acted, success=_flag(last), **observations)

@@ -18,6 +18,7 @@ def write_played(path: str, episodes: Sequence[Episode], spec: EnvSpec, generato
             action=episode.action,
             success=bool(episode.success),
             reward=episode.reward,
+            terminated=episode.terminated,
             **{key: episode.observation[key] for key in GOAL_KEYS},
         )
         for episode in episodes

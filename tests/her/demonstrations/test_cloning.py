@@ -8,8 +8,9 @@ from baselines.common.mpi import Communicator
 from baselines.her import losses
 from baselines.her.ddpg import DDPG
 from baselines.her.experiment.config import HERConfig
-from baselines.her.types import TransitionBatch
+from baselines.her.types import GoalEnvSpec, TransitionBatch
 from tests.her.demonstrations.files import SPEC
+from tests.her.numbered import random_transitions
 
 
 def column(*values):
@@ -30,8 +31,7 @@ def test_the_cloning_loss_is_a_sum_of_squares_over_the_rows_that_pass():
 
 
 def random_batch(rng, N):
-    shapes = ((2,), (2,), (2,), (2,), (), (2,), (2,))
-    return TransitionBatch(*(tf.constant(rng.normal(size=(N, *s)), tf.float32) for s in shapes))
+    return TransitionBatch(*map(tf.constant, random_transitions(GoalEnvSpec("any", 2, 2, 2, 10), (N,), rng)))
 
 
 @pytest.mark.parametrize("q_filter", [False, True])

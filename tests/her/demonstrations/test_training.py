@@ -17,6 +17,7 @@ from baselines.her.rollout import roll_out
 from baselines.her.types import TransitionBatch
 from tests.helpers import POINT_REACH, TINY_SETTINGS, document, point_reach, rows, straight, train_rows
 from tests.her.demonstrations.files import SPEC
+from tests.her.numbered import random_transitions
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +38,7 @@ def test_the_last_rows_of_every_batch_are_demonstrations_relabelled_alike(episod
         lambda n: ReplayBuffer(SPEC, n * 30, (0.8, 0.0), env.compute_reward, np.random.default_rng(0)), rows=4
     )
     demonstrations.store(episodes)
-    own = TransitionBatch(*(np.full((3, 10, *s), 7, np.float32) for s in ((2,), (2,), (2,), (2,), (), (2,), (2,))))
+    own = TransitionBatch(*(np.full_like(x, 7) for x in random_transitions(SPEC, (3, 10), np.random.default_rng(0))))
     filled = demonstrations.fill(own)
     assert filled.observation.shape == (3, 14, 2)
     assert (filled.observation[:, :10] == 7).all()

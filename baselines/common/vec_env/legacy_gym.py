@@ -1,0 +1,100 @@
+"""Environments of old gym, by Shimmy: --env=gym:module:Id, or gym:Id for those that gym itself registers."""
+
+import contextlib
+import importlib
+import inspect
+import io
+from typing import Any
+
+import gymnasium
+
+from baselines.common.errors import UserError, nearest
+from baselines.common.vec_env.arguments import EnvArguments
+from baselines.common.vec_env.faults import said_by
+
+_PREFIX = "gym:"
+
+
+def is_legacy(env_id: str) -> bool:
+    """Whether it names an environment of old gym."""
+    return env_id.startswith(_PREFIX)
+
+
+def make_legacy(env_id: str, render_mode: str | None, arguments: EnvArguments) -> gymnasium.Env:
+    """One such environment, whether its `step` returns four values or five. Raises UserError, and what its code raises.
+
+    Without gym's own wrappers: those of gym 0.26 take new environments only, and do not know NumPy 2.
+    """
+    gym = _gym()
+    spec = _spec_of(env_id, gym)
+    shimmy = importlib.import_module("shimmy.openai_gym_compatibility")
+    make = spec.entry_point
+    constructor = gym.envs.registration.load(make) if isinstance(make, str) else make
+    rendering = {"render_mode": render_mode} if render_mode and _takes(constructor, "render_mode") else {}
+    old = constructor(**{**spec.kwargs, **arguments.kwargs, **rendering})
+    shown = old.reset()
+    env: gymnasium.Env
+    if isinstance(shown, tuple) and len(shown) == 2 and isinstance(shown[1], dict):
+        env = shimmy.GymV26CompatibilityV0(env=old)
+    else:
+        env = shimmy.GymV21CompatibilityV0(env=_Seedable(old), render_mode=render_mode)
+    env.spec = None
+    limit = arguments.max_episode_steps or spec.max_episode_steps
+    return gymnasium.wrappers.TimeLimit(env, limit) if limit else env
+
+
+class _Seedable:
+    """An old environment with `seed`, which gym 0.26 no longer gives to all."""
+
+    def __init__(self, env: Any):
+        self._env = env
+        self._next_seed: int | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._env, name)
+
+    def seed(self, seed: int) -> None:
+        if hasattr(self._env, "seed"):
+            self._env.seed(seed)
+        elif _takes(self._env.reset, "seed"):
+            self._next_seed = seed
+        else:  # what gym's own `np_random` draws from
+            self._env.unwrapped._np_random = importlib.import_module("gym.utils.seeding").np_random(seed)[0]
+
+    def reset(self) -> Any:
+        seed, self._next_seed = self._next_seed, None
+        return self._env.reset() if seed is None else self._env.reset(seed=seed)
+
+
+def _gym() -> Any:
+    try:
+        with contextlib.redirect_stderr(io.StringIO()):  # that it is no longer maintained
+            gym = importlib.import_module("gym")
+            importlib.import_module("shimmy")
+        return gym
+    except ImportError:
+        raise UserError("environments of old gym need gym and Shimmy: pip install -e '.[gym]'") from None
+
+
+def _spec_of(env_id: str, gym: Any) -> Any:
+    module, _, name = env_id.removeprefix(_PREFIX).rpartition(":")
+    if module:
+        try:
+            importlib.import_module(module)
+        except (Exception, SystemExit) as error:
+            raise UserError(f"--env={env_id}: cannot import module '{module}' ({said_by(error)})") from None
+    registry = gym.envs.registry
+    if name not in registry:
+        raise UserError(
+            f"unknown environment '{name}' of old gym{nearest(name, registry)}: --env=gym:module:Id imports `module`, "
+            "which registers it with gym.register"
+        )
+    return registry[name]
+
+
+def _takes(function: Any, parameter: str) -> bool:
+    try:
+        parameters = inspect.signature(function).parameters
+    except (TypeError, ValueError):
+        return False
+    return parameter in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
