@@ -7,7 +7,9 @@ that does worse than half of those before is ended early. Several processes, on 
 
 import contextlib
 import functools
+import gc
 import io
+import logging
 import os
 import re
 import shlex
@@ -120,6 +122,7 @@ def _tune(options: TuneOptions, algorithm: Algorithm, settings: Mapping[str, obj
     plan = Plan(options.study, options.storage, document, space, options.seed, options.n_trials,
                 options.startup_trials, options.warmup_epochs, options.metric)  # fmt: skip
     study = Study(plan, open_storage(options.storage))
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns of functions traced again: one agent a trial
     show(f"study {options.study} in {shown(options.storage)}: {study.done()} of {options.n_trials} trials done; "
          f"searching {', '.join(space)}; logs in {options.log_path}")  # fmt: skip
     with interrupts() as came:
@@ -203,6 +206,7 @@ def _train(
 
         with contextlib.redirect_stdout(io.StringIO()):
             launch(options, {**fixed, **settings}, Communicator(), callback=after_epoch, after=after)
+    gc.collect()  # agents are in circles, with their replay buffers; the next trial needs the room
     return ended[0]
 
 

@@ -1,5 +1,6 @@
 """`python -m baselines.tune`: studies that several processes share, that go on, that prune, and that refuse."""
 
+import gc
 import json
 import os
 import re
@@ -24,6 +25,7 @@ from baselines.common.settings import names_of
 from baselines.common.tuning import alive, storages
 from baselines.common.tuning.space import rounded, space_of
 from baselines.her.experiment.config import SEARCH
+from baselines.her.replay_buffer import ReplayBuffer
 from tests.commands.doors import command_refused
 from tests.helpers import POINT_REACH, ROOT, TINY, contents, rows, write_package
 
@@ -561,3 +563,8 @@ def test_help_has_every_flag_and_what_is_searched(capsys):
     assert "\n  pi_lr                   0.0001 to 0.01, log scale\n" in text
     with pytest.raises(UserError):
         space_of(find("her"), "demo_file", [])
+
+
+def test_a_trial_leaves_no_agent_and_so_no_replay_buffer_in_memory(eagerly):
+    tune.main([POINT_REACH, "--vec_env=sync", *TINY, "--n_trials=2", "--timesteps=30"])
+    assert not [thing for thing in gc.get_objects() if isinstance(thing, ReplayBuffer)]
