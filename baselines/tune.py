@@ -13,10 +13,11 @@ import logging
 import os
 import re
 import shlex
+import signal
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
@@ -36,6 +37,9 @@ from baselines.common.storage.files import check_writable
 from baselines.common.tuning.space import lines_of, space_of
 from baselines.common.vec_env import BACK_ENDS
 from baselines.common.vec_env.extra_import import import_extra
+
+if TYPE_CHECKING:
+    from baselines.common.tuning.study import Study  # which needs Optuna
 
 _MOST = 1 << 62
 _FOLDER = os.path.join("runs", "tune")
@@ -102,7 +106,7 @@ def _tune(options: TuneOptions, algorithm: Algorithm, settings: Mapping[str, obj
     """All is looked at before anything is made."""
     try:
         from baselines.common.tuning.storages import check_storage, open_storage, shown
-        from baselines.common.tuning.study import LAST, Plan, Study
+        from baselines.common.tuning.study import Plan, Study
     except ImportError as error:
         raise UserError(f"tuning needs Optuna ({error.name} is missing): pip install -e '.[tune]'") from None
 
@@ -130,11 +134,16 @@ def _tune(options: TuneOptions, algorithm: Algorithm, settings: Mapping[str, obj
             study.work(functools.partial(_train, given, fixed, options.log_path), show)
         except KeyboardInterrupt:
             how = f"{study.done()} of {options.n_trials} trials done; the same command goes on"
-            raise Interrupted(f"stopped, {how}", came[0]) from None
+            raise Interrupted(f"stopped, {how}", came[0] if came else signal.SIGINT) from None
+    _show_best(study, options, fixed)
+
+
+def _show_best(study: "Study", options: TuneOptions, fixed: Mapping[str, object]) -> None:
+    """Raises TrainingError where there is none, and none is to come."""
     if running := study.running():
-        show(f"{running} trials still run in other processes; the same command, later, has the best of all")
+        show(f"trials that still run in other processes: {running}; the same command, later, has the best of all")
     if best := study.best():
-        show(f"best: trial {best.number}, {best.metric} {best.value:.4g} (mean of its last {LAST} epochs)")
+        show(f"best: trial {best.number}, {best.metric} {best.value:.4g} (mean of its last {best.epochs} epochs)")
         show(command_line(options, {**fixed, **best.settings}))
     elif not running:
         raise TrainingError(f"no trial of {study.done()} was completed; their logs are in {options.log_path}")

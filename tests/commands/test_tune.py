@@ -337,7 +337,7 @@ def test_a_trial_of_another_machine_runs_until_its_notes_end(monkeypatch, capsys
     mine.ask().set_user_attr("alive", {"place": "elsewhere", "process": 1, "at": time.time()})
     capsys.readouterr()
     tune.main([*words, "--study=mine", "--n_trials=2"])
-    assert "1 trials still run in other processes" in capsys.readouterr().out
+    assert "trials that still run in other processes: 1;" in capsys.readouterr().out
     monkeypatch.setattr(alive, "_LOST_AFTER", -1.0)
     monkeypatch.setattr(alive, "_EVERY", 0.01)
     tune.main([*words, "--study=mine", "--n_trials=2"])

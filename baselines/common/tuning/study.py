@@ -52,6 +52,7 @@ class Best(NamedTuple):
     number: int
     value: float
     metric: str
+    epochs: int  # of whose scores the value is the mean
     settings: Mapping[str, object]
 
 
@@ -101,13 +102,14 @@ class Study:
 
     def best(self) -> Best | None:
         """None where no trial was completed."""
-        completed = [t for t in self._trials() if t.state == TrialState.COMPLETE and t.value is not None]
+        ours = [t for t in self._trials() if {_METRIC, _SETTINGS} <= t.user_attrs.keys()]
+        completed = [t for t in ours if t.state == TrialState.COMPLETE and t.value is not None]
         if not completed:
             return None
         found = max(completed, key=lambda t: (t.value, -t.number))
         assert found.value is not None
-        attributes = found.user_attrs
-        return Best(found.number, found.value, attributes[_METRIC], attributes[_SETTINGS])
+        epochs, kept = min(LAST, len(found.intermediate_values)), found.user_attrs
+        return Best(found.number, found.value, kept[_METRIC], epochs, kept[_SETTINGS])
 
     def _trials(self) -> list[FrozenTrial]:
         with storage_errors(self._plan.name):
