@@ -20,6 +20,8 @@ LIBRARIES = {
     "matplotlib": {"plot"},
     "onnx": {"common.exporting.to_onnx"},
     "ai_edge_litert": set(),  # what is written needs it, not what writes
+    "optuna": {f"common.tuning.{name}" for name in ("alive", "storages", "study")},
+    "sqlalchemy": {"common.tuning.storages"},
     "gymnasium_robotics": {"common.vec_env.names"},
     "envpool": {"common.vec_env.envpool_env"},
 }

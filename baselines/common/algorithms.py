@@ -10,6 +10,7 @@ and may have
     Config                          its settings, a dataclass that inherits `Settings`: --key=value and --help
     PRESETS: dict[str, Preset]      settings by name, for --preset
     ENV_DEFAULTS: dict[str, dict]   settings by task (the environment's name without version)
+    SEARCH: dict[str, Range]        where `python -m baselines.tune` looks for good settings
     load_policy(document, arrays) -> Policy         without it, policies are `NetworkPolicy`s
     write_demonstrations(path, episodes, spec, generator, seed)         for --record_demos
 
@@ -54,6 +55,25 @@ class Preset:
         return functools.reduce(operator.or_, map(dict, own), dict(self.settings))
 
 
+@dataclasses.dataclass(frozen=True)
+class Range:
+    """Where a study looks for a setting: from `low` to `high`, which are allowed themselves, or among `choices`.
+
+    With `log` it looks as often between 0.001 and 0.01 as between 0.01 and 0.1.
+    """
+
+    low: float = 0.0
+    high: float = 0.0
+    log: bool = False
+    choices: tuple[bool | int | float | str, ...] = ()
+
+    def __str__(self) -> str:
+        """For people, and to compare ranges."""
+        if self.choices:
+            return "one of " + ", ".join(map(str, self.choices))
+        return f"{self.low:g} to {self.high:g}{', log scale' if self.log else ''}"
+
+
 class Algorithm(NamedTuple):
     """What a module offers, with what it leaves out filled in."""
 
@@ -62,6 +82,7 @@ class Algorithm(NamedTuple):
     Config: type[Settings]
     PRESETS: Mapping[str, Preset]
     ENV_DEFAULTS: Mapping[str, Mapping[str, object]]
+    SEARCH: Mapping[str, Range]
     load_policy: Callable[[Mapping[str, Any], Mapping[str, np.ndarray]], Policy]
     write_demonstrations: Callable[..., None] | None
 
@@ -151,6 +172,7 @@ _FILLED_IN: dict[str, Any] = {
     "Config": Settings,
     "PRESETS": {},
     "ENV_DEFAULTS": {},
+    "SEARCH": {},
     "load_policy": NetworkPolicy.load,
     "write_demonstrations": None,
 }

@@ -8,7 +8,7 @@ import typing
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
-from baselines.common.errors import TrainingError, UserError
+from baselines.common.errors import Interrupted, TrainingError, UserError
 from baselines.common.logger import show
 from baselines.common.old_names import hint
 from baselines.common.settings import Settings, check_known, describe, names_of
@@ -109,6 +109,9 @@ def errors_end_the_process() -> Iterator[None]:
     except (UserError, TrainingError) as error:
         print(f"error: {one_line(error)}", file=sys.stderr)
         sys.exit(2 if isinstance(error, UserError) else 1)
+    except Interrupted as stopped:
+        print(stopped, file=sys.stderr)
+        sys.exit(stopped.exit_code)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(130)

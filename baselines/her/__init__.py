@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from baselines.common.quiet import import_tensorflow
 from baselines.her.experiment.config import ENV_DEFAULTS as ENV_DEFAULTS
 from baselines.her.experiment.config import PRESETS as PRESETS
+from baselines.her.experiment.config import SEARCH as SEARCH
 from baselines.her.experiment.config import HERConfig as Config
 from baselines.her.policy import load_policy as load_policy
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from baselines.common.quiet import import_tensorflow
 from baselines.ppo2.config import ENV_DEFAULTS as ENV_DEFAULTS
 from baselines.ppo2.config import PRESETS as PRESETS
+from baselines.ppo2.config import SEARCH as SEARCH
 from baselines.ppo2.config import PPOConfig as Config
 from baselines.ppo2.policy import load_policy as load_policy
 

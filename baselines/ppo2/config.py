@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from baselines.common.algorithms import Preset
+from baselines.common.algorithms import Preset, Range
 from baselines.common.errors import UserError
 from baselines.common.settings import Settings, setting
 from baselines.common.specs import EnvSpec
@@ -101,3 +101,16 @@ PRESETS = {
         },
     ),
 }  # fmt: skip
+
+# Where `python -m baselines.tune` looks, if nobody says otherwise. Not for nsteps and nminibatches: one must divide the
+# other, and both set the price of an update.
+SEARCH = {
+    "lr": Range(1e-5, 1e-2, log=True),
+    "gamma": Range(choices=(0.9, 0.95, 0.98, 0.99, 0.995, 0.999)),
+    "lam": Range(0.8, 1.0),
+    "noptepochs": Range(3, 20, log=True),
+    "cliprange": Range(0.1, 0.4),
+    "ent_coef": Range(1e-6, 0.1, log=True),
+    "vf_coef": Range(0.2, 1.0),
+    "max_grad_norm": Range(0.3, 5.0, log=True),
+}

@@ -14,6 +14,7 @@ from baselines.her.experiment.config import HERConfig
 from baselines.her.experiment.data_generation.fetch_data_generation import GenerationOptions
 from baselines.play import PlayOptions
 from baselines.run import Words
+from baselines.tune import TuneOptions
 from tests.commands.doors import FETCH_REACH_SIZES, save
 from tests.helpers import ROOT, train_rows
 
@@ -25,6 +26,7 @@ FLAGS = {
     "evaluate": {*names_of(EvaluateOptions), "help"},
     "export": {*names_of(ExportOptions), "help"},
     "her.experiment.data_generation.fetch_data_generation": {*names_of(GenerationOptions), "help"},
+    "tune": {*names_of(TuneOptions), *names_of(HERConfig), "help"},
     "plot": {"x", "y", "output", "help"},
 }
 FLAGS["her.experiment.play"], FLAGS["her.experiment.plot"] = FLAGS["play"], FLAGS["plot"]

@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 from typing import TypeVar
 
-from baselines.common.algorithms import Preset
+from baselines.common.algorithms import Preset, Range
 from baselines.common.errors import UserError
 from baselines.common.settings import MOVED, Settings, setting
 from baselines.common.specs import EnvSpec, task_of
@@ -206,3 +206,15 @@ PRESETS = {
     "demos": Preset(dict(_RECIPE, bc_loss=True, demo_batch_size=64, prm_loss_weight=0.001, aux_loss_weight=0.0156),
                     num_env=8, tasks=_RECIPE_OF_TASKS),
 }  # fmt: skip
+
+# Where `python -m baselines.tune` looks, if nobody says otherwise.
+SEARCH = {
+    "Q_lr": Range(1e-4, 1e-2, log=True),
+    "pi_lr": Range(1e-4, 1e-2, log=True),
+    "polyak": Range(0.9, 0.999),
+    "n_batches": Range(20, 160, log=True),
+    "random_eps": Range(0.0, 0.5),
+    "noise_eps": Range(0.05, 0.4),
+    "action_l2": Range(0.01, 2.0, log=True),
+    "replay_k": Range(1.0, 8.0),
+}
