@@ -47,11 +47,16 @@ setup(
         "tflite": ["ai-edge-litert>=2"],  # runs what --format=tflite makes; the converter is TensorFlow's
         # python -m baselines.tune. From 5 on the sampler knows of trials that still run elsewhere; 6 drops parts of it.
         "tune": ["optuna==5.*"],
+        # --env=gym:module:Id. Both are the last releases; Shimmy's bridge to old gym wants just this one.
+        "gym": ["gym==0.26.2", "shimmy==2.0.1"],
+        # Environments of others, on which docs/environments.md shows what is learnt; exactly those of the figures.
+        "examples": ["panda-gym==3.0.7", "highway-env==1.12.1"],
         "plot": ["matplotlib>=3.8"],
         "benchmarks": ["matplotlib>=3.8", "scipy>=1.15"],  # python -m benchmarks.reproduce
         "test": [
             *("pytest>=8", "pytest-xdist>=3.6", "hypothesis>=6", "matplotlib>=3.8", "mpich>=5", "minari[hdf5]>=0.5"),
             *("onnx>=1.18", "onnxruntime>=1.20", "ai-edge-litert>=2", "optuna==5.*"),
+            *("gym==0.26.2", "shimmy==2.0.1", "panda-gym==3.0.7", "highway-env==1.12.1"),
             *("scipy>=1.15", "mypy>=1.18", "types-tqdm", "ruff>=0.14"),
         ],
     },
