@@ -11,11 +11,10 @@ from collections.abc import Mapping
 from typing import IO, Any
 
 from baselines.common.errors import TrainingError, UserError
-from baselines.common.quiet import import_tensorflow
 from baselines.common.storage.files import append_whole, check_writable, lock, replace_file
+from baselines.common.tensorboard import FILES, TensorBoard
 
 _GROWING = ("log.txt", "progress.csv", "progress.json")
-_TENSORBOARD = "events.out.tfevents."  # how the names of its files, which grow too, begin
 _FILES = (*_GROWING, "config.json", "command.json", "checkpoint")
 
 _WARNING = "warning: "
@@ -42,7 +41,7 @@ class Logger:
         self._quiet, self._resume, self._silent = quiet, resume, silent
         self._keys: list[str] = []
         self._text: IO[str] | None = None
-        self._tensorboard: Any = None
+        self._tensorboard = TensorBoard(self.folder, self.warn) if self.folder else None
         if self.folder is not None:
             check_writable(self.folder)
             if not resume and any(os.path.lexists(os.path.join(self.folder, name)) for name in _FILES):
@@ -99,7 +98,7 @@ class Logger:
         if self.folder is None or not os.path.isdir(self.folder):
             return {}
         files = os.scandir(self.folder)
-        return {f.name: f.stat().st_size for f in files if f.name in _GROWING or f.name.startswith(_TENSORBOARD)}
+        return {f.name: f.stat().st_size for f in files if f.name in _GROWING or f.name.startswith(FILES)}
 
     def sync(self) -> None:
         """See to it that these bytes would outlive a power failure. Raises OSError."""
@@ -131,7 +130,8 @@ class Logger:
             self._append_csv(metrics)
             known = {k: None if math.isnan(value) else value for k, value in metrics.items()}  # JSON has no NaN
             self._append("progress.json", json.dumps(known) + "\n")
-            self._append_tensorboard(metrics, step)
+        if self._tensorboard:
+            self._tensorboard.dump(metrics, step)
 
     def close(self) -> None:
         if self._text:
@@ -159,20 +159,6 @@ class Logger:
             raise TrainingError(
                 f"cannot write {path}: {error.strerror}. Make room, then --resume={self.folder}"
             ) from None
-
-    def _append_tensorboard(self, metrics: Mapping[str, float], step: int) -> None:
-        import_tensorflow()  # here, because it takes seconds and the rest of this file needs none of it
-        import tensorflow as tf
-
-        try:
-            if self._tensorboard is None:
-                self._tensorboard = tf.summary.create_file_writer(self.folder)
-            with self._tensorboard.as_default():
-                for name, value in metrics.items():
-                    tf.summary.scalar(name, value, step=step)
-            self._tensorboard.flush()
-        except tf.errors.OpError as error:  # the CSV and JSON files have all that TensorBoard would show
-            self.warn(f"cannot write for TensorBoard: {error.message}")
 
 
 def rows_logged(folder: str) -> int:
