@@ -45,11 +45,13 @@ setup(
         "minari": ["minari[hdf5]>=0.5"],  # --demo_file=minari:NAME
         "onnx": ["onnx>=1.18"],  # python -m baselines.export --format=onnx; the first with wheels for Python 3.13
         "tflite": ["ai-edge-litert>=2"],  # runs what --format=tflite makes; the converter is TensorFlow's
+        # --wandb_project. The first that `baselines` was tried with: it may not ask for a key, nor wait without end.
+        "wandb": ["wandb>=0.31"],
         "plot": ["matplotlib>=3.8"],
         "benchmarks": ["matplotlib>=3.8", "scipy>=1.15"],  # python -m benchmarks.reproduce
         "test": [
             *("pytest>=8", "pytest-xdist>=3.6", "hypothesis>=6", "matplotlib>=3.8", "mpich>=5", "minari[hdf5]>=0.5"),
-            *("onnx>=1.18", "onnxruntime>=1.20", "ai-edge-litert>=2"),
+            *("onnx>=1.18", "onnxruntime>=1.20", "ai-edge-litert>=2", "wandb>=0.31"),
             *("scipy>=1.15", "mypy>=1.18", "types-tqdm", "ruff>=0.14"),
         ],
     },

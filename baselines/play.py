@@ -136,7 +136,7 @@ def _shown_env(
         return
     with tempfile.TemporaryDirectory() if file else contextlib.nullcontext(folder) as place:
         info(f"recording a video into {file or place}")
-        video = Video(place, _ENDLESS, _ENDLESS, "play")
+        video = Video(place, _ENDLESS, "play")
         with contextlib.closing(make(asynchronous=True, video=video)) as env:
             yield env
         if file:

@@ -18,6 +18,10 @@ LIBRARIES = {
     "cloudpickle": set(),
     "minari": {"her.demonstrations.minari"},
     "matplotlib": {"plot"},
+    "tensorboard": {"common.tensorboard"},
+    "wandb": {"common.wandb_logger"},
+    "moviepy": {"play", "common.runs.film"},
+    "PIL": {"common.runs.film"},
     "onnx": {"common.exporting.to_onnx"},
     "ai_edge_litert": set(),  # what is written needs it, not what writes
     "gymnasium_robotics": {"common.vec_env.names"},
