@@ -119,11 +119,12 @@ def _shown_env(
     if not file and has_display():
         try:
             check_renders(env_id, "human", arguments)
+        except UserError as error:
+            info(f"playing without a window: {error}")
+        else:
             with contextlib.closing(make(asynchronous=True, render_mode="human")) as env:
                 yield env
             return
-        except UserError as error:
-            info(f"playing without a window: {error}")
     render_without_display()
     try:
         check_renders(env_id, arguments=arguments)
