@@ -51,11 +51,13 @@ setup(
         "gym": ["gym==0.26.2", "shimmy==2.0.1"],
         # Environments of others, on which docs/environments.md shows what is learnt; exactly those of the figures.
         "examples": ["panda-gym==3.0.7", "highway-env==1.12.1"],
+        # --wandb_project. The first that `baselines` was tried with: it may not ask for a key, nor wait without end.
+        "wandb": ["wandb>=0.31"],
         "plot": ["matplotlib>=3.8"],
         "benchmarks": ["matplotlib>=3.8", "scipy>=1.15"],  # python -m benchmarks.reproduce
         "test": [
             *("pytest>=8", "pytest-xdist>=3.6", "hypothesis>=6", "matplotlib>=3.8", "mpich>=5", "minari[hdf5]>=0.5"),
-            *("onnx>=1.18", "onnxruntime>=1.20", "ai-edge-litert>=2", "optuna==5.*"),
+            *("onnx>=1.18", "onnxruntime>=1.20", "ai-edge-litert>=2", "optuna==5.*", "wandb>=0.31"),
             *("gym==0.26.2", "shimmy==2.0.1", "panda-gym==3.0.7", "highway-env==1.12.1"),
             *("scipy>=1.15", "mypy>=1.18", "types-tqdm", "ruff>=0.14"),
         ],

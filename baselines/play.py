@@ -121,11 +121,12 @@ def _shown_env(
     if not file and has_display():
         try:
             check_renders(env_id, "human", arguments)
+        except UserError as error:
+            info(f"playing without a window: {error}")
+        else:
             with contextlib.closing(make(asynchronous=True, render_mode="human")) as env:
                 yield env
             return
-        except UserError as error:
-            info(f"playing without a window: {error}")
     render_without_display()
     try:
         check_renders(env_id, arguments=arguments)
@@ -138,7 +139,7 @@ def _shown_env(
         return
     with tempfile.TemporaryDirectory() if file else contextlib.nullcontext(folder) as place:
         info(f"recording a video into {file or place}")
-        video = Video(place, _ENDLESS, _ENDLESS, "play")
+        video = Video(place, _ENDLESS, "play")
         with contextlib.closing(make(asynchronous=True, video=video)) as env:
             yield env
         if file:

@@ -108,6 +108,8 @@ def points_of_tensorboard(log):
         for record in tf.data.TFRecordDataset(str(path)):
             event = tf.compat.v1.Event.FromString(record.numpy())
             for value in event.summary.value:
+                if value.tag.startswith("_hparams_/") or value.HasField("image"):
+                    continue
                 points.setdefault(value.tag, []).append((event.step, float(tf.make_ndarray(value.tensor))))
     return points
 

@@ -18,6 +18,10 @@ LIBRARIES = {
     "cloudpickle": set(),
     "minari": {"her.demonstrations.minari"},
     "matplotlib": {"plot"},
+    "tensorboard": {"common.tensorboard"},
+    "wandb": {"common.wandb_logger"},
+    "moviepy": {"play", "common.runs.film"},
+    "PIL": {"common.runs.film"},
     "onnx": {"common.exporting.to_onnx"},
     "ai_edge_litert": set(),  # what is written needs it, not what writes
     "optuna": {f"common.tuning.{name}" for name in ("alive", "storages", "study")},

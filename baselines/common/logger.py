@@ -1,4 +1,4 @@
-"""Metrics of a run to the terminal, `log.txt`, `progress.csv`, `progress.json` and TensorBoard."""
+"""Metrics of a run to the terminal, `log.txt`, `progress.csv`, `progress.json`, TensorBoard and Weights & Biases."""
 
 import contextlib
 import csv
@@ -8,17 +8,35 @@ import math
 import os
 import sys
 from collections.abc import Mapping
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 from baselines.common.errors import TrainingError, UserError
-from baselines.common.quiet import import_tensorflow
 from baselines.common.storage.files import append_whole, check_writable, lock, replace_file
+from baselines.common.tensorboard import FILES, TensorBoard
+from baselines.common.wandb_logger import WandB
 
 _GROWING = ("log.txt", "progress.csv", "progress.json")
-_TENSORBOARD = "events.out.tfevents."  # how the names of its files, which grow too, begin
 _FILES = (*_GROWING, "config.json", "command.json", "checkpoint")
 
 _WARNING = "warning: "
+_WIDEST = 80  # columns of a terminal
+_WIDEST_VALUE = 20
+
+
+class Sink(Protocol):
+    """Where metrics are looked at. What cannot be written is a warning, and training goes on."""
+
+    def start(self, settings: Mapping[str, Any], new: bool) -> None:
+        """What the run uses, before its first epoch; or where the run is not `new`, before it continues."""
+
+    def dump(self, metrics: Mapping[str, float], step: int) -> None:
+        """One point of each curve."""
+
+    def video(self, path: str, gif: bytes, epoch: int, step: int) -> None:
+        """The policy after an epoch: an mp4 file, and the same small."""
+
+    def close(self, failed: bool) -> None:
+        """The run is over."""
 
 
 class Logger:
@@ -30,9 +48,10 @@ class Logger:
         quiet: bool = False,
         resume: bool = False,
         silent: bool = False,
+        wandb_project: str | None = None,
     ):
         """`quiet` is for workers other than rank 0: nothing is printed, and nothing written. `silent` prints warnings
-        alone, and writes all.
+        alone, and writes all. `wandb_project` is where Weights & Biases shows the run.
 
         The folder is made with the first line, so that a run that is refused leaves none behind. Raises UserError
         where it cannot be made or written to, or holds another run; with `resume` it must hold one, which is continued.
@@ -42,7 +61,9 @@ class Logger:
         self._quiet, self._resume, self._silent = quiet, resume, silent
         self._keys: list[str] = []
         self._text: IO[str] | None = None
-        self._tensorboard: Any = None
+        self._sinks: list[Sink] = [TensorBoard(self.folder, self.warn)] if self.folder else []
+        if wandb_project and not quiet:
+            self._sinks.append(WandB(wandb_project, self.folder, self.info, self.warn))
         if self.folder is not None:
             check_writable(self.folder)
             if not resume and any(os.path.lexists(os.path.join(self.folder, name)) for name in _FILES):
@@ -99,7 +120,7 @@ class Logger:
         if self.folder is None or not os.path.isdir(self.folder):
             return {}
         files = os.scandir(self.folder)
-        return {f.name: f.stat().st_size for f in files if f.name in _GROWING or f.name.startswith(_TENSORBOARD)}
+        return {f.name: f.stat().st_size for f in files if f.name in _GROWING or f.name.startswith(FILES)}
 
     def sync(self) -> None:
         """See to it that these bytes would outlive a power failure. Raises OSError."""
@@ -131,14 +152,26 @@ class Logger:
             self._append_csv(metrics)
             known = {k: None if math.isnan(value) else value for k, value in metrics.items()}  # JSON has no NaN
             self._append("progress.json", json.dumps(known) + "\n")
-            self._append_tensorboard(metrics, step)
+        for sink in self._sinks:
+            sink.dump(metrics, step)
 
-    def close(self) -> None:
+    def start(self, settings: Mapping[str, Any], new: bool) -> None:
+        """Show what the run uses beside its metrics; it is not `new` where it continues with what was shown before."""
+        for sink in self._sinks:
+            sink.start(settings, new)
+
+    def video(self, path: str, gif: bytes, epoch: int, step: int) -> None:
+        """Show a video of the policy after `epoch`, when `total/timesteps` was `step`."""
+        for sink in self._sinks:
+            sink.video(path, gif, epoch, step)
+
+    def close(self, failed: bool = False) -> None:
+        """`failed` is for a run that did not come to its end."""
+        for sink in self._sinks:
+            sink.close(failed)
         if self._text:
             with contextlib.suppress(OSError):
                 self._text.close()
-        if self._tensorboard:
-            self._tensorboard.close()
 
     def _append_csv(self, metrics: Mapping[str, float]) -> None:
         text = io.StringIO()
@@ -159,20 +192,6 @@ class Logger:
             raise TrainingError(
                 f"cannot write {path}: {error.strerror}. Make room, then --resume={self.folder}"
             ) from None
-
-    def _append_tensorboard(self, metrics: Mapping[str, float], step: int) -> None:
-        import_tensorflow()  # here, because it takes seconds and the rest of this file needs none of it
-        import tensorflow as tf
-
-        try:
-            if self._tensorboard is None:
-                self._tensorboard = tf.summary.create_file_writer(self.folder)
-            with self._tensorboard.as_default():
-                for name, value in metrics.items():
-                    tf.summary.scalar(name, value, step=step)
-            self._tensorboard.flush()
-        except tf.errors.OpError as error:  # the CSV and JSON files have all that TensorBoard would show
-            self.warn(f"cannot write for TensorBoard: {error.message}")
 
 
 def rows_logged(folder: str) -> int:
@@ -196,7 +215,18 @@ def show(text: str) -> None:
 
 
 def _table(metrics: Mapping[str, float]) -> str:
-    rows = [(key, f"{value:.4g}" if isinstance(value, float) else str(value)) for key, value in metrics.items()]
-    wide = max(len(key) for key, _ in rows)
-    line = "-" * (wide + 17)
-    return "\n".join([line, *(f"| {key:<{wide}} | {value:>10} |" for key, value in rows), line])
+    """At most 80 columns wide: what is longer loses its middle."""
+    values = [f"{value:.4g}" if isinstance(value, float) else str(value) for value in metrics.values()]
+    wide_value = min(max(10, *map(len, values)), _WIDEST_VALUE)
+    wide = min(max(map(len, metrics)), _WIDEST - len("|  |  |") - wide_value)
+    line = "-" * (wide + wide_value + len("|  |  |"))
+    shown = [(_shortened(key, wide), _shortened(v, wide_value)) for key, v in zip(metrics, values, strict=True)]
+    return "\n".join([line, *(f"| {key:<{wide}} | {value:>{wide_value}} |" for key, value in shown), line])
+
+
+def _shortened(text: str, most: int) -> str:
+    """Its beginning and its end, with dots between, where it has more than `most` characters."""
+    if len(text) <= most:
+        return text
+    end = (most - 3) // 2
+    return f"{text[: most - 3 - end]}...{text[-end:]}"

@@ -1,4 +1,4 @@
-"""Seeing a policy: `python -m baselines.play`, `--play` and the videos of training."""
+"""Seeing a policy: `python -m baselines.play` and `--play`."""
 
 import os
 import subprocess
@@ -215,18 +215,3 @@ def test_the_launcher_records_demonstrations_of_what_it_has_trained(capsys, monk
     monkeypatch.syspath_prepend(ROOT)
     line = refused(capsys, POINT_REACH, "--alg=examples.cross_entropy", "--play", "--record_demos=d.npz")
     assert "writes none" in line
-
-
-# ---- videos of training ----
-
-
-@pytest.mark.slow
-def test_training_episodes_are_recorded_every_interval():
-    run.main([POINT_REACH, "--n_epochs=1", "--num_env=2", "--save_video_interval=30", "--save_video_length=10",
-              "--log_path=log", *TINY])  # fmt: skip
-    videos = sorted(os.listdir("log/videos"))
-    assert "training-step-0.mp4" in videos and len(videos) >= 2
-    assert 9 <= len(frames(f"log/videos/{videos[0]}")) <= 12
-    run.main(["--resume=log", "--n_epochs=2"])
-    later = set(os.listdir("log/videos")) - set(videos)
-    assert later and all(name.startswith("training2-step-") for name in later)

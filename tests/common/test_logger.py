@@ -1,11 +1,17 @@
-"""A folder belongs to one run: files of another are never written over."""
+"""A folder belongs to one run: files of another are never written over. The terminal: one table an epoch."""
 
 import contextlib
+import itertools
+import re
 
 import pytest
 
 from baselines.common.errors import UserError
 from baselines.common.logger import Logger
+from tests.helpers import ROOT
+
+GLOSSARY = re.compile(r"^\| (`.*?) \|", re.M)
+ODD_VALUES = (-1.234e-05, 10**17, float("nan"), -1.234e-300, 3, float("-inf"))
 
 
 @pytest.mark.parametrize("name", ["config.json", "progress.csv", "progress.json", "command.json", "checkpoint"])
@@ -44,3 +50,29 @@ def test_a_logger_without_a_folder_only_prints(tmp_path, monkeypatch, capsys):
     printed = capsys.readouterr().out
     assert printed.startswith("line\nwarning: look\n") and "| epoch |          0 |" in printed
     assert list(tmp_path.iterdir()) == []
+
+
+# ---- the table ----
+
+
+def table(capsys, metrics):
+    Logger().dump(metrics, step=1)
+    return capsys.readouterr().out.splitlines()
+
+
+def test_the_table_fits_a_terminal_and_is_straight(capsys):
+    texts = [(ROOT / file).read_text() for file in ("README.md", "docs/ppo2.md")]
+    tables = [text[text.index("| key | meaning |") :].split("\n\n")[0] for text in texts]
+    keys = [key for lines in tables for cell in GLOSSARY.findall(lines) for key in re.findall("`([^`]+)`", cell)]
+    assert {"stats_g/mean", "loss/explained_variance", "fps"} < {*keys}
+    lines = table(capsys, dict(zip([*keys, "loss/cloning", "q_filter/passed"], itertools.cycle(ODD_VALUES))))
+    assert len({len(line) for line in lines}) == 1 and len(lines[0]) <= 80
+    assert not any("..." in line for line in lines)
+
+
+def test_what_is_too_long_for_the_table_loses_its_middle(capsys):
+    long = "my_package.my_algorithm/the mean over all of the coordinates of the second critic's gradient"
+    lines = table(capsys, {"epoch": 0, long: -1.234e-05, f"{long} again": 10**300, "fps": 1.0})
+    assert {len(line) for line in lines} == {80}
+    assert lines[2].startswith("| my_package.my_algorithm") and "..." in lines[2] and "gradient | " in lines[2]
+    assert lines[2].endswith(" -1.234e-05 |") and lines[3] != lines[2] and "again | 10000000" in lines[3]

@@ -17,6 +17,23 @@ from baselines.common.storage.policy_folder import read_document
 FORMAT = "baselines run 2"
 _LAST_VERSION_OF_FORMAT_1 = "0.1.0"
 _NOT_KEPT = ("resume", "log_path")
+_SHOWN = (
+    "version",
+    "alg",
+    "env",
+    "env_kwargs",
+    "max_episode_steps",
+    "num_env",
+    "workers",
+    "seed",
+    "preset",
+    "load_path",
+)
+
+
+def settings_of(document: Mapping[str, Any]) -> dict[str, Any]:
+    """What a run's `config.json` says of its training: the algorithm's settings, and the run's own."""
+    return {**{name: document[name] for name in _SHOWN}, **document["config"]}
 
 
 class Record(NamedTuple):

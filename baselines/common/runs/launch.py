@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import functools
-import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -21,8 +20,16 @@ from baselines.common.runs.run import Run
 from baselines.common.seeding import env_seeds, new_seed
 from baselines.common.settings import Settings, names_of
 from baselines.common.specs import check_same_sizes, other_task
-from baselines.common.vec_env import Video, as_vec_env, make_vec_env, parse_arguments
+from baselines.common.vec_env import (
+    as_vec_env,
+    check_renders,
+    has_display,
+    make_vec_env,
+    parse_arguments,
+    render_without_display,
+)
 from baselines.common.vec_env.base import VecEnv
+from baselines.common.wandb_logger import check_installed
 
 
 class _Prepared(NamedTuple):
@@ -57,10 +64,12 @@ def launch(
     """
     check_same_on_all(comm, {"version of baselines": baselines.__version__, **settings, **given})
     options, algorithm, config, loaded, record, recorded = _prepare(given, settings, defaults or {}, comm)
+    if options.wandb_project and comm.rank == 0:
+        check_installed()
     options = _complete(options, algorithm, comm, new_folder)
     with contextlib.ExitStack() as stack:
-        logger = Logger(options.log_path, quiet=comm.rank > 0, resume=record is not None, silent=options.quiet)
-        stack.callback(logger.close)
+        logger = Logger(options.log_path, comm.rank > 0, record is not None, options.quiet, options.wandb_project)
+        stack.push(lambda kind, *_: logger.close(failed=kind is not None))
         made = _environment(options, env, comm, stack)
         named = options.env if env is None else made.spec.env_id
         options = dataclasses.replace(options, env=named, num_env=made.num_env)
@@ -145,14 +154,12 @@ def _environment(options: Options, env: object, comm: Communicator, stack: conte
     seeds_for = functools.partial(env_seeds, options.seed, comm.rank, "train")
     if env is not None:
         return as_vec_env(env, seeds_for)
-    video = None
-    if options.save_video_interval and comm.rank == 0:
-        folder = os.path.join(options.log_path or ".", "videos")
-        video = Video(folder, options.save_video_interval, options.save_video_length)
     seeds, cores = seeds_for(options.num_env), comm.share_of_cores()
     arguments = parse_arguments(options.env_kwargs, options.max_episode_steps)
-    made = make_vec_env(
-        options.env, options.num_env, seeds, options.vec_env, cores, video, options.step_timeout, arguments
-    )
+    made = make_vec_env(options.env, options.num_env, seeds, options.vec_env, cores, options.step_timeout, arguments)
     stack.callback(made.close)
+    if options.save_video_interval and comm.rank == 0:
+        if not has_display():
+            render_without_display()
+        check_renders(options.env, arguments=arguments)
     return made

@@ -57,9 +57,12 @@ class Options(Settings):
     )
     quiet: bool = setting(False, "print warnings and errors alone; the log folder has all", on_resume=FREE)
     save_video_interval: int = setting(
-        0, "record training every so many steps of the first environment; 0: never", 0, _MOST
+        0, "epochs between videos of the policy, without noise; 0: none", 0, _MOST, on_resume=FREE
     )
-    save_video_length: int = setting(200, "steps of each such recording", 1, _MOST)
+    save_video_length: int = setting(200, "most steps of such a video", 1, _MOST, on_resume=FREE)
+    wandb_project: str | None = setting(
+        None, "project of Weights & Biases to show the run in (needs wandb)", on_resume=FREE, default_text=""
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -13,11 +13,13 @@ from baselines.common.policies import Policy
 from baselines.common.runs.bar import bar_over
 from baselines.common.runs.checkpoints import Checkpoints, NoCheckpoints, start_checkpoints
 from baselines.common.runs.clock import Clock
+from baselines.common.runs.folder import settings_of
 from baselines.common.runs.options import Options
 from baselines.common.runs.progress import Progress
 from baselines.common.runs.saving import PolicySaver
 from baselines.common.runs.schedule import Schedule, describe, plan
 from baselines.common.runs.state import RunState, Saved, Stateful
+from baselines.common.runs.videos import NoVideos, Videos, start_videos
 from baselines.common.seeding import Streams
 from baselines.common.vec_env.base import VecEnv, evaluation_copies
 
@@ -53,6 +55,7 @@ class Run:
         self.rng, self.seeds_for = streams.rng, streams.seeds_for
         self._state, self._envs, self._begun, self._ended = RunState(streams), [env], False, False
         self._checkpoints: Checkpoints | NoCheckpoints = NoCheckpoints()
+        self._videos: Videos | NoVideos = NoVideos()
         self._policies = PolicySaver(options, comm, logger)
 
     @property
@@ -90,7 +93,8 @@ class Run:
             self._state.restore(saved)
         if self.options.resume:
             self.logger.cut_back_to(saved.document["positions"] if saved else {})
-        self.logger.write_json("config.json", self._document(self.schedule))
+        document = self._document(self.schedule)
+        self.logger.write_json("config.json", document)
         self.logger.info(
             f"environments: {self.env.description}; seed: {self.seed}; logs: {self.logger.folder or 'none'}"
         )
@@ -99,6 +103,8 @@ class Run:
         if self.schedule.n_epochs == 0:
             self._policies.save(self._agent, "latest")  # as each epoch does
         else:
+            self.logger.start(settings_of(document), new=saved is None)
+            self._videos = start_videos(self.options, self.schedule, self.comm, self.logger, self._stack)
             self._checkpoints = start_checkpoints(
                 self.options, self.schedule, self._state, self.comm, self.logger, self._stack
             )
@@ -137,6 +143,7 @@ class Run:
         row = {"epoch": done.epoch, **metrics, **times}
         self.logger.dump(row, step=steps)
         self._policies.after_epoch(self._agent, done, score)
+        self._videos.after_epoch(self._agent, done.epoch, steps)
         best = score if done.best is None else max(done.best, score)
         self._state.progress = Progress(done.epoch + 1, best=best, timesteps=steps, seconds=self.clock.seconds())
         if self.callback is not None:

@@ -26,40 +26,31 @@ def make_vec_env(
     seeds: list[int],
     back_end: str = "auto",
     num_threads: int = 1,
-    video: Video | None = None,
     step_timeout: float = 0,
     arguments: EnvArguments = NONE,
 ) -> VecEnv:
     """`num_env` environments of a task, seeded one by one. Raises UserError.
 
     `auto` is EnvPool where it has the task, otherwise processes (`async`) for several environments and `sync` for
-    one. `video` records the first environment, which EnvPool cannot. `description` says what was chosen.
-    With a `step_timeout`, in seconds, environments in processes that take longer end the run. `arguments` are passed
-    to `gymnasium.make`.
+    one. `description` says what was chosen. With a `step_timeout`, in seconds, environments in processes that take
+    longer end the run. `arguments` are passed to `gymnasium.make`.
     """
     name = env_id if is_legacy(env_id) else import_module_of(env_id)
     used = name if is_legacy(env_id) or envpool_env.knows(name) else gymnasium_id(env_id)
     if step_timeout and back_end == "auto":
         back_end = "async"
-    if back_end in ("auto", "envpool") and not video and not arguments.kwargs and envpool_env.knows(used):
+    if back_end in ("auto", "envpool") and not arguments.kwargs and envpool_env.knows(used):
         if step_timeout:
             raise UserError("--step_timeout is for environments in processes of their own: add --vec_env=async")
         pool = envpool_env.EnvPoolVecEnv(used, num_env, seeds, num_threads, arguments.max_episode_steps)
         pool.description += _instead(name, used)
         return pool
     if back_end == "envpool":
-        why = "it cannot record videos" if video else f"it has no checked '{name}', or is not installed"
+        why = f"it has no checked '{name}', or is not installed"
         why = "it takes no --env_kwargs" if arguments.kwargs else why
         raise UserError(f"--vec_env=envpool does not work here: {why}; use --vec_env=auto")
-    if video:
-        if not has_display():
-            render_without_display()
-        check_renders(env_id, arguments=arguments)
-    # Rendering needs a process without TensorFlow, see check_renders.
-    asynchronous = back_end == "async" or bool(video) or (back_end == "auto" and num_env > 1)
-    env = gymnasium_env.make(
-        env_id, num_env, seeds, asynchronous, video, step_timeout=step_timeout, arguments=arguments
-    )
+    asynchronous = back_end == "async" or (back_end == "auto" and num_env > 1)
+    env = gymnasium_env.make(env_id, num_env, seeds, asynchronous, step_timeout=step_timeout, arguments=arguments)
     env.spec = dataclasses.replace(env.spec, env_kwargs=as_text(arguments.kwargs) if arguments.kwargs else "")
     env.description += _instead(name, used)
     return env

@@ -15,19 +15,18 @@ from baselines.common.vec_env.arguments import NONE, EnvArguments, as_text
 
 
 class Video(NamedTuple):
-    """What to record of an environment, in steps."""
+    """What to record of an environment: its first `length` steps."""
 
     folder: str
-    interval: int
     length: int
-    name: str = "training"
+    name: str
 
 
 def recorded(env: gymnasium.Env, video: Video) -> gymnasium.Env:
     """`env`, which records itself as `video` says."""
 
     def starts(step: int) -> bool:
-        return step % video.interval == 0
+        return step == 0
 
     name = _unused(video)
     with warnings.catch_warnings():
@@ -36,7 +35,7 @@ def recorded(env: gymnasium.Env, video: Video) -> gymnasium.Env:
 
 
 def _unused(video: Video) -> str:
-    """RecordVideo counts from 0 in each process: a resumed run's videos would take the place of the earlier ones."""
+    """RecordVideo names a file by its first step: a second one would take the place of the first."""
     there = os.listdir(video.folder) if os.path.isdir(video.folder) else []
     names = itertools.chain([video.name], (f"{video.name}{n}" for n in itertools.count(2)))
     return next(name for name in names if not any(file.startswith(f"{name}-step-") for file in there))
@@ -51,6 +50,11 @@ def render_without_display() -> None:
     """Let MuJoCo render where there is no display, unless the user has said how."""
     if sys.platform == "linux" and os.environ.get("MUJOCO_GL") in (None, "", "glfw"):
         os.environ["MUJOCO_GL"] = "egl"
+
+
+def child_environment() -> dict[str, str]:
+    """Variables for a process that imports what this one can, wherever that was found."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path)}
 
 
 _RENDER_ONCE = """
@@ -78,7 +82,7 @@ def check_renders(env_id: str, mode: str = "rgb_array", arguments: EnvArguments 
     Tried in another process: with TensorFlow in the same one, MuJoCo's EGL renderer crashes on some machines.
     """
     command = [sys.executable, "-c", _RENDER_ONCE, env_id, mode, as_text(arguments.kwargs)]
-    tried = subprocess.run(command, capture_output=True, text=True)
+    tried = subprocess.run(command, capture_output=True, text=True, env=child_environment())
     if tried.returncode != 0:
         why = (tried.stderr.strip().splitlines() or [f"it ended with {tried.returncode}"])[-1]
         raise UserError(

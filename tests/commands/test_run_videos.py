@@ -1,0 +1,231 @@
+"""--save_video_interval: videos of the policy as it learns, in the log folder and in TensorBoard."""
+
+import io
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from moviepy import VideoFileClip
+from PIL import Image, ImageSequence
+
+from baselines import run
+from baselines.common.logger import Logger
+from baselines.common.runs import film, videos
+from baselines.common.runs.options import Options
+from baselines.common.runs.videos import Videos
+from tests.commands.doors import save, servo
+from tests.commands.test_env_arguments import NAMED
+from tests.helpers import HORIZON, POINT_REACH, POINT_REACH_ID, ROOT, TINY, refused, rows, timeless
+
+pytestmark = pytest.mark.usefixtures("no_display", "cwd")
+DARK = "tests.environments:PointReach-dark-v0"
+
+
+def frames(path):
+    with VideoFileClip(str(path)) as clip:
+        return [np.array(f) for f in clip.iter_frames()]
+
+
+def gifs(log):
+    """Steps and pictures of the videos that TensorBoard shows."""
+    for path in sorted(Path(log).glob("events.out.tfevents.*")):
+        for record in tf.data.TFRecordDataset(str(path)):
+            event = tf.compat.v1.Event.FromString(record.numpy())
+            for value in event.summary.value:
+                if value.HasField("image"):
+                    assert value.tag == "video"
+                    yield event.step, Image.open(io.BytesIO(value.image.encoded_image_string))
+
+
+def seconds(gif):
+    """It has pictures that are alike once, for longer."""
+    return sum(picture.info["duration"] for picture in ImageSequence.Iterator(gif)) / 1000
+
+
+def scene(**changes):
+    whole = dict(policy="policy", alg="her", env=POINT_REACH_ID, env_kwargs=None, max_episode_steps=None, length=200,
+                 seed=0, folder="made", name="epoch-7")  # fmt: skip
+    return film.Scene(**{**whole, **changes})
+
+
+# ---- whole runs ----
+
+
+@pytest.mark.slow
+def test_a_video_every_n_epochs_and_nothing_else_changes(capsys):
+    common = [POINT_REACH, *TINY, "--seed=3"]
+    run.main([*common, "--n_epochs=2", "--save_video_interval=2", "--log_path=log"])
+    assert os.listdir("log/videos") == ["epoch-1.mp4"]
+    seen = frames("log/videos/epoch-1.mp4")
+    assert len(seen) == HORIZON and any((a != b).any() for a, b in zip(seen[:-1], seen[1:], strict=True))
+    assert [(step, seconds(gif)) for step, gif in gifs("log")] == [(120, HORIZON / 10)]
+    assert "one after the other" in Path("log/log.txt").read_text()  # as without videos
+
+    run.main(["--resume=log", "--n_epochs=4", "--save_video_length=9"])
+    assert sorted(os.listdir("log/videos")) == ["epoch-1.mp4", "epoch-3.mp4"]
+    assert len(frames("log/videos/epoch-3.mp4")) == 9  # not 10: moviepy adds 0.1 s ten times, and leaves one out
+    # That of epoch 1 was finished after the last state, and is cut off TensorBoard's file with all that followed it.
+    assert [(step, seconds(gif), gif.size) for step, gif in gifs("log")] == [(240, 0.9, (64, 64))]
+
+    run.main([*common, "--n_epochs=4", "--log_path=without"])
+    assert timeless("log") == timeless("without")
+    assert "warning" not in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_videos_of_an_algorithm_of_the_users_own(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT)
+    small = ["--generations=1", "--population=4", "--elites=2", "--n_epochs=1", "--seed=0", "--log_path=log"]
+    run.main(["--alg=examples.cross_entropy", "--env=CartPole-v1", *small, "--save_video_interval=1",
+              "--save_video_length=5"])  # fmt: skip
+    assert len(frames("log/videos/epoch-0.mp4")) == 5
+    assert [gif.width for _, gif in gifs("log")] == [300]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_run_that_is_stopped_ends_the_video_that_is_being_made(number, code):
+    command = [sys.executable, "-m", "baselines.run", POINT_REACH, *TINY, "--n_epochs=9999", "--save_video_interval=1",
+               "--log_path=log"]  # fmt: skip
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    while not list(Path("log").glob("videos/.making-*/errors")):
+        time.sleep(0.01)
+        assert process.poll() is None, process.communicate()
+    process.send_signal(number)
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == code and b"--resume=log" in said and b"Traceback" not in said
+    assert os.listdir("log/videos") == []
+    assert "no video of epoch 0: it was not finished" in Path("log/log.txt").read_text()
+
+
+# ---- before training ----
+
+
+def test_where_nothing_renders_a_run_with_videos_is_refused(capsys):
+    line = refused(capsys, f"--env={DARK}", *TINY, "--n_epochs=1", "--save_video_interval=1", "--log_path=log")
+    assert "cannot render" in line and "no light" in line and "MUJOCO_GL" in line
+
+
+def test_an_interval_of_steps_as_it_once_was_is_a_warning(capsys):
+    run.main([POINT_REACH, *TINY, "--n_epochs=1", "--save_video_interval=10000", "--log_path=log"])
+    assert "warning: --save_video_interval=10000 counts epochs, no longer steps" in capsys.readouterr().out
+    assert len(rows("log")) == 1 and not os.path.exists("log/videos")
+
+
+# ---- a single video ----
+
+
+@pytest.mark.slow
+def test_the_environments_arguments_reach_the_video():
+    save("policy")
+    os.mkdir("made")
+    env = NAMED[0].removeprefix("--env=")
+    film.film(scene(env=env, env_kwargs="colour=red", max_episode_steps=6))
+    assert sorted(os.listdir("made")) == ["epoch-7.gif", "epoch-7.mp4"]
+    assert len(frames("made/epoch-7.mp4")) == 6
+
+
+def test_a_gif_is_small_and_takes_as_long_as_the_video():
+    from moviepy import ImageSequenceClip
+
+    pictures = [np.full((300, 600, 3), i % 250, np.uint8) for i in range(250)]
+    with ImageSequenceClip(pictures, fps=25) as clip:
+        clip.write_videofile("long.mp4", logger=None)
+    film.write_gif("long.mp4", "small.gif")
+    with Image.open("small.gif") as gif:
+        assert 80 <= gif.n_frames <= 84 and gif.size == (300, 150)
+        assert seconds(gif) == pytest.approx(10, rel=0.02)
+
+
+@pytest.mark.slow
+def test_the_process_of_a_video_ends_when_its_run_does():
+    save("policy")
+    os.mkdir("made")
+    hanging = scene(env="tests.environments:PointReach-hang-v0")
+    command = [sys.executable, "-m", "baselines.common.runs.film", hanging.text()]
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
+        process.stdin.close()
+        assert process.wait(60) == 1
+
+
+# ---- what training does meanwhile ----
+
+
+class Trained:
+    """An agent with a policy."""
+
+    def policy(self):
+        return servo()
+
+
+@pytest.fixture
+def beside(monkeypatch):
+    """`beside(code)`: videos of every epoch, whose process runs this Python code instead, and what they log."""
+
+    def make(code):
+        monkeypatch.setattr(videos, "command_for", lambda scene: [sys.executable, "-c", code])
+        logger, lines = Logger(), []
+        logger.info = lines.append
+        os.mkdir("making")
+        options = Options(alg="her", env=POINT_REACH_ID, seed=0, save_video_interval=1)
+        return Videos(options, "making", "making", logger), lines
+
+    return make
+
+
+def wait(made):
+    while made._child and not made._collect():
+        time.sleep(0.01)
+
+
+def test_a_video_that_is_still_being_made_is_waited_for_by_nobody(beside, monkeypatch):
+    made, lines = beside("import time; time.sleep(60)")
+    monkeypatch.setattr(videos, "_LAST", 0.1)
+    start = time.perf_counter()
+    with made:
+        for epoch in range(4):
+            made.after_epoch(Trained(), epoch, 10)
+        child = made._child.process
+    assert time.perf_counter() - start < 5 and child.returncode == -signal.SIGKILL
+    assert len(lines) == 2
+    assert lines[0].startswith("no video of epoch 1: that of epoch 0 is still being made")
+    assert lines[1] == "no video of epoch 0: it was not finished when the run ended"
+
+
+def test_a_run_that_fails_ends_its_video_at_once(beside):
+    made, lines = beside("import time; time.sleep(60)")
+    with pytest.raises(KeyError), made:
+        made.after_epoch(Trained(), 0, 10)
+        child = made._child.process
+        raise KeyError
+    assert child.returncode == -signal.SIGKILL and len(lines) == 1
+
+
+def test_videos_take_a_small_part_of_the_time(beside):
+    made, lines = beside("import time\nwhile time.process_time() < 0.3: pass")
+    with made:
+        for epoch in range(3):
+            made.after_epoch(Trained(), epoch, 10)
+            wait(made)
+        assert 0.3 <= made._spent < 1
+        skipped = [line for line in lines if "more than 5% of the" in line]
+        assert len(skipped) == 1 and skipped[0].startswith("no video of epoch 1: videos took 0.")
+        made._begin -= 100  # seconds later
+        made.after_epoch(Trained(), 3, 10)
+        assert made._child.epoch == 3
+
+
+def test_a_video_that_fails_is_one_warning(beside, monkeypatch):
+    made, lines = beside("raise SystemExit('error: no light')")
+    monkeypatch.setattr(videos, "_MOST_SHARE", 1e9)
+    with made:
+        for epoch in range(3):
+            made.after_epoch(Trained(), epoch, 10)
+            wait(made)
+    assert lines == ["warning: no video of epoch 0: no light; training goes on, and others are tried"]
