@@ -30,6 +30,7 @@ def warnings_of(episodes: EpisodeBatch, config: HERConfig, compute_reward: GoalR
     """A line for each thing that is odd, with the setting or the entry that it is about."""
     valid = np.arange(episodes.reward.shape[1]) < episodes.length[:, None]  # [B, T]
     yield from _rewards_that_differ(episodes, valid, compute_reward)
+    yield from _ends(episodes, valid, config, compute_reward)
     yield from _bounds(episodes.reward[valid] - reward_shift(config, compute_reward), config)
     before = {"observation": episodes.observation, "achieved_goal": episodes.achieved_goal,
               "desired_goal": episodes.desired_goal}  # fmt: skip
@@ -53,6 +54,20 @@ def _rewards_that_differ(episodes: EpisodeBatch, valid: np.ndarray, compute_rewa
             f"compute_reward gives {computed[odd[0]]:g} where step returned {paid[odd[0]]:g} (environment {episode}, "
             f"step {step + 1}; {len(odd)} of {len(paid)} steps differ): relabelled goals are learnt with the first, so "
             "both should be the same function of the goals"
+        )
+
+
+def _ends(
+    episodes: EpisodeBatch, valid: np.ndarray, config: HERConfig, compute_reward: GoalReward
+) -> Iterator[str]:
+    """Where every step costs something, an end without success saves it."""
+    failed = episodes.terminated & ~episodes.success
+    costs = episodes.reward[valid] - reward_shift(config, compute_reward)
+    saves = end_value(config, compute_reward, valid.shape[1]) >= 0 and np.median(costs) < 0
+    if failed.any() and saves and not config.bootstrap_terminated:
+        yield (
+            f"{failed.sum()} of {len(failed)} episodes ended without success, and most steps are paid less than 0: then "
+            "ending soon pays. Add --bootstrap_terminated=True, which learns as if they had gone on, or pay failures less"
         )
 
 
