@@ -57,17 +57,15 @@ def _rewards_that_differ(episodes: EpisodeBatch, valid: np.ndarray, compute_rewa
         )
 
 
-def _ends(
-    episodes: EpisodeBatch, valid: np.ndarray, config: HERConfig, compute_reward: GoalReward
-) -> Iterator[str]:
+def _ends(episodes: EpisodeBatch, valid: np.ndarray, config: HERConfig, compute_reward: GoalReward) -> Iterator[str]:
     """Where every step costs something, an end without success saves it."""
     failed = episodes.terminated & ~episodes.success
     costs = episodes.reward[valid] - reward_shift(config, compute_reward)
     saves = end_value(config, compute_reward, valid.shape[1]) >= 0 and np.median(costs) < 0
     if failed.any() and saves and not config.bootstrap_terminated:
         yield (
-            f"{failed.sum()} of {len(failed)} episodes ended without success, and most steps are paid less than 0: then "
-            "ending soon pays. Add --bootstrap_terminated=True, which learns as if they had gone on, or pay failures less"
+            f"{failed.sum()} of {len(failed)} episodes ended without success, and most steps are paid less than 0, so "
+            "to fail soon pays: add --bootstrap_terminated=True, which learns as if they went on, or pay failures less"
         )
 
 

@@ -71,7 +71,10 @@ class DDPG(Agent):
         The last `config.demo_rows` rows of each batch are demonstrations. Raises TrainingError for losses that are not
         finite.
         """
-        rows = self._update(TransitionBatch(*map(tf.constant, batches))).numpy()  # [n_batches, metrics]
+        if self.config.bootstrap_terminated or not np.any(batches.terminated):
+            batches = batches._replace(terminated=None)  # the graph of environments that never end knows no ends
+        tensors = TransitionBatch(*(x if x is None else tf.constant(x) for x in batches))
+        rows = self._update(tensors).numpy()  # [n_batches, metrics]
         for name, values in zip(self.metrics, rows.T, strict=True):
             if not np.isfinite(values).all():
                 update = self.updates + int(np.argmin(np.isfinite(values))) + 1
@@ -111,16 +114,21 @@ class DDPG(Agent):
 
     @tf.autograph.experimental.do_not_convert  # it has no control flow of tensors: tracing takes half the time
     def gradients(self, batch: TransitionBatch) -> tuple[Gradients, tf.Tensor]:
-        """Gradients of both losses at the present weights, (of Q's weights, of pi's weights), and the `metrics`."""
+        """Gradients of both losses at the present weights, (of Q's weights, of pi's weights), and the `metrics`.
+
+        Without `batch.terminated`, None, nothing ends.
+        """
         config, horizon = self.config, self.spec.horizon
         low, high = config.return_bounds(horizon)
         o, g = self.inputs(batch.observation, batch.achieved_goal, batch.desired_goal)
         o_2, g_2 = self.inputs(batch.next_observation, batch.next_achieved_goal, batch.desired_goal)
         next_value = self.target.Q(o_2, g_2, self.target.pi(o_2, g_2))  # [N, 1]
-        ended = tf.zeros_like(batch.terminated) if config.bootstrap_terminated else batch.terminated
-        target = losses.bellman_target(
-            batch.reward[:, None], next_value, ended[:, None], config.discount(horizon), low, high, self._end_value
-        )
+        reward, gamma = batch.reward[:, None], config.discount(horizon)
+        if batch.terminated is None:
+            target = losses.bellman_target(reward, next_value, gamma, low, high)
+        else:
+            ended = batch.terminated[:, None]
+            target = losses.bellman_target_with_ends(reward, next_value, ended, self._end_value, gamma, low, high)
         with tf.GradientTape() as tape:
             value = self.main.Q(o, g, batch.action)  # [N, 1]
             critic_loss = losses.critic_loss(target, value)

@@ -3,23 +3,27 @@
 import tensorflow as tf
 
 
-def bellman_target(
+def bellman_target(reward: tf.Tensor, next_value: tf.Tensor, gamma: float, low: float, high: float) -> tf.Tensor:
+    """y = clip(r + gamma * Q'(o2, g, pi'(o2, g)), low, high)   (1707.01495, appendix A)
+
+    `reward` and `next_value` are [N, 1]; so is the result, through which no gradient flows.
+    """
+    _assert_columns(reward, next_value)
+    return tf.stop_gradient(tf.clip_by_value(reward + gamma * next_value, low, high))  # [N, 1]
+
+
+def bellman_target_with_ends(
     reward: tf.Tensor,
     next_value: tf.Tensor,
-    terminated: tf.Tensor,
+    ended: tf.Tensor,
+    end_value: float,
     gamma: float,
     low: float,
     high: float,
-    end_value: float = 0.0,
 ) -> tf.Tensor:
-    """y = clip(r + gamma * Q'(o2, g, pi'(o2, g)), low, high)   (1707.01495, appendix A)
-
-    Where an episode has `terminated`, `end_value` takes the place of Q'. `reward`, `next_value` and `terminated`
-    (bools) are [N, 1]; so is the result, through which no gradient flows.
-    """
-    _assert_columns(reward, next_value, terminated)
-    unbounded = tf.where(terminated, reward + gamma * end_value, reward + gamma * next_value)
-    return tf.stop_gradient(tf.clip_by_value(unbounded, low, high))  # [N, 1]
+    """As `bellman_target`, with `end_value` in the place of Q' where an episode has `ended`, bools [N, 1]."""
+    _assert_columns(ended)
+    return bellman_target(reward, tf.where(ended, end_value, next_value), gamma, low, high)
 
 
 def critic_loss(target: tf.Tensor, value: tf.Tensor) -> tf.Tensor:

@@ -37,7 +37,8 @@ class LocalUpdates:
         n_batches = batches.reward.shape[0]
         rows = tf.TensorArray(tf.float32, n_batches, element_shape=[len(self._learner.metrics)])
         for i in tf.range(n_batches):
-            gradients, metrics = self._learner.gradients(TransitionBatch(*(x[i] for x in batches)))
+            batch = TransitionBatch(*(x if x is None else x[i] for x in batches))
+            gradients, metrics = self._learner.gradients(batch)
             self._learner.apply(gradients, i + 1)
             rows = rows.write(i, metrics)
         return rows.stack()
@@ -68,7 +69,8 @@ class AveragedUpdates:
 
     @tf.function(jit_compile=True)
     def _gradients(self, batches: TransitionBatch, i: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        (Q, pi), metrics = self._learner.gradients(TransitionBatch(*(tf.gather(x, i) for x in batches)))
+        batch = TransitionBatch(*(x if x is None else tf.gather(x, i) for x in batches))
+        (Q, pi), metrics = self._learner.gradients(batch)
         return flatten(Q + pi), metrics
 
     @tf.function(jit_compile=True)

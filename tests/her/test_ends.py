@@ -62,24 +62,26 @@ def test_only_the_last_step_of_an_episode_that_terminated_is_an_end():
 def test_the_target_of_an_end_is_the_reward_and_what_an_end_is_worth():
     reward, value = tf.constant([[-1.0], [-1.0], [0.0]]), tf.constant([[-10.0], [-10.0], [-10.0]])
     ended = tf.constant([[True], [False], [True]])
-    found = losses.bellman_target(reward, value, ended, 0.9, -100, 0)
+    found = losses.bellman_target_with_ends(reward, value, ended, 0.0, 0.9, -100, 0)
     np.testing.assert_allclose(found, [[-1], [-10], [0]], rtol=1e-6)
-    found = losses.bellman_target(reward, value, ended, 0.9, -9, 0, end_value=-5)
+    found = losses.bellman_target_with_ends(reward, value, ended, -5.0, 0.9, -9, 0)
     np.testing.assert_allclose(found, [[-5.5], [-9], [-4.5]], rtol=1e-6)
 
 
-@pytest.mark.parametrize(("settings", "expected"), [({}, 1.0), (dict(bootstrap_terminated=True), 6.4**2)])
-def test_the_setting_bootstraps_ends_too(settings, expected):
+@pytest.mark.parametrize(("settings", "of_an_end"), [({}, 1.0), (dict(bootstrap_terminated=True), 6.4**2)])
+def test_the_setting_bootstraps_ends_too(settings, of_an_end):
     """Q' is -6, the main Q 0 (the discount 0.9): the loss is the squared target."""
-    env = of(4)
-    agent = baselines.train(env=env, n_epochs=0, seed=0, gamma=0.9, **settings, **TINY_SETTINGS)
-    make_constant(agent, target_Q=-6.0)
+    agent = baselines.train(env=of(4), n_epochs=0, seed=0, gamma=0.9, **settings, **TINY_SETTINGS)
     batch = transitions(agent, reward=-1)
-    ended = batch._replace(terminated=np.ones(4, bool))
-    _, (critic, _) = agent.gradients(type(batch)(*map(tf.constant, ended)))
-    assert float(critic) == pytest.approx(expected, rel=1e-5)
-    _, (critic, _) = agent.gradients(type(batch)(*map(tf.constant, batch)))
-    assert float(critic) == pytest.approx(6.4**2, rel=1e-5)
+
+    def loss(ends):
+        make_constant(agent, target_Q=-6.0)
+        marked = batch._replace(terminated=np.arange(len(batch.reward)) < ends)
+        return agent.train(type(batch)(*(x[None] for x in marked)))["loss/critic"]
+
+    assert loss(4) == pytest.approx(of_an_end, rel=1e-5)
+    assert loss(0) == pytest.approx(6.4**2, rel=1e-5)
+    assert loss(1) == pytest.approx((of_an_end + 3 * 6.4**2) / 4, rel=1e-5)
 
 
 def test_an_end_is_worth_what_a_constant_less_at_every_step_makes_of_it():

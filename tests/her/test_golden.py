@@ -106,8 +106,7 @@ def test_numpy_policy_gives_the_golden_outputs(agent, golden):
 def test_bellman_target_is_golden_and_clipped_at_both_ends(agent, golden, reward, expected):
     low, high = agent.config.return_bounds(50)
     r = golden[reward].reshape(-1, 1).astype(np.float32)
-    going_on = np.zeros(r.shape, bool)
-    target = losses.bellman_target(r, golden["out/target_Q_pi"], going_on, agent.config.discount(50), low, high)
+    target = losses.bellman_target(r, golden["out/target_Q_pi"], agent.config.discount(50), low, high)
     assert_near(target, golden[expected])
     assert (low, high) == (pytest.approx(-50), 0)
 

@@ -136,6 +136,25 @@ def test_a_reward_that_is_not_that_of_step_is_said_with_both(capsys):
     assert "warning: compute_reward gives -1 where step returned -1.5 (environment 0, step 1; 30 of 30 steps" in out
 
 
+class Falling(gymnasium.Wrapper):
+    """Ends at its 3rd step, as a robot that falls."""
+
+    def step(self, action):
+        self.count = getattr(self, "count", 0) + 1
+        observation, reward, *_, info = self.env.step(action)
+        return observation, reward, self.count % 3 == 0, False, info
+
+
+@pytest.mark.parametrize(
+    ("pay", "settings", "warned"),
+    [((0.0, -1.0), {}, True), ((0.0, -1.0), dict(bootstrap_terminated=True), False), ((1.0, 0.0), {}, False)],
+)
+def test_where_failing_soon_pays_is_said_with_the_setting(pay, settings, warned, capsys):
+    env = Falling(made(pay=pay))
+    baselines.train(env=env, eval_env=env, seed=0, n_epochs=1, **{**TINY_SETTINGS, **settings})
+    assert ("to fail soon pays: add --bootstrap_terminated=True" in capsys.readouterr().out) is warned
+
+
 def test_checks_look_at_valid_steps_alone():
     from baselines.her.episodes import single_episode, stack_episodes
 
