@@ -19,6 +19,7 @@ class Arm:
     demonstrations: int = 0  # scripted episodes to learn from
     noise: float = 0.0  # on their actions; those that fail stay then
     module: str = "baselines.run"
+    episodes: int = 1000  # that its policies are evaluated over
 
     def value(self, name: str, default: str | None = None) -> str | None:
         """What a flag says."""
@@ -129,6 +130,24 @@ def hand(task: str, count: int, n_cycles: int, num_timesteps: float, minutes: fl
     return Experiment(f"{task}, one process", {"single": arm}, seeds(count), minutes, targets)
 
 
+# Tasks that others wrote; the places of Panda's are in metres. `sync`, as they are stepped on one core each. They are
+# slow: their policies are evaluated over 100 episodes.
+_USERS = {
+    "PandaReach-v3": ours(4e3, "panda_gym:PandaReach-v3", "--num_env=2", "--n_cycles=2", "--n_test_rollouts=52",
+                          "--vec_env=sync"),
+    "PandaPush-v3": ours(6e4, "panda_gym:PandaPush-v3", "--relay_effector=0:3", "--replay_priority=energy",
+                         "--priority_clip=0.5", "--vec_env=sync"),
+    "parking-v0": ours(3e4, "highway_env:parking-v0", "--max_episode_steps=100", "--bootstrap_terminated=True",
+                       "--n_cycles=5", "--n_batches=240", "--gamma=0.95", "--action_l2=0.01", "--n_test_rollouts=6",
+                       "--vec_env=sync"),
+    "PointMaze_UMaze-v3": ours(1e5, "PointMaze_UMaze-v3", "--n_cycles=2"),
+    "PointMaze_Medium-v3": ours(1.5e5, "PointMaze_Medium-v3", "--n_cycles=2", "--n_test_rollouts=7"),
+    "AntMaze_UMaze-v5": ours(1e6, "AntMaze_UMaze-v5", "--n_cycles=4", "--n_batches=1000", "--action_l2=0.01",
+                             "--gamma=0.99", "--n_test_rollouts=7"),
+}  # fmt: skip
+USERS = {name: dataclasses.replace(arm, episodes=100) for name, arm in _USERS.items()}
+
+
 # ---- the experiments ----
 
 EXPERIMENTS = {
@@ -229,6 +248,9 @@ EXPERIMENTS = {
         seeds(3),
         60,
         "sooner, in steps and in minutes",
+    ),
+    "users-tasks": Experiment(
+        "Tasks that others wrote, one process", USERS, seeds(3), 200, "each is learnt: PointMaze with no flag"
     ),
     "ppo2-cartpole": beside_sb3("CartPole-v1", 1e5, 12, returns(475)),
     "ppo2-pendulum": beside_sb3("Pendulum-v1", 2e5, 20, returns(-300, -200)),

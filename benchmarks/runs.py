@@ -17,7 +17,6 @@ from benchmarks.experiments import SB3, Arm
 from benchmarks.measure import machine
 from benchmarks.processes import Children
 
-EVALUATION = ("--episodes=1000", "--num_env=50")
 GENERATOR = "baselines.her.experiment.data_generation.fetch_data_generation"
 
 
@@ -102,9 +101,12 @@ def training_command(run: Run) -> list[str]:
 
 def evaluation_command(run: Run, name: str) -> list[str]:
     """The environment is named: a policy's own word is not followed to other modules."""
-    where = [f"--env={run.arm.env}", f"--vec_env={run.arm.value('vec_env', 'auto')}"]
+    arm = run.arm
+    where = [f"--episodes={arm.episodes}", "--num_env=50", f"--env={arm.env}"]
+    where += [f"--vec_env={arm.value('vec_env', 'auto')}"]
+    where += [f"--{name}={arm.value(name)}" for name in ("env_kwargs", "max_episode_steps") if arm.value(name)]
     files = [f"--load_path={run.folder / 'policy' / name}", f"--json={run.folder / name}.json"]
-    return python("baselines.evaluate", *EVALUATION, *where, *files)
+    return python("baselines.evaluate", *where, *files)
 
 
 # ---- doing it ----

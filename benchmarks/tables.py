@@ -18,7 +18,8 @@ minutes (of training and its evaluations, on a machine that did nothing else) ar
 three evaluations (104 episodes each; 20 where the return counts) reached that level. "Later" are the single evaluations
 after the first one that did: the median share below it, and the lowest of all runs. Success and return of policies are
 of 1,000 other episodes, interquartile mean over seeds, with its 95 percent bootstrap interval (Agarwal et al. 2021,
-2108.13264). Each folder has the curves, a line for each run, all settings, versions and the figure.
+2108.13264). In users-tasks, whose environments are slow, an evaluation has 48 to 104 episodes, and policies are judged
+by 100. Each folder has the curves, a line for each run, all settings, versions and the figure.
 """
 BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
 

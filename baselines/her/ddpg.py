@@ -72,7 +72,8 @@ class DDPG(Agent):
         finite.
         """
         if self.config.bootstrap_terminated or not np.any(batches.terminated):
-            batches = batches._replace(terminated=None)  # the graph of environments that never end knows no ends
+            # The graph of environments that never end knows no ends.
+            batches = batches._replace(terminated=None)  # type: ignore[arg-type]
         tensors = TransitionBatch(*(x if x is None else tf.constant(x) for x in batches))
         rows = self._update(tensors).numpy()  # [n_batches, metrics]
         for name, values in zip(self.metrics, rows.T, strict=True):

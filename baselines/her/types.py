@@ -78,4 +78,4 @@ class TransitionBatch(NamedTuple):
     reward: np.ndarray  # [N]
     next_observation: np.ndarray  # [N, o]
     next_achieved_goal: np.ndarray  # [N, g]
-    terminated: np.ndarray | None  # [N] bool: the episode ended by itself, nothing follows; None: nowhere
+    terminated: np.ndarray  # [N] bool: the episode ended by itself, nothing follows; in the graph None where none did
