@@ -6,7 +6,7 @@ from collections.abc import Callable
 import gymnasium
 
 from baselines.common.errors import UserError
-from baselines.common.vec_env import envpool_env, gymnasium_env
+from baselines.common.vec_env import envpool_env, gymnasium_env, own_env
 from baselines.common.vec_env.arguments import NONE, EnvArguments, as_text
 from baselines.common.vec_env.arguments import parse_arguments as parse_arguments
 from baselines.common.vec_env.base import VecEnv
@@ -66,4 +66,4 @@ def as_vec_env(env: object, seeds_for: Callable[[int], list[int]]) -> VecEnv:
         return env
     if not isinstance(env, (gymnasium.Env, gymnasium.vector.VectorEnv)):
         raise UserError(f"env: expected a name, a Gymnasium environment or a vector of them, got {env!r}")
-    return gymnasium_env.wrap(env, seeds_for)
+    return own_env.wrap(env, seeds_for)
