@@ -49,5 +49,6 @@ def test_the_environment_that_docs_shows_is_learnt_and_short(cwd, monkeypatch):
     monkeypatch.syspath_prepend(cwd)
     seen = []
     baselines.train(env="shown_in_docs:MyPoint-v0", vec_env="sync", seed=0, n_epochs=15, n_cycles=10, hidden=64,
-                    layers=2, batch_size=128, polyak=0.8, action_l2=0.1, n_test_rollouts=40, callback=seen.append)  # fmt: skip
+                    layers=2, batch_size=128, polyak=0.8, action_l2=0.1, n_test_rollouts=40,
+                    callback=seen.append)  # fmt: skip
     assert seen[-1]["test/success_rate"] > 0.9

@@ -102,6 +102,14 @@ def extreme_targets(wiring):
     return target(wiring, reward=-1000), target(wiring, reward=1000)
 
 
+def target_of_an_end(wiring):
+    """As `target`, where the episode terminated with a reward of -1."""
+    make_constant(wiring.agent, main_Q=0, target_Q=-1)
+    batch = transitions(wiring.agent, reward=-1)
+    ended = batch._replace(terminated=np.ones_like(batch.terminated))
+    return float(np.sqrt(wiring.agent.train(TransitionBatch(*(x[None] for x in ended)))["loss/critic"]))
+
+
 def kept_share_of_average(wiring):
     """What is left after an update, in the policy that is evaluated, of an actor whose tanh's input was 1 and is 0."""
     agent = wiring.agent
