@@ -45,7 +45,6 @@ def run_episodes(env: VecEnv, act: Callable[[Observation], np.ndarray]) -> list[
     Raises TrainingError, naming the environment, where one returns NaN or infinity.
     """
     B = env.num_env
-    env.look_at_rewards()
     observation = env.reset()
     if (broken := first_not_finite(observation, np.zeros(B), np.ones(B, bool))) is not None:
         raise TrainingError(f"environment {broken} returned NaN or infinity at step 0 of its episode")
@@ -66,7 +65,7 @@ def run_episodes(env: VecEnv, act: Callable[[Observation], np.ndarray]) -> list[
         length[alive] += 1
         terminated[alive] = step.terminated[alive]
         if step.success is not None or (alive & step.ended).any():
-            succeeded = env.succeeded(step)
+            succeeded = env.succeeded(step, alive)
             known = known and succeeded is not None
             success[alive] = False if succeeded is None else succeeded[alive]
         alive &= ~step.ended

@@ -27,15 +27,17 @@ def setting(
     of_policy: bool = False,
     on_resume: str = SAME,
     default_text: str | None = None,
+    before: Any = None,
 ) -> Any:
     """A field of a `Settings`; `low` and `high` are allowed themselves.
 
     `path`: a file or folder. `of_policy`: it gives a trained policy's numbers their meaning, and comes with the policy.
     `on_resume`: a resumed run has the SAME, a file that has MOVED, or another one (FREE). `default_text` is what
-    --help says instead of the default.
+    --help says instead of the default. `before` is what runs did that were begun before there was this setting, if that
+    is not the default.
     """
     metadata = {"meaning": meaning, "low": low, "high": high, "choices": choices, "path": path}
-    more = {"of_policy": of_policy, "on_resume": on_resume, "default_text": default_text}
+    more = {"of_policy": of_policy, "on_resume": on_resume, "default_text": default_text, "before": before}
     return dataclasses.field(default=default, metadata={**metadata, **more})
 
 

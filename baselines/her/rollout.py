@@ -31,7 +31,6 @@ class RolloutWorker:
         """
         self.env, self.exploration, self._seeds, self._look = env, exploration, seeds, look
         self.spec = GoalEnvSpec.of(env.spec)
-        env.look_at_rewards()
         self.episodes = self.steps = 0  # in all
         self._epoch: int | None = None  # that has begun and not ended
         self._actions: list[np.ndarray] = []  # [B, steps, u] of each rollout that explored
@@ -153,12 +152,12 @@ def roll_out(env: VecEnv, act: Callable[[Observation, np.ndarray], np.ndarray]) 
         episodes.reward[alive, t] = step.reward[alive]
         episodes.length[alive & ended] = t + 1
         episodes.terminated[alive] = step.terminated[alive]
-        if step.info is not None:
-            _check_info(step.info, alive, layout, t + 1)
-            episodes.info[alive, t] = step.info[alive]
+        if layout.size:
+            episodes.info[alive, t] = _checked_info(step.read, alive, layout, t + 1)
         if step.success is not None or (alive & ended).any():
-            success = env.succeeded(step)
-            assert success is not None
+            success = env.succeeded(step, alive)
+            if success is None:
+                raise TrainingError("neither info['is_success'] nor compute_reward says whether an episode succeeded")
             episodes.success[alive] = success[alive]
         alive &= ~ended
         if not alive.any():
@@ -166,15 +165,20 @@ def roll_out(env: VecEnv, act: Callable[[Observation, np.ndarray], np.ndarray]) 
     return episodes
 
 
-def _check_info(info: np.ndarray, alive: np.ndarray, layout: InfoLayout, step: int) -> None:
-    missing = np.isnan(info) & alive[:, None]
-    if missing.any():
-        broken, number = (int(axis[0]) for axis in np.nonzero(missing))
-        entry = next(e for i, e in enumerate(layout.entries) if number < sum(x.size for x in layout.entries[: i + 1]))
+def _checked_info(read: np.ndarray | None, alive: np.ndarray, layout: InfoLayout, step: int) -> np.ndarray:
+    """What was read of those `alive`. Raises TrainingError where it is not as in the first steps."""
+    names = ", ".join([*(f"'{entry.name}' {entry.type} {list(entry.shape)}" for entry in layout.entries),
+                       *(f"no '{name}'" for name in layout.absent)])  # fmt: skip
+    if read is None:
+        raise TrainingError(f"compute_reward reads info ({names}), of which these environments return nothing")
+    broken = np.flatnonzero(np.isnan(read).any(1) & alive)
+    if len(broken):
         raise TrainingError(
-            f"environment {broken} returned an info whose '{entry.name}' is missing, NaN or of another shape than "
-            f"{entry.shape} at step {step} of its episode; compute_reward reads it"
+            f"environment {broken[0]} returned another info at step {step} of its episode than in its first steps: "
+            f"compute_reward reads it, and expects {names}"
         )
+    kept: np.ndarray = read[alive]
+    return kept
 
 
 def _check_finite(observation: Observation, reward: np.ndarray, alive: np.ndarray, step: int) -> None:

@@ -1,5 +1,8 @@
 """Episodes that end by themselves: what follows the end is not bootstrapped, unless `bootstrap_terminated` says so."""
 
+import json
+from pathlib import Path
+
 import gymnasium
 import numpy as np
 import pytest
@@ -102,6 +105,21 @@ def test_a_task_that_ends_at_its_goal_is_learnt(pay):
     env, rows = gymnasium.wrappers.TimeLimit(Ending(pay=pay), 30), []
     baselines.train(env=env, eval_env=env, seed=0, callback=rows.append, **QUICK)
     assert rows[-1]["test/success_rate"] > 0.9
+
+
+def test_a_run_that_was_begun_before_the_setting_goes_on_as_it_began(cwd):
+    settings = dict(env="tests.her.test_ends:Ending-v0", seed=0, env_kwargs={"lasts": 5}, **TINY_SETTINGS)
+    whole, parts = [], []
+    baselines.train(n_epochs=3, callback=whole.append, bootstrap_terminated=True, **settings)
+    baselines.train(n_epochs=2, callback=parts.append, bootstrap_terminated=True, log_path="log", **settings)
+    config = json.loads(Path("log/config.json").read_text())
+    (holder,) = (
+        part for part in (config, *config.values()) if isinstance(part, dict) and "bootstrap_terminated" in part
+    )
+    del holder["bootstrap_terminated"]
+    Path("log/config.json").write_text(json.dumps(config))
+    baselines.train(resume="log", n_epochs=3, callback=parts.append)
+    assert [row["loss/critic"] for row in parts] == [row["loss/critic"] for row in whole]
 
 
 def test_ends_are_kept_in_demonstrations_and_in_checkpoints(cwd):

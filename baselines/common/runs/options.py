@@ -68,3 +68,5 @@ class Options(Settings):
         super().__post_init__()
         if self.num_timesteps is not None and self.n_epochs is not None:
             raise UserError("give either --num_timesteps (total_timesteps) or --n_epochs, not both")
+        if self.wandb_project == "":
+            raise UserError("wandb_project: expected the name of a project, got nothing")

@@ -30,7 +30,9 @@ def resumed_options(record: Record, given: Mapping[str, Any]) -> Options:
 def resumed_config(record: Record, kind: type[S], given: Mapping[str, Any]) -> tuple[S, S]:
     """The algorithm's settings in `record`, and the same with what is `given` now. Raises UserError."""
     try:
-        before: S = from_document(kind, record.config)
+        older = {f.name: f.metadata.get("before") for f in dataclasses.fields(kind)}
+        older = {name: value for name, value in older.items() if value is not None}
+        before: S = from_document(kind, {**older, **record.config})
     except UserError as error:
         raise UserError(f"{record.folder} holds no run to resume: config.json: {error}") from None
     check_known(given, names_of(kind))

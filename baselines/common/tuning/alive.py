@@ -1,6 +1,7 @@
 """Which trials still run: their processes leave a note in the storage now and then, which those that died do not."""
 
 import contextlib
+import math
 import os
 import platform
 import threading
@@ -44,7 +45,7 @@ def noting(trial: optuna.Trial) -> Iterator[None]:
 def is_lost(trial: optuna.trial.FrozenTrial) -> bool:
     """Whether the process that ran it has died: here for sure, on other machines by its last note."""
     last = trial.user_attrs.get(_NOTE)
-    if not isinstance(last, dict) or not isinstance(last.get("at"), float):
+    if not isinstance(last, dict) or not isinstance(last.get("at"), float) or not math.isfinite(last["at"]):
         began = trial.datetime_start.timestamp() if trial.datetime_start else 0.0
         return time.time() - began > _LOST_AFTER
     if last.get("place") == _place() and isinstance(last.get("process"), int):
@@ -52,8 +53,8 @@ def is_lost(trial: optuna.trial.FrozenTrial) -> bool:
             os.kill(last["process"], 0)
         except ProcessLookupError:
             return True
-        except OSError:
-            pass  # it is someone else's
+        except (OSError, OverflowError):
+            pass  # it is someone else's, or no process's number
     silent: float = time.time() - last["at"]
     return silent > _LOST_AFTER
 

@@ -34,6 +34,8 @@ def space_of(algorithm: Algorithm, tuned: str | None, fixed: Iterable[str]) -> d
     for name in names:
         if name in fixed:
             raise UserError(f"--{name} is given, and searched as --tuned has it: leave one of them out")
+    if not names and tuned is not None:
+        raise UserError("--tuned: expected NAME or NAME,NAME, got nothing")
     if not names:
         what = f"{' and '.join(sorted(fixed & set(algorithm.SEARCH)))} given" if algorithm.SEARCH else "no SEARCH"
         raise UserError(

@@ -102,7 +102,7 @@ class Study:
 
     def best(self) -> Best | None:
         """None where no trial was completed."""
-        ours = [t for t in self._trials() if {_METRIC, _SETTINGS} <= t.user_attrs.keys()]
+        ours = [t for t in self._trials() if _METRIC in t.user_attrs and isinstance(t.user_attrs.get(_SETTINGS), dict)]
         completed = [t for t in ours if t.state == TrialState.COMPLETE and t.value is not None]
         if not completed:
             return None
@@ -222,7 +222,7 @@ def _suggest(trial: optuna.Trial, name: str, dimension: Dimension) -> bool | int
 
 def _score(row: Mapping[str, float], metric: str | None) -> tuple[str, float]:
     """The metric, and its value in this row. Raises _NoMetric."""
-    for name in METRICS if metric is None else (metric,):
+    for name in (metric,) if metric else METRICS:
         if name in row and (metric or not math.isnan(row[name])):
             return name, float(row[name])
     wanted = metric or " or ".join(METRICS)

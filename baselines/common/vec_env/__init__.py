@@ -1,5 +1,6 @@
 """Several copies of an environment: by name with `make_vec_env`, or of the user's own with `as_vec_env`."""
 
+import contextlib
 import dataclasses
 from collections.abc import Callable
 
@@ -51,7 +52,9 @@ def make_vec_env(
         raise UserError(f"--vec_env=envpool does not work here: {why}; use --vec_env=auto")
     asynchronous = back_end == "async" or (back_end == "auto" and num_env > 1)
     env = gymnasium_env.make(env_id, num_env, seeds, asynchronous, step_timeout=step_timeout, arguments=arguments)
-    env.spec = dataclasses.replace(env.spec, env_kwargs=as_text(arguments.kwargs) if arguments.kwargs else "")
+    if arguments.kwargs:
+        with contextlib.suppress(UserError):  # others than numbers and words are not remembered
+            env.spec = dataclasses.replace(env.spec, env_kwargs=as_text(arguments.kwargs))
     env.description += _instead(name, used)
     return env
 

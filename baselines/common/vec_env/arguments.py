@@ -4,6 +4,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from baselines.common.cmd_util import literal
 from baselines.common.errors import UserError
 
@@ -30,6 +32,8 @@ def parse_arguments(text: str | None, max_episode_steps: int | None) -> EnvArgum
     if not isinstance(kwargs, dict):
         pairs = [part.partition("=") for part in _parts(text)]
         kwargs = {name.strip(): _value(value.strip()) for name, equals, value in pairs if equals}
+        if len(kwargs) < len(pairs) and len({name.strip() for name, *_ in pairs}) < len(pairs):
+            raise UserError(f"--env_kwargs={text}: a name is given twice")
         if len(kwargs) < len(pairs):
             raise UserError(f"--env_kwargs={text}: expected NAME=VALUE, or several with commas between them")
     if odd := [name for name in kwargs if not isinstance(name, str) or not name.isidentifier()]:
@@ -58,8 +62,9 @@ def _is_plain(value: Any) -> bool:
 
 def as_text(kwargs: Mapping[str, Any]) -> str:
     """What `parse_arguments` reads. Raises UserError for values that are no literals."""
-    text = repr(dict(kwargs))
-    if literal(text) != dict(kwargs):
+    kwargs = {name: value.item() if isinstance(value, np.generic) else value for name, value in kwargs.items()}
+    text = repr(kwargs)
+    if literal(text) != kwargs:
         raise UserError(
             f"env_kwargs: expected numbers, words, and lists or dictionaries of them, got {text}; with other "
             "arguments, make the environment yourself and pass it as env"
@@ -79,6 +84,8 @@ def _parts(text: str) -> list[str]:
             parts.append("")
         else:
             parts[-1] += letter
+    if depth or quote:
+        raise UserError(f"--env_kwargs={text}: expected every bracket and quote closed")
     return parts
 
 

@@ -1,15 +1,14 @@
 """What the rest of the code sees of environments: several copies of one environment, stepped together."""
 
-import contextlib
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
-from typing import NamedTuple, ParamSpec, TypeVar
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 import numpy as np
 
-from baselines.common.errors import UserError
 from baselines.common.specs import EnvSpec
+from baselines.common.vec_env.info import info_of
 from baselines.common.vec_env.reward import GoalReward
 
 # Each entry of the observation [B, size], float32; a plain vector is the entry "observation".
@@ -29,7 +28,8 @@ class Step(NamedTuple):
     terminated: np.ndarray  # [B] bool
     truncated: np.ndarray  # [B] bool: by a time limit
     success: np.ndarray | None  # [B] bool; None where the environments do not say
-    info: np.ndarray | None = None  # [B, i]: what compute_reward reads of it, if anything
+    info: Mapping[str, Any] = {}  # as `gymnasium.vector` gives it
+    read: np.ndarray | None = None  # [B, i]: what compute_reward reads of it, if anything
 
     @property
     def ended(self) -> np.ndarray:
@@ -67,26 +67,22 @@ class VecEnv(ABC):
         """`action` is [B, u] in the environment's own units, or [B] whole numbers where actions are discrete."""
         return self._timed(self._step, action)
 
-    def look_at_rewards(self) -> None:
-        """Before the first reset: what compute_reward reads is found with steps of an environment."""
-        if self.compute_reward is not None:
-            with contextlib.suppress(UserError):  # which matters only where a reward is asked for
-                _ = self.compute_reward.at_goal
+    def succeeded(self, step: Step, alive: np.ndarray) -> np.ndarray | None:
+        """Which of the episodes `alive` [B] ended at their goals, [B]: as they say, or by a reward as at the goal.
 
-    def succeeded(self, step: Step) -> np.ndarray | None:
-        """Which environments are at their goals, [B]: as they say, else by a reward as at the goal; None without goals.
-
-        Only ended episodes need to say.
+        None where neither is known.
         """
         if step.success is not None or self.compute_reward is None:
             return step.success
         self.says_success = False
-        goal = step.observation["desired_goal"]
-        try:
-            paid_there = self.compute_reward(goal, goal, step.info)
-        except UserError:  # it cannot be called
-            return None
-        return np.asarray(step.reward >= paid_there - 1e-6)
+        success = np.zeros(self.num_env, bool)
+        for i in map(int, np.flatnonzero(alive & step.ended)):
+            try:
+                there = self.compute_reward.paid_at(step.observation["desired_goal"][i], info_of(step.info, i))
+            except Exception:  # whatever it does where it cannot be called
+                return None
+            success[i] = step.reward[i] >= there - 1e-6
+        return success
 
     @abstractmethod
     def _reset(self) -> Observation: ...

@@ -6,6 +6,7 @@ import gymnasium
 
 from baselines.common.errors import UserError
 from baselines.common.vec_env.faults import said_by
+from baselines.common.vec_env.legacy_gym import is_legacy
 from baselines.common.vec_env.names import import_module_of
 
 
@@ -16,6 +17,8 @@ def import_extra(module: str | None, env_id: str | None) -> str | None:
     """
     if module is None:
         return env_id
+    if env_id and is_legacy(env_id) and env_id.count(":") == 1:
+        return f"gym:{module}:{env_id.partition(':')[2]}"  # which imports it
     named = env_id if env_id and ":" not in env_id else None
     before = gymnasium.registry.get(import_module_of(named)) if named else None
     try:

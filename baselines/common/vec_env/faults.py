@@ -40,9 +40,10 @@ _LIBRARIES = (os.path.dirname(os.__file__), os.path.dirname(baselines.__file__))
 class Guarded(gymnasium.Wrapper[Any, Any, Any, Any]):
     """Says which environment raised, where, or returned something else than it promised."""
 
-    def __init__(self, env: gymnasium.Env, index: int):
+    def __init__(self, env: gymnasium.Env, index: int, read: tuple[str, ...] = ()):
+        """`read` are the entries of its info that are kept: as float64, as a vector has one type for all."""
         super().__init__(env)
-        self._index, self._steps = index, 0
+        self._index, self._steps, self.read = index, 0, read
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         self._steps = 0
@@ -62,6 +63,8 @@ class Guarded(gymnasium.Wrapper[Any, Any, Any, Any]):
             self._fail(f"returned {_kind(result)} from step, not {expected}; {_OLD_GYM},")
         observed, reward, terminated, truncated, info = result
         self._check(observed)
+        if self.read:
+            info = {**info, **{name: _as_float(info[name]) for name in self.read if name in info}}
         ends = bool(self._one("terminated", terminated)), bool(self._one("truncated", truncated))
         return observed, float(self._one("the reward", reward)), *ends, info
 
@@ -111,6 +114,11 @@ def _unpacked_by_gymnasium(error: Exception) -> str | None:
     return f"{found[2]} values from {which}" if found[2] else f"another number of values than {found[1]} from {which}"
 
 
+def _as_float(value: Any) -> Any:
+    array = np.asarray(value) if not isinstance(value, (str, dict)) else np.array(None)
+    return array.astype(np.float64) if array.dtype.kind in "biuf" else value
+
+
 def _kind(value: Any) -> str:
     if isinstance(value, tuple):
         return f"{len(value)} values"
@@ -124,15 +132,15 @@ def _shape(value: Any) -> Any:
         return "of lists of several lengths"
 
 
-def _in_process(make: Callable[[], gymnasium.Env], index: int, main: int) -> gymnasium.Env:
+def _in_process(make: Callable[[], gymnasium.Env], index: int, main: int, read: tuple[str, ...] = ()) -> gymnasium.Env:
     """For a process of its own; but Gymnasium also makes one in the process `main`, to look at."""
     if os.getpid() != main:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_IGN)
-    return Guarded(make(), index)
+    return Guarded(make(), index, read)
 
 
-def in_processes(makers: Sequence[Callable[[], gymnasium.Env]]) -> AsyncVectorEnv:
+def in_processes(makers: Sequence[Callable[[], gymnasium.Env]], read: tuple[str, ...] = ()) -> AsyncVectorEnv:
     """A process for each environment.
 
     Ctrl-C reaches all processes of a terminal, SIGTERM those of a job: both are for the main process to handle, which
@@ -141,7 +149,7 @@ def in_processes(makers: Sequence[Callable[[], gymnasium.Env]]) -> AsyncVectorEn
     if getattr(multiprocessing.current_process(), "_inheriting", False):
         # This process was started for an environment, and runs the user's script from its beginning, with no end to it.
         os._exit(1)
-    alone = [functools.partial(_in_process, maker, i, os.getpid()) for i, maker in enumerate(makers)]
+    alone = [functools.partial(_in_process, maker, i, os.getpid(), read) for i, maker in enumerate(makers)]
     # Not forked from this process, whose TensorFlow has threads.
     try:
         vector = AsyncVectorEnv(alone, context="forkserver")

@@ -35,8 +35,7 @@ def flattened_rows(space: Space, num_env: int) -> Callable[[Any], Any]:
     def as_vectors(key: str, value: Any) -> Any:
         if key not in flat:
             return value
-        rows = iterate(flat[key], value)
-        return np.stack([np.asarray(spaces.flatten(entries[key], row), np.float32) for row in rows])
+        return np.stack([_as_vector(key, entries[key], row) for row in iterate(flat[key], value)])
 
     def flatten(observed: Any) -> Any:
         return as_vectors("", observed) if single else {key: as_vectors(key, x) for key, x in observed.items()}
@@ -80,10 +79,7 @@ class _Flattened(gymnasium.ObservationWrapper[Any, Any, Any]):
     def _as_vector(self, key: str, value: Any) -> Any:
         if key not in self._flat:
             return value
-        space = self._entries[key]
-        if isinstance(space, (spaces.Discrete, spaces.MultiDiscrete)) and not space.contains(value):
-            raise ValueError(f"{key or 'the observation'} is {value!r}, which is not in {space}")
-        return np.asarray(spaces.flatten(space, value), np.float32)
+        return _as_vector(key, self._entries[key], value)
 
 
 class _FlattenedGoals(_Flattened):
@@ -102,6 +98,12 @@ class _FlattenedGoals(_Flattened):
         if np.shape(goal) != (spaces.flatdim(space),):
             raise ValueError("one goal at a time")
         return spaces.unflatten(space, goal)
+
+
+def _as_vector(key: str, space: Space, value: Any) -> np.ndarray:
+    if isinstance(space, (spaces.Discrete, spaces.MultiDiscrete)) and not space.contains(value):
+        raise ValueError(f"{key or 'the observation'} is {value!r}, which is not in {space}")
+    return np.asarray(spaces.flatten(space, value), np.float32)
 
 
 def _vector(space: Space) -> spaces.Box:

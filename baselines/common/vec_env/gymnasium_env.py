@@ -8,12 +8,13 @@ import gymnasium
 import numpy as np
 from gymnasium.vector import AsyncVectorEnv, SyncVectorEnv, VectorEnv
 
-from baselines.common.errors import UserError
+from baselines.common.errors import TrainingError, UserError
 from baselines.common.specs import Actions, EnvSpec
 from baselines.common.vec_env.arguments import NONE, EnvArguments
 from baselines.common.vec_env.base import Observation, Step, VecEnv, as_observation
 from baselines.common.vec_env.faults import Guarded, in_processes, name_the_environment, said_by
 from baselines.common.vec_env.flattening import flattened
+from baselines.common.vec_env.info import InfoLayout
 from baselines.common.vec_env.legacy_gym import is_legacy, make_legacy
 from baselines.common.vec_env.names import gymnasium_id
 from baselines.common.vec_env.rendering import Video, recorded
@@ -28,7 +29,7 @@ class GymnasiumVecEnv(VecEnv):
 
     def __init__(
         self,
-        start: Callable[[], VectorEnv],
+        start: Callable[[tuple[str, ...]], VectorEnv],
         num_env: int,
         model: gymnasium.Env,
         env_id: str,
@@ -37,7 +38,8 @@ class GymnasiumVecEnv(VecEnv):
         step_timeout: float = 0,
         flatten: Callable[[Any], Any] = lambda observed: observed,
     ):
-        """`start` makes the vector, at the first reset; `model` is one such environment for its spaces and reward.
+        """`start` makes the vector, at the first reset, and is given the names of what is read of info; `model` is one
+        such environment for its spaces and reward.
 
         `remake(num_env, seeds)` makes more. `step_timeout` is in seconds, for environments in processes; 0 waits
         forever. `flatten` makes vectors of what the environments show, where these do not.
@@ -51,7 +53,8 @@ class GymnasiumVecEnv(VecEnv):
 
     def _reset(self) -> Observation:
         if self._vector is None:
-            self._vector = self._start()
+            read = self.compute_reward.layout.entries if self.compute_reward else ()
+            self._vector = self._start(tuple(entry.name for entry in read))
         seeds = _seeds_as_taken(self._vector, self._seeds)
         with name_the_environment(self._vector, self._timeout):
             if self._timeout:
@@ -59,8 +62,9 @@ class GymnasiumVecEnv(VecEnv):
                 observed, _ = self._vector.reset_wait(timeout=self._timeout)
             else:
                 observed, _ = self._vector.reset(seed=seeds)
+            observation = as_observation(self._flatten(observed))
         self._seeds = None  # once: from then on each environment's own generator goes on
-        return as_observation(self._flatten(observed))
+        return observation
 
     def _step(self, action: np.ndarray) -> Step:
         with name_the_environment(self._vector, self._timeout):
@@ -69,10 +73,11 @@ class GymnasiumVecEnv(VecEnv):
                 result = self._vector.step_wait(timeout=self._timeout)
             else:
                 result = self._vector.step(action)
-        observed, reward, terminated, truncated, info = result
-        layout = self.compute_reward.layout if self.compute_reward else None
-        read = layout.rows(info, self.num_env) if layout and layout.size else None
-        return Step(as_observation(self._flatten(observed)), reward, terminated, truncated, _success(info), read)
+            observed, reward, terminated, truncated, info = result
+            observation = as_observation(self._flatten(observed))
+        layout = self.compute_reward.layout if self.compute_reward else InfoLayout()
+        read = layout.rows(info, self.num_env) if layout.size else None
+        return Step(observation, reward, terminated, truncated, _success(info, self.num_env), info, read)
 
     def copies(self, num_env: int, seeds: list[int]) -> VecEnv:
         return self if self._remake is None else self._remake(num_env, seeds)
@@ -110,12 +115,12 @@ def make(
     return env
 
 
-def _one_after_the_other(makers: Sequence[Callable[[], gymnasium.Env]]) -> VectorEnv:
-    return SyncVectorEnv([functools.partial(_guarded, maker, i) for i, maker in enumerate(makers)])
+def _one_after_the_other(makers: Sequence[Callable[[], gymnasium.Env]], read: tuple[str, ...]) -> VectorEnv:
+    return SyncVectorEnv([functools.partial(_guarded, maker, i, read) for i, maker in enumerate(makers)])
 
 
-def _guarded(make: Callable[[], gymnasium.Env], index: int) -> gymnasium.Env:
-    return Guarded(make(), index)
+def _guarded(make: Callable[[], gymnasium.Env], index: int, read: tuple[str, ...]) -> gymnasium.Env:
+    return Guarded(make(), index, read)
 
 
 def make_one(
@@ -181,11 +186,22 @@ def _actions_of(space: gymnasium.spaces.Box, env_id: str) -> Actions:
     return Actions(tuple(low.tolist()), tuple(high.tolist()), str(space.dtype))
 
 
-def _success(info: dict[str, Any]) -> np.ndarray | None:
-    for key in _SUCCESS_KEYS:
-        if key in info:
-            return np.asarray(info[key]).astype(bool)
-    return None
+def _success(info: dict[str, Any], num_env: int) -> np.ndarray | None:
+    """[B]; None where no environment says. Raises TrainingError for what is neither True nor False."""
+    key = next((key for key in _SUCCESS_KEYS if key in info), None)
+    if key is None:
+        return None
+    values = info[key]
+    if isinstance(values, np.ndarray) and values.dtype == bool and values.ndim == 1:
+        return values
+    success = np.zeros(num_env, bool)
+    for i in np.flatnonzero(info.get(f"_{key}", np.ones(num_env, bool))):
+        value = values[i] if isinstance(values, (np.ndarray, list, tuple)) else values
+        array = np.asarray(value) if np.ndim(value) < 3 and not isinstance(value, (str, dict)) else np.array(None)
+        if array.size != 1 or array.dtype.kind not in "biuf" or np.isnan(array).any():
+            raise TrainingError(f"environment {i} returned {value!r:.60} as info['{key}'], not True or False")
+        success[i] = bool(array.reshape(()))
+    return success
 
 
 def _seeds_as_taken(vector: Any, seeds: list[int] | None) -> list[int] | int | None:

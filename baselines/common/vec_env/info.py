@@ -50,6 +50,30 @@ class NotedInfo(dict[str, Any]):
         self._note(*super().keys())
         return super().items()
 
+    def copy(self) -> dict[str, Any]:
+        return dict(self.items())
+
+    __copy__ = copy
+
+    def pop(self, key: str, *default: Any) -> Any:
+        self._note(key)
+        return super().pop(key, *default)
+
+    def setdefault(self, key: str, default: Any = None) -> Any:
+        self._note(key)
+        return super().setdefault(key, default)
+
+    def __or__(self, other: Any) -> Any:
+        return self.copy() | other
+
+    def __ror__(self, other: Any) -> Any:
+        return other | self.copy()
+
+    def __eq__(self, other: object) -> bool:
+        return self.copy() == other
+
+    __hash__ = None
+
 
 class InfoEntry(NamedTuple):
     """One of an info's entries."""
@@ -67,37 +91,28 @@ class InfoLayout(NamedTuple):
     """Which entries are kept, one after the other in a row of `size` numbers."""
 
     entries: tuple[InfoEntry, ...] = ()
+    absent: tuple[str, ...] = ()  # asked for, but no step that was looked at had them
 
     @classmethod
-    def of(cls, info: Mapping[str, Any], names: Sequence[str]) -> "InfoLayout":
-        """Of the entries `names` that a real `info` has. Raises ValueError for one that is no array of numbers."""
-        entries = []
-        for name in names:
-            if name in info:
-                array = np.asarray(info[name])
-                if array.dtype.kind not in "biuf":
-                    kind = type(info[name]).__name__
-                    raise ValueError(f"it reads info['{name}'], a {kind}: only numbers and arrays of them can be kept")
-                entries.append(InfoEntry(name, array.shape, str(array.dtype)))
-        return cls(tuple(entries))
+    def of(cls, infos: Sequence[Mapping[str, Any]], names: Sequence[str]) -> "InfoLayout":
+        """Of the entries `names` of real `infos`. Raises ValueError for one that is not numbers in all of them."""
+        absent = tuple(name for name in names if not any(name in info for info in infos))
+        return cls(tuple(_entry(name, infos) for name in names if name not in absent), absent)
 
     @property
     def size(self) -> int:
-        return sum(entry.size for entry in self.entries)
+        return sum(entry.size for entry in self.entries) + bool(self.absent)  # which has a number of its own, 0
 
     def row(self, info: Mapping[str, Any]) -> np.ndarray:
-        """Of one environment, [size] float64; NaN where an entry is missing or of another size."""
-        parts = [_numbers(info.get(entry.name), entry.size) for entry in self.entries]
+        """Of one environment, [size] float64; NaN where an entry is missing or is not as it was."""
+        parts = [_numbers(info.get(entry.name), entry) for entry in self.entries]
+        if self.absent:
+            parts.append(np.array([np.nan if any(name in info for name in self.absent) else 0.0]))
         return np.concatenate(parts) if parts else np.zeros(0)
 
     def rows(self, info: Mapping[str, Any], num_env: int) -> np.ndarray:
         """Of the info of a `gymnasium.vector` environment, [num_env, size] as `row`."""
-        found: list[dict[str, Any]] = [{} for _ in range(num_env)]
-        for name in (entry.name for entry in self.entries if entry.name in info):
-            there = info.get(f"_{name}", np.ones(num_env, bool))
-            for i in np.flatnonzero(there):
-                found[i][name] = info[name][i]
-        return np.stack([self.row(each) for each in found])
+        return np.stack([self.row(info_of(info, i)) for i in range(num_env)])
 
     def infos(self, rows: np.ndarray) -> list[dict[str, Any]]:
         """What `row` was of, for each of `rows` [N, size]."""
@@ -109,9 +124,34 @@ class InfoLayout(NamedTuple):
         return [{name: column[i] for name, column in columns.items()} for i in range(len(rows))]
 
 
-def _numbers(value: Any, size: int) -> np.ndarray:
+def info_of(info: Mapping[str, Any], i: int) -> dict[str, Any]:
+    """That of environment `i` in the info of a `gymnasium.vector` environment."""
+    found = {}
+    for name, values in info.items():
+        there = info.get(f"_{name}")
+        if not name.startswith("_") and isinstance(values, np.ndarray) and (there is None or there[i]):
+            found[name] = values[i]
+    return found
+
+
+def _entry(name: str, infos: Sequence[Mapping[str, Any]]) -> InfoEntry:
+    if not all(name in info for info in infos):
+        raise ValueError(f"it reads info['{name}'], which not every step returns")
+    arrays = [np.asarray(info[name]) for info in infos]
+    if odd := [i for i, array in enumerate(arrays) if array.dtype.kind not in "biuf"]:
+        kind = type(infos[odd[0]][name]).__name__
+        raise ValueError(f"it reads info['{name}'], a {kind}: only numbers and arrays of them can be kept")
+    if len({array.shape for array in arrays}) > 1:
+        raise ValueError(f"it reads info['{name}'], whose shape differs between steps")
+    common = np.result_type(*arrays)
+    return InfoEntry(name, arrays[0].shape, "float64" if common.kind == "f" else str(common))
+
+
+def _numbers(value: Any, entry: InfoEntry) -> np.ndarray:
     try:
-        array = np.asarray(value, np.float64).ravel()
+        array = np.asarray(value, np.float64)
+        with np.errstate(invalid="ignore"):
+            as_it_was = array.shape == entry.shape and (array == array.astype(entry.type)).all()
     except (TypeError, ValueError):
-        return np.full(size, np.nan)
-    return array if array.size == size else np.full(size, np.nan)
+        as_it_was = False
+    return array.ravel() if as_it_was else np.full(entry.size, np.nan)

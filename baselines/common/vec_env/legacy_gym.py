@@ -13,6 +13,7 @@ from baselines.common.vec_env.arguments import EnvArguments
 from baselines.common.vec_env.faults import said_by
 
 _PREFIX = "gym:"
+_TRUNCATED = "TimeLimit.truncated"  # in the info of old gym
 
 
 def is_legacy(env_id: str) -> bool:
@@ -35,23 +36,45 @@ def make_legacy(env_id: str, render_mode: str | None, arguments: EnvArguments) -
     shown = old.reset()
     env: gymnasium.Env
     if isinstance(shown, tuple) and len(shown) == 2 and isinstance(shown[1], dict):
-        env = shimmy.GymV26CompatibilityV0(env=old)
+        env = shimmy.GymV26CompatibilityV0(env=_FiveValues(old))
     else:
-        env = shimmy.GymV21CompatibilityV0(env=_Seedable(old), render_mode=render_mode)
+        env = shimmy.GymV21CompatibilityV0(env=_FourValues(old), render_mode=render_mode)
     env.spec = None
     limit = arguments.max_episode_steps or spec.max_episode_steps
     return gymnasium.wrappers.TimeLimit(env, limit) if limit else env
 
 
-class _Seedable:
-    """An old environment with `seed`, which gym 0.26 no longer gives to all."""
+class _Values:
+    """An old environment, whose `step` may return four values or five whatever its `reset` does."""
 
     def __init__(self, env: Any):
         self._env = env
-        self._next_seed: int | None = None
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._env, name)
+
+
+class _FiveValues(_Values):
+    def step(self, action: Any) -> Any:
+        result = self._env.step(action)
+        if len(result) != 4:
+            return result
+        observed, reward, done, info = result
+        truncated = bool(info.get(_TRUNCATED))
+        return observed, reward, done and not truncated, truncated, info
+
+
+class _FourValues(_Values):
+    """With `seed`, which gym 0.26 no longer gives to all."""
+
+    _next_seed: int | None = None
+
+    def step(self, action: Any) -> Any:
+        result = self._env.step(action)
+        if len(result) != 5:
+            return result
+        observed, reward, terminated, truncated, info = result
+        return observed, reward, terminated or truncated, {**info, _TRUNCATED: truncated and not terminated}
 
     def seed(self, seed: int) -> None:
         if hasattr(self._env, "seed"):

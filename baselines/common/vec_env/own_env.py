@@ -31,11 +31,19 @@ def wrap(env: gymnasium.Env | VectorEnv, seeds_for: Callable[[int], list[int]]) 
     name = spec.id if spec is not None else "unnamed"
     num_env = vector.num_envs
     flatten = flattened_rows(vector.single_observation_space, num_env)
-    made = GymnasiumVecEnv(lambda: vector, num_env, flattened(single), name, seeds_for(num_env), remake, 0, flatten)
+    start = functools.partial(_started, vector)
+    made = GymnasiumVecEnv(start, num_env, flattened(single), name, seeds_for(num_env), remake, 0, flatten)
     made.description = f"{num_env} x {name}, stepped by {type(env).__name__}"
     if remake and spec:
         made.find_notes = functools.partial(_of_new_ones, single, spec)
     return made
+
+
+def _started(vector: VectorEnv, read: tuple[str, ...]) -> VectorEnv:
+    for env in getattr(vector.unwrapped, "envs", ()):
+        if isinstance(env, Guarded):
+            env.read = read
+    return vector
 
 
 def _one_of(vector: VectorEnv) -> tuple[gymnasium.Env, gymnasium.envs.registration.EnvSpec | None]:
@@ -100,6 +108,6 @@ def _remaker(spec: gymnasium.envs.registration.EnvSpec | None) -> Callable[[int,
         return flattened(gymnasium.make(spec, disable_env_checker=True))
 
     def remake(num_env: int, seeds: list[int]) -> VecEnv:
-        return GymnasiumVecEnv(lambda: SyncVectorEnv([one] * num_env), num_env, one(), spec.id, seeds, remake)
+        return GymnasiumVecEnv(lambda read: SyncVectorEnv([one] * num_env), num_env, one(), spec.id, seeds, remake)
 
     return remake

@@ -43,10 +43,15 @@ class GoalReward:
         """What it pays where the goal is achieved. Raises UserError where it cannot be called."""
         return float(self._at_goals.max())
 
+    def paid_at(self, goal: np.ndarray, info: Mapping[str, Any]) -> float:
+        """What it pays where this goal [g] is achieved, in a step with this info. Raises whatever it raises."""
+        kept = self.layout.infos(self.layout.row(info)[None])[0] if self.layout.size else {}  # with their types
+        return _number(self._compute(goal, goal, {**info, **kept}))
+
     @property
     def varies(self) -> bool:
-        """Whether that differs between goals, or with what else is read."""
-        return bool(np.ptp(self._at_goals) > 1e-6) or self.layout.size > 0
+        """Whether that differs between goals, or with the info of the first steps."""
+        return bool(np.ptp(self._at_goals) > 1e-6)
 
     def __call__(
         self, achieved_goal: np.ndarray, desired_goal: np.ndarray, info: np.ndarray | None = None
@@ -70,8 +75,14 @@ class GoalReward:
 
     # Both at the first use: an algorithm that relabels nothing has no need of them.
 
-    @functools.cached_property
+    @property
     def _at_goals(self) -> np.ndarray:
+        if isinstance(self._looked, UserError):  # once: it may have stepped the user's own environment
+            raise self._looked
+        return self._looked
+
+    @functools.cached_property
+    def _looked(self) -> np.ndarray | UserError:
         goals = self._goals(_LOOKS)
         try:
             try:
@@ -81,10 +92,10 @@ class GoalReward:
                 paid, noted = self._noting(goals, [{}])
             return self._with_infos(goals) if noted[0].used else np.array(paid)
         except Exception as error:
-            raise UserError(
+            return UserError(
                 f"'{self._env_id}': compute_reward raised {said_by(error)}. It is called with goals of other steps, so "
                 "it must follow from achieved_goal, desired_goal and what its step's info has"
-            ) from None
+            )
 
     def _noting(self, goals: np.ndarray, infos: Sequence[Mapping[str, Any]]) -> tuple[list[float], list[NotedInfo]]:
         """What it pays at `goals`, and what it looks at of `infos`; no payment where it may miss something there.
@@ -92,8 +103,11 @@ class GoalReward:
         Raises whatever else it raises.
         """
         noted = [NotedInfo(info) for info in infos]
+        paid = []
         try:
-            paid = [_number(self._compute(g, g, noted[i % len(noted)])) for i, g in enumerate(goals)]
+            for i, goal in enumerate(goals):  # what is read may differ between the goal and elsewhere
+                paid.append(_number(self._compute(goal, goal, noted[i % len(noted)])))
+                self._compute(goal, goals[i - 1], noted[i % len(noted)])
         except Exception:
             if not any(info.used for info in noted):
                 raise
@@ -105,10 +119,8 @@ class GoalReward:
         infos = self._infos_of_steps()
         _, noted = self._noting(goals, infos)
         read = list(dict.fromkeys(name for info in noted for name in info.read))
-        self.layout = InfoLayout.of(infos[0], read)
+        self.layout = InfoLayout.of(infos, read)
         self._seen = np.stack([self.layout.row(info) for info in infos])
-        if not np.isfinite(self._seen).all():
-            raise ValueError(f"it reads {', '.join(read)} of info, which not every step returns alike")
         return self._row_by_row(goals, goals, self._seen)
 
     def _infos_of_steps(self) -> list[dict[str, Any]]:

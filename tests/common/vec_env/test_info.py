@@ -104,18 +104,17 @@ def test_what_reads_no_info_keeps_none():
     assert roll_out(env, act).info.shape == (1, 12, 0)
 
 
-@pytest.mark.parametrize(
-    ("odd", "words"),
-    [(None, "missing"), (np.array([0.5]), "another shape"), (np.array([np.nan, 0]), "NaN")],
-    ids=str,
-)
-def test_an_entry_that_is_missing_later_is_one_line(odd, words):
+@pytest.mark.parametrize("odd", [None, np.array([0.5]), np.array([np.nan, 0])], ids=str)
+def test_an_entry_that_is_missing_later_is_one_line(odd):
     env = made(Careful, "own", odd_at=11, odd=odd)
     with pytest.raises(TrainingError) as error:
         _ = env.compute_reward.at_goal
         roll_out(env, act)
     assert "environment" in str(error.value)
-    assert words in str(error.value) or "could not broadcast" in str(error.value)  # which Gymnasium's vectors find
+    # Gymnasium's vectors find some of it.
+    assert "expects 'force' float64 [2], 'hard' bool []" in str(error.value) or "could not broadcast" in str(
+        error.value
+    )
 
 
 @pytest.mark.parametrize(
@@ -123,15 +122,21 @@ def test_an_entry_that_is_missing_later_is_one_line(odd, words):
     [
         ("word", "it reads info['word'], a str: only numbers and arrays of them can be kept"),
         ("nowhere", "KeyError: 'nowhere'"),
+        ("at_times", "it reads info['at_times'], which not every step returns"),
+        ("of_lengths", "it reads info['of_lengths'], whose shape differs between steps"),
+        ("nested", "it reads info['nested'], a dict: only numbers"),
+        ("none", "it reads info['none'], a NoneType: only numbers"),
     ],
 )
 def test_what_cannot_be_kept_is_refused_before_anything_is_trained(read, words):
     class Of(PointReach):
         def step(self, action):
-            return self._observe(), 0.0, False, False, {"word": "step"}
+            self._steps += 1
+            info = {"word": "step", "nested": {"a": 1}, "none": None, "of_lengths": [0] * self._steps}
+            return self._observe(), 0.0, False, False, info | ({"at_times": "x"} if self._steps % 2 else {})
 
         def compute_reward(self, achieved_goal, desired_goal, info):
-            return -float(len(info[read]))
+            return -1.0 if info.get(read) or info[read] is None else 0.0
 
     with pytest.raises(UserError, match="compute_reward raised") as error:
         _ = reward_function(Of(), "Of-v0").at_goal
@@ -166,8 +171,124 @@ def test_every_way_of_reading_is_noted():
 
 def test_rows_and_infos_are_inverse_to_each_other():
     info = {"a": 3, "b": np.array([[1.5, 2], [3, 4]], np.float32), "c": True, "d": "word"}
-    layout = InfoLayout.of(info, ["c", "b", "a"])
+    layout = InfoLayout.of([info], ["c", "b", "a"])
     (back,) = layout.infos(layout.row(info)[None])
     assert list(back) == ["c", "b", "a"] and back["c"].dtype == bool and back["a"] == 3
     np.testing.assert_array_equal(back["b"], info["b"])
     assert np.isnan(layout.row({"a": 3, "b": info["b"]})[0])
+    assert np.isnan(layout.row({**info, "a": 3.5})[-1])  # which its type, a whole number, would cut off
+
+
+# ---- odd infos ----
+
+
+class Costly(PointReach):
+    """A step costs what `costs(steps, index)` says, but at the goal; success is not said."""
+
+    def __init__(self, costs, reads, index=0, lasts=99):
+        super().__init__()
+        self.costs, self.reads, self.index, self.lasts = costs, reads, index, lasts
+
+    def step(self, action):
+        self._steps += 1
+        self._position = np.clip(self._position + 0.1 * action, -1, 1)
+        cost = self.costs(self._steps, self.index)
+        info = {} if cost is None else {"cost": cost}
+        paid = self.compute_reward(self._position, self._goal, info)
+        return self._observe(), paid, self._steps == self.lasts, False, info
+
+    def compute_reward(self, achieved_goal, desired_goal, info):
+        reached = np.linalg.norm(np.asarray(achieved_goal) - desired_goal) < 0.05
+        return 0.0 if reached else -1.0 - self.reads(info)
+
+
+def costly(costs, reads=lambda info: info["cost"], kind=gymnasium.vector.SyncVectorEnv, lasts=(99, 99)):
+    makers = [
+        lambda i=i: gymnasium.wrappers.TimeLimit(Costly(costs, reads, i, lasts[i]), 12) for i in range(len(lasts))
+    ]
+    return as_vec_env(kind(makers), lambda n: list(range(n)))
+
+
+WAYS = [lambda i: i["cost"], lambda i: i.get("cost", 0), lambda i: i.copy()["cost"], lambda i: (i | {})["cost"],
+        lambda i: dict(i)["cost"]]  # fmt: skip
+
+
+@pytest.mark.parametrize("reads", WAYS)
+def test_what_is_read_away_from_the_goal_alone_counts_too(reads):
+    env = costly(lambda step, index: 0 if index == 0 and step == 1 else 0.5 + index, reads)
+    _ = env.compute_reward.at_goal
+    buffer = make_buffer(env, HERConfig(replay_strategy="none"), 1000, np.random.default_rng(0))
+    episodes = roll_out(env, act)
+    buffer.store(episodes)
+    batch = buffer.sample(1, 300)
+    env._vector.close()
+    stored = {
+        tuple(o): r for o, r in zip(episodes.observation[:, 1:].reshape(-1, 2), episodes.reward.ravel(), strict=True)
+    }
+    expected = [stored[tuple(o)] for o in batch.next_observation[0]]
+    np.testing.assert_allclose(batch.reward[0], expected, atol=1e-6)
+    assert len(set(expected)) >= 3
+
+
+@pytest.mark.parametrize("costs", [lambda s, i: 0.5, lambda s, i: int(s > 3), lambda s, i: np.bool_(s > 3)])
+def test_an_episode_that_ends_early_does_not_ask_for_the_info_of_its_reset(costs):
+    env = costly(costs, lasts=(3, 99))
+    _ = env.compute_reward.at_goal
+    assert roll_out(env, act).length.tolist() == [3, 12]
+
+
+def test_an_entry_that_appears_later_is_one_line():
+    env = costly(lambda s, i: 0.5 if s == 11 else None, lambda info: info.get("cost", 0))
+    _ = env.compute_reward.at_goal
+    with pytest.raises(TrainingError, match="returned another info at step 11 .* expects no 'cost'"):
+        roll_out(env, act)
+
+
+def test_a_whole_number_that_becomes_another_is_one_line():
+    env = costly(lambda s, i: 0.5 if s == 11 else 1)
+    _ = env.compute_reward.at_goal
+    with pytest.raises(TrainingError, match="returned another info at step 11 .* expects 'cost' int64"):
+        roll_out(env, act)
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_evaluating_steps_and_resets_a_users_environment_no_more_than_it_plays(broken):
+    class Still:
+        def act(self, observation):
+            return np.zeros((len(observation["observation"]), 2), np.float32)
+
+    class Counted(Costly):
+        steps = 0
+
+        def compute_reward(self, achieved_goal, desired_goal, info):
+            if broken:
+                raise RuntimeError("no simulator here")
+            return super().compute_reward(achieved_goal, desired_goal, info)
+
+        def step(self, action):
+            Counted.steps += 1
+            return self._observe(), -1.0, False, False, {"cost": 0.5}
+
+    env = gymnasium.wrappers.TimeLimit(Counted(None, lambda info: info["cost"]), 8)
+    found = baselines.evaluate(Still(), env, episodes=2)
+    assert Counted.steps == 16 and found.mean_length == 8
+    assert (found.success_rate is None) is broken
+
+
+@pytest.mark.parametrize("value", [True, [True], np.array([1]), np.float32(1), np.bool_(True)])
+def test_a_success_in_an_array_of_one_is_one(value):
+    assert successes(value) == [True]
+
+
+@pytest.mark.parametrize("value", ["False", np.nan, {"a": True}, [True, False], None])
+def test_a_success_that_is_neither_true_nor_false_is_one_line(value):
+    with pytest.raises(TrainingError, match=r"environment 0 returned .* as info\['is_success'\], not True or False"):
+        successes(value)
+
+
+def successes(value):
+    class Of(PointReach):
+        def step(self, action):
+            return *super().step(action)[:4], {"is_success": value}
+
+    return roll_out(as_vec_env(gymnasium.wrappers.TimeLimit(Of(), 4), lambda n: [0]), act).success.tolist()

@@ -74,10 +74,20 @@ class Five(Arm):
         observation, reward, info = self.move(action)
         return observation, reward, False, False, info
 
-for kind in (Four, Seeded, Between, Five):
+class NewResetFour(Five):
+    def step(self, action):
+        observation, reward, info = self.move(action)
+        return observation, reward, False, info
+
+class OldResetFive(Four):
+    def step(self, action):
+        observation, reward, info = self.move(action)
+        return observation, reward, False, False, info
+
+for kind in (Four, Seeded, Between, Five, NewResetFour, OldResetFive):
     gym.register(f"Old{kind.__name__}-v0", entry_point=f"{__name__}:{kind.__name__}", max_episode_steps=9)
 """
-KINDS = ["Four", "Seeded", "Between", "Five"]
+KINDS = ["Four", "Seeded", "Between", "Five", "NewResetFour", "OldResetFive"]
 
 
 @pytest.fixture
@@ -114,6 +124,13 @@ def test_they_are_trained_evaluated_and_played_by_name(kind, module, capsys):
     evaluate.main([named, "--load_path=saved", "--episodes=4", "--num_env=2"])
     play.main([named, "--load_path=saved", "--episodes=1", "--video=seen.gif"])
     assert "seen.gif" in map(str, contents("."))
+
+
+@pytest.mark.slow
+def test_a_module_that_is_imported_beside_the_name_reaches_every_process(module, capsys):
+    run.main(["--env=gym:OldFour-v0", f"--extra_import={module}", "--n_epochs=1", "--num_env=2", "--seed=0",
+              "--vec_env=async", "--log_path=log", *TINY])  # fmt: skip
+    assert rows("log")[0]["total/timesteps"] == "36"
 
 
 def test_bad_names_are_one_line(module, capsys):
