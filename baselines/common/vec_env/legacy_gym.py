@@ -37,6 +37,7 @@ def make_legacy(env_id: str, render_mode: str | None, arguments: EnvArguments) -
     env: gymnasium.Env
     if isinstance(shown, tuple) and len(shown) == 2 and isinstance(shown[1], dict):
         env = shimmy.GymV26CompatibilityV0(env=_FiveValues(old))
+        env.render_mode = env.render_mode or render_mode  # of one that takes no such argument
     else:
         env = shimmy.GymV21CompatibilityV0(env=_FourValues(old), render_mode=render_mode)
     env.spec = None
