@@ -398,7 +398,7 @@ BAD_INPUT = {
     "no steps": (["--timesteps=0"], ["timesteps: expected 1 to"]),
     "stray word": (["more"], ["expected --flag=value, got 'more'"]),
     "nothing to search": (["--x=0.5", "--size=3"], ["nothing to search", "size and x given", "--tuned=NAME,NAME"]),
-    "nothing named": (["--tuned=,"], ["nothing to search"]),
+    "nothing named": (["--tuned=,"], ["--tuned: expected NAME or NAME,NAME, got nothing"]),
     "unknown setting to search": (["--tuned=x,sice"], ["'sice'", "nearest: size"]),
     "fixed and searched": (["--tuned=x", "--x=0.5"], ["--x is given, and searched"]),
     "no end to search": (["--tuned=open"], ["--tuned=open", "open has 0 to any", "with one: x, size"]),

@@ -160,7 +160,7 @@ def episode_of(goals=None, success=None, rewards=(1.0,)):
     observation = {"observation": np.zeros((len(rewards) + 1, 1))}
     if goals is not None:
         observation |= {key: np.array(rows, np.float32) for key, rows in goals.items()}
-    return Episode(observation, np.zeros((len(rewards), 1)), np.array(rewards), success)
+    return Episode(observation, np.zeros((len(rewards), 1)), np.array(rewards), success, False)
 
 
 def test_without_goals_or_success_there_is_no_figure_of_them():

@@ -130,7 +130,7 @@ def test_the_folder_says_what_it_is(tmp_path):
         "format": "baselines policy 2", "version": baselines.__version__, "alg": "network", "layers": 3,
         "environment": {"env_id": "CartPole-v1", "observation_sizes": {"observation": 3}, "action_size": 4,
                         "horizon": 500, "discrete": True, "has_reward_function": False,
-                        "actions": {"low": [], "high": [], "type": "float32"}},
+                        "actions": {"low": [], "high": [], "type": "float32"}, "env_kwargs": ""},
     }  # fmt: skip
 
 

@@ -19,7 +19,7 @@ def _assert_runs(env):
         seen = step.observation
         assert {key: part.shape for key, part in seen.items()} == shapes
         assert {part.dtype for part in seen.values()} == {np.dtype(np.float32)}
-        assert [part.shape for part in step[1:]] == [(env.num_env,)] * 4
+        assert [part.shape for part in step[1:5]] == [(env.num_env,)] * 4
         assert np.isfinite(np.concatenate([*seen.values(), step.reward[:, None]], axis=1)).all()
         assert not step.ended.any()
 
