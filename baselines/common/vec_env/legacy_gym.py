@@ -10,7 +10,7 @@ import gymnasium
 
 from baselines.common.errors import UserError, nearest
 from baselines.common.vec_env.arguments import EnvArguments
-from baselines.common.vec_env.faults import said_by
+from baselines.common.vec_env.names import import_users_module
 
 _PREFIX = "gym:"
 _TRUNCATED = "TimeLimit.truncated"  # in the info of old gym
@@ -103,10 +103,7 @@ def _gym() -> Any:
 def _spec_of(env_id: str, gym: Any) -> Any:
     module, _, name = env_id.removeprefix(_PREFIX).rpartition(":")
     if module:
-        try:
-            importlib.import_module(module)
-        except (Exception, SystemExit) as error:
-            raise UserError(f"--env={env_id}: cannot import module '{module}' ({said_by(error)})") from None
+        import_users_module(module, env_id)
     registry = gym.envs.registry
     if name not in registry:
         raise UserError(

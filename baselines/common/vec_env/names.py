@@ -17,11 +17,16 @@ def import_module_of(env_id: str) -> str:
     _register_robotics()
     module, _, name = env_id.rpartition(":")
     if module:
-        try:
-            importlib.import_module(module)
-        except (Exception, SystemExit) as error:
-            raise UserError(f"--env={env_id}: cannot import module '{module}' ({said_by(error)})") from None
+        import_users_module(module, env_id)
     return name
+
+
+def import_users_module(module: str, env_id: str) -> None:
+    """Import what registers `env_id`. Raises UserError, whatever its code raises."""
+    try:
+        importlib.import_module(module)
+    except (Exception, SystemExit) as error:
+        raise UserError(f"--env={env_id}: cannot import module '{module}' ({said_by(error)})") from None
 
 
 def gymnasium_id(env_id: str) -> str:
