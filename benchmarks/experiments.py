@@ -151,7 +151,7 @@ USERS = {name: dataclasses.replace(arm, episodes=100) for name, arm in _USERS.it
 # ---- the experiments ----
 
 EXPERIMENTS = {
-    "reach": Experiment(
+    "fetch-reach": Experiment(
         "FetchReach, one process",
         # Epochs of 200 steps: it is learnt in a few of them.
         {
@@ -162,8 +162,8 @@ EXPERIMENTS = {
         20,
         "0.95 at 1,200 steps; never below 1.0 from 3,000 on",
     ),
-    "push": Experiment("FetchPush, one process", {"single": PUSH}, seeds(10), 45, "0.95 at 40,000 steps, and kept"),
-    "pick": Experiment(
+    "fetch-push": Experiment("FetchPush, one process", {"single": PUSH}, seeds(10), 45, "0.95 at 40,000 steps, and kept"),
+    "fetch-pick-and-place": Experiment(
         "FetchPickAndPlace, one process", {"single": PICK}, seeds(10), 50, "0.95 at 55,000 steps, and kept"
     ),
     "push-relay": Experiment(
@@ -180,19 +180,35 @@ EXPERIMENTS = {
         30,
         "0.95 at 80,000 steps",
     ),
-    "pick-demos": Experiment(
+    "demonstrations": Experiment(
         "FetchPickAndPlace, 100 demonstrations",
         {"100 demonstrations": PICK_DEMOS},
         seeds(10),
         30,
         "0.9 at 8,000 steps, 0.95 at 20,000, and never below 0.85",
     ),
-    "pick-demos-10": Experiment(
+    "demonstrations-10": Experiment(
         "FetchPickAndPlace, 10 demonstrations",
         {"10 demonstrations": dataclasses.replace(PICK_DEMOS, demonstrations=10)},
         seeds(5),
         15,
         "0.9 at 30,000 steps, and never below 0.8",
+    ),
+    "her-vs-none": Experiment(
+        "FetchPush: with HER and without, same budget",
+        {"HER": PUSH, "no HER": but(PUSH, "--replay_strategy=none")},
+        seeds(5),
+        50,
+        "what relabelling brings: without it nothing is learnt",
+    ),
+    # Epochs of 47,500 steps, each with 114 evaluation episodes; over an hour for every million steps.
+    "paper19-push": Experiment(
+        "FetchPush, the papers' settings",
+        {"19 workers x 2 environments": Arm(2_000_000, ("--env=FetchPush-v1", "--preset=paper19", "--n_cycles=25",
+                                                        "--n_test_rollouts=3"))},
+        seeds(1),
+        150,
+        "0.895 after 0.95M steps and 0.99 by 1.8M, as the original with 19 workers",
     ),
     "contrast": Experiment(
         "FetchPickAndPlace, with and without demonstrations",
@@ -226,18 +242,18 @@ EXPERIMENTS = {
         25,
         "what the recipe brings",
     ),
-    "slide": Experiment(
+    "fetch-slide": Experiment(
         "FetchSlide, one process",
         {"single": ours(2e5, "FetchSlide-v1", "--n_cycles=25")},
         seeds(3),
         40,
         "0.5 at 200,000 steps",
     ),
-    "handreach": hand("HandReach", 5, 12, 1.5e5, 50, "0.7 at 60,000 steps"),
-    "rotate-z": hand("HandManipulateBlockRotateZ", 3, 25, 2e5, 45, "0.5 at 200,000 steps"),
-    "egg": hand("HandManipulateEggRotate", 1, 25, 2e5, 15, "it learns"),
-    "pen": hand("HandManipulatePenRotate", 1, 25, 2e5, 25, "it learns"),
-    "block": hand("HandManipulateBlockRotateXYZ", 1, 25, 2e5, 15, "it learns"),
+    "hand-reach": hand("HandReach", 5, 12, 1.5e5, 50, "0.7 at 60,000 steps"),
+    "hand-block": hand("HandManipulateBlockRotateZ", 3, 25, 2e5, 45, "0.5 at 200,000 steps"),
+    "hand-egg": hand("HandManipulateEggRotate", 1, 25, 2e5, 15, "it learns"),
+    "hand-pen": hand("HandManipulatePenRotate", 1, 25, 2e5, 25, "it learns"),
+    "hand-block-xyz": hand("HandManipulateBlockRotateXYZ", 1, 25, 2e5, 15, "it learns"),
     "peers": Experiment(
         "FetchPush: Stable-Baselines3 and ours",
         {

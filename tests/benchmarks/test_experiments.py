@@ -64,8 +64,8 @@ def test_arms_of_one_name_are_equal_and_others_have_folders_of_their_own():
     keys = {arm: arm.key for arm in ARMS.values()}
     assert len(set(keys.values())) == len(keys)
     contrast = EXPERIMENTS["contrast"].arms
-    assert contrast["with 100 demonstrations"] == EXPERIMENTS["pick-demos"].arms["100 demonstrations"]
-    assert contrast["without"] == EXPERIMENTS["pick"].arms["single"] == EXPERIMENTS["ablation"].arms["all"]
+    assert contrast["with 100 demonstrations"] == EXPERIMENTS["demonstrations"].arms["100 demonstrations"]
+    assert contrast["without"] == EXPERIMENTS["fetch-pick-and-place"].arms["single"] == EXPERIMENTS["ablation"].arms["all"]
 
 
 def test_a_key_changes_with_the_command_and_not_with_the_order_of_its_flags():
@@ -115,7 +115,7 @@ def test_demonstrations_are_made_once(tmp_path):
             Path(command[-1].removeprefix("--output=")).touch()
             return 0
 
-    arm = EXPERIMENTS["pick-demos-10"].arms["10 demonstrations"]
+    arm = EXPERIMENTS["demonstrations-10"].arms["10 demonstrations"]
     for each in (arm, arm, Arm(1000, arm.flags)):
         reproduce.make_demonstrations(tmp_path, each, Children())
     (command,) = asked
@@ -142,15 +142,15 @@ def refused(capsys, *words):
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (["push", "pik"], "unknown experiment 'pik'; nearest: pick"),
+        (["fetch-push", "contrats"], "unknown experiment 'contrats'; nearest: contrast"),
         ([], "expected the NAME of an experiment, got none: --list shows all"),
-        (["push", "--seeds=0,1234"], f"--seeds: push has {','.join(map(str, EXPERIMENTS['push'].seeds))}, got 1234"),
-        (["push", "--seeds=a"], "expected whole numbers such as 0,1, got 'a'"),
-        (["push", "--jobs=0"], "--jobs: expected 1 to"),
-        (["push", "--jobs=1000"], "a core for each, got 1000"),
-        (["push", "--job=1"], "unrecognized arguments: --job=1"),
-        (["push", "--runs=taken"], "cannot write to folder taken"),
-        (["push", "--results=taken/below"], "cannot write to folder taken/below"),
+        (["fetch-push", "--seeds=0,1234"], f"--seeds: fetch-push has {','.join(map(str, EXPERIMENTS['fetch-push'].seeds))}, got 1234"),
+        (["fetch-push", "--seeds=a"], "expected whole numbers such as 0,1, got 'a'"),
+        (["fetch-push", "--jobs=0"], "--jobs: expected 1 to"),
+        (["fetch-push", "--jobs=1000"], "a core for each, got 1000"),
+        (["fetch-push", "--job=1"], "unrecognized arguments: --job=1"),
+        (["fetch-push", "--runs=taken"], "cannot write to folder taken"),
+        (["fetch-push", "--results=taken/below"], "cannot write to folder taken/below"),
     ],
 )
 def test_a_wrong_command_line_is_one_line_and_leaves_nothing_behind(words, expected, cwd, capsys):
@@ -163,10 +163,10 @@ def test_the_list_has_every_experiment(cwd, capsys):
     head, *lines = capsys.readouterr().out.splitlines()
     assert head.split() == ["name", "what", "it", "shows", "arms", "x", "seeds", "steps", "minutes", "done"]
     assert [line.split()[0] for line in lines] == list(EXPERIMENTS)
-    reach = EXPERIMENTS["reach"]
+    reach = EXPERIMENTS["fetch-reach"]
     runs = len(reach.arms) * len(reach.seeds)
     assert lines[0].endswith(f" 0 of {runs}") and f" {len(reach.arms)} x {len(reach.seeds)} " in lines[0]
-    reproduce.main(["pick", "--list"])
+    reproduce.main(["fetch-pick-and-place", "--list"])
     assert len(capsys.readouterr().out.splitlines()) == 2
 
 
