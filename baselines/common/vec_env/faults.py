@@ -132,9 +132,12 @@ def _shape(value: Any) -> Any:
         return "of lists of several lengths"
 
 
-def _in_process(make: Callable[[], gymnasium.Env], index: int, main: int, read: tuple[str, ...] = ()) -> gymnasium.Env:
+def _in_process(
+    make: Callable[[], gymnasium.Env], index: int, main: int, variables: dict[str, str], read: tuple[str, ...] = ()
+) -> gymnasium.Env:
     """For a process of its own; but Gymnasium also makes one in the process `main`, to look at."""
     if os.getpid() != main:
+        os.environ.update(variables)  # the fork server has those of its own start: MUJOCO_GL may be set since
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_IGN)
     return Guarded(make(), index, read)
@@ -149,7 +152,8 @@ def in_processes(makers: Sequence[Callable[[], gymnasium.Env]], read: tuple[str,
     if getattr(multiprocessing.current_process(), "_inheriting", False):
         # This process was started for an environment, and runs the user's script from its beginning, with no end to it.
         os._exit(1)
-    alone = [functools.partial(_in_process, maker, i, os.getpid(), read) for i, maker in enumerate(makers)]
+    known = os.getpid(), dict(os.environ), read
+    alone = [functools.partial(_in_process, maker, i, *known) for i, maker in enumerate(makers)]
     # Not forked from this process, whose TensorFlow has threads.
     try:
         vector = AsyncVectorEnv(alone, context="forkserver")

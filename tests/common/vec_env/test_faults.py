@@ -1,8 +1,13 @@
 """What environments do wrong ends the run with a line that names the environment."""
 
+import contextlib
+import os
+
+import gymnasium
 import pytest
 
 from baselines import run
+from baselines.common.vec_env.faults import in_processes
 from tests.helpers import POINT_REACH, TINY, refused, timeless
 
 pytestmark = pytest.mark.usefixtures("cwd")
@@ -50,3 +55,24 @@ def test_a_timeout_without_processes_is_refused(capsys, back_end):
 def test_a_process_that_dies_ends_the_run_with_its_environments_index(capsys):
     line = refused(capsys, faulty("die"), "--vec_env=async", *TWO, code=1)
     assert "the process of environment" in line and "died" in line
+
+
+# ---- not a fault of theirs ----
+
+
+class Variable(gymnasium.Env):
+    """Knows what the environment variable SEEN was when it was made."""
+
+    observation_space = action_space = gymnasium.spaces.Box(-1, 1, (1,))
+
+    def __init__(self):
+        self.seen = os.environ.get("SEEN")
+
+
+def test_environments_in_processes_know_the_variables_of_the_moment(monkeypatch):
+    seen = []
+    for value in ("first", "second"):  # the fork server, which makes both, was started before the second
+        monkeypatch.setenv("SEEN", value)
+        with contextlib.closing(in_processes([Variable, Variable])) as vector:
+            seen.append(vector.get_attr("seen"))
+    assert seen == [("first", "first"), ("second", "second")]
