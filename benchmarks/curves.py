@@ -1,5 +1,6 @@
-"""The figure of an experiment: success or return against steps, and against minutes where these count."""
+"""Figures: success or return against steps and against minutes, of an experiment, and of all tasks on one page."""
 
+from collections.abc import Sequence
 from typing import IO
 
 import numpy as np
@@ -8,26 +9,37 @@ from benchmarks.experiments import SUCCESS, Measure
 from benchmarks.outcomes import Outcome
 from benchmarks.statistics import interquartile_interval, interquartile_mean
 
+# By Okabe & Ito, for people of any colour vision; their greys differ, and so do the dashes.
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#E69F00", "#000000", "#CC79A7", "#56B4E9")
+DASHES = ("-", "--", "-.", ":")
+ON_ONE_CORE = "minutes on one core, beside another run"
+
 
 def draw(outcomes: list[Outcome], title: str, measure: Measure, file: IO[bytes]) -> None:
     """A line and its 95 percent band for each arm, a thin line for each run. Writes a PNG."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    axes = ["steps", "minutes"] if all(o.quiet for o in outcomes) else ["steps"]
-    figure, panels = pyplot.subplots(1, len(axes), figsize=(6 * len(axes), 3.8), squeeze=False, layout="constrained")
-    for panel, axis in zip(panels[0], axes, strict=True):
-        for number, label in enumerate(dict.fromkeys(o.label for o in outcomes)):
-            _draw_arm(panel, axis, [o for o in outcomes if o.label == label], f"C{number}")
-        panel.set(xlabel="environment steps" if axis == "steps" else "minutes", ylabel=measure.key.replace("_", " "))
-        if measure == SUCCESS:
-            panel.set(ylim=(-0.02, 1.02))
-        panel.grid(alpha=0.3)
-        panel.legend()
+    pyplot = _pyplot()
+    figure, panels = pyplot.subplots(1, 2, figsize=(12, 3.8), layout="constrained")
+    _draw_both(panels, outcomes, measure)
+    panels[0].legend()
     figure.suptitle(title)
     figure.savefig(file, format="png", dpi=120)
+    pyplot.close(figure)
+
+
+def draw_page(experiments: Sequence[tuple[str, list[Outcome]]], file: IO[bytes]) -> None:
+    """Success in all of these experiments, by title: two in a row, steps on the left and minutes on the right."""
+    pyplot = _pyplot()
+    rows = (len(experiments) + 1) // 2
+    figure, panels = pyplot.subplots(rows, 4, figsize=(18, 3 * rows), squeeze=False, layout="constrained")
+    pairs = panels.reshape(-1, 2)
+    for pair, (title, outcomes) in zip(pairs, experiments, strict=False):
+        _draw_both(pair, outcomes, SUCCESS)
+        pair[0].set_title(title, loc="left", fontsize=10)
+        pair[0].legend(fontsize=7)
+    for pair in pairs[len(experiments) :]:
+        for panel in pair:
+            panel.axis("off")
+    figure.savefig(file, format="png", dpi=90)
     pyplot.close(figure)
 
 
@@ -38,11 +50,41 @@ def curve(outcomes: list[Outcome], axis: str) -> tuple[np.ndarray, np.ndarray]:
     return x, np.stack([o.score[:n] for o in outcomes])
 
 
-def _draw_arm(panel, axis: str, outcomes: list[Outcome], color: str) -> None:
+def _pyplot():
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    return pyplot
+
+
+def _draw_both(panels, outcomes: list[Outcome], measure: Measure) -> None:
+    """Against steps all runs; against minutes those that had all cores to themselves, or if there are none, all."""
+    from matplotlib.ticker import EngFormatter
+
+    quiet = [o for o in outcomes if o.quiet]
+    labels = list(dict.fromkeys(o.label for o in outcomes))
+    for panel, axis, of in (panels[0], "steps", outcomes), (panels[1], "minutes", quiet or outcomes):
+        for number, label in enumerate(labels):
+            if its := [o for o in of if o.label == label]:
+                _draw_arm(panel, axis, its, COLORS[number % len(COLORS)], DASHES[number % len(DASHES)])
+        minutes = "minutes" if quiet else ON_ONE_CORE
+        panel.set(xlabel="environment steps" if axis == "steps" else minutes, ylabel=measure.key.replace("_", " "))
+        if measure == SUCCESS:
+            panel.set(ylim=(-0.02, 1.02))
+        if axis == "steps" and max(o.steps[-1] for o in of) > 100 * min(o.steps[-1] for o in of):
+            panel.set(xscale="log")
+        if axis == "steps":
+            panel.xaxis.set_major_formatter(EngFormatter(sep=""))  # 20k
+        panel.grid(alpha=0.3)
+
+
+def _draw_arm(panel, axis: str, outcomes: list[Outcome], color: str, dashes: str) -> None:
     x, score = curve(outcomes, axis)
     for outcome in outcomes:
         own = outcome.steps if axis == "steps" else outcome.seconds / 60
-        panel.plot(own, outcome.score, color=color, alpha=0.25, linewidth=0.6)
-    seeds = f" ({len(outcomes)} seeds)" if len(outcomes) > 1 else ""
-    panel.plot(x, interquartile_mean(score), color=color, label=outcomes[0].label + seeds)
+        panel.plot(own, outcome.score, color=color, alpha=0.3, linewidth=0.6)
+    seeds = f" ({len(outcomes)} seed{'s' if len(outcomes) > 1 else ''})"
+    panel.plot(x, interquartile_mean(score), dashes, color=color, label=outcomes[0].label + seeds)
     panel.fill_between(x, *interquartile_interval(score), color=color, alpha=0.2, linewidth=0)

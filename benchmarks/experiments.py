@@ -162,7 +162,9 @@ EXPERIMENTS = {
         20,
         "0.95 at 1,200 steps; never below 1.0 from 3,000 on",
     ),
-    "fetch-push": Experiment("FetchPush, one process", {"single": PUSH}, seeds(10), 45, "0.95 at 40,000 steps, and kept"),
+    "fetch-push": Experiment(
+        "FetchPush, one process", {"single": PUSH}, seeds(10), 45, "0.95 at 40,000 steps, and kept"
+    ),
     "fetch-pick-and-place": Experiment(
         "FetchPickAndPlace, one process", {"single": PICK}, seeds(10), 50, "0.95 at 55,000 steps, and kept"
     ),
@@ -204,8 +206,11 @@ EXPERIMENTS = {
     # Epochs of 47,500 steps, each with 114 evaluation episodes; over an hour for every million steps.
     "paper19-push": Experiment(
         "FetchPush, the papers' settings",
-        {"19 workers x 2 environments": Arm(2_000_000, ("--env=FetchPush-v1", "--preset=paper19", "--n_cycles=25",
-                                                        "--n_test_rollouts=3"))},
+        {
+            "19 workers x 2 environments": Arm(
+                2_000_000, ("--env=FetchPush-v1", "--preset=paper19", "--n_cycles=25", "--n_test_rollouts=3")
+            )
+        },
         seeds(1),
         150,
         "0.895 after 0.95M steps and 0.99 by 1.8M, as the original with 19 workers",
@@ -292,6 +297,10 @@ EXPERIMENTS = {
         "how many steps it needs with either reward",
     ),
 }
+
+# On one picture, two in a row.
+PAGE = ("fetch-reach", "fetch-push", "fetch-pick-and-place", "demonstrations", "fetch-slide", "hand-reach",
+        "hand-block", "her-vs-none", "her-vs-ppo2", "users-tasks", "paper19-push")  # fmt: skip
 
 
 def experiment(name: str) -> Experiment:

@@ -1,4 +1,4 @@
-"""The files of data/results/NAME: curves.csv, runs.csv, settings.json, versions.json, figure.png, table.md."""
+"""The files of data/results: curves.csv, runs.csv, settings.json, versions.json, figure.png, table.md; page.png."""
 
 import csv
 import io
@@ -6,9 +6,9 @@ import os
 from pathlib import Path
 
 from baselines.common.storage.files import replace_file
-from benchmarks.curves import draw
-from benchmarks.experiments import Arm, Experiment, Measure
-from benchmarks.outcomes import Outcome, outcomes_of, row_of
+from benchmarks.curves import draw, draw_page
+from benchmarks.experiments import EXPERIMENTS, PAGE, Arm, Experiment, Measure
+from benchmarks.outcomes import Outcome, outcomes_of, recorded_in, row_of
 from benchmarks.runs import Run, finished, read_json, write_json
 from benchmarks.tables import readme, table_of
 
@@ -32,6 +32,15 @@ def write_results(name: str, experiment: Experiment, runs: Path, results: Path) 
     there = results / "README.md"
     write_text(there, readme(results, there.read_text() if there.exists() else ""))
     return True
+
+
+def write_page(results: Path) -> None:
+    """results/page.png: the figures of all tasks that have results, from what is recorded there."""
+    found = {name: recorded_in(results / name, EXPERIMENTS[name]) for name in PAGE if name in EXPERIMENTS}
+    panels = [(EXPERIMENTS[name].title, outcomes) for name, outcomes in found.items() if outcomes]
+    if panels:
+        with replace_file(str(results / "page.png")) as file:
+            draw_page(panels, file)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -1,11 +1,13 @@
 """Tables in Markdown: of results, for data/results/README.md, and of what there is to run, for the terminal."""
 
 import math
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
+from baselines.common.evaluation import wilson_interval
 from benchmarks.experiments import EXPERIMENTS, SUCCESS, Experiment, Measure
 from benchmarks.outcomes import Outcome, recorded_in, row_of, runs_of
 from benchmarks.runs import finished
@@ -14,12 +16,16 @@ from benchmarks.statistics import interquartile_interval, interquartile_mean
 ABOUT = """# Results
 
 Written by `python -m benchmarks.reproduce`; `--list` shows all experiments. Only finished runs are in it. Steps and
-minutes (of training and its evaluations, on a machine that did nothing else) are medians over seeds until the mean of
-three evaluations (104 episodes each; 20 where the return counts) reached that level. "Later" are the single evaluations
-after the first one that did: the median share below it, and the lowest of all runs. Success and return of policies are
-of 1,000 other episodes, interquartile mean over seeds, with its 95 percent bootstrap interval (Agarwal et al. 2021,
-2108.13264). In users-tasks, whose environments are slow, an evaluation has 48 to 104 episodes, and policies are judged
-by 100. Each folder has the curves, a line for each run, all settings, versions and the figure.
+minutes (of training and its evaluations) are medians over seeds until the mean of three evaluations (104 episodes each;
+20 where the return counts) reached that level. Minutes are those of runs that had 2 cores to themselves, or where there
+are none, with a star, of runs on one core beside another run. "Later" are the single evaluations after the first one
+that did: the median share below it, and the lowest of all runs. Success and return of policies are of 1,000 other
+episodes: the interquartile mean over seeds with its 95 percent bootstrap interval (Agarwal et al. 2021, 2108.13264); of
+one seed, the interval of its episodes (Wilson). In users-tasks, whose environments are slow, an evaluation has 48 to
+104 episodes, and policies are judged by 100. Each folder has the curves, a line for each run, all settings, versions
+and the figure.
+
+![All tasks: success against steps and minutes](page.png)
 """
 BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
 
@@ -27,7 +33,7 @@ BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
 def head_of(measure: Measure) -> list[str]:
     kept = f"below {measure.kept:g} later"
     return [
-        *("experiment", "arm", "runs", *(f"steps to {level:g}" for level in measure.levels)),
+        *("experiment", "task", "arm", "runs", *(f"steps to {level:g}" for level in measure.levels)),
         *(f"minutes to {level:g}" for level in measure.levels),
         *(f"{kept}, share", f"{kept}, lowest", f"{measure.word}, last policy", f"{measure.word}, best policy"),
     ]
@@ -45,13 +51,23 @@ def table_of(name: str, experiment: Experiment, outcomes: list[Outcome]) -> list
     """A row for each arm that has finished runs."""
     arms = {label: [o for o in outcomes if o.label == label] for label in experiment.arms}
     count, measure = len(experiment.seeds), experiment.measure
-    rows = [[name, label, f"{len(of)} of {count}", *cells_of(of, measure)] for label, of in arms.items() if of]
+    rows = [
+        [name, task_of(arm.env), label, f"{len(of)} of {count}", *cells_of(of, measure, arm.episodes)]
+        for (label, arm), of in zip(experiment.arms.items(), arms.values(), strict=True)
+        if of
+    ]
     return markdown(head_of(measure), rows)
 
 
-def cells_of(outcomes: list[Outcome], measure: Measure) -> list[str]:
-    """Of one arm: from `steps to` on."""
+def task_of(env: str) -> str:
+    """The environment's name without module and version."""
+    return re.sub(r"-v\d+$", "", env.rpartition(":")[2])
+
+
+def cells_of(outcomes: list[Outcome], measure: Measure, episodes: int) -> list[str]:
+    """Of one arm: from `steps to` on. Its policies were evaluated over so many `episodes`."""
     rows, quiet = [row_of(o, measure) for o in outcomes], [row_of(o, measure) for o in outcomes if o.quiet]
+    star = "" if quiet else "*"
     shares, lows = (
         _known(rows, f"{key} {measure.kept:g}{end}")
         for key, end in (("share below", " after it"), ("lowest after", ""))
@@ -59,9 +75,9 @@ def cells_of(outcomes: list[Outcome], measure: Measure) -> list[str]:
     fine = "2f" if measure == SUCCESS else "0f"
     return [
         *(_median([row[f"steps to {level:g}"] for row in rows], ",.0f") for level in measure.levels),
-        *(_median([row[f"minutes to {level:g}"] for row in quiet], ".1f") for level in measure.levels),
-        *(_median(shares, ".2f"), f"{min(lows):.{fine}}" if lows else "-"),
-        *(_mean(_known(rows, f"{measure.word} of {which}"), measure) for which in ("latest", "best")),
+        *(_median([row[f"minutes to {level:g}"] for row in quiet or rows], ".1f", star) for level in measure.levels),
+        *(_median(shares, ".2f") if shares else "-", f"{min(lows):.{fine}}" if lows else "-"),
+        *(_mean(_known(rows, f"{measure.word} of {which}"), measure, episodes) for which in ("latest", "best")),
     ]
 
 
@@ -69,17 +85,17 @@ def _known(rows: list[dict], key: str) -> list[float]:
     return [row[key] for row in rows if not math.isnan(row[key])]
 
 
-def _median(values: list[float], form: str) -> str:
-    if not values:
-        return "-"
+def _median(values: list[float], form: str, star: str = "") -> str:
     median = float(np.median(values))
-    return format(median, form) if math.isfinite(median) else "never"
+    return format(median, form) + star if math.isfinite(median) else "never"
 
 
-def _mean(values: list[float], measure: Measure) -> str:
+def _mean(values: list[float], measure: Measure, episodes: int) -> str:
     if not values:
         return "-"
     (low, high), middle = interquartile_interval(np.array(values)), interquartile_mean(np.array(values))
+    if len(values) == 1 and measure == SUCCESS:
+        low, high = wilson_interval(round(values[0] * episodes), episodes)
     form = ".3f" if measure == SUCCESS else ",.0f"
     return f"{middle:{form}}" + ("" if math.isnan(low) else f" ({low:{form}} to {high:{form}})")
 

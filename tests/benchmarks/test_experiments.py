@@ -46,7 +46,7 @@ def test_the_launcher_and_the_algorithm_take_every_flag_of_our_arms(arm):
     num_env = options.num_env or algorithm.preset(options.preset).num_env
     if options.alg == "her":
         slow = arm in USERS.values()
-        assert settings["n_test_rollouts"] * num_env in ((48, 56, 104) if slow else (104,))
+        assert settings["n_test_rollouts"] * num_env in ((48, 56, 104) if slow else (104, 114))
     else:
         assert settings["n_test_episodes"] == (104 if "Fetch" in arm.env else 20)
 
@@ -65,7 +65,9 @@ def test_arms_of_one_name_are_equal_and_others_have_folders_of_their_own():
     assert len(set(keys.values())) == len(keys)
     contrast = EXPERIMENTS["contrast"].arms
     assert contrast["with 100 demonstrations"] == EXPERIMENTS["demonstrations"].arms["100 demonstrations"]
-    assert contrast["without"] == EXPERIMENTS["fetch-pick-and-place"].arms["single"] == EXPERIMENTS["ablation"].arms["all"]
+    assert (
+        contrast["without"] == EXPERIMENTS["fetch-pick-and-place"].arms["single"] == EXPERIMENTS["ablation"].arms["all"]
+    )
 
 
 def test_a_key_changes_with_the_command_and_not_with_the_order_of_its_flags():
@@ -144,7 +146,10 @@ def refused(capsys, *words):
     [
         (["fetch-push", "contrats"], "unknown experiment 'contrats'; nearest: contrast"),
         ([], "expected the NAME of an experiment, got none: --list shows all"),
-        (["fetch-push", "--seeds=0,1234"], f"--seeds: fetch-push has {','.join(map(str, EXPERIMENTS['fetch-push'].seeds))}, got 1234"),
+        (
+            ["fetch-push", "--seeds=0,1234"],
+            f"--seeds: fetch-push has {','.join(map(str, EXPERIMENTS['fetch-push'].seeds))}, got 1234",
+        ),
         (["fetch-push", "--seeds=a"], "expected whole numbers such as 0,1, got 'a'"),
         (["fetch-push", "--jobs=0"], "--jobs: expected 1 to"),
         (["fetch-push", "--jobs=1000"], "a core for each, got 1000"),

@@ -6,8 +6,10 @@ import json
 import pytest
 
 from benchmarks import experiments, reproduce
+from benchmarks.curves import ON_ONE_CORE, _draw_both, draw_page
 from benchmarks.experiments import SB3, Arm, Experiment, returns
-from benchmarks.result_files import write_results
+from benchmarks.outcomes import outcomes_of
+from benchmarks.result_files import write_page, write_results
 from benchmarks.runs import Run, write_json
 from benchmarks.tables import head_of
 
@@ -45,8 +47,8 @@ def tiny(cwd, monkeypatch):
     return tiny
 
 
-def results(tiny, cwd):
-    assert write_results("tiny", tiny, cwd / "runs", cwd / "results")
+def results(tiny, cwd, runs=None):
+    assert write_results("tiny", tiny, runs or cwd / "runs", cwd / "results")
     return cwd / "results" / "tiny"
 
 
@@ -79,10 +81,14 @@ def test_the_table_has_medians_and_counts_what_is_left_out(tiny, cwd):
     assert [cell.strip() for cell in head.strip("|").split("|")] == head_of(tiny.measure)
     # 0.9: 6000, inf, 6000 (the mean of seed 2 is 0.9). Shares 0 and 0.5, of the two seeds that had 0.9 before.
     assert a == (
-        "| tiny | a | 3 of 4 | 6,000 | 6,000 | never | 1.5 | 1.5 | never | 0.25 | 0.70 "
+        "| tiny | FetchPush | a | 3 of 4 | 6,000 | 6,000 | never | 1.5 | 1.5 | never | 0.25 | 0.70 "
         "| 0.910 (0.900 to 0.920) | 0.950 (0.950 to 0.950) |"
     )
-    assert b == "| tiny | b | 1 of 4 | never | never | never | - | - | - | - | - | 0.900 | - |"  # jobs 2: no minutes
+    # No run of b was alone: its minutes have a star. One seed: the interval is that of 1,000 episodes.
+    assert b == (
+        "| tiny | FetchPush | b | 1 of 4 | never | never | never | never | never | never | - | - "
+        "| 0.900 (0.880 to 0.917) | - |"
+    )
 
 
 def test_settings_and_versions_say_how_it_was_done_and_on_what(tiny, cwd):
@@ -99,21 +105,50 @@ def test_settings_and_versions_say_how_it_was_done_and_on_what(tiny, cwd):
     assert versions == [{**MACHINE, "commits": ["abc1230", "abc1231", "abc1232", "abc1234", "abc9999"]}]
 
 
-def test_the_figure_has_a_panel_of_minutes_only_where_all_runs_were_alone(tiny, cwd):
-    def width(png):
-        assert png.startswith(b"\x89PNG")
-        return int.from_bytes(png[16:20])
+def test_minutes_are_those_of_runs_that_were_alone_or_have_a_star(tiny, cwd):
+    write_run(cwd / "shared", A, 3, [0.9, 0.9, 0.9, 0.9], jobs=2)
+    assert " 1.5 | 1.5 | never " in (results(tiny, cwd) / "table.md").read_text()
+    shared = Experiment("", {"a": A}, (3,), 1, "")
+    assert " 1.5* | 1.5* | never " in (results(shared, cwd / "elsewhere", cwd / "shared") / "table.md").read_text()
 
-    shared = width((results(tiny, cwd) / "figure.png").read_bytes())
-    alone = Experiment("One arm", {"a": A}, (0, 1, 2), 1, "")
-    assert width((results(alone, cwd) / "figure.png").read_bytes()) == 2 * shared
+
+def test_the_figures_minutes_are_of_runs_that_were_alone_where_there_are_any(tiny, cwd):
+    from matplotlib import pyplot
+
+    outcomes = outcomes_of(tiny, cwd / "runs", cwd / "results" / "tiny")
+    for of, label, runs in (outcomes, "minutes", 3), (outcomes[-1:], ON_ONE_CORE, 1):
+        _, panels = pyplot.subplots(1, 2)
+        _draw_both(panels, of, tiny.measure)
+        assert panels[1].get_xlabel() == label
+        thin = [line for line in panels[1].lines if line.get_linewidth() < 1]
+        assert len(thin) == runs and len(thin) + len({o.label for o in of if runs == 1 or o.quiet}) == len(
+            panels[1].lines
+        )
+        pyplot.close()
+
+
+def test_the_page_has_all_tasks_with_results(tiny, cwd, monkeypatch):
+    monkeypatch.setattr("benchmarks.result_files.EXPERIMENTS", {"tiny": tiny, "twin": tiny, "none": tiny})
+    monkeypatch.setattr("benchmarks.result_files.PAGE", ("tiny", "twin", "none"))
+    drawn = []
+    monkeypatch.setattr("benchmarks.result_files.draw_page", lambda panels, file: drawn.append(panels))
+    for name in ("tiny", "twin"):
+        write_results(name, tiny, cwd / "runs", cwd / "results")
+    write_page(cwd / "results")
+    assert [(title, len(outcomes)) for title, outcomes in drawn[0]] == [("Two arms", 4)] * 2
+
+
+def test_the_page_is_a_picture(tiny, cwd):
+    with (cwd / "page.png").open("wb") as file:
+        draw_page([("Two arms", outcomes_of(tiny, cwd / "runs", cwd / "results"))] * 3, file)
+    assert (cwd / "page.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_the_readme_keeps_what_is_around_the_table(tiny, cwd):
     results(tiny, cwd)
     path = cwd / "results" / "README.md"
     first = path.read_text()
-    assert "| tiny | a | 3 of 4 |" in first and "![tiny](tiny/figure.png)" in first
+    assert "| tiny | FetchPush | a | 3 of 4 |" in first and "![tiny](tiny/figure.png)" in first
     path.write_text(first.replace("3 of 4", "2 of 4").replace("# Results", "# Mine"))
     results(tiny, cwd)
     assert path.read_text() == first.replace("# Results", "# Mine")
@@ -187,10 +222,10 @@ def test_returns_have_a_table_of_their_own_below_that_of_success_rates(tiny, cwd
     for runs in (cwd / "walks", cwd / "elsewhere"):  # the second time from what the first one wrote
         assert write_results("walks", walks, runs, cwd / "results")
         head, _, row = (cwd / "results" / "walks" / "table.md").read_text().splitlines()
-        assert head.startswith("| experiment | arm | runs | steps to 100 | steps to 200 | minutes to 100 |")
+        assert head.startswith("| experiment | task | arm | runs | steps to 100 | steps to 200 | minutes to 100 |")
         # The mean of three: 150, 200 for the first, 150, 200 for the second, at 6,000 and 8,000 steps.
         assert row == (
-            "| walks | a | 2 of 2 | 6,000 | 8,000 | 1.5 | 2.0 | 0.00 | 200 "
+            "| walks | FetchPush | a | 2 of 2 | 6,000 | 8,000 | 1.5 | 2.0 | 0.00 | 200 "
             "| 1,000 (1,000 to 1,001) | 1,000 (1,000 to 1,001) |"
         )
     text = (cwd / "results" / "README.md").read_text()
