@@ -200,9 +200,9 @@ class DDPG(Agent):
         """Networks, targets and normalizers (or the named ones) as arrays, e.g. `main_pi/0_kernel`, `o_stats/sum`."""
         return states_of({k: part for k, part in self._parts().items() if groups is None or k in groups})
 
-    def load_policy_state(self, arrays: Mapping[str, np.ndarray]) -> None:
+    def load_policy_state(self, arrays: Mapping[str, np.ndarray], groups: Collection[str] | None = None) -> None:
         """Take over what `policy_state` of an agent of the same sizes gave. Raises KeyError or ValueError."""
-        load_states(self._parts(), arrays)
+        load_states({k: part for k, part in self._parts().items() if groups is None or k in groups}, arrays)
         self._refresh_stats()
 
     def _parts(self) -> dict[str, Stateful]:

@@ -19,6 +19,7 @@ from baselines.her.demonstrations import read_demonstrations
 from baselines.her.experiment.config import HERConfig
 from baselines.her.exploration import Exploration, NoGuide, Script
 from baselines.her.her_sampler import energy, movement
+from baselines.her.policy import Policy
 from baselines.her.relay import Relay
 from baselines.her.replay_buffer import Demonstrations, NoDemonstrations, ReplayBuffer
 from baselines.her.rollout import RolloutWorker
@@ -34,9 +35,9 @@ def learn(env: VecEnv, config: HERConfig, run: Run) -> DDPG:
     _ = env.compute_reward.at_goal  # which raises where it cannot be called
     after_end = end_value(config, env.compute_reward, spec.horizon)
     agent = DDPG(spec, config, run.rng("weights", shared=True), run.comm, after_end)
-    if run.initial_policy:
-        agent.load_policy_state(run.initial_policy.arrays())
-    run.plan(config.n_cycles, spec.horizon * env.num_env, losses=agent.metrics)
+    schedule = run.plan(config.n_cycles, spec.horizon * env.num_env, losses=agent.metrics)
+    if isinstance(run.initial_policy, Policy):
+        _begin_from(run.initial_policy, agent, trains=schedule.n_epochs > 0)
     buffer = make_buffer(env, config, config.buffer_size, run.rng("replay"))
     demonstrations = _demonstrations(agent, env, run)
     test_env = run.evaluation_env(env.num_env * config.n_test_rollouts)
@@ -55,6 +56,17 @@ def learn(env: VecEnv, config: HERConfig, run: Run) -> DDPG:
         _announce(config, demonstrations, test_env, run)
         train(agent, rollout_worker, evaluator, buffer, demonstrations, guide, run)
     return agent
+
+
+def _begin_from(policy: Policy, agent: DDPG, trains: bool) -> None:
+    """Raises UserError where the policy has only what acts, and training has to go on."""
+    if trains and not policy.complete:
+        raise UserError(
+            "--load_path: expected a policy with all networks, as --save_path keeps them, got what acts alone: "
+            "it can be played (--num_timesteps=0 --play), evaluated and exported, but not trained on"
+        )
+    arrays = policy.arrays()
+    agent.load_policy_state(arrays, {name.partition("/")[0] for name in arrays})
 
 
 def _look_at(episodes: EpisodeBatch, config: HERConfig, env: VecEnv, run: Run) -> None:

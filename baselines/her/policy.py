@@ -60,6 +60,15 @@ class Policy:
         """The environment that it was trained on."""
         return self.sizes.env_spec()
 
+    @property
+    def complete(self) -> bool:
+        """Whether training can begin from it: it has all networks, not only what acts."""
+        return self._arrays.keys() == expected_arrays(self.sizes, self.config).keys()
+
+    def acting_part(self) -> "Policy":
+        """The same without what acting does not need, which takes less than half the room."""
+        return Policy(self.sizes, self.config, {k: self._arrays[k] for k in acting_arrays(self.sizes, self.config)})
+
     def act(self, observation: ObservationLike) -> np.ndarray:
         """The action, without noise, for what a goal environment returned.
 
@@ -108,7 +117,7 @@ class Policy:
         return {"alg": "her", "environment": sizes, "config": config}
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """The agent's networks, targets and normalizers."""
+        """The agent's networks, targets and normalizers; or what acts of them (`acting_part`)."""
         return dict(self._arrays)
 
     def _normalize(self, x: np.ndarray, which: str) -> np.ndarray:
@@ -126,7 +135,8 @@ def load_policy(document: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -
     if isinstance(settings, Mapping):
         settings = {name: value for name, value in settings.items() if name not in _NO_LONGER_SETTINGS}
     config: HERConfig = from_document(HERConfig, settings)
-    check_arrays(arrays, expected_arrays(sizes, config))
+    acting_alone = acting_arrays(sizes, config)
+    check_arrays(arrays, acting_alone if arrays.keys() == acting_alone.keys() else expected_arrays(sizes, config))
     for name, array in arrays.items():
         if name.endswith(("/std", "/count")) and not (array > 0).all():
             raise UserError(f"array '{name}' is not positive")
@@ -166,3 +176,9 @@ def expected_arrays(spec: GoalEnvSpec, config: HERConfig) -> dict[str, tuple[tup
         expected |= {f"{stats}/{k}": ((size,), np.float32) for k in ("mean", "std")}
         expected[f"{stats}/count"] = (1,), np.float64
     return expected
+
+
+def acting_arrays(spec: GoalEnvSpec, config: HERConfig) -> dict[str, tuple[tuple[int, ...], type]]:
+    """Of `expected_arrays` those that acting needs, and what judges the actions."""
+    groups = *networks_of(acting(config)), "o_stats", "g_stats"
+    return {name: kind for name, kind in expected_arrays(spec, config).items() if name.partition("/")[0] in groups}

@@ -7,7 +7,9 @@ import tensorflow as tf
 
 import baselines
 from baselines import run
+from baselines.common.errors import UserError
 from baselines.common.mpi import Communicator
+from baselines.common.policies import save_policy
 from baselines.common.runs.clock import Clock
 from baselines.her.ddpg import DDPG
 from baselines.her.experiment.config import HERConfig
@@ -200,3 +202,36 @@ def test_whole_runs_are_evaluated_without_noise_and_guide(acting, eagerly, monke
     assert max(np.abs(other.act(observation) - action).max() for observation, action in evaluation.seen) > 0.01
     own = [np.abs(agent.policy().act(observation) - action).max() < 1e-6 for observation, action in training.seen]
     assert not any(own), "and training with both"
+
+
+# ---- what acts alone ----
+
+
+def test_the_acting_part_acts_the_same_and_is_smaller(agent, tmp_path):
+    whole, path = agent.policy(), str(tmp_path / "part")
+    save_policy(path, whole.acting_part())
+    part = baselines.load_policy(path)
+    rng = np.random.default_rng(2)
+    seen = {k: rng.normal(size=(20, 2)) for k in ("observation", "achieved_goal", "desired_goal")}
+    np.testing.assert_array_equal(part.act(seen), whole.act(seen))
+    o, g = part.inputs(*seen.values())
+    np.testing.assert_array_equal(part.Q(o, g, part.pi(o, g)), whole.Q(o, g, whole.pi(o, g)))
+    assert whole.complete and not part.complete and len(part.arrays()) < len(whole.arrays())
+
+
+def test_the_acting_part_is_played_but_not_trained_on(cwd, capsys):
+    run.main([POINT_REACH, "--n_epochs=1", "--save_path=policy", "--average_actor=0.9", "--log_path=a", *TINY])
+    save_policy("part", baselines.load_policy("policy").acting_part())
+    line = refused(capsys, POINT_REACH, "--load_path=part", "--n_epochs=1", "--log_path=b", *TINY)
+    assert "what acts alone" in line and "--num_timesteps=0" in line and not (cwd / "b").exists()
+    run.main([POINT_REACH, "--load_path=part", "--num_timesteps=0", "--play", "--play_episodes=1", "--log_path=c"])
+    assert "played 1 episodes" in capsys.readouterr().out
+
+
+def test_other_parts_than_the_acting_one_are_refused(agent, tmp_path):
+    arrays = agent.policy().acting_part().arrays()
+    policy = agent.policy()
+    policy._arrays = {k: x for k, x in arrays.items() if not k.startswith("g_stats")}
+    save_policy(str(tmp_path / "less"), policy)
+    with pytest.raises(UserError, match="its arrays are not those"):
+        baselines.load_policy(str(tmp_path / "less"))

@@ -222,10 +222,10 @@ def _suggest(trial: optuna.Trial, name: str, dimension: Dimension) -> bool | int
 
 def _score(row: Mapping[str, float], metric: str | None) -> tuple[str, float]:
     """The metric, and its value in this row. Raises _NoMetric."""
-    for name in (metric,) if metric else METRICS:
-        if name in row and (metric or not math.isnan(row[name])):
+    for name in METRICS if metric is None else (metric,):
+        if name in row and (metric is not None or not math.isnan(row[name])):
             return name, float(row[name])
-    wanted = metric or " or ".join(METRICS)
+    wanted = " or ".join(METRICS) if metric is None else metric or "''"
     raise _NoMetric(f"--metric: an epoch has no {wanted}; it has {', '.join(row)}")
 
 

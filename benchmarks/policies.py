@@ -1,0 +1,92 @@
+"""Trained policies to carry away: `python -m benchmarks.policies` fills data/policies from finished runs.
+
+Of each experiment below the policy with the highest success over its 1,000 episodes, of all seeds that are in the
+folder of runs, latest or best, without what acting does not need.
+"""
+
+import argparse
+import shutil
+from pathlib import Path
+from typing import NamedTuple
+
+import baselines
+from baselines.common.cmd_util import errors_end_the_process
+from baselines.common.errors import UserError
+from baselines.common.logger import show
+from baselines.common.policies import save_policy
+from baselines.her.policy import Policy
+from benchmarks.experiments import EXPERIMENTS
+from benchmarks.result_files import write_text
+from benchmarks.runs import Run, finished, mark, read_json
+from benchmarks.tables import markdown, task_of
+
+SHIPPED = ("fetch-reach", "fetch-push", "fetch-pick-and-place", "fetch-slide", "hand-reach")
+ARM = "single"
+ABOUT = """# Trained policies
+
+    python -m baselines.play --load_path=data/policies/fetch-pick-and-place
+    python -m baselines.evaluate --load_path=data/policies/fetch-pick-and-place
+
+Each is of the best of the seeds that were run in one place, by its success over 1,000 episodes after training. The best
+flatters: what any seed reaches is in [data/results](../results/README.md). A folder has `policy.json` (settings,
+environment) and `arrays.npz`, with what acts alone: it is played, evaluated and exported, but not trained on. Reading
+one executes nothing. `python -m benchmarks.policies` wrote this page.
+
+"""
+
+
+class Found(NamedTuple):
+    """A policy of a finished run."""
+
+    folder: Path
+    run: Run
+    success: float
+
+
+def best_of(name: str, runs: Path) -> Found:
+    """Raises UserError where the experiment has no finished run."""
+    experiment = EXPERIMENTS[name]
+    done = [run for seed in experiment.seeds if finished(run := Run(runs, experiment.arms[ARM], seed))]
+    if not done:
+        raise UserError(f"{name}: expected a finished run in {runs}, got none: python -m benchmarks.reproduce {name}")
+    every = [
+        Found(run.folder / "policy" / which, run, read_json(run.folder / f"{which}.json")["success_rate"])
+        for run in done
+        for which in run.evaluated
+    ]
+    return max(every, key=lambda found: found.success)
+
+
+def ship(found: Found, folder: Path) -> None:
+    """Put what acts of it into `folder`, in the place of what was there."""
+    policy = baselines.load_policy(str(found.folder))
+    assert isinstance(policy, Policy)
+    shutil.rmtree(folder, ignore_errors=True)
+    save_policy(str(folder), policy.acting_part())
+
+
+def row_of(name: str, found: Found) -> list[object]:
+    experiment, run = EXPERIMENTS[name], found.run
+    low, high = read_json(run.folder / f"{found.folder.name}.json")["success_interval"]
+    rate = f"{found.success:.3f} ({low:.3f} to {high:.3f})"
+    return [f"`{name}`", task_of(run.arm.env), experiment.arms[ARM].num_timesteps, run.seed, rate, mark(run)["commit"]]
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Do what the command line says."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.policies", description=__doc__, allow_abbrev=False)
+    parser.add_argument("--runs", type=Path, default=Path("runs/reproduce"), help="folder of the runs (%(default)s)")
+    parser.add_argument("--output", type=Path, default=Path("data/policies"), help="folder to fill (%(default)s)")
+    args = parser.parse_args(argv)
+    with errors_end_the_process():
+        found = {name: best_of(name, args.runs) for name in SHIPPED}
+        for name, policy in found.items():
+            ship(policy, args.output / name)
+            show(f"{args.output / name}: {policy.folder}, success {policy.success:.3f}")
+        head = ["policy", "task", "steps", "seed", "success over 1,000 episodes (95 percent)", "commit"]
+        table = markdown(head, [row_of(name, policy) for name, policy in found.items()])
+        write_text(args.output / "README.md", ABOUT + "\n".join(table) + "\n")
+
+
+if __name__ == "__main__":
+    main()
