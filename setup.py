@@ -19,6 +19,8 @@ setup(
     description="Hindsight Experience Replay (DDPG + HER) on TensorFlow 2",
     long_description=open("README.md", encoding="utf-8").read(),
     long_description_content_type="text/markdown",
+    license="MIT",
+    license_files=["LICENSE"],
     python_requires=">=3.11,<3.14",
     packages=find_packages(include=["baselines", "baselines.*"]),
     package_data={"baselines": ["py.typed"]},
@@ -55,11 +57,19 @@ setup(
         "wandb": ["wandb>=0.31"],
         "plot": ["matplotlib>=3.8"],
         "benchmarks": ["matplotlib>=3.8", "scipy>=1.15"],  # python -m benchmarks.reproduce
+        "docs": ["mkdocs>=1.6,<2", "mkdocs-material>=9.7,<10", "mkdocstrings[python]>=1,<2"],  # mkdocs build
         "test": [
             *("pytest>=8", "pytest-xdist>=3.6", "hypothesis>=6", "matplotlib>=3.8", "mpich>=5", "minari[hdf5]>=0.5"),
             *("onnx>=1.18", "onnxruntime>=1.20", "ai-edge-litert>=2", "optuna==5.*", "wandb>=0.31"),
             *("gym==0.26.2", "shimmy==2.0.1", "panda-gym==3.0.7", "highway-env==1.12.1"),
-            *("scipy>=1.15", "mypy>=1.18", "types-tqdm", "ruff>=0.14"),
+            *("scipy>=1.15", "mypy>=1.18", "types-tqdm", "ruff>=0.14", "cffconvert==2.0.0"),
+            *(
+                "mkdocs>=1.6,<2",
+                "mkdocs-material>=9.7,<10",
+                "mkdocstrings[python]>=1,<2",
+                "nbclient>=0.10",
+                "ipykernel>=6",
+            ),
         ],
     },
 )
