@@ -78,7 +78,7 @@ def load_policy(path: str, alg: str | None = None) -> "Policy":
     """The policy that a run saved in folder `path` (or in its `latest`); needs NumPy alone.
 
     Executes nothing from the folder. `alg` names the module of an algorithm of your own, where the policy is of one;
-    those of `baselines` are found. Raises UserError.
+    those of `baselines` are found. Raises UserError where there is none that can be used here.
     """
     from baselines.common.algorithms import find, read_policy
 
@@ -101,8 +101,9 @@ def evaluate(
 
     `policy` is anything with `act(observation)` for several observations at once. `env` is a name, a Gymnasium
     environment or a vector of them; without it, what the policy was trained on. `num_env` environments are stepped
-    together; their seeds follow from `seed`. `env_kwargs` and `max_episode_steps` are for environments by name. Raises
-    UserError.
+    together; their seeds follow from `seed`. `env_kwargs` and `max_episode_steps` are for environments by name.
+
+    Raises UserError where the policy does not fit the environment, TrainingError where that fails.
     """
     from baselines.common.errors import UserError
     from baselines.common.evaluation import environment_for, evaluate_in
@@ -123,7 +124,7 @@ def export(policy: "Policy", format: str, output: str) -> None:
     """Write a policy for other programs: `format` is "savedmodel", "tflite", "onnx" or "numpy".
 
     `output` is the file, or for a SavedModel the folder; nothing may be there yet. "numpy" writes FILE.py and FILE.npz.
-    Raises UserError.
+    Raises UserError, also where a library that the format needs is missing.
     """
     from baselines.common.exporting import export
 

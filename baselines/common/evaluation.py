@@ -112,7 +112,11 @@ class Acting(Protocol):
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What some episodes say of a policy."""
+    """What some episodes say of a policy; None is what the environment does not say.
+
+    The success rate has its 95 percent interval (Wilson). Lengths are in steps, the distance between the last achieved
+    and the last desired goal in the goal's units.
+    """
 
     episodes: int
     success_rate: float | None  # None where the environment does not say

@@ -67,10 +67,14 @@ class Policy(Protocol):
 
     @property
     def spec(self) -> EnvSpec:
-        """The environment that it was trained on."""
+        """The environment that it was trained on: its name, sizes, time limit and bounds of actions."""
 
     def act(self, observation: ObservationLike) -> np.ndarray:
-        """The action [u] for one observation, or [N, u] for N of them; whole numbers where actions are discrete."""
+        """The action [u] for one observation, or [N, u] for N of them; whole numbers where actions are discrete.
+
+        The entries of an observation are [size] or [N, size]; actions are in the environment's own units, without
+        noise. Raises UserError for entries that are missing, of another size, no numbers, or not finite.
+        """
 
     def document(self) -> dict[str, Any]:
         """What `load_policy` of the algorithm needs beside the arrays, as JSON; "alg" names the algorithm."""

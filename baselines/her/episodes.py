@@ -52,8 +52,9 @@ def single_episode(
 ) -> EpisodeBatch:
     """One episode of L steps as a batch of one.
 
-    `observation` [L + 1, o], `achieved_goal` [L + 1, g], `desired_goal` [L or L + 1, g], `action` [L, u]; `terminated`
-    says that the environment itself ended it, not a time limit.
+    `observation` [L + 1, o], `achieved_goal` [L + 1, g], `desired_goal` [L or L + 1, g], `action` [L, u] in the
+    environment's own units, `reward` [L], zeros if not given. `success`: the goal was reached at the last step;
+    `terminated`: the environment itself ended it, not a time limit.
     """
     L = len(action)
     return EpisodeBatch(

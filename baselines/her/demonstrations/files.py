@@ -32,7 +32,11 @@ _LIBRARIES = ("numpy", "gymnasium", "gymnasium-robotics", "mujoco", "envpool")
 def write_demonstrations(
     path: str, episodes: EpisodeBatch, env_id: str, generator: str = "", seed: int | None = None
 ) -> None:
-    """Write episodes to `path`, whole or not at all; `generator` says who or what acted. Raises UserError."""
+    """Write episodes to `path`, whole or not at all; `generator` says who or what acted.
+
+    Actions are in the environment's own units; `stack_episodes` makes `episodes`. Raises UserError where the file
+    cannot be written.
+    """
     header = {
         "format": FORMAT,
         "env_id": env_id,
