@@ -29,6 +29,7 @@ from baselines.common.vec_env.arguments import NONE, EnvArguments
 from baselines.common.vec_env.base import SUCCESS_BY_REWARD, VecEnv
 
 Write = Callable[..., None]  # an algorithm's write_demonstrations
+_GIF_WIDTH = 320  # pixels, at most
 _ENDLESS = 10**9  # steps: one video of all episodes, which closing the environment ends
 
 
@@ -151,8 +152,8 @@ def _move_video(folder: str, file: str) -> None:
     if file.endswith(".gif"):
         from moviepy import VideoFileClip  # which takes a second
 
-        with VideoFileClip(recorded) as clip:
-            clip.write_gif(recorded + ".gif", logger=None)
+        with VideoFileClip(recorded) as clip:  # a GIF of 480 pixels takes 2 MB an episode
+            clip.resized(width=min(clip.w, _GIF_WIDTH)).write_gif(recorded + ".gif", logger=None)
         recorded += ".gif"
     shutil.move(recorded, file)
 

@@ -2,15 +2,13 @@
 
 import contextlib
 import itertools
-import re
 
 import pytest
 
 from baselines.common.errors import UserError
 from baselines.common.logger import Logger
-from tests.helpers import ROOT
+from tests.docs.pages import keys_of
 
-GLOSSARY = re.compile(r"^\| (`.*?) \|", re.M)
 ODD_VALUES = (-1.234e-05, 10**17, float("nan"), -1.234e-300, 3, float("-inf"))
 
 
@@ -61,9 +59,7 @@ def table(capsys, metrics):
 
 
 def test_the_table_fits_a_terminal_and_is_straight(capsys):
-    texts = [(ROOT / file).read_text() for file in ("README.md", "docs/ppo2.md")]
-    tables = [text[text.index("| key | meaning |") :].split("\n\n")[0] for text in texts]
-    keys = [key for lines in tables for cell in GLOSSARY.findall(lines) for key in re.findall("`([^`]+)`", cell)]
+    keys = [*keys_of("docs/logs.md"), *keys_of("docs/ppo2.md")]
     assert {"stats_g/mean", "loss/explained_variance", "fps"} < {*keys}
     lines = table(capsys, dict(zip([*keys, "loss/cloning", "q_filter/passed"], itertools.cycle(ODD_VALUES))))
     assert len({len(line) for line in lines}) == 1 and len(lines[0]) <= 80
