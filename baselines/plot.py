@@ -60,7 +60,7 @@ def plot(lines: dict[str, list[str]], x_keys: list[str], y_keys: list[str], outp
     try:
         import matplotlib
     except ImportError:
-        raise UserError("plotting needs matplotlib: pip install -e '.[plot]'") from None
+        raise UserError("plotting needs matplotlib: pip install 'baselines-her[plot]'") from None
     matplotlib.use("Agg")
     from matplotlib import pyplot
 

@@ -108,7 +108,7 @@ def _tune(options: TuneOptions, algorithm: Algorithm, settings: Mapping[str, obj
         from baselines.common.tuning.storages import check_storage, open_storage, shown
         from baselines.common.tuning.study import Plan, Study
     except ImportError as error:
-        raise UserError(f"tuning needs Optuna ({error.name} is missing): pip install -e '.[tune]'") from None
+        raise UserError(f"tuning needs Optuna ({error.name} is missing): pip install 'baselines-her[tune]'") from None
 
     assert options.storage and options.study and options.log_path
     space = space_of(algorithm, options.tuned, settings)

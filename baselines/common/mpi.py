@@ -99,7 +99,7 @@ def make_communicator() -> Communicator:
     except (ImportError, RuntimeError) as error:
         raise UserError(
             f"started by an MPI launcher ({launched[0]} is set), but mpi4py does not work here ({_first_line(error)}). "
-            "With an MPI of your own: pip install mpi4py; without one: pip install -e '.[mpi]'"
+            "With an MPI of your own: pip install mpi4py; without one: pip install 'baselines-her[mpi]'"
         ) from None
     started = int(next((os.environ[v] for v in launched if v.endswith("WORLD_SIZE") or v == "PMI_SIZE"), comm.size))
     if comm.size != started:

@@ -20,7 +20,7 @@ def check_installed() -> None:
     """Raises UserError, before anything is made."""
     found = importlib.util.find_spec("wandb")
     if found is None or found.origin is None:  # a folder of that name, as W&B makes one, is found too
-        raise UserError("--wandb_project needs Weights & Biases, which is not installed: pip install -e '.[wandb]'")
+        raise UserError("--wandb_project needs Weights & Biases: pip install 'baselines-her[wandb]'")
 
 
 class WandB:

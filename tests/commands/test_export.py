@@ -301,8 +301,9 @@ def test_python_is_told_the_formats_and_what_is_in_the_way(cwd):
         baselines.export(servo(), "onnx", "o.onnx")
 
 
-MISSING = {"onnx": ("onnx", "pip install -e '.[onnx]'"), "tflite": ("tensorflow", "pip install -e '.[tflite]'"),
-           "savedmodel": ("tensorflow", "pip install -e .")}  # fmt: skip
+MISSING = {"onnx": ("onnx", "pip install 'baselines-her[onnx]'"),
+           "tflite": ("tensorflow", "pip install 'baselines-her[tflite]'"),
+           "savedmodel": ("tensorflow", "pip install baselines-her")}  # fmt: skip
 
 
 @pytest.mark.parametrize("format", MISSING)

@@ -496,7 +496,7 @@ def test_without_optuna_one_line_says_how_to_install_it(monkeypatch, capsys):
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "optuna", None)
     line = command_refused(capsys, tune.main, *studied())
-    assert line == "error: tuning needs Optuna (optuna is missing): pip install -e '.[tune]'\n"
+    assert line == "error: tuning needs Optuna (optuna is missing): pip install 'baselines-her[tune]'\n"
 
 
 def test_mpirun_is_refused(monkeypatch, capsys):

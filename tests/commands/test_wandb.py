@@ -189,4 +189,4 @@ def test_without_wandb_one_line_says_how_to_install_it(monkeypatch, capsys):
     real = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name, *more: None if name == "wandb" else real(name, *more))
     line = refused(capsys, *COMMON, "--n_epochs=1", "--wandb_project=reach")
-    assert "pip install -e '.[wandb]'" in line
+    assert "pip install 'baselines-her[wandb]'" in line

@@ -25,9 +25,9 @@ class Format:
 
 
 FORMATS = {
-    "savedmodel": Format((), ".", needs_tensorflow=True),
-    "tflite": Format((".tflite",), "'.[tflite]'", needs_tensorflow=True),
-    "onnx": Format((".onnx",), "'.[onnx]'"),
+    "savedmodel": Format((), "baselines-her", needs_tensorflow=True),
+    "tflite": Format((".tflite",), "'baselines-her[tflite]'", needs_tensorflow=True),
+    "onnx": Format((".onnx",), "'baselines-her[onnx]'"),
     "numpy": Format((".py", ".npz")),
 }
 
@@ -69,7 +69,7 @@ def _writer(format: str) -> Any:
         return importlib.import_module(f"baselines.common.exporting.to_{format}")
     except ImportError as error:
         missing, extra = error.name or str(error), FORMATS[format].extra
-        raise UserError(f"--format={format} needs {missing}: pip install -e {extra}") from None
+        raise UserError(f"--format={format} needs {missing}: pip install {extra}") from None
 
 
 @contextlib.contextmanager

@@ -101,7 +101,7 @@ class Guarded(gymnasium.Wrapper[Any, Any, Any, Any]):
         raise TrainingError(f"environment {self._index} {what} at step {self._steps} of its episode") from cause
 
 
-_OLD_GYM = "an environment of old gym is given as --env=gym:module:Id (pip install -e '.[gym]')"
+_OLD_GYM = "an environment of old gym is given as --env=gym:module:Id (pip install 'baselines-her[gym]')"
 
 
 def _unpacked_by_gymnasium(error: Exception) -> str | None:

@@ -97,7 +97,7 @@ def _gym() -> Any:
             importlib.import_module("shimmy")
         return gym
     except ImportError:
-        raise UserError("environments of old gym need gym and Shimmy: pip install -e '.[gym]'") from None
+        raise UserError("environments of old gym need gym and Shimmy: pip install 'baselines-her[gym]'") from None
 
 
 def _spec_of(env_id: str, gym: Any) -> Any:

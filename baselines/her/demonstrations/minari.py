@@ -15,7 +15,7 @@ def read_minari(name: str, spec: GoalEnvSpec) -> EpisodeBatch:
     try:
         import minari
     except ImportError:
-        raise UserError("--demo_file=minari:... needs Minari: pip install -e '.[minari]'") from None
+        raise UserError("--demo_file=minari:... needs Minari: pip install 'baselines-her[minari]'") from None
     try:
         dataset = minari.load_dataset(name)
         recorded_in = dataset.spec.env_spec

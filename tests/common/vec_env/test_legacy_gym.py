@@ -140,7 +140,7 @@ def test_bad_names_are_one_line(module, capsys):
 
 def test_without_the_libraries_the_line_says_how_to_install_them(module, monkeypatch):
     monkeypatch.setitem(sys.modules, "gym", None)
-    with pytest.raises(UserError, match=r"pip install -e '.\[gym\]'"):
+    with pytest.raises(UserError, match=r"pip install 'baselines-her\[gym\]'"):
         make_vec_env(f"gym:{module}:OldFour-v0", 1, [0])
 
 
