@@ -20,6 +20,7 @@ class Arm:
     noise: float = 0.0  # on their actions; those that fail stay then
     module: str = "baselines.run"
     episodes: int = 1000  # that its policies are evaluated over
+    until: float = 0.0  # it ends before its last step once the mean of three evaluations is so high; 0: never
 
     def value(self, name: str, default: str | None = None) -> str | None:
         """What a flag says."""

@@ -4,12 +4,15 @@ import contextlib
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from baselines.common.errors import Interrupted, UserError
 
 THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+
+SECONDS_BETWEEN_LOOKS = 1.0
 
 
 class Children:
@@ -19,8 +22,13 @@ class Children:
         self.signal = 0  # that asked to stop
         self._live: set[subprocess.Popen] = set()
 
-    def run(self, command: list[str], output: Path, one_thread: bool = False) -> int:
-        """Its exit code. What it prints is appended to `output`. Raises Interrupted before it begins."""
+    def run(
+        self, command: list[str], output: Path, one_thread: bool = False, enough: Callable[[], bool] | None = None
+    ) -> int:
+        """Its exit code. What it prints is appended to `output`. Raises Interrupted before it begins.
+
+        As soon as it is `enough`, the command gets SIGTERM.
+        """
         self.check()
         environment = {**os.environ, **(dict.fromkeys(THREADS, "1") if one_thread else {})}
         with output.open("ab") as file:
@@ -31,6 +39,11 @@ class Children:
         self._live.add(process)
         if self.signal:  # it came since
             process.send_signal(self.signal)
+        while enough and process.poll() is None:
+            time.sleep(SECONDS_BETWEEN_LOOKS)
+            if enough():
+                process.send_signal(signal.SIGTERM)
+                break
         code = process.wait()
         self._live.discard(process)
         return code

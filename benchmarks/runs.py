@@ -5,17 +5,22 @@ policies) and `run.json`: how its last part ended, and on which machine, commit 
 """
 
 import json
+import math
 import shutil
 import sys
 import time
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from baselines.common.errors import TrainingError, UserError
 from baselines.common.storage.files import replace_file
+from baselines.plot import read_column
 from benchmarks.experiments import SB3, Arm
 from benchmarks.measure import machine
 from benchmarks.processes import Children
+from benchmarks.statistics import steps_to
 
 GENERATOR = "baselines.her.experiment.data_generation.fetch_data_generation"
 
@@ -68,6 +73,14 @@ def trained(run: Run) -> bool:
 def finished(run: Run) -> bool:
     """It has trained to its end, and its policies are evaluated."""
     return trained(run) and all((run.folder / f"{name}.json").exists() for name in run.evaluated)
+
+
+def enough(run: Run) -> bool:
+    """Whether it has reached what its arm runs `until`."""
+    if not run.arm.until or not (run.log / "progress.csv").exists():
+        return False
+    success = read_column(str(run.log), "test/success_rate")
+    return math.isfinite(steps_to(np.arange(len(success)), success, run.arm.until))
 
 
 def resumable(run: Run) -> bool:
@@ -140,7 +153,10 @@ def make_demonstrations(runs: Path, arm: Arm, children: Children) -> None:
 def _train(run: Run, output: Path, children: Children, jobs: int) -> None:
     """Also a part that was stopped is marked, with its seconds."""
     command, before, here, start = training_command(run), mark(run), machine(), time.perf_counter()
-    code = children.run(command, output, jobs > 1)
+    code = (
+        0 if enough(run) else children.run(command, output, jobs > 1, (lambda: enough(run)) if run.arm.until else None)
+    )
+    code = 0 if enough(run) else code
     commits = dict.fromkeys([*before.get("commit", "").split(), here["commit"]])
     known = {
         "rc": code,
