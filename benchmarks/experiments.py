@@ -204,12 +204,14 @@ EXPERIMENTS = {
         50,
         "what relabelling brings: without it nothing is learnt",
     ),
-    # Epochs of 47,500 steps, each with 114 evaluation episodes; over an hour for every million steps.
+    # Epochs of 47,500 steps, each with 114 evaluation episodes; more than an hour for every million steps.
     "paper19-push": Experiment(
         "FetchPush, the papers' settings",
         {
             "19 workers x 2 environments": Arm(
-                2_000_000, ("--env=FetchPush-v1", "--preset=paper19", "--n_cycles=25", "--n_test_rollouts=3")
+                2_000_000,
+                ("--env=FetchPush-v1", "--preset=paper19", "--n_cycles=25", "--n_test_rollouts=3"),
+                until=0.99,
             )
         },
         seeds(1),

@@ -27,8 +27,8 @@ ABOUT = """# Trained policies
     python -m baselines.play --load_path=data/policies/fetch-pick-and-place
     python -m baselines.evaluate --load_path=data/policies/fetch-pick-and-place
 
-Each is of the best of the seeds that were run in one place, by its success over 1,000 episodes after training. The best
-flatters: what any seed reaches is in [data/results](../results/README.md). A folder has `policy.json` (settings,
+Each is of the best of the seeds whose runs were at hand, by its success over 1,000 episodes after training. The best looks
+better than a typical one: all seeds are in [data/results](../results/README.md). A folder has `policy.json` (settings,
 environment) and `arrays.npz`, with what acts alone: it is played, evaluated and exported, but not trained on. Reading
 one executes nothing. `python -m benchmarks.policies` wrote this page.
 

@@ -15,10 +15,12 @@ from benchmarks.statistics import interquartile_interval, interquartile_mean
 
 ABOUT = """# Results
 
-Written by `python -m benchmarks.reproduce`; `--list` shows all experiments. Only finished runs are in it. Steps and
+The tables are written by `python -m benchmarks.reproduce`; `--list` shows all experiments. Only finished runs are in
+them. "Sought" is the aim that was set beforehand. Steps and
 minutes (of training and its evaluations) are medians over seeds until the mean of three evaluations (104 episodes each;
-20 where the return counts) reached that level. Minutes are those of runs that had 2 cores to themselves, or where there
-are none, with a star, of runs on one core beside another run. "Later" are the single evaluations after the first one
+20 where the return counts) reached that level. Minutes are medians over those runs alone that had 2 cores to themselves
+(`jobs` 1 in runs.csv: often seed 0 alone, whose steps differ from the median), or where there are none, with a star,
+over runs on one core beside another run. "Later" are the single evaluations after the first one
 that did: the median share below it, and the lowest of all runs. Success and return of policies are of 1,000 other
 episodes: the interquartile mean over seeds with its 95 percent bootstrap interval (Agarwal et al. 2021, 2108.13264); of
 one seed, the interval of its episodes (Wilson). In users-tasks, whose environments are slow, an evaluation has 48 to

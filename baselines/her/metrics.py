@@ -1,4 +1,4 @@
-"""The row that an epoch adds to the log; the README's glossary defines its keys."""
+"""The row that an epoch adds to the log; docs/logs.md defines its keys."""
 
 import numpy as np
 

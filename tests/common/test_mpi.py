@@ -97,7 +97,7 @@ def test_from_python_too_workers_that_were_given_different_things_end_within_sec
 def test_under_mpirun_without_mpi4py_is_an_error_that_says_what_to_install(monkeypatch):
     monkeypatch.setenv("PMI_SIZE", "2")
     monkeypatch.setitem(sys.modules, "mpi4py", None)
-    with pytest.raises(UserError, match=r"pip install mpi4py.*\.\[mpi\]"):
+    with pytest.raises(UserError, match=r"pip install mpi4py.*baselines-her\[mpi\]"):
         make_communicator()
 
 

@@ -115,7 +115,7 @@ def test_a_failed_write_leaves_the_earlier_file(file, episodes, monkeypatch):
 
 
 def test_episodes_of_any_act_function_can_be_recorded(tmp_path):
-    """The README's example for teleoperation."""
+    """The example for teleoperation of docs/demonstrations.md."""
     env = gymnasium.make("PointReach-v0")
     recorded = []
     for seed in range(3):

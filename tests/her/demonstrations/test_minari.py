@@ -44,5 +44,5 @@ def test_minari_data_sets_load(tmp_path, monkeypatch, episodes):
 
 def test_without_minari_the_message_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "minari", None)
-    with pytest.raises(UserError, match=r"\.\[minari\]"):
+    with pytest.raises(UserError, match=r"baselines-her\[minari\]"):
         read_demonstrations("minari:anything", SPEC)
