@@ -153,7 +153,9 @@ def _move_video(folder: str, file: str) -> None:
         from moviepy import VideoFileClip  # which takes a second
 
         with VideoFileClip(recorded) as clip:  # a GIF of 480 pixels takes 2 MB an episode
-            clip.resized(width=min(clip.w, _GIF_WIDTH)).write_gif(recorded + ".gif", logger=None)
+            width = min(clip.w, _GIF_WIDTH)
+            small = clip.resized((width, max(1, round(clip.h * width / clip.w))))
+            small.write_gif(recorded + ".gif", logger=None)
         recorded += ".gif"
     shutil.move(recorded, file)
 

@@ -22,12 +22,12 @@ from typing import TYPE_CHECKING, Any
 from tqdm import tqdm
 
 from baselines.api import DEFAULTS
-from baselines.common.algorithms import Algorithm, find
+from baselines.common.algorithms import Algorithm, find, read_policy
 from baselines.common.cmd_util import errors_end_the_process, help_text, literal, parse
 from baselines.common.errors import Interrupted, TrainingError, UserError
 from baselines.common.logger import show
 from baselines.common.mpi import Communicator, make_communicator
-from baselines.common.policies import Agent
+from baselines.common.policies import Agent, check_complete
 from baselines.common.runs.launch import launch
 from baselines.common.runs.options import Options
 from baselines.common.runs.run import Run
@@ -119,6 +119,8 @@ def _tune(options: TuneOptions, algorithm: Algorithm, settings: Mapping[str, obj
     check_writable(options.log_path)
     given = {**_given(options), "env": env}
     _rehearse({**given, "num_timesteps": 0}, fixed)
+    if options.load_path:
+        check_complete(read_policy(options.load_path, algorithm))
 
     document = {name: value for name, value in options.document().items() if name not in _FREE}
     ranges = "; ".join(f"{name} {space[name].range}" for name in sorted(space))

@@ -206,7 +206,7 @@ EXPERIMENTS = {
     ),
     # Epochs of 47,500 steps, each with 114 evaluation episodes; more than an hour for every million steps.
     "paper19-push": Experiment(
-        "FetchPush, the papers' settings",
+        "FetchPush, the papers' settings, until 0.99",
         {
             "19 workers x 2 environments": Arm(
                 2_000_000,

@@ -5,7 +5,6 @@ folder of runs, latest or best, without what acting does not need.
 """
 
 import argparse
-import shutil
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,10 +26,10 @@ ABOUT = """# Trained policies
     python -m baselines.play --load_path=data/policies/fetch-pick-and-place
     python -m baselines.evaluate --load_path=data/policies/fetch-pick-and-place
 
-Each is of the best of the seeds whose runs were at hand, by its success over 1,000 episodes after training. The best looks
-better than a typical one: all seeds are in [data/results](../results/README.md). A folder has `policy.json` (settings,
-environment) and `arrays.npz`, with what acts alone: it is played, evaluated and exported, but not trained on. Reading
-one executes nothing. `python -m benchmarks.policies` wrote this page.
+Each is of the best of the seeds whose runs were at hand, by its success over 1,000 episodes after training. The best
+looks better than a typical one: all seeds are in [data/results](../results/README.md). A folder has `policy.json`
+(settings, environment) and `arrays.npz`, with what acts alone: it is played, evaluated and exported, but not trained
+on. Reading one executes nothing. `python -m benchmarks.policies` wrote this page.
 
 """
 
@@ -61,15 +60,18 @@ def ship(found: Found, folder: Path) -> None:
     """Put what acts of it into `folder`, in the place of what was there."""
     policy = baselines.load_policy(str(found.folder))
     assert isinstance(policy, Policy)
-    shutil.rmtree(folder, ignore_errors=True)
-    save_policy(str(folder), policy.acting_part())
+    try:
+        save_policy(str(folder), policy.acting_part())
+    except OSError as error:
+        raise UserError(f"cannot save the policy to {folder}: {error.strerror or error}") from None
 
 
 def row_of(name: str, found: Found) -> list[object]:
     experiment, run = EXPERIMENTS[name], found.run
     low, high = read_json(run.folder / f"{found.folder.name}.json")["success_interval"]
     rate = f"{found.success:.3f} ({low:.3f} to {high:.3f})"
-    return [f"`{name}`", task_of(run.arm.env), experiment.arms[ARM].num_timesteps, run.seed, rate, mark(run)["commit"]]
+    steps = f"{found.folder.name} of {experiment.arms[ARM].num_timesteps:,}"
+    return [f"`{name}`", task_of(run.arm.env), steps, run.seed, rate, mark(run)["commit"]]
 
 
 def main(argv: list[str] | None = None) -> None:

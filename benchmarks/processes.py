@@ -39,13 +39,14 @@ class Children:
         self._live.add(process)
         if self.signal:  # it came since
             process.send_signal(self.signal)
-        while enough and process.poll() is None:
-            time.sleep(SECONDS_BETWEEN_LOOKS)
-            if enough():
+        try:
+            while enough and process.poll() is None and not enough():
+                time.sleep(SECONDS_BETWEEN_LOOKS)
+        finally:
+            if enough and process.poll() is None:
                 process.send_signal(signal.SIGTERM)
-                break
-        code = process.wait()
-        self._live.discard(process)
+            code = process.wait()
+            self._live.discard(process)
         return code
 
     def check(self) -> None:

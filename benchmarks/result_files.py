@@ -1,10 +1,12 @@
 """The files of data/results: curves.csv, runs.csv, settings.json, versions.json, figure.png, table.md; page.png."""
 
+import contextlib
 import csv
 import io
 import os
 from pathlib import Path
 
+from baselines.common.errors import UserError
 from baselines.common.storage.files import replace_file
 from benchmarks.curves import draw, draw_page
 from benchmarks.experiments import EXPERIMENTS, PAGE, Arm, Experiment, Measure
@@ -36,7 +38,10 @@ def write_results(name: str, experiment: Experiment, runs: Path, results: Path) 
 
 def write_page(results: Path) -> None:
     """results/page.png: the figures of all tasks that have results, from what is recorded there."""
-    found = {name: recorded_in(results / name, EXPERIMENTS[name]) for name in PAGE if name in EXPERIMENTS}
+    found = {}
+    for name in PAGE:
+        with contextlib.suppress(UserError):  # of a damaged folder, which is named where its own results are written
+            found[name] = recorded_in(results / name, EXPERIMENTS[name])
     panels = [(EXPERIMENTS[name].title, outcomes) for name, outcomes in found.items() if outcomes]
     if panels:
         with replace_file(str(results / "page.png")) as file:
@@ -79,6 +84,7 @@ def settings_of(experiment: Experiment, outcomes: list[Outcome], runs: Path, fol
     for label, seed in here.items():
         arm = experiment.arms[label]
         known = {"key": arm.key, "command": command_of(arm), "demonstrations": arm.demonstrations}
+        known |= {"until": arm.until} if arm.until else {}
         settings[label] = {**known, "config": config_of(Run(runs, arm, seed))}
     return {label: settings[label] for label in experiment.arms if label in settings}
 

@@ -79,7 +79,10 @@ def enough(run: Run) -> bool:
     """Whether it has reached what its arm runs `until`."""
     if not run.arm.until or not (run.log / "progress.csv").exists():
         return False
-    success = read_column(str(run.log), "test/success_rate")
+    try:
+        success = read_column(str(run.log), "test/success_rate")
+    except UserError:  # no rows yet, or half a one: it is being written
+        return False
     return math.isfinite(steps_to(np.arange(len(success)), success, run.arm.until))
 
 

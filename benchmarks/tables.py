@@ -19,8 +19,8 @@ The tables are written by `python -m benchmarks.reproduce`; `--list` shows all e
 them. "Sought" is the aim that was set beforehand. Steps and
 minutes (of training and its evaluations) are medians over seeds until the mean of three evaluations (104 episodes each;
 20 where the return counts) reached that level. Minutes are medians over those runs alone that had 2 cores to themselves
-(`jobs` 1 in runs.csv: often seed 0 alone, whose steps differ from the median), or where there are none, with a star,
-over runs on one core beside another run. "Later" are the single evaluations after the first one
+(how many, where not all; their steps differ from the median: runs.csv, `jobs` 1), or where there are none, with a
+star, over runs on one core beside another run. "Later" are the single evaluations after the first one
 that did: the median share below it, and the lowest of all runs. Success and return of policies are of 1,000 other
 episodes: the interquartile mean over seeds with its 95 percent bootstrap interval (Agarwal et al. 2021, 2108.13264); of
 one seed, the interval of its episodes (Wilson). In users-tasks, whose environments are slow, an evaluation has 48 to
@@ -69,7 +69,7 @@ def task_of(env: str) -> str:
 def cells_of(outcomes: list[Outcome], measure: Measure, episodes: int) -> list[str]:
     """Of one arm: from `steps to` on. Its policies were evaluated over so many `episodes`."""
     rows, quiet = [row_of(o, measure) for o in outcomes], [row_of(o, measure) for o in outcomes if o.quiet]
-    star = "" if quiet else "*"
+    star = "*" if not quiet else "" if len(quiet) == len(rows) else f" ({len(quiet)})"
     shares, lows = (
         _known(rows, f"{key} {measure.kept:g}{end}")
         for key, end in (("share below", " after it"), ("lowest after", ""))

@@ -80,7 +80,7 @@ class Policy(Protocol):
         """What `load_policy` of the algorithm needs beside the arrays, as JSON; "alg" names the algorithm."""
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """Everything that training needs to begin from this policy."""
+        """Everything that training needs to begin from this policy; or, of one with `complete` False, to act."""
 
 
 class Agent(ABC):
@@ -96,6 +96,15 @@ class Agent(ABC):
             save_policy(path, self.policy())
         except OSError as error:
             raise UserError(f"cannot save the policy to {path}: {error.strerror or error}") from None
+
+
+def check_complete(policy: Policy) -> None:
+    """Raise UserError for a policy from which training cannot begin."""
+    if not getattr(policy, "complete", True):
+        raise UserError(
+            "--load_path: expected a policy with all networks, as --save_path keeps them, got what acts alone: it can "
+            "be played (--num_timesteps=0 --play), evaluated and exported, but not trained on"
+        )
 
 
 def save_policy(path: str, policy: Policy) -> None:

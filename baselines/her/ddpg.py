@@ -11,6 +11,7 @@ from baselines.common.mpi_adam import MpiAdam, check_workers_agree
 from baselines.common.networks import MLP
 from baselines.common.normalizer import Normalizer
 from baselines.common.policies import Agent
+from baselines.common.policies import Policy as AnyPolicy
 from baselines.common.runs.state import Stateful, load_states, states_of
 from baselines.her import losses
 from baselines.her.actor_critic import ActorCritic
@@ -52,6 +53,7 @@ class DDPG(Agent):
         self.weights = (self.main.Q_network.weights, self.main.pi_network.weights)
         self._update = make_updates(self, comm)
         self.updates = 0  # of this agent; all workers step together
+        self.acting_alone = False  # it began from a policy that has no more
         self.compiled = False  # the first updates take seconds longer
         self._begin_alike()
 
@@ -95,13 +97,20 @@ class DDPG(Agent):
         if not self.config.target_interval:
             self._polyak_step()
 
+    def begin_from(self, policy: AnyPolicy) -> None:
+        """Take over all that the policy has."""
+        arrays = policy.arrays()
+        self.acting_alone = not getattr(policy, "complete", True)
+        self.load_policy_state(arrays, {name.partition("/")[0] for name in arrays} if self.acting_alone else None)
+
     def policy(self, which: str | None = None, complete: bool = True) -> Policy:
         """A NumPy copy of the 'main', 'target' or 'average' networks as they are now; None: as evaluated.
 
-        A `complete` one has all that training needs to begin from it; the other all that acting needs.
+        A `complete` one has all that training needs to begin from it; the other, and that of an agent which began from
+        such a policy, all that acting needs.
         """
         which = which or acting(self.config)
-        needed = None if complete else (*networks_of(which), "o_stats", "g_stats")
+        needed = None if complete and not self.acting_alone else (*networks_of(which), "o_stats", "g_stats")
         return Policy(self.spec, self.config, self.policy_state(needed), which)
 
     # ---- the update ----

@@ -10,6 +10,7 @@ from threadpoolctl import threadpool_limits
 from baselines.common.errors import UserError
 from baselines.common.mpi import Communicator
 from baselines.common.networks import share_threads
+from baselines.common.policies import check_complete
 from baselines.common.runs.run import Run
 from baselines.common.vec_env.base import SUCCESS_BY_REWARD, VecEnv
 from baselines.common.vec_env.reward import RewardFunction
@@ -19,7 +20,6 @@ from baselines.her.demonstrations import read_demonstrations
 from baselines.her.experiment.config import HERConfig
 from baselines.her.exploration import Exploration, NoGuide, Script
 from baselines.her.her_sampler import energy, movement
-from baselines.her.policy import Policy
 from baselines.her.relay import Relay
 from baselines.her.replay_buffer import Demonstrations, NoDemonstrations, ReplayBuffer
 from baselines.her.rollout import RolloutWorker
@@ -36,8 +36,10 @@ def learn(env: VecEnv, config: HERConfig, run: Run) -> DDPG:
     after_end = end_value(config, env.compute_reward, spec.horizon)
     agent = DDPG(spec, config, run.rng("weights", shared=True), run.comm, after_end)
     schedule = run.plan(config.n_cycles, spec.horizon * env.num_env, losses=agent.metrics)
-    if isinstance(run.initial_policy, Policy):
-        _begin_from(run.initial_policy, agent, trains=schedule.n_epochs > 0)
+    if run.initial_policy:
+        if schedule.n_epochs:
+            check_complete(run.initial_policy)
+        agent.begin_from(run.initial_policy)
     buffer = make_buffer(env, config, config.buffer_size, run.rng("replay"))
     demonstrations = _demonstrations(agent, env, run)
     test_env = run.evaluation_env(env.num_env * config.n_test_rollouts)
@@ -56,17 +58,6 @@ def learn(env: VecEnv, config: HERConfig, run: Run) -> DDPG:
         _announce(config, demonstrations, test_env, run)
         train(agent, rollout_worker, evaluator, buffer, demonstrations, guide, run)
     return agent
-
-
-def _begin_from(policy: Policy, agent: DDPG, trains: bool) -> None:
-    """Raises UserError where the policy has only what acts, and training has to go on."""
-    if trains and not policy.complete:
-        raise UserError(
-            "--load_path: expected a policy with all networks, as --save_path keeps them, got what acts alone: "
-            "it can be played (--num_timesteps=0 --play), evaluated and exported, but not trained on"
-        )
-    arrays = policy.arrays()
-    agent.load_policy_state(arrays, {name.partition("/")[0] for name in arrays})
 
 
 def _look_at(episodes: EpisodeBatch, config: HERConfig, env: VecEnv, run: Run) -> None:

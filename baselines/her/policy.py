@@ -66,7 +66,7 @@ class Policy:
         return self._arrays.keys() == expected_arrays(self.sizes, self.config).keys()
 
     def acting_part(self) -> "Policy":
-        """The same without what acting does not need, which takes less than half the room."""
+        """The configured actor and what judges it, without what acting does not need: less than half the room."""
         return Policy(self.sizes, self.config, {k: self._arrays[k] for k in acting_arrays(self.sizes, self.config)})
 
     def act(self, observation: ObservationLike) -> np.ndarray:

@@ -37,7 +37,10 @@ def test_the_policy_with_the_highest_success_takes_the_place_of_what_was_there(r
     seen = {k: [[0.1, 0.2]] for k in ("observation", "achieved_goal", "desired_goal")} | {"desired_goal": [[0.15, 0.2]]}
     whole = baselines.load_policy(str(runs / TINY.arms["single"].key / "seed-1" / "policy" / "best"))
     assert (shipped.act(seen) == whole.act(seen)).all() and abs(shipped.act(seen)).max() > 0.1
-    assert "| `tiny` | PointReach | 6000 | 1 | 0.900 (0.800 to 1.000) | abc1 |" in (cwd / "out/README.md").read_text()
+    assert (
+        "| `tiny` | PointReach | best of 6,000 | 1 | 0.900 (0.800 to 1.000) | abc1 |"
+        in (cwd / "out/README.md").read_text()
+    )
 
 
 def test_without_finished_runs_nothing_is_touched(runs, cwd, capsys):

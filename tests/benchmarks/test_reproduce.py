@@ -108,8 +108,28 @@ def test_what_was_not_evaluated_is_evaluated_without_training_again(gone_on):
     assert finished(gone_on) and mark(gone_on) == before
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(len(cores()) < 2, reason="needs two cores")
+@pytest.mark.parametrize(
+    ("success", "expected"),
+    [
+        ([0.9, 1.0, 1.0], False),
+        ([0.98, 1.0, 1.0], True),
+        ([1.0, 1.0], False),
+        ([1.0, 1.0, 1.0, 0.0], True),
+        ([], False),
+    ],
+)
+def test_it_is_enough_where_the_mean_of_three_evaluations_is_at_the_level(success, expected, place):
+    arm = dataclasses.replace(ARM, until=0.99)
+    run = Run(Path("some"), arm, len(success))
+    run.log.mkdir(parents=True, exist_ok=True)
+    assert not runs.enough(run)
+    lines = ["epoch,test/success_rate,total/timesteps", *(f"{i},{rate},9" for i, rate in enumerate(success))]
+    (run.log / "progress.csv").write_text("\n".join([*lines, ""]))
+    assert runs.enough(run) == expected and not runs.enough(Run(Path("some"), ARM, len(success)))
+    (run.log / "progress.csv").write_text("")  # as a resumed run leaves it for a while
+    assert not runs.enough(run)
+
+
 @pytest.mark.slow
 def test_a_run_ends_as_soon_as_it_is_enough_and_counts_as_finished(place, monkeypatch):
     arm = dataclasses.replace(ARM, num_timesteps=200 * STEPS, until=1e-9)
@@ -127,6 +147,8 @@ def test_a_run_ends_as_soon_as_it_is_enough_and_counts_as_finished(place, monkey
     assert finished(run)
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(len(cores()) < 2, reason="needs two cores")
 def test_two_at_a_time_have_a_core_each_and_are_marked(place, monkeypatch):
     short = Arm(240, ARM.flags)
     monkeypatch.setitem(experiments.EXPERIMENTS, "tiny", Experiment("Two", {"plain": short}, (0, 1), 1, ""))

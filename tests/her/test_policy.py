@@ -228,6 +228,17 @@ def test_the_acting_part_is_played_but_not_trained_on(cwd, capsys):
     assert "played 1 episodes" in capsys.readouterr().out
 
 
+def test_the_acting_part_is_loaded_and_saved_as_what_it_is(acting, agent, tmp_path):
+    part = agent.policy().acting_part()
+    save_policy(str(tmp_path / "part"), part)
+    loaded = baselines.train(env=gymnasium.make("PointReach-v0"), load_path=str(tmp_path / "part"), n_epochs=0,
+                             **SETTINGS[acting])  # fmt: skip
+    loaded.save(str(tmp_path / "again"))
+    for policy in (loaded.policy(), baselines.load_policy(str(tmp_path / "again"))):
+        np.testing.assert_array_equal(policy.act(observations()), part.act(observations()))
+        assert not policy.complete and policy.arrays().keys() == part.arrays().keys()
+
+
 def test_other_parts_than_the_acting_one_are_refused(agent, tmp_path):
     arrays = agent.policy().acting_part().arrays()
     policy = agent.policy()

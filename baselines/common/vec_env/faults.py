@@ -137,7 +137,10 @@ def _in_process(
 ) -> gymnasium.Env:
     """For a process of its own; but Gymnasium also makes one in the process `main`, to look at."""
     if os.getpid() != main:
-        os.environ.update(variables)  # the fork server has those of its own start: MUJOCO_GL may be set since
+        # The fork server has those of its own start: MUJOCO_GL may be set since.
+        for name in os.environ.keys() - variables.keys():
+            del os.environ[name]
+        os.environ.update(variables)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_IGN)
     return Guarded(make(), index, read)

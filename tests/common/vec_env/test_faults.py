@@ -75,4 +75,7 @@ def test_environments_in_processes_know_the_variables_of_the_moment(monkeypatch)
         monkeypatch.setenv("SEEN", value)
         with contextlib.closing(in_processes([Variable, Variable])) as vector:
             seen.append(vector.get_attr("seen"))
-    assert seen == [("first", "first"), ("second", "second")]
+    monkeypatch.delenv("SEEN")
+    with contextlib.closing(in_processes([Variable, Variable])) as vector:
+        seen.append(vector.get_attr("seen"))
+    assert seen == [("first", "first"), ("second", "second"), (None, None)]
