@@ -79,7 +79,8 @@ def test_common_knows_no_algorithm_by_name():
     assert "her" in algorithms
     for name, path in MODULES.items():
         if part_of(name) == "common":
-            found = re.findall(rf"\b({'|'.join(algorithms)})\b", path.read_text(), re.IGNORECASE)
+            text = path.read_text().replace("baselines-her", "")  # what pip calls the whole
+            found = re.findall(rf"\b({'|'.join(algorithms)})\b", text, re.IGNORECASE)
             assert not found, f"{name} names {found[0]}"
 
 
