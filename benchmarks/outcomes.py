@@ -9,7 +9,7 @@ import numpy as np
 
 from baselines.common.errors import UserError
 from baselines.plot import read_column
-from benchmarks.experiments import Experiment, Measure
+from benchmarks.experiments import EXPERIMENTS, Arm, Experiment, Measure
 from benchmarks.runs import Run, finished, mark, read_json
 from benchmarks.statistics import minutes_to, stability, steps_to
 
@@ -39,7 +39,9 @@ def runs_of(experiment: Experiment, runs: Path, seeds: tuple[int, ...]) -> list[
 
 def outcomes_of(experiment: Experiment, runs: Path, results: Path) -> list[Outcome]:
     """Of all finished runs, and in folder `results` of those that were finished elsewhere; arm by arm, seed by seed."""
-    found = {(o.label, o.seed): o for o in recorded_in(results, experiment)}
+    found = {
+        (o.label, o.seed): o for o in [*recorded_elsewhere(results, experiment), *recorded_in(results, experiment)]
+    }
     for label, run in runs_of(experiment, runs, experiment.seeds):
         if finished(run):
             found[label, run.seed] = outcome_of(label, run, experiment.measure)
@@ -52,6 +54,27 @@ def outcome_of(label: str, run: Run, measure: Measure) -> Outcome:
     columns = [read_column(str(run.log), key) for key in keys]
     latest, best = (read_json(run.folder / f"{name}.json").get(measure.key, math.nan) for name in ("latest", "best"))
     return Outcome(label, run.seed, *columns, latest, best, mark(run))
+
+
+def recorded_elsewhere(results: Path, experiment: Experiment) -> list[Outcome]:
+    """What the other experiments' folders, beside `results`, have of equal arms. Raises UserError."""
+    return [
+        outcome._replace(label=label)
+        for label, arm in experiment.arms.items()
+        for name, other in EXPERIMENTS.items()
+        if name != results.name and arm.key in [its.key for its in other.arms.values()]
+        for outcome in recorded_in(results.parent / name, other)
+        if other.arms[outcome.label].key == arm.key and outcome.seed in experiment.seeds
+    ]
+
+
+def recorded_settings(results: Path, arm: Arm) -> dict | None:
+    """An arm's entry in the settings.json of this folder, or of one beside it."""
+    for folder in (results, *sorted(path for path in results.parent.glob("*") if path.is_dir())):
+        for settings in read_json(folder / "settings.json").values():
+            if settings.get("key") == arm.key:
+                return settings
+    return None
 
 
 def recorded_in(results: Path, experiment: Experiment) -> list[Outcome]:

@@ -10,7 +10,7 @@ from baselines.common.errors import UserError
 from baselines.common.storage.files import replace_file
 from benchmarks.curves import draw, draw_page
 from benchmarks.experiments import EXPERIMENTS, PAGE, Arm, Experiment, Measure
-from benchmarks.outcomes import Outcome, outcomes_of, recorded_in, row_of
+from benchmarks.outcomes import Outcome, outcomes_of, recorded_in, recorded_settings, row_of
 from benchmarks.runs import Run, finished, read_json, write_json
 from benchmarks.tables import readme, table_of
 
@@ -80,7 +80,7 @@ def points_of(outcome: Outcome, measure: Measure) -> list[dict]:
 def settings_of(experiment: Experiment, outcomes: list[Outcome], runs: Path, folder: Path) -> dict:
     """The command of each arm, and all settings that its first run here had, or else those in the results."""
     here = {o.label: o.seed for o in reversed(outcomes) if finished(Run(runs, experiment.arms[o.label], o.seed))}
-    settings = {label: read_json(folder / "settings.json").get(label) for label in {o.label for o in outcomes}}
+    settings = {label: recorded_settings(folder, experiment.arms[label]) for label in {o.label for o in outcomes}}
     for label, seed in here.items():
         arm = experiment.arms[label]
         known = {"key": arm.key, "command": command_of(arm), "demonstrations": arm.demonstrations}

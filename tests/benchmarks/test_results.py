@@ -191,6 +191,17 @@ def test_results_of_runs_that_are_not_here_stay_and_a_run_that_is_here_replaces_
     assert rows_of(folder / "runs.csv")[0]["steps to 0.5"] == "inf"
 
 
+def test_results_of_an_equal_arm_of_another_experiment_count(tiny, cwd, monkeypatch):
+    results(tiny, cwd)
+    twin = Experiment("Twin", {"same": A, "own": Arm(8000, A.flags)}, (0, 1), 1, "")
+    monkeypatch.setattr("benchmarks.outcomes.EXPERIMENTS", {"tiny": tiny, "twin": twin})
+    assert write_results("twin", twin, cwd / "elsewhere", cwd / "results")
+    folder = cwd / "results" / "twin"
+    assert [(row["arm"], row["seed"]) for row in rows_of(folder / "runs.csv")] == [("same", "0"), ("same", "1")]
+    (settings,) = json.loads((folder / "settings.json").read_text()).items()
+    assert settings == ("same", json.loads((cwd / "results" / "tiny" / "settings.json").read_text())["a"])
+
+
 def test_results_without_their_curves_are_one_line(tiny, cwd, capsys):
     (results(tiny, cwd) / "curves.csv").unlink()
     with pytest.raises(SystemExit) as ended:
