@@ -11,7 +11,8 @@ from tests.helpers import ROOT
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # of Jupyter's own parts
-def test_the_quickstart_runs_from_its_folder_and_learns(tmp_path):
+def test_the_quickstart_runs_from_its_folder_and_learns(tmp_path, monkeypatch):
+    monkeypatch.delenv("MPLBACKEND", raising=False)  # pictures are shown in the page
     (tmp_path / "docs").mkdir()
     shutil.copytree(ROOT / "data" / "policies", tmp_path / "data" / "policies")
     notebook = nbformat.read(ROOT / "docs" / "quickstart.ipynb", as_version=4)
