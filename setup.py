@@ -13,6 +13,8 @@ envpool_wheels = (
     " or (sys_platform == 'darwin' and platform_machine == 'arm64')"
 )
 
+docs = ["mkdocs>=1.6,<2", "mkdocs-material>=9.7,<10", "mkdocstrings[python]>=1,<2"]  # mkdocs build
+
 setup(
     name="baselines-her",
     version=version,
@@ -57,19 +59,13 @@ setup(
         "wandb": ["wandb>=0.31"],
         "plot": ["matplotlib>=3.8"],
         "benchmarks": ["matplotlib>=3.8", "scipy>=1.15"],  # python -m benchmarks.reproduce
-        "docs": ["mkdocs>=1.6,<2", "mkdocs-material>=9.7,<10", "mkdocstrings[python]>=1,<2"],  # mkdocs build
+        "docs": docs,
         "test": [
             *("pytest>=8", "pytest-xdist>=3.6", "hypothesis>=6", "matplotlib>=3.8", "mpich>=5", "minari[hdf5]>=0.5"),
             *("onnx>=1.18", "onnxruntime>=1.20", "ai-edge-litert>=2", "optuna==5.*", "wandb>=0.31"),
             *("gym==0.26.2", "shimmy==2.0.1", "panda-gym==3.0.7", "highway-env==1.12.1"),
             *("scipy>=1.15", "mypy>=1.18", "types-tqdm", "ruff>=0.14", "cffconvert==2.0.0"),
-            *(
-                "mkdocs>=1.6,<2",
-                "mkdocs-material>=9.7,<10",
-                "mkdocstrings[python]>=1,<2",
-                "nbclient>=0.10",
-                "ipykernel>=6",
-            ),
+            *(*docs, "nbclient>=0.10", "ipykernel>=6"),
         ],
     },
 )

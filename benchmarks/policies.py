@@ -13,11 +13,12 @@ from baselines.common.cmd_util import errors_end_the_process
 from baselines.common.errors import UserError
 from baselines.common.logger import show
 from baselines.common.policies import save_policy
+from baselines.common.specs import without_version
 from baselines.her.policy import Policy
 from benchmarks.experiments import EXPERIMENTS
 from benchmarks.result_files import write_text
 from benchmarks.runs import Run, finished, mark, read_json
-from benchmarks.tables import markdown, task_of
+from benchmarks.tables import markdown
 
 SHIPPED = ("fetch-reach", "fetch-push", "fetch-pick-and-place", "fetch-slide", "hand-reach")
 ARM = "single"
@@ -71,7 +72,7 @@ def row_of(name: str, found: Found) -> list[object]:
     low, high = read_json(run.folder / f"{found.folder.name}.json")["success_interval"]
     rate = f"{found.success:.3f} ({low:.3f} to {high:.3f})"
     steps = f"{found.folder.name} of {experiment.arms[ARM].num_timesteps:,}"
-    return [f"`{name}`", task_of(run.arm.env), steps, run.seed, rate, mark(run)["commit"]]
+    return [f"`{name}`", without_version(run.arm.env), steps, run.seed, rate, mark(run)["commit"]]
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -4,6 +4,7 @@ A run's folder has `log` and `policy`, `output.txt` (what it printed), `latest.j
 policies) and `run.json`: how its last part ended, and on which machine, commit and versions.
 """
 
+import functools
 import json
 import math
 import shutil
@@ -156,10 +157,10 @@ def make_demonstrations(runs: Path, arm: Arm, children: Children) -> None:
 def _train(run: Run, output: Path, children: Children, jobs: int) -> None:
     """Also a part that was stopped is marked, with its seconds."""
     command, before, here, start = training_command(run), mark(run), machine(), time.perf_counter()
-    code = (
-        0 if enough(run) else children.run(command, output, jobs > 1, (lambda: enough(run)) if run.arm.until else None)
-    )
-    code = 0 if enough(run) else code
+    ends = functools.partial(enough, run) if run.arm.until else None
+    code = 0 if enough(run) else children.run(command, output, jobs > 1, ends)
+    if enough(run):
+        code = 0
     commits = dict.fromkeys([*before.get("commit", "").split(), here["commit"]])
     known = {
         "rc": code,

@@ -1,13 +1,13 @@
 """Tables in Markdown: of results, for data/results/README.md, and of what there is to run, for the terminal."""
 
 import math
-import re
 from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
 from baselines.common.evaluation import wilson_interval
+from baselines.common.specs import without_version
 from benchmarks.experiments import EXPERIMENTS, SUCCESS, Experiment, Measure
 from benchmarks.outcomes import Outcome, recorded_in, row_of, runs_of
 from benchmarks.runs import finished
@@ -16,16 +16,15 @@ from benchmarks.statistics import interquartile_interval, interquartile_mean
 ABOUT = """# Results
 
 The tables are written by `python -m benchmarks.reproduce`; `--list` shows all experiments. Only finished runs are in
-them. "Sought" is the aim that was set beforehand. Steps and
-minutes (of training and its evaluations) are medians over seeds until the mean of three evaluations (104 episodes each;
-20 where the return counts) reached that level. Minutes are medians over those runs alone that had 2 cores to themselves
-(how many, where not all; their steps differ from the median: runs.csv, `jobs` 1), or where there are none, with a
-star, over runs on one core beside another run. "Later" are the single evaluations after the first one
-that did: the median share below it, and the lowest of all runs. Success and return of policies are of 1,000 other
-episodes: the interquartile mean over seeds with its 95 percent bootstrap interval (Agarwal et al. 2021, 2108.13264); of
-one seed, the interval of its episodes (Wilson). In users-tasks, whose environments are slow, an evaluation has 48 to
-104 episodes, and policies are judged by 100. Each folder has the curves, a line for each run, all settings, versions
-and the figure.
+them. "Sought" is the aim that was set beforehand. Steps and minutes (of training and its evaluations) are medians over
+seeds until the mean of three evaluations (104 episodes each; 20 where the return counts) reached that level. Minutes
+are medians over those runs alone that had 2 cores to themselves (how many, where not all; their steps differ from the
+median: runs.csv, `jobs` 1), or where there are none, with a star, over runs on one core beside another run. "Later" are
+the single evaluations after the first one that did: the median share below it, and the lowest of all runs. Success and
+return of policies are of 1,000 other episodes: the interquartile mean over seeds with its 95 percent bootstrap interval
+(Agarwal et al. 2021, 2108.13264); of one seed, the interval of its episodes (Wilson). In users-tasks, whose
+environments are slow, an evaluation has 48 to 104 episodes, and policies are judged by 100. Each folder has the curves,
+a line for each run, all settings, versions and the figure.
 
 ![All tasks: success against steps and minutes](page.png)
 """
@@ -51,19 +50,13 @@ def markdown(head: Iterable[str], rows: Iterable[Iterable[object]]) -> list[str]
 
 def table_of(name: str, experiment: Experiment, outcomes: list[Outcome]) -> list[str]:
     """A row for each arm that has finished runs."""
-    arms = {label: [o for o in outcomes if o.label == label] for label in experiment.arms}
     count, measure = len(experiment.seeds), experiment.measure
     rows = [
-        [name, task_of(arm.env), label, f"{len(of)} of {count}", *cells_of(of, measure, arm.episodes)]
-        for (label, arm), of in zip(experiment.arms.items(), arms.values(), strict=True)
-        if of
+        [name, without_version(arm.env), label, f"{len(of)} of {count}", *cells_of(of, measure, arm.episodes)]
+        for label, arm in experiment.arms.items()
+        if (of := [o for o in outcomes if o.label == label])
     ]
     return markdown(head_of(measure), rows)
-
-
-def task_of(env: str) -> str:
-    """The environment's name without module and version."""
-    return re.sub(r"-v\d+$", "", env.rpartition(":")[2])
 
 
 def cells_of(outcomes: list[Outcome], measure: Measure, episodes: int) -> list[str]:

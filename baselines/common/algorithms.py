@@ -35,6 +35,7 @@ from baselines.common.errors import UserError, nearest
 from baselines.common.numpy_networks import NETWORK, NetworkPolicy
 from baselines.common.policies import FORMAT, Agent, Policy
 from baselines.common.settings import Settings, check_known, names_of
+from baselines.common.specs import without_version
 from baselines.common.storage import policy_folder
 
 
@@ -110,7 +111,7 @@ class Algorithm(NamedTuple):
         contradicts the loaded policy.
         """
         check_known(given, names_of(self.Config), flags)
-        task = re.sub(r"-v\d+$", "", env_id.rpartition(":")[2])
+        task = without_version(env_id)
         loaded = loaded or {}
         of_policy = {name: loaded[name] for name in names_of(self.Config, of_policy=True) if name in loaded}
         layers = self.ENV_DEFAULTS.get(task, {}), self.preset(preset).settings_for(task), of_policy, given

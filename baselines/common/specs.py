@@ -127,6 +127,11 @@ class EnvSpec:
         return spec
 
 
+def without_version(env_id: str) -> str:
+    """The name without module and version."""
+    return re.sub(r"-v\d+$", "", env_id.rpartition(":")[2])
+
+
 def task_of(env_id: str) -> str:
     """The name without module, version and Dense: such environments share policies and demonstrations."""
     return re.sub(r"(Dense)?-v\d+$", "", env_id.rpartition(":")[2])

@@ -16,7 +16,7 @@ from baselines.common.runs.state import Stateful, load_states, states_of
 from baselines.her import losses
 from baselines.her.actor_critic import ActorCritic
 from baselines.her.experiment.config import HERConfig
-from baselines.her.policy import Policy, acting, networks_of
+from baselines.her.policy import Policy, acting, acting_groups
 from baselines.her.types import GoalEnvSpec, TransitionBatch
 from baselines.her.updates import Gradients, make_updates
 
@@ -110,7 +110,7 @@ class DDPG(Agent):
         such a policy, all that acting needs.
         """
         which = which or acting(self.config)
-        needed = None if complete and not self.acting_alone else (*networks_of(which), "o_stats", "g_stats")
+        needed = None if complete and not self.acting_alone else acting_groups(which)
         return Policy(self.spec, self.config, self.policy_state(needed), which)
 
     # ---- the update ----

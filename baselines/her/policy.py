@@ -31,6 +31,11 @@ def networks_of(which: str) -> tuple[str, str]:
     return f"{which}_pi", "main_Q" if which == "average" else f"{which}_Q"
 
 
+def acting_groups(which: str) -> tuple[str, ...]:
+    """The names of all that acting needs where `which` networks act."""
+    return *networks_of(which), "o_stats", "g_stats"
+
+
 class Policy:
     """pi(o, g) and Q(o, g, u) with the statistics that normalise their inputs."""
 
@@ -180,5 +185,5 @@ def expected_arrays(spec: GoalEnvSpec, config: HERConfig) -> dict[str, tuple[tup
 
 def acting_arrays(spec: GoalEnvSpec, config: HERConfig) -> dict[str, tuple[tuple[int, ...], type]]:
     """Of `expected_arrays` those that acting needs, and what judges the actions."""
-    groups = *networks_of(acting(config)), "o_stats", "g_stats"
+    groups = acting_groups(acting(config))
     return {name: kind for name, kind in expected_arrays(spec, config).items() if name.partition("/")[0] in groups}
