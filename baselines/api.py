@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from baselines.common.evaluation import Acting, Evaluation
-    from baselines.common.policies import Agent, Policy
+    from baselines.policies.policy import Agent, Policy
+    from baselines.runs.evaluation import Acting, Evaluation
 
 
 DEFAULTS = {"alg": "her", "env": "FetchReach-v1"}
@@ -48,10 +48,10 @@ def train(
     """
     from baselines.common.errors import UserError
     from baselines.common.mpi import abort_all_on_error, make_communicator
-    from baselines.common.runs.launch import launch
-    from baselines.common.runs.options import Options
     from baselines.common.settings import names_of
-    from baselines.common.vec_env.arguments import as_text
+    from baselines.envs.arguments import as_text
+    from baselines.runs.launch import launch
+    from baselines.runs.options import Options
 
     named = isinstance(env, str)
     options = dict(alg=alg, env=env if named else None, num_timesteps=total_timesteps, n_epochs=n_epochs, preset=preset,
@@ -80,7 +80,7 @@ def load_policy(path: str, alg: str | None = None) -> "Policy":
     Executes nothing from the folder. `alg` names the module of an algorithm of your own, where the policy is of one;
     those of `baselines` are found. Raises UserError where there is none that can be used here.
     """
-    from baselines.common.algorithms import find, read_policy
+    from baselines.runs.algorithms import find, read_policy
 
     return read_policy(path, find(alg) if alg else None)
 
@@ -106,9 +106,9 @@ def evaluate(
     Raises UserError where the policy does not fit the environment, TrainingError where that fails.
     """
     from baselines.common.errors import UserError
-    from baselines.common.evaluation import environment_for, evaluate_in
-    from baselines.common.vec_env.arguments import EnvArguments
-    from baselines.common.vec_env.base import SUCCESS_BY_REWARD
+    from baselines.envs.arguments import EnvArguments
+    from baselines.envs.base import SUCCESS_BY_REWARD
+    from baselines.runs.evaluation import environment_for, evaluate_in
 
     arguments = EnvArguments(env_kwargs or {}, max_episode_steps)
     if arguments.given() and env is not None and not isinstance(env, str):
@@ -126,6 +126,6 @@ def export(policy: "Policy", format: str, output: str) -> None:
     `output` is the file, or for a SavedModel the folder; nothing may be there yet. "numpy" writes FILE.py and FILE.npz.
     Raises UserError, also where a library that the format needs is missing.
     """
-    from baselines.common.exporting import export
+    from baselines.policies.exporting import export
 
     export(policy, format, output)

@@ -7,11 +7,11 @@ from types import ModuleType
 from typing import Any
 
 from baselines import api
-from baselines.common.cmd_util import NEEDS_POLICY, errors_end_the_process, parse_all
-from baselines.common.evaluation import Evaluation, PolicyOptions
+from baselines.common.cli import NEEDS_POLICY, errors_end_the_process, parse_all
 from baselines.common.settings import setting
-from baselines.common.storage.files import check_file_writable, replace_file
-from baselines.common.vec_env import BACK_ENDS
+from baselines.envs import BACK_ENDS
+from baselines.runs.evaluation import Evaluation, PolicyOptions
+from baselines.storage.files import check_file_writable, replace_file
 
 
 @dataclass(frozen=True)

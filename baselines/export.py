@@ -6,9 +6,9 @@ from types import ModuleType
 from typing import Any
 
 from baselines import api
-from baselines.common.cmd_util import NEEDS_POLICY, errors_end_the_process, parse_all
-from baselines.common.exporting import FORMATS, place_for
+from baselines.common.cli import NEEDS_POLICY, errors_end_the_process, parse_all
 from baselines.common.settings import Settings, setting
+from baselines.policies.exporting import FORMATS, place_for
 
 _NEEDED = {
     **NEEDS_POLICY,

@@ -1,3 +1,3 @@
-"""Metrics to the terminal and to files: the name that users know for `baselines.common.logger`."""
+"""Metrics to the terminal and to files: the name that users know for `baselines.runs.logger`."""
 
-from baselines.common.logger import Logger as Logger
+from baselines.runs.logger import Logger as Logger

@@ -8,25 +8,25 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from baselines.common.algorithms import Algorithm, find, read_policy
-from baselines.common.cmd_util import NEEDS_POLICY, errors_end_the_process, parse_all
+from baselines.common.cli import NEEDS_POLICY, errors_end_the_process, parse_all
 from baselines.common.errors import UserError
-from baselines.common.evaluation import Episode, PolicyOptions, run_episodes, summary, task_of_policy
-from baselines.common.numpy_networks import NETWORK
-from baselines.common.policies import Policy
 from baselines.common.seeding import env_seeds
 from baselines.common.settings import setting
 from baselines.common.specs import EnvSpec, check_same_sizes, other_task
-from baselines.common.storage.files import check_file_writable
-from baselines.common.vec_env import (
+from baselines.envs import (
     Video,
     check_renders,
     gymnasium_env,
     has_display,
     render_without_display,
 )
-from baselines.common.vec_env.arguments import NONE, EnvArguments
-from baselines.common.vec_env.base import SUCCESS_BY_REWARD, VecEnv
+from baselines.envs.arguments import NONE, EnvArguments
+from baselines.envs.base import SUCCESS_BY_REWARD, VecEnv
+from baselines.policies.numpy_networks import NETWORK
+from baselines.policies.policy import Policy
+from baselines.runs.algorithms import Algorithm, find, read_policy
+from baselines.runs.evaluation import Episode, PolicyOptions, run_episodes, summary, task_of_policy
+from baselines.storage.files import check_file_writable
 
 Write = Callable[..., None]  # an algorithm's write_demonstrations
 _GIF_WIDTH = 320  # pixels, at most

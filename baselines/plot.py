@@ -12,7 +12,7 @@ from typing import NoReturn
 
 import numpy as np
 
-from baselines.common.cmd_util import errors_end_the_process
+from baselines.common.cli import errors_end_the_process
 from baselines.common.errors import UserError
 from baselines.common.old_names import hint
 

@@ -9,21 +9,21 @@ from dataclasses import dataclass
 from typing import Any
 
 from baselines.api import DEFAULTS
-from baselines.common.algorithms import Algorithm, find
-from baselines.common.cmd_util import help_text, one_line, parse
+from baselines.common.cli import help_text, one_line, parse, show
 from baselines.common.errors import Interrupted, TrainingError, UserError
-from baselines.common.logger import Logger, show
 from baselines.common.mpi import Communicator, abort_all_on_error, check_same_on_all, make_communicator
 from baselines.common.old_names import LOG_FOLDER, VARIABLES, log_notes
-from baselines.common.policies import Agent
-from baselines.common.runs.launch import launch
-from baselines.common.runs.options import Options
-from baselines.common.runs.run import Run
 from baselines.common.settings import Settings, describe, names_of, setting
-from baselines.common.storage.files import check_file_writable
-from baselines.common.vec_env import parse_arguments
-from baselines.common.vec_env.extra_import import import_extra
+from baselines.envs import parse_arguments
+from baselines.envs.extra_import import import_extra
 from baselines.play import play, record, writer_of
+from baselines.policies.policy import Agent
+from baselines.runs.algorithms import Algorithm, find
+from baselines.runs.launch import launch
+from baselines.runs.logger import Logger
+from baselines.runs.options import Options
+from baselines.runs.run import Run
+from baselines.storage.files import check_file_writable
 
 
 @dataclass(frozen=True)

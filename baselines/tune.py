@@ -22,24 +22,23 @@ from typing import TYPE_CHECKING, Any
 from tqdm import tqdm
 
 from baselines.api import DEFAULTS
-from baselines.common.algorithms import Algorithm, find, read_policy
-from baselines.common.cmd_util import errors_end_the_process, help_text, literal, parse
+from baselines.common.cli import errors_end_the_process, help_text, literal, parse, show
 from baselines.common.errors import Interrupted, TrainingError, UserError
-from baselines.common.logger import show
 from baselines.common.mpi import Communicator, make_communicator
-from baselines.common.policies import Agent, check_complete
-from baselines.common.runs.launch import launch
-from baselines.common.runs.options import Options
-from baselines.common.runs.run import Run
-from baselines.common.runs.signals import interrupts
 from baselines.common.settings import Settings, describe, names_of, setting
-from baselines.common.storage.files import check_writable
-from baselines.common.tuning.space import lines_of, space_of
-from baselines.common.vec_env import BACK_ENDS
-from baselines.common.vec_env.extra_import import import_extra
+from baselines.envs import BACK_ENDS
+from baselines.envs.extra_import import import_extra
+from baselines.policies.policy import Agent, check_complete
+from baselines.runs.algorithms import Algorithm, find, read_policy
+from baselines.runs.launch import launch
+from baselines.runs.options import Options
+from baselines.runs.run import Run
+from baselines.runs.signals import interrupts
+from baselines.runs.tuning.space import lines_of, space_of
+from baselines.storage.files import check_writable
 
 if TYPE_CHECKING:
-    from baselines.common.tuning.study import Study  # which needs Optuna
+    from baselines.runs.tuning.study import Study  # which needs Optuna
 
 _MOST = 1 << 62
 _FOLDER = os.path.join("runs", "tune")
@@ -105,8 +104,8 @@ def main(argv: list[str] | None = None) -> None:
 def _tune(options: TuneOptions, algorithm: Algorithm, settings: Mapping[str, object]) -> None:
     """All is looked at before anything is made."""
     try:
-        from baselines.common.tuning.storages import check_storage, open_storage, shown
-        from baselines.common.tuning.study import Plan, Study
+        from baselines.runs.tuning.storages import check_storage, open_storage, shown
+        from baselines.runs.tuning.study import Plan, Study
     except ImportError as error:
         raise UserError(f"tuning needs Optuna ({error.name} is missing): pip install 'baselines-her[tune]'") from None
 

@@ -5,11 +5,9 @@ from collections.abc import Callable
 
 from threadpoolctl import threadpool_limits
 
-from baselines.common.algorithms import find
 from baselines.common.mpi import Communicator
-from baselines.common.runs.clock import Clock
 from baselines.common.seeding import Streams
-from baselines.common.vec_env import make_vec_env
+from baselines.envs import make_vec_env
 from baselines.her.ddpg import DDPG
 from baselines.her.exploration import Exploration
 from baselines.her.her import make_buffer, make_guide
@@ -17,6 +15,8 @@ from baselines.her.replay_buffer import NoDemonstrations
 from baselines.her.rollout import RolloutWorker
 from baselines.her.train import train_cycle
 from baselines.her.types import GoalEnvSpec
+from baselines.runs.algorithms import find
+from baselines.runs.clock import Clock
 from benchmarks.measure import compare
 from benchmarks.rollouts import ENV
 

@@ -15,9 +15,7 @@ from threadpoolctl import threadpool_limits
 
 from baselines.common.errors import UserError
 from baselines.common.mpi import Communicator, make_communicator
-from baselines.common.networks import share_threads
-from baselines.common.runs.clock import Clock
-from baselines.common.vec_env import make_vec_env
+from baselines.envs import make_vec_env
 from baselines.her.ddpg import DDPG
 from baselines.her.experiment.config import HERConfig
 from baselines.her.exploration import Exploration, NoGuide
@@ -25,6 +23,8 @@ from baselines.her.replay_buffer import NoDemonstrations, ReplayBuffer
 from baselines.her.rollout import RolloutWorker
 from baselines.her.train import train_cycle
 from baselines.her.types import GoalEnvSpec
+from baselines.learning.networks import share_threads
+from baselines.runs.clock import Clock
 from benchmarks.measure import in_turn, output
 from benchmarks.rollouts import ENV
 from benchmarks.updates import random_batches

@@ -14,10 +14,9 @@ from threadpoolctl import threadpool_limits
 
 from baselines.common.errors import UserError
 from baselines.common.mpi import Communicator
-from baselines.common.runs.clock import Clock
 from baselines.common.seeding import env_seeds
-from baselines.common.vec_env import make_vec_env
-from baselines.common.vec_env.gymnasium_env import make_one
+from baselines.envs import make_vec_env
+from baselines.envs.gymnasium_env import make_one
 from baselines.her.ddpg import DDPG
 from baselines.her.experiment.config import HERConfig
 from baselines.her.exploration import Exploration, NoGuide
@@ -26,6 +25,7 @@ from baselines.her.rollout import RolloutWorker
 from baselines.her.train import train_cycle
 from baselines.her.types import GoalEnvSpec
 from baselines.ppo2.config import PPOConfig
+from baselines.runs.clock import Clock
 from benchmarks.measure import compare
 from benchmarks.processes import cores
 from benchmarks.rollouts import ENV

@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import baselines
-from baselines.common.cmd_util import errors_end_the_process
+from baselines.common.cli import errors_end_the_process, show
 from baselines.common.errors import UserError
-from baselines.common.logger import show
-from baselines.common.policies import save_policy
 from baselines.common.specs import without_version
 from baselines.her.policy import Policy
+from baselines.policies.policy import save_policy
 from benchmarks.experiments import EXPERIMENTS
 from benchmarks.result_files import write_text
 from benchmarks.runs import Run, finished, mark, read_json

@@ -8,14 +8,14 @@ import numpy as np
 import tensorflow as tf
 from threadpoolctl import threadpool_limits
 
-from baselines.common.algorithms import find
 from baselines.common.mpi import Communicator
 from baselines.common.specs import EnvSpec
-from baselines.common.vec_env import make_vec_env
+from baselines.envs import make_vec_env
 from baselines.ppo2.config import PPOConfig
 from baselines.ppo2.policy import network_sizes
 from baselines.ppo2.ppo import PPO
 from baselines.ppo2.rollout import RolloutWorker
+from baselines.runs.algorithms import find
 from benchmarks import peers
 from benchmarks.measure import compare
 from benchmarks.processes import cores

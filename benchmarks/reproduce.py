@@ -17,10 +17,9 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import NoReturn
 
-from baselines.common.cmd_util import errors_end_the_process, one_line
+from baselines.common.cli import errors_end_the_process, one_line, show
 from baselines.common.errors import Interrupted, TrainingError, UserError
-from baselines.common.logger import show
-from baselines.common.storage.files import check_writable, lock
+from baselines.storage.files import check_writable, lock
 from benchmarks.experiments import EXPERIMENTS, experiment
 from benchmarks.outcomes import runs_of
 from benchmarks.processes import Children, check_jobs, cores, pin

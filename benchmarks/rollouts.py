@@ -6,8 +6,8 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from baselines.common.mpi import Communicator
-from baselines.common.vec_env import make_vec_env
-from baselines.common.vec_env.base import VecEnv
+from baselines.envs import make_vec_env
+from baselines.envs.base import VecEnv
 from baselines.her.ddpg import DDPG
 from baselines.her.experiment.config import HERConfig
 from baselines.her.exploration import Exploration, NoGuide

@@ -10,7 +10,7 @@ import sys
 
 import numpy as np
 
-from baselines.common.vec_env import make_vec_env
+from baselines.envs import make_vec_env
 from baselines.her.experiment.config import HERConfig
 from baselines.her.replay_buffer import ReplayBuffer
 from baselines.her.rollout import roll_out

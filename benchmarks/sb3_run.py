@@ -16,17 +16,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from baselines import api
-from baselines.common.algorithms import find
-from baselines.common.cmd_util import errors_end_the_process, parse_all
-from baselines.common.evaluation import Evaluation, evaluate_in
-from baselines.common.quiet import import_tensorflow
+from baselines.common.cli import errors_end_the_process, parse_all
 from baselines.common.seeding import Streams
 from baselines.common.settings import Settings, setting
 from baselines.common.specs import Actions
-from baselines.common.storage.files import check_writable, replace_file
-from baselines.common.vec_env import BACK_ENDS, make_vec_env
-from baselines.common.vec_env.base import evaluation_size
-from baselines.common.vec_env.gymnasium_env import make_one, spec_of
+from baselines.envs import BACK_ENDS, make_vec_env
+from baselines.envs.base import evaluation_size
+from baselines.envs.gymnasium_env import make_one, spec_of
+from baselines.learning.quiet import import_tensorflow
+from baselines.runs.algorithms import find
+from baselines.runs.evaluation import Evaluation, evaluate_in
+from baselines.storage.files import check_writable, replace_file
 from benchmarks.processes import cores
 
 EPOCH, EPISODES, LAST_EPISODES = 4000, 104, 1000

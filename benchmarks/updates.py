@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from baselines.common.mpi import Communicator
-from baselines.common.vec_env import make_vec_env
+from baselines.envs import make_vec_env
 from baselines.her.ddpg import DDPG
 from baselines.her.experiment.config import HERConfig
 from baselines.her.types import GoalEnvSpec, TransitionBatch

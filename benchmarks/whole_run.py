@@ -14,7 +14,7 @@ PHASES = ("rollout", "sample", "train", "evaluate")
 # Ends the run when the first environment is stepped.
 UNTIL_FIRST_STEP = """
 import os, sys
-from baselines.common.vec_env import base
+from baselines.envs import base
 base.VecEnv.step = lambda self, action: os._exit(0)
 from baselines.run import main
 main(sys.argv[1:])

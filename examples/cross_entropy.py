@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from baselines.common.evaluation import run_episodes, summary
-from baselines.common.numpy_networks import NetworkPolicy
-from baselines.common.policies import Agent
-from baselines.common.runs.run import Run
 from baselines.common.settings import Settings, setting
 from baselines.common.specs import EnvSpec
-from baselines.common.vec_env.base import VecEnv
+from baselines.envs.base import VecEnv
+from baselines.policies.numpy_networks import NetworkPolicy
+from baselines.policies.policy import Agent
+from baselines.runs.evaluation import run_episodes, summary
+from baselines.runs.run import Run
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ import tensorflow as tf
 
 import baselines
 from baselines import run
-from baselines.common.vec_env import make_vec_env
+from baselines.envs import make_vec_env
 from baselines.her import her
 
 ROOT = Path(__file__).parent.parent

@@ -2,7 +2,7 @@
 
 import os
 
-from baselines.common.quiet import import_tensorflow
+from baselines.learning.quiet import import_tensorflow
 
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")

@@ -1,25 +1,25 @@
 """Hindsight Experience Replay: DDPG + HER (1707.01495, 1802.09464), with demonstrations (1709.10089).
 
-The face of the algorithm, as `baselines.common.algorithms` describes it.
+The face of the algorithm, as `baselines.runs.algorithms` describes it.
 """
 
 from typing import TYPE_CHECKING
 
-from baselines.common.quiet import import_tensorflow
 from baselines.her.experiment.config import ENV_DEFAULTS as ENV_DEFAULTS
 from baselines.her.experiment.config import PRESETS as PRESETS
 from baselines.her.experiment.config import SEARCH as SEARCH
 from baselines.her.experiment.config import HERConfig as Config
 from baselines.her.policy import load_policy as load_policy
+from baselines.learning.quiet import import_tensorflow
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from baselines.common.evaluation import Episode
-    from baselines.common.runs.run import Run
     from baselines.common.specs import EnvSpec
-    from baselines.common.vec_env.base import VecEnv
+    from baselines.envs.base import VecEnv
     from baselines.her.ddpg import DDPG
+    from baselines.runs.evaluation import Episode
+    from baselines.runs.run import Run
 
 
 def learn(env: "VecEnv", config: Config, run: "Run") -> "DDPG":

@@ -3,9 +3,9 @@
 import numpy as np
 import tensorflow as tf
 
-from baselines.common.networks import MLP
 from baselines.her.experiment.config import HERConfig
 from baselines.her.types import GoalEnvSpec
+from baselines.learning.networks import MLP
 
 
 class ActorCritic(tf.Module):

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from baselines.common.vec_env.reward import GoalReward
+from baselines.envs.reward import GoalReward
 from baselines.her.experiment.config import HERConfig
 from baselines.her.types import EpisodeBatch
 

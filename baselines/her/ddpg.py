@@ -7,18 +7,18 @@ import tensorflow as tf
 
 from baselines.common.errors import TrainingError
 from baselines.common.mpi import Communicator
-from baselines.common.mpi_adam import MpiAdam, check_workers_agree
-from baselines.common.networks import MLP
-from baselines.common.normalizer import Normalizer
-from baselines.common.policies import Agent
-from baselines.common.policies import Policy as AnyPolicy
-from baselines.common.runs.state import Stateful, load_states, states_of
 from baselines.her import losses
 from baselines.her.actor_critic import ActorCritic
 from baselines.her.experiment.config import HERConfig
 from baselines.her.policy import Policy, acting, acting_groups
 from baselines.her.types import GoalEnvSpec, TransitionBatch
 from baselines.her.updates import Gradients, make_updates
+from baselines.learning.adam import MpiAdam, check_workers_agree
+from baselines.learning.networks import MLP
+from baselines.learning.normalizer import Normalizer
+from baselines.policies.policy import Agent
+from baselines.policies.policy import Policy as AnyPolicy
+from baselines.runs.state import Stateful, load_states, states_of
 
 CHECK_INTERVAL = 100  # updates between comparisons of the workers' weights
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from baselines.common.vec_env.base import Observation
+from baselines.envs.base import Observation
 from baselines.her.experiment.config import HERConfig
 from baselines.her.replay_buffer import ReplayBuffer
 from baselines.her.types import EpisodeBatch

@@ -9,11 +9,8 @@ from threadpoolctl import threadpool_limits
 
 from baselines.common.errors import UserError
 from baselines.common.mpi import Communicator
-from baselines.common.networks import share_threads
-from baselines.common.policies import check_complete
-from baselines.common.runs.run import Run
-from baselines.common.vec_env.base import SUCCESS_BY_REWARD, VecEnv
-from baselines.common.vec_env.reward import RewardFunction
+from baselines.envs.base import SUCCESS_BY_REWARD, VecEnv
+from baselines.envs.reward import RewardFunction
 from baselines.her.checks import end_value, reward_shift, warnings_of
 from baselines.her.ddpg import DDPG
 from baselines.her.demonstrations import read_demonstrations
@@ -25,6 +22,9 @@ from baselines.her.replay_buffer import Demonstrations, NoDemonstrations, Replay
 from baselines.her.rollout import RolloutWorker
 from baselines.her.train import train
 from baselines.her.types import EpisodeBatch, GoalEnvSpec
+from baselines.learning.networks import share_threads
+from baselines.policies.policy import check_complete
+from baselines.runs.run import Run
 
 
 def learn(env: VecEnv, config: HERConfig, run: Run) -> DDPG:

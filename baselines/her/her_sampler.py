@@ -4,7 +4,7 @@ from typing import Protocol
 
 import numpy as np
 
-from baselines.common.vec_env.reward import RewardFunction
+from baselines.envs.reward import RewardFunction
 from baselines.her.types import EpisodeBatch, TransitionBatch
 
 STEP_SECONDS = 0.04  # between two observations of the Fetch and Hand tasks

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from baselines.common.runs.run import Run
 from baselines.her.ddpg import DDPG
 from baselines.her.rollout import RolloutWorker
+from baselines.runs.run import Run
 
 
 def epoch_metrics(agent: DDPG, rollout_worker: RolloutWorker, evaluator: RolloutWorker, run: Run) -> dict[str, float]:

@@ -6,15 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from baselines.common.algorithms import read_policy
 from baselines.common.errors import UserError
-from baselines.common.exporting.graph import Graph, GraphBuilder
-from baselines.common.numpy_networks import Layers, check_arrays, forward
-from baselines.common.policies import ObservationLike, checked_entries
 from baselines.common.settings import from_document, names_of
 from baselines.common.specs import Actions, EnvSpec
 from baselines.her.experiment.config import HERConfig
 from baselines.her.types import GoalEnvSpec
+from baselines.policies.exporting.graph import Graph, GraphBuilder
+from baselines.policies.numpy_networks import Layers, check_arrays, forward
+from baselines.policies.policy import ObservationLike, checked_entries
+from baselines.runs.algorithms import read_policy
 
 _NO_LONGER_SETTINGS = ("policy_save_interval",)  # in the documents of version 0.1.0
 

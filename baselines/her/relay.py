@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from baselines.common.mpi import Communicator
-from baselines.common.vec_env.base import Observation
+from baselines.envs.base import Observation
 from baselines.her.ddpg import DDPG
 from baselines.her.experiment.config import HERConfig
 from baselines.her.exploration import Guide

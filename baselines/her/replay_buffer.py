@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from baselines.common.errors import UserError
-from baselines.common.vec_env.reward import RewardFunction
+from baselines.envs.reward import RewardFunction
 from baselines.her.her_sampler import sample_relabelled, sample_times, sample_times_by_priority
 from baselines.her.types import EpisodeBatch, GoalEnvSpec, TransitionBatch
 

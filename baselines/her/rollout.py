@@ -6,8 +6,8 @@ import numpy as np
 
 from baselines.common.errors import TrainingError
 from baselines.common.specs import GOAL_KEYS
-from baselines.common.vec_env.base import Observation, VecEnv, first_not_finite
-from baselines.common.vec_env.info import InfoLayout
+from baselines.envs.base import Observation, VecEnv, first_not_finite
+from baselines.envs.info import InfoLayout
 from baselines.her.episodes import empty_episodes
 from baselines.her.exploration import Exploration
 from baselines.her.policy import Policy

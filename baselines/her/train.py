@@ -1,12 +1,12 @@
 """HER itself: epochs of cycles of batches (1707.01495, algorithm 1)."""
 
-from baselines.common.runs.clock import Clock
-from baselines.common.runs.run import Run
 from baselines.her.ddpg import DDPG
 from baselines.her.exploration import NoGuide
 from baselines.her.metrics import epoch_metrics
 from baselines.her.replay_buffer import Demonstrations, NoDemonstrations, ReplayBuffer
 from baselines.her.rollout import RolloutWorker
+from baselines.runs.clock import Clock
+from baselines.runs.run import Run
 
 
 def train(

@@ -6,8 +6,8 @@ import numpy as np
 import tensorflow as tf
 
 from baselines.common.mpi import Communicator
-from baselines.common.mpi_adam import flatten, unflatten
 from baselines.her.types import TransitionBatch
+from baselines.learning.adam import flatten, unflatten
 
 Gradients = tuple[list[tf.Tensor], list[tf.Tensor]]  # of the critic's weights, of the actor's
 

@@ -1,11 +1,11 @@
 """Proximal policy optimisation: PPO with clipping (1707.06347), and advantages by GAE (1506.02438).
 
-The face of the algorithm, as `baselines.common.algorithms` describes it.
+The face of the algorithm, as `baselines.runs.algorithms` describes it.
 """
 
 from typing import TYPE_CHECKING
 
-from baselines.common.quiet import import_tensorflow
+from baselines.learning.quiet import import_tensorflow
 from baselines.ppo2.config import ENV_DEFAULTS as ENV_DEFAULTS
 from baselines.ppo2.config import PRESETS as PRESETS
 from baselines.ppo2.config import SEARCH as SEARCH
@@ -13,9 +13,9 @@ from baselines.ppo2.config import PPOConfig as Config
 from baselines.ppo2.policy import load_policy as load_policy
 
 if TYPE_CHECKING:
-    from baselines.common.runs.run import Run
-    from baselines.common.vec_env.base import VecEnv
+    from baselines.envs.base import VecEnv
     from baselines.ppo2.ppo import PPO
+    from baselines.runs.run import Run
 
 
 def learn(env: "VecEnv", config: Config, run: "Run") -> "PPO":

@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import tensorflow as tf
 
-from baselines.common.networks import MLP
-from baselines.common.runs.state import load_states, states_of
 from baselines.common.specs import EnvSpec
+from baselines.learning.networks import MLP
 from baselines.ppo2 import distributions
 from baselines.ppo2.config import PPOConfig
 from baselines.ppo2.policy import network_sizes
+from baselines.runs.state import load_states, states_of
 
 HIDDEN_GAIN, POLICY_GAIN, VALUE_GAIN = np.sqrt(2), 0.01, 1.0  # of initial weights; small first actions
 

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from baselines.common.algorithms import Preset, Range
 from baselines.common.errors import UserError
 from baselines.common.settings import Settings, setting
 from baselines.common.specs import EnvSpec
+from baselines.runs.algorithms import Preset, Range
 
 SCHEDULES = ("constant", "linear")
 

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from baselines.common.evaluation import Evaluation
-from baselines.common.runs.run import Run
 from baselines.ppo2.ppo import PPO
 from baselines.ppo2.rollout import RolloutWorker
+from baselines.runs.evaluation import Evaluation
+from baselines.runs.run import Run
 
 
 def epoch_metrics(agent: PPO, worker: RolloutWorker, tested: Evaluation, run: Run) -> dict[str, float]:

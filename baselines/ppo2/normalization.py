@@ -3,7 +3,7 @@
 import numpy as np
 
 from baselines.common.mpi import Communicator
-from baselines.common.normalizer import Normalizer
+from baselines.learning.normalizer import Normalizer
 
 
 class Statistics(Normalizer):

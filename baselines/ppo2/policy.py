@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from baselines.common.errors import UserError
-from baselines.common.exporting.graph import Graph, GraphBuilder
-from baselines.common.numpy_networks import Layers, check_arrays, forward, hidden
-from baselines.common.policies import ObservationLike, checked_entries
 from baselines.common.settings import from_document
 from baselines.common.specs import EnvSpec
+from baselines.policies.exporting.graph import Graph, GraphBuilder
+from baselines.policies.numpy_networks import Layers, check_arrays, forward, hidden
+from baselines.policies.policy import ObservationLike, checked_entries
 from baselines.ppo2.config import PPOConfig
 from baselines.ppo2.normalization import normalized
 

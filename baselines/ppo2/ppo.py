@@ -7,10 +7,9 @@ import tensorflow as tf
 
 from baselines.common.errors import TrainingError
 from baselines.common.mpi import Communicator
-from baselines.common.mpi_adam import MpiAdam, check_workers_agree
-from baselines.common.policies import Agent
-from baselines.common.runs.state import Stateful, load_states, states_of
 from baselines.common.specs import EnvSpec
+from baselines.learning.adam import MpiAdam, check_workers_agree
+from baselines.policies.policy import Agent
 from baselines.ppo2 import losses
 from baselines.ppo2.actor_critic import ActorCritic
 from baselines.ppo2.config import PPOConfig
@@ -19,6 +18,7 @@ from baselines.ppo2.normalization import Statistics, normalized
 from baselines.ppo2.policy import Policy
 from baselines.ppo2.types import Batch, Rollout
 from baselines.ppo2.updates import Updates
+from baselines.runs.state import Stateful, load_states, states_of
 
 ADAM_EPSILON = 1e-5  # the original's
 

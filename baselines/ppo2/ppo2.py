@@ -2,13 +2,13 @@
 
 from threadpoolctl import threadpool_limits
 
-from baselines.common.networks import share_threads
-from baselines.common.runs.run import Run
-from baselines.common.vec_env.base import VecEnv
+from baselines.envs.base import VecEnv
+from baselines.learning.networks import share_threads
 from baselines.ppo2.config import PPOConfig
 from baselines.ppo2.ppo import PPO
 from baselines.ppo2.rollout import RolloutWorker
 from baselines.ppo2.train import train
+from baselines.runs.run import Run
 
 
 def learn(env: VecEnv, config: PPOConfig, run: Run) -> PPO:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from baselines.common.errors import TrainingError
-from baselines.common.vec_env.base import Observation, VecEnv, first_not_finite
+from baselines.envs.base import Observation, VecEnv, first_not_finite
 from baselines.ppo2.config import PPOConfig
 from baselines.ppo2.estimates import discounted_sums
 from baselines.ppo2.policy import Policy

@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from baselines.common.evaluation import Evaluation, evaluate_in
-from baselines.common.runs.run import Run
-from baselines.common.vec_env.base import VecEnv
+from baselines.envs.base import VecEnv
 from baselines.ppo2.metrics import epoch_metrics
 from baselines.ppo2.ppo import PPO
 from baselines.ppo2.rollout import RolloutWorker
+from baselines.runs.evaluation import Evaluation, evaluate_in
+from baselines.runs.run import Run
 
 
 def train(agent: PPO, worker: RolloutWorker, test_env: VecEnv, rng: np.random.Generator, run: Run) -> None:

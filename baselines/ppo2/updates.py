@@ -6,7 +6,7 @@ from typing import Any, Protocol
 import tensorflow as tf
 
 from baselines.common.mpi import Communicator
-from baselines.common.mpi_adam import flatten, unflatten
+from baselines.learning.adam import flatten, unflatten
 from baselines.ppo2.types import Batch
 
 

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from baselines.common.algorithms import find
-from baselines.common.cmd_util import parse
-from baselines.common.runs.options import Options
-from baselines.common.vec_env import make_vec_env
-from baselines.common.vec_env.arguments import EnvArguments
+from baselines.common.cli import parse
+from baselines.envs import make_vec_env
+from baselines.envs.arguments import EnvArguments
 from baselines.her.experiment.data_generation import fetch_data_generation
 from baselines.run import Words
+from baselines.runs.algorithms import find
+from baselines.runs.options import Options
 from benchmarks import reproduce
 from benchmarks.experiments import EXPERIMENTS, SB3, USERS, Arm, Experiment, but, merged, ours
 from benchmarks.outcomes import runs_of

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from baselines.common.errors import Interrupted, TrainingError
-from baselines.common.storage import state_files
+from baselines.storage import state_files
 from benchmarks import experiments, reproduce, runs
 from benchmarks.experiments import Arm, Experiment
 from benchmarks.processes import Children, cores

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from baselines.common.algorithms import find
+from baselines.runs.algorithms import find
 from benchmarks import peers, sb3_run
 from tests.helpers import POINT_REACH, straight
 

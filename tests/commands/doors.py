@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from baselines.common.policies import save_policy
 from baselines.her.experiment.config import HERConfig
 from baselines.her.policy import Policy, expected_arrays
 from baselines.her.types import GoalEnvSpec
+from baselines.policies.policy import save_policy
 from tests.helpers import contents
 
 POINT_REACH_SIZES = GoalEnvSpec("PointReach-v0", 2, 2, 2, 30)

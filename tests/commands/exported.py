@@ -6,11 +6,11 @@ import itertools
 import numpy as np
 import tensorflow as tf
 
-from baselines.common.numpy_networks import NetworkPolicy
 from baselines.common.specs import Actions, EnvSpec
 from baselines.her import policy as her
 from baselines.her.experiment.config import HERConfig
 from baselines.her.types import GoalEnvSpec
+from baselines.policies.numpy_networks import NetworkPolicy
 from baselines.ppo2 import policy as ppo2
 from baselines.ppo2.config import PPOConfig
 

@@ -14,7 +14,7 @@ import baselines
 from baselines.common.errors import UserError
 from baselines.common.seeding import env_seeds
 from baselines.common.settings import names_of
-from baselines.common.vec_env.gymnasium_env import GymnasiumVecEnv
+from baselines.envs.gymnasium_env import GymnasiumVecEnv
 from baselines.evaluate import EvaluateOptions, main
 from tests.commands.doors import FETCH_REACH_SIZES, command_refused, save, servo
 from tests.helpers import HORIZON, POINT_REACH, POINT_REACH_ID, point_reach

@@ -11,12 +11,12 @@ import pytest
 
 import baselines
 from baselines.common.errors import UserError
-from baselines.common.exporting import FORMATS
-from baselines.common.policies import save_policy
 from baselines.common.settings import names_of
 from baselines.common.specs import Actions
 from baselines.export import ExportOptions, main
 from baselines.her.types import GoalEnvSpec
+from baselines.policies.exporting import FORMATS
+from baselines.policies.policy import save_policy
 from tests.commands.doors import command_refused, save, servo
 from tests.commands.exported import (
     POLICIES,
@@ -312,7 +312,7 @@ def test_without_a_package_the_message_says_what_to_install(format, cwd, capsys,
     package, line = MISSING[format]
     monkeypatch.setitem(sys.modules, package, None)
     for name in ("to_onnx", "to_tflite", "to_savedmodel"):
-        monkeypatch.delitem(sys.modules, f"baselines.common.exporting.{name}", raising=False)
+        monkeypatch.delitem(sys.modules, f"baselines.policies.exporting.{name}", raising=False)
     said = command_refused(capsys, main, "--load_path=policy", f"--format={format}", f"--output={RUNTIMES[format][1]}x"
                            if format == "savedmodel" else f"--output=o.{format}")  # fmt: skip
     assert said == f"error: --format={format} needs {package}: {line}\n"

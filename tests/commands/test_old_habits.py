@@ -113,8 +113,8 @@ def test_an_extra_import_serves_environments_in_processes_too(modules, monkeypat
 
 
 PROGRAM = """
-from baselines.common.vec_env import make_vec_env
-from baselines.common.vec_env.extra_import import import_extra
+from baselines.envs import make_vec_env
+from baselines.envs.extra_import import import_extra
 
 if __name__ == "__main__":
     name = import_extra("forked_robots.envs", "Forked-v0")

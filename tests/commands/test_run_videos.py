@@ -15,10 +15,10 @@ from moviepy import VideoFileClip
 from PIL import Image, ImageSequence
 
 from baselines import run
-from baselines.common.logger import Logger
-from baselines.common.runs import film, videos
-from baselines.common.runs.options import Options
-from baselines.common.runs.videos import Videos
+from baselines.runs import film, videos
+from baselines.runs.logger import Logger
+from baselines.runs.options import Options
+from baselines.runs.videos import Videos
 from tests.commands.doors import save, servo
 from tests.commands.test_env_arguments import NAMED
 from tests.helpers import HORIZON, POINT_REACH, POINT_REACH_ID, ROOT, TINY, refused, rows, timeless
@@ -148,7 +148,7 @@ def test_the_process_of_a_video_ends_when_its_run_does():
     save("policy")
     os.mkdir("made")
     hanging = scene(env="tests.environments:PointReach-hang-v0")
-    command = [sys.executable, "-m", "baselines.common.runs.film", hanging.text()]
+    command = [sys.executable, "-m", "baselines.runs.film", hanging.text()]
     with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
         process.stdin.close()
         assert process.wait(60) == 1

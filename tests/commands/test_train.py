@@ -9,7 +9,7 @@ import pytest
 
 import baselines
 from baselines.common.errors import TrainingError, UserError
-from baselines.common.vec_env.gymnasium_env import GymnasiumVecEnv
+from baselines.envs.gymnasium_env import GymnasiumVecEnv
 from baselines.her import her
 from baselines.her.ddpg import DDPG
 from tests.environments import PointReach

@@ -19,13 +19,13 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
 from baselines import run, tune
-from baselines.common.algorithms import Range, find
 from baselines.common.errors import UserError
 from baselines.common.settings import names_of
-from baselines.common.tuning import alive, storages
-from baselines.common.tuning.space import rounded, space_of
 from baselines.her.experiment.config import SEARCH
 from baselines.her.replay_buffer import ReplayBuffer
+from baselines.runs.algorithms import Range, find
+from baselines.runs.tuning import alive, storages
+from baselines.runs.tuning.space import rounded, space_of
 from tests.commands.doors import command_refused
 from tests.helpers import POINT_REACH, ROOT, TINY, contents, rows, write_package
 
@@ -33,7 +33,7 @@ from tests.helpers import POINT_REACH, ROOT, TINY, contents, rows, write_package
 CHEAP = """
 import dataclasses
 import time
-from baselines.common.algorithms import Range
+from baselines.runs.algorithms import Range
 from baselines.common.errors import TrainingError, UserError
 from baselines.common.settings import Settings, setting
 from examples.cross_entropy import CrossEntropy
@@ -492,7 +492,7 @@ def test_a_missing_driver_is_named_and_no_password(storage, module, package, mon
 
 
 def test_without_optuna_one_line_says_how_to_install_it(monkeypatch, capsys):
-    for name in [n for n in sys.modules if n.startswith("baselines.common.tuning.")]:
+    for name in [n for n in sys.modules if n.startswith("baselines.runs.tuning.")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "optuna", None)
     line = command_refused(capsys, tune.main, *studied())

@@ -15,7 +15,7 @@ from wandb.proto import wandb_internal_pb2
 
 import baselines
 from baselines import run
-from baselines.common.wandb_logger import WandB
+from baselines.runs.wandb_logger import WandB
 from tests.helpers import POINT_REACH, TINY, document, point_reach, refused, rows, timeless
 
 pytestmark = [pytest.mark.usefixtures("cwd"), pytest.mark.filterwarnings("default")]  # those of W&B are its own
@@ -171,7 +171,7 @@ def test_wandb_that_fails_is_one_warning(what, monkeypatch):
 
 def test_a_run_whose_wandb_fails_trains_on(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "wandb", Failing("log"))
-    monkeypatch.setattr("baselines.common.runs.launch.check_installed", lambda: None)
+    monkeypatch.setattr("baselines.runs.launch.check_installed", lambda: None)
     run.main([*COMMON, "--n_epochs=2", "--wandb_project=reach", "--log_path=log"])
     assert capsys.readouterr().out.count("warning: W&B") == 1 and len(rows("log")) == 2
 

@@ -9,8 +9,8 @@ import pytest
 
 import baselines
 from baselines.common.errors import TrainingError, UserError
-from baselines.common.logger import Logger
-from baselines.common.storage import files
+from baselines.runs.logger import Logger
+from baselines.storage import files
 from tests.helpers import POINT_REACH, TINY_SETTINGS, contents, point_reach
 
 
@@ -104,7 +104,7 @@ def test_a_policy_that_cannot_be_saved_does_not_end_the_training(tmp_path, monke
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("baselines.common.runs.saving.save_policy", full)
+    monkeypatch.setattr("baselines.runs.saving.save_policy", full)
     agent = baselines.train(env=point_reach(2), n_epochs=1, seed=0, save_path=str(tmp_path / "saved"), **TINY_SETTINGS)
     assert agent.updates == 4
     assert "cannot save the policy" in capsys.readouterr().out

@@ -13,23 +13,12 @@ import numpy as np
 import pytest
 
 from baselines.api import DEFAULTS
-from baselines.common import cmd_util
-from baselines.common.algorithms import find, read_policy
+from baselines.common import cli
 from baselines.common.errors import UserError
-from baselines.common.logger import Logger
 from baselines.common.mpi import Communicator
-from baselines.common.runs.checkpoints import FORMAT, read_newest
-from baselines.common.runs.clock import Clock
-from baselines.common.runs.folder import read_record, record_of
-from baselines.common.runs.options import Options
-from baselines.common.runs.progress import Progress
-from baselines.common.runs.resume import resumed_config, resumed_options
-from baselines.common.runs.schedule import Schedule
-from baselines.common.runs.state import RunState, Saved
 from baselines.common.seeding import Streams
 from baselines.common.settings import names_of
-from baselines.common.storage import npz, policy_folder, state_files
-from baselines.common.vec_env import parse_arguments
+from baselines.envs import parse_arguments
 from baselines.her.ddpg import DDPG
 from baselines.her.demonstrations import read_demonstrations, write_demonstrations
 from baselines.her.experiment.config import PRESETS, HERConfig
@@ -40,6 +29,17 @@ from baselines.her.rollout import RolloutWorker, roll_out
 from baselines.her.types import GoalEnvSpec
 from baselines.plot import read_column
 from baselines.run import Afterwards, Words
+from baselines.runs.algorithms import find, read_policy
+from baselines.runs.checkpoints import FORMAT, read_newest
+from baselines.runs.clock import Clock
+from baselines.runs.folder import read_record, record_of
+from baselines.runs.logger import Logger
+from baselines.runs.options import Options
+from baselines.runs.progress import Progress
+from baselines.runs.resume import resumed_config, resumed_options
+from baselines.runs.schedule import Schedule
+from baselines.runs.state import RunState, Saved
+from baselines.storage import npz, policy_folder, state_files
 from tests.common.spoilt import ODD, spoilt
 from tests.helpers import contents, damaged, point_reach
 
@@ -103,7 +103,7 @@ def test_3000_command_lines(case):
             words[at] = "".join(chr(rng.integers(1, 1000)) if rng.random() < 0.2 else c for c in words[at])
 
     def use(_):
-        given, settings, wants_help = cmd_util.parse(words, Words)
+        given, settings, wants_help = cli.parse(words, Words)
         if not wants_help:
             taken_in_order(given, settings)
 

@@ -11,7 +11,7 @@ import pytest
 from baselines.common.errors import UserError
 from baselines.common.mpi import Communicator, check_same_on_all, make_communicator
 from baselines.common.seeding import env_seeds
-from baselines.common.vec_env import make_vec_env
+from baselines.envs import make_vec_env
 from tests.commands.doors import save
 from tests.helpers import POINT_REACH, POINT_REACH_ID, mpirun, mpirun_command
 

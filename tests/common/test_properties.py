@@ -10,18 +10,18 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays_of
 
 from baselines.api import DEFAULTS
-from baselines.common import cmd_util
-from baselines.common.algorithms import find
+from baselines.common import cli
 from baselines.common.errors import UserError
 from baselines.common.mpi import Communicator
-from baselines.common.normalizer import Normalizer
-from baselines.common.runs.folder import read_record, record_of
-from baselines.common.runs.options import Options
-from baselines.common.runs.resume import resumed_config, resumed_options
-from baselines.common.runs.schedule import Schedule
 from baselines.common.settings import names_of
-from baselines.common.storage import state_files
 from baselines.her.experiment.config import HERConfig
+from baselines.learning.normalizer import Normalizer
+from baselines.runs.algorithms import find
+from baselines.runs.folder import read_record, record_of
+from baselines.runs.options import Options
+from baselines.runs.resume import resumed_config, resumed_options
+from baselines.runs.schedule import Schedule
+from baselines.storage import state_files
 from tests.common.strategies import ARRAYS, FINITE, JSON, NAMES
 
 
@@ -54,7 +54,7 @@ def test_a_state_comes_back_to_the_bit(document, arrays, transposed):
 @given(st.lists(st.text(), max_size=5))
 def test_any_words_are_taken_or_refused_in_words(words):
     try:
-        given_options, settings, _ = cmd_util.parse(words, Options)
+        given_options, settings, _ = cli.parse(words, Options)
         options = Options(**{**DEFAULTS, **given_options})
         find(options.alg).config("FetchReach-v1", settings, options.preset, flags=tuple(names_of(Options)))
     except UserError as error:
@@ -69,7 +69,7 @@ SETTINGS = st.fixed_dictionaries({}, optional={name: VALUES[kind] for name, kind
 @given(SETTINGS, st.integers(0, 2**31), st.integers(1, 100))
 def test_a_command_line_says_what_was_given(chosen, seed, num_env):
     words = [f"--{name}={value}" for name, value in chosen.items()]
-    options, settings, wants_help = cmd_util.parse([*words, f"--seed={seed}", f"--num_env={num_env}"], Options)
+    options, settings, wants_help = cli.parse([*words, f"--seed={seed}", f"--num_env={num_env}"], Options)
     assert settings == chosen and options == {"seed": seed, "num_env": num_env} and not wants_help
 
 

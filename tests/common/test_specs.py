@@ -6,7 +6,7 @@ import pytest
 
 from baselines.common.errors import UserError
 from baselines.common.specs import Actions
-from baselines.common.vec_env.gymnasium_env import spec_of
+from baselines.envs.gymnasium_env import spec_of
 
 
 def actions_of(low, high, kind=np.float32):

@@ -2,8 +2,7 @@
 
 import re
 
-from baselines.common.algorithms import find
-from baselines.common.cmd_util import as_one_word, parse
+from baselines.common.cli import as_one_word, parse
 from baselines.common.settings import check_known, names_of
 from baselines.evaluate import EvaluateOptions
 from baselines.export import ExportOptions
@@ -12,6 +11,7 @@ from baselines.her.experiment.data_generation.fetch_data_generation import Gener
 from baselines.play import PlayOptions
 from baselines.ppo2.config import PPOConfig
 from baselines.run import Words
+from baselines.runs.algorithms import find
 from baselines.tune import TuneOptions
 
 # What the reader fills in, such as DIR or N: a word in capitals, or three dots.

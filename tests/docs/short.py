@@ -1,6 +1,6 @@
 """Commands with short settings: what is long is cut, small networks are added, and nothing else is touched."""
 
-from baselines.common.cmd_util import as_one_word
+from baselines.common.cli import as_one_word
 
 # The most that a flag may be: enough for two epochs, and for two more where a run is resumed.
 MOST = dict(num_timesteps=100, timesteps=100, n_epochs=1, n_trials=1, episodes=1, play_episodes=1, num_episodes=2,

@@ -14,11 +14,11 @@ import numpy as np
 import baselines
 import tests.environments  # noqa: F401 (registers PointReach)
 from baselines.common.mpi import abort_all_on_error, make_communicator
-from baselines.common.mpi_adam import check_workers_agree, flatten
 from baselines.common.seeding import make_rng
 from baselines.her.ddpg import DDPG
 from baselines.her.experiment.config import HERConfig
 from baselines.her.types import GoalEnvSpec, TransitionBatch
+from baselines.learning.adam import check_workers_agree, flatten
 from tests.her.numbered import random_transitions
 
 TINY = dict(hidden=8, layers=1, n_cycles=3, n_batches=40, batch_size=16, n_test_rollouts=1)

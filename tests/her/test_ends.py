@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 import baselines
-from baselines.common.vec_env import as_vec_env, make_vec_env
+from baselines.envs import as_vec_env, make_vec_env
 from baselines.her import losses
 from baselines.her.checks import end_value
 from baselines.her.demonstrations import read_demonstrations

@@ -11,11 +11,11 @@ import pytest
 import tensorflow as tf
 
 from baselines.common.mpi import Communicator
-from baselines.common.normalizer import Normalizer
 from baselines.her import losses
 from baselines.her.ddpg import DDPG
 from baselines.her.experiment.config import HERConfig
 from baselines.her.types import GoalEnvSpec, TransitionBatch
+from baselines.learning.normalizer import Normalizer
 
 DATA = Path(__file__).parent.parent / "data"
 NETS = ("main_pi", "main_Q", "target_pi", "target_Q")

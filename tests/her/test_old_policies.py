@@ -11,12 +11,12 @@ import baselines
 from baselines import play
 from baselines.common.errors import UserError
 from baselines.common.mpi import Communicator
-from baselines.common.numpy_networks import NetworkPolicy
-from baselines.common.policies import save_policy
 from baselines.her.ddpg import DDPG
 from baselines.her.experiment.config import HERConfig
 from baselines.her.policy import Policy
 from baselines.her.types import GoalEnvSpec
+from baselines.policies.numpy_networks import NetworkPolicy
+from baselines.policies.policy import save_policy
 from tests.helpers import TINY_SETTINGS
 
 SPEC = GoalEnvSpec("PointReach-v0", 2, 2, 2, 30)
@@ -133,6 +133,6 @@ def test_an_old_document_that_does_not_fit_is_refused(change, message, old):
 
 
 def test_where_there_are_both_documents_the_new_one_counts(old, agent):
-    baselines.common.policies.save_policy(str(old / "latest"), agent.policy())
+    baselines.policies.policy.save_policy(str(old / "latest"), agent.policy())
     (old / "latest" / "config.json").write_text("the document of a run that was logged to this folder")
     assert baselines.load_policy(str(old)).config == agent.config

@@ -9,8 +9,6 @@ import baselines
 from baselines import run
 from baselines.common.errors import UserError
 from baselines.common.mpi import Communicator
-from baselines.common.policies import save_policy
-from baselines.common.runs.clock import Clock
 from baselines.her.ddpg import DDPG
 from baselines.her.experiment.config import HERConfig
 from baselines.her.exploration import NoGuide
@@ -20,6 +18,8 @@ from baselines.her.replay_buffer import NoDemonstrations
 from baselines.her.rollout import RolloutWorker
 from baselines.her.train import evaluate, train_cycle
 from baselines.her.types import GoalEnvSpec, TransitionBatch
+from baselines.policies.policy import save_policy
+from baselines.runs.clock import Clock
 from tests.helpers import HORIZON, POINT_PUSH_ID, POINT_REACH, TINY, TINY_SETTINGS, document, point_reach, refused
 from tests.her.numbered import random_transitions
 

@@ -3,11 +3,11 @@
 import pytest
 
 from baselines import run
-from baselines.common.algorithms import Preset, find
 from baselines.common.errors import UserError
 from baselines.her.experiment.config import PRESETS, HERConfig
 from baselines.her.policy import acting
 from baselines.her.types import GoalEnvSpec
+from baselines.runs.algorithms import Preset, find
 from tests.helpers import document
 from tests.her.effects import FETCH_PUSH, SMALL
 

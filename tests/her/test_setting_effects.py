@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from baselines import run
-from baselines.common.runs.options import Options
 from baselines.common.settings import names_of
 from baselines.her import her
 from baselines.her.experiment.config import HERConfig
+from baselines.runs.options import Options
 from tests.helpers import HORIZON, POINT_REACH, document
 from tests.her.effects import EFFECTS, SHORT, SMALL
 from tests.her.measures import counted, transitions

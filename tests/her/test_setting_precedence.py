@@ -6,11 +6,11 @@ import os
 import pytest
 
 from baselines import run
-from baselines.common.algorithms import find
 from baselines.common.errors import UserError
 from baselines.common.settings import names_of
 from baselines.common.specs import EnvSpec
 from baselines.her.experiment.config import HERConfig
+from baselines.runs.algorithms import find
 from tests.helpers import HORIZON, POINT_REACH, document, refused
 from tests.her.effects import EFFECTS, SMALL
 

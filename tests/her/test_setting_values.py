@@ -6,10 +6,10 @@ import re
 import pytest
 
 from baselines import run
-from baselines.common.algorithms import find
 from baselines.common.errors import UserError
-from baselines.common.runs.options import Options
 from baselines.her.experiment.config import HERConfig
+from baselines.runs.algorithms import find
+from baselines.runs.options import Options
 from tests.helpers import POINT_REACH, TINY, document, refused
 
 FIELDS = {field.name: field for settings in (HERConfig, Options) for field in dataclasses.fields(settings)}

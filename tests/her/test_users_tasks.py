@@ -6,8 +6,8 @@ import pytest
 from gymnasium import spaces
 
 import baselines
-from baselines.common.vec_env import as_vec_env
-from baselines.common.vec_env.reward import reward_function
+from baselines.envs import as_vec_env
+from baselines.envs.reward import reward_function
 from baselines.her.checks import warnings_of
 from baselines.her.experiment.config import HERConfig
 from baselines.her.rollout import roll_out

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from baselines.common.errors import TrainingError
-from baselines.common.vec_env import as_vec_env
+from baselines.envs import as_vec_env
 from baselines.ppo2.estimates import discounted_sums
 from baselines.ppo2.rollout import RolloutWorker
 from tests.common.counting import LIMIT

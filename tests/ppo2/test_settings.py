@@ -13,12 +13,12 @@ import tensorflow as tf
 
 import baselines
 from baselines import run
-from baselines.common.algorithms import find
 from baselines.common.errors import UserError
 from baselines.common.settings import names_of
 from baselines.ppo2 import ppo2
 from baselines.ppo2.config import PPOConfig
 from baselines.ppo2.train import evaluate
+from baselines.runs.algorithms import find
 from tests.common.counting import ODD as SPACES
 from tests.common.counting import Odd
 from tests.environments import PointReach

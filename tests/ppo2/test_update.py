@@ -8,10 +8,10 @@ import pytest
 
 from baselines.common.errors import TrainingError
 from baselines.common.mpi import Communicator
-from baselines.common.runs.schedule import Schedule
 from baselines.ppo2.config import PPOConfig
 from baselines.ppo2.estimates import explained_variance
 from baselines.ppo2.train import _left
+from baselines.runs.schedule import Schedule
 from tests.helpers import mpirun
 from tests.ppo2.helpers import (
     CONTINUOUS,

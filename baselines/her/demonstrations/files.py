@@ -15,12 +15,12 @@ import numpy as np
 
 from baselines.common.errors import UserError
 from baselines.common.specs import EnvSpec, task_of
-from baselines.common.storage.files import replace_file
-from baselines.common.storage.npz import plain_array, read_members
 from baselines.her.demonstrations.minari import read_minari
 from baselines.her.demonstrations.openai import is_openai, read_openai
 from baselines.her.episodes import episode_shapes, field_type, select
 from baselines.her.types import EpisodeBatch, GoalEnvSpec
+from baselines.storage.files import replace_file
+from baselines.storage.npz import plain_array, read_members
 
 FORMAT = "baselines.her demonstrations 2"
 FORMAT_1 = "baselines.her demonstrations 1"  # until version 0.3.0, with actions in [-1, 1]

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from baselines.common.storage.npz import header_of, plain_array
 from baselines.her.demonstrations.safe_unpickle import unpickle
 from baselines.her.episodes import single_episode, stack_episodes
 from baselines.her.types import EpisodeBatch, GoalEnvSpec
+from baselines.storage.npz import header_of, plain_array
 
 MOST_PICKLE_BYTES = 1 << 28  # of each pickle, whose objects take several times as much
 

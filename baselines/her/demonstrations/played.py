@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from baselines.common.errors import UserError
-from baselines.common.evaluation import Episode
 from baselines.common.specs import GOAL_KEYS, EnvSpec
 from baselines.her.demonstrations.files import write_demonstrations
 from baselines.her.episodes import single_episode, stack_episodes
+from baselines.runs.evaluation import Episode
 
 
 def write_played(path: str, episodes: Sequence[Episode], spec: EnvSpec, generator: str, seed: int) -> None:

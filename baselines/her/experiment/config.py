@@ -5,11 +5,11 @@ import re
 from dataclasses import dataclass
 from typing import TypeVar
 
-from baselines.common.algorithms import Preset, Range
 from baselines.common.errors import UserError
 from baselines.common.settings import MOVED, Settings, setting
 from baselines.common.specs import EnvSpec, task_of
 from baselines.her.types import GoalEnvSpec
+from baselines.runs.algorithms import Preset, Range
 
 ArrayT = TypeVar("ArrayT")  # of NumPy or TensorFlow
 SCRIPTED = ("FetchPush", "FetchPickAndPlace", "FetchSlide")  # whose gripper guide=script can move

@@ -1,23 +1,29 @@
-"""`python -m baselines.her.experiment.play DIR`: the name that users of OpenAI Baselines know for `baselines.play`."""
+"""`python -m baselines.her.experiment.play DIR`: an old name of `baselines.play` in OpenAI Baselines."""
 
+import runpy
 import sys
 
-from baselines import play
-from baselines.common.cmd_util import as_one_word
+from baselines.common.cli import as_one_word
 
 
-def main(argv: list[str] | None = None) -> None:
-    """As `baselines.play`, but the policy may be a word of its own, and --n_test_rollouts says how many episodes."""
+def translate(argv: list[str]) -> list[str]:
+    """Make words for `baselines.play`: the policy may be a word of its own, --n_test_rollouts counts episodes."""
     words = []
-    for word in as_one_word(sys.argv[1:] if argv is None else argv):
+    for word in as_one_word(argv):
         name, _, value = word.partition("=")
         if name == "--n_test_rollouts":
             words.append(f"--episodes={value}")
         elif not word.startswith("-"):
             words.append(f"--load_path={word}")
-        elif word != "--render=1":  # which it does
+        elif word != "--render=1":  # `play` renders anyway
             words.append(word)
-    play.main(words)
+    return words
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run `baselines.play` with the translated words."""
+    sys.argv[1:] = translate(sys.argv[1:] if argv is None else argv)
+    runpy.run_module("baselines.play", run_name="__main__")
 
 
 if __name__ == "__main__":

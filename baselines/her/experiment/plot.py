@@ -1,18 +1,22 @@
-"""`python -m baselines.her.experiment.plot DIR`: the name that users of OpenAI Baselines know for `baselines.plot`."""
+"""`python -m baselines.her.experiment.plot DIR`: an old name of `baselines.plot` in OpenAI Baselines."""
 
 import os
+import runpy
 import sys
 
-from baselines import plot
+
+def translate(argv: list[str]) -> list[str]:
+    """Make words for `baselines.plot`: without an --output the picture is DIR/curves.png, for the first DIR."""
+    folder = next((word for word in argv if os.path.isdir(word)), None)
+    if folder is None or any(word.startswith(("--output", "--help", "-h")) for word in argv):
+        return argv
+    return [*argv, f"--output={os.path.join(folder, 'curves.png')}"]
 
 
 def main(argv: list[str] | None = None) -> None:
-    """As `baselines.plot`; without an --output, the picture is DIR/curves.png, for the first DIR."""
-    words = sys.argv[1:] if argv is None else argv
-    if words and not any(word.startswith(("--output", "--help", "-h")) for word in words):
-        folder = next((word for word in words if os.path.isdir(word)), None)
-        words = [*words, *([f"--output={os.path.join(folder, 'curves.png')}"] if folder else [])]
-    plot.main(words)
+    """Run `baselines.plot` with the translated words."""
+    sys.argv[1:] = translate(sys.argv[1:] if argv is None else argv)
+    runpy.run_module("baselines.plot", run_name="__main__")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from baselines import run
-from baselines.common.vec_env import make_vec_env
+from baselines.envs import make_vec_env
 from baselines.her.demonstrations import read_demonstrations
 from baselines.her.experiment.data_generation import fetch_data_generation as generation
 from baselines.her.types import GoalEnvSpec

@@ -15,18 +15,18 @@ from typing import NamedTuple
 import numpy as np
 from tqdm import tqdm
 
-from baselines.common.cmd_util import errors_end_the_process, parse_all
+from baselines.common.cli import errors_end_the_process, parse_all
 from baselines.common.errors import UserError
 from baselines.common.seeding import env_seeds, make_rng
 from baselines.common.settings import Settings, setting
 from baselines.common.specs import task_of
-from baselines.common.storage.files import check_file_writable
-from baselines.common.vec_env import BACK_ENDS, make_vec_env
-from baselines.common.vec_env.base import Observation, VecEnv
+from baselines.envs import BACK_ENDS, make_vec_env
+from baselines.envs.base import Observation, VecEnv
 from baselines.her.demonstrations import write_demonstrations
 from baselines.her.episodes import concatenate, select
 from baselines.her.rollout import roll_out
 from baselines.her.types import EpisodeBatch
+from baselines.storage.files import check_file_writable
 
 _COMMAND = "baselines.her.experiment.data_generation.fetch_data_generation"
 OPEN, CLOSED = 1.0, -1.0  # the last action: fingers

@@ -1,0 +1,83 @@
+"""The back end for the tasks that EnvPool steps in C++ threads: Fetch, Hand, classic control, most of MuJoCo's."""
+
+import importlib.util
+import re
+import warnings
+from typing import Any
+
+import numpy as np
+
+from baselines.common.specs import task_of
+from baselines.envs.arguments import EnvArguments
+from baselines.envs.base import Observation, Step, VecEnv, as_observation
+from baselines.envs.gymnasium_env import make_one, spec_of
+from baselines.envs.reward import reward_function
+
+# What the tests hold against Gymnasium-Robotics, and against Gymnasium.
+_FAMILIES = re.compile(
+    r"(Fetch(Reach|Push|PickAndPlace|Slide)|Hand(Reach|Manipulate)).*-v\d+"
+    r"|(CartPole|Pendulum|Acrobot)-v1|MountainCar(Continuous)?-v0"
+    r"|(Hopper|HalfCheetah|Walker2d|Swimmer|Ant|InvertedPendulum)-v[45]"
+)
+
+# Where the robot's base slides to at reset. EnvPool 1.2.5 puts Slide's 0.35 m off, so that goals lie off the table,
+# and the other two's 0.1 mm off; these are the values of Gymnasium-Robotics.
+_BASE_POSITION = {"FetchSlide": 0.05, "FetchPush": 0.405, "FetchPickAndPlace": 0.405}
+
+
+def knows(env_id: str) -> bool:
+    """Whether EnvPool is installed and has this task."""
+    if not _FAMILIES.fullmatch(env_id) or importlib.util.find_spec("envpool") is None:
+        return False
+    import envpool
+
+    return env_id in envpool.list_all_envs()
+
+
+class EnvPoolVecEnv(VecEnv):
+    """One EnvPool, which steps `num_env` environments on `num_threads` threads; results do not depend on threads."""
+
+    def __init__(
+        self, env_id: str, num_env: int, seeds: list[int], num_threads: int, max_episode_steps: int | None = None
+    ):
+        model = make_one(env_id, arguments=EnvArguments({}, max_episode_steps))  # EnvPool itself has no compute_reward
+        self.spec, self.num_env = spec_of(model, env_id), num_env
+        self.compute_reward = reward_function(model, env_id) if self.spec.has_goals else None
+        self._num_threads, self._seeds = num_threads, seeds
+        self._pool: Any = None
+        self.description = f"{num_env} x {env_id}, stepped by EnvPool, threads: {min(num_threads, num_env)}"
+
+    def _reset(self) -> Observation:
+        if self._seeds is not None:
+            # EnvPool takes seeds only when it is made, and its resets keep traces of the episode before.
+            self.close()
+            self._pool, self._seeds = self._make_pool(self._seeds), None
+            with warnings.catch_warnings():  # at their first use EnvPool's spaces find their bounds too precise
+                warnings.filterwarnings("ignore", ".*precision lowered by casting")
+                self._type, _ = self._pool.action_space.dtype, self._pool.observation_space
+        observed, _ = self._pool.reset()
+        return as_observation(observed)
+
+    def _step(self, action: np.ndarray) -> Step:
+        observed, reward, terminated, truncated, info = self._pool.step(action.astype(self._type, copy=False))
+        success = info["is_success"].astype(bool) if "is_success" in info else None
+        return Step(as_observation(observed), reward, terminated, truncated, success)
+
+    def copies(self, num_env: int, seeds: list[int]) -> VecEnv:
+        return EnvPoolVecEnv(self.spec.env_id, num_env, seeds, self._num_threads, self.spec.horizon)
+
+    def close(self) -> None:
+        if self._pool is not None:
+            self._pool.close()
+            self._pool = None
+
+    def _make_pool(self, seeds: list[int]) -> Any:
+        import envpool
+
+        env_id, task = self.spec.env_id, task_of(self.spec.env_id)
+        base = {"initial_slide0": _BASE_POSITION[task]} if task in _BASE_POSITION else {}
+        threads = min(self._num_threads, self.num_env)
+        return envpool.make(
+            env_id, env_type="gymnasium", num_envs=self.num_env, seed=seeds, num_threads=threads,
+            max_episode_steps=self.spec.horizon, **base,
+        )  # fmt: skip

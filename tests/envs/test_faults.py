@@ -1,0 +1,81 @@
+"""What environments do wrong ends the run with a line that names the environment."""
+
+import contextlib
+import os
+
+import gymnasium
+import pytest
+
+from baselines import run
+from baselines.envs.faults import in_processes
+from tests.helpers import POINT_REACH, TINY, refused, timeless
+
+pytestmark = pytest.mark.usefixtures("cwd")
+TWO = ["--num_env=2", "--n_epochs=1", *TINY]
+
+
+def faulty(kind):
+    return f"--env=tests.environments:PointReach-{kind}-v0"
+
+
+@pytest.mark.parametrize("back_end", ["sync", "async"])
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        ("raise", ["environment 0", "ValueError: the robot is on fire", "environments.py, line", "step 5"]),
+        ("shape", ["environment 0", "'observation' has shape (1,), not (2,)", "step 5"]),
+        ("nan", ["environment 0", "NaN", "step 5"]),
+    ],
+)
+def test_a_faulty_environment_ends_the_run_with_its_index_and_step(capsys, back_end, fault, words):
+    line = refused(capsys, faulty(fault), f"--vec_env={back_end}", *TWO, code=1)
+    for word in words:
+        # With processes the last of those that failed is named.
+        assert word in line.replace("environment 1", "environment 0"), line
+
+
+def test_an_environment_that_hangs_ends_the_run_after_the_timeout(capsys):
+    line = refused(capsys, faulty("hang"), "--vec_env=async", "--step_timeout=1", *TWO, code=1)
+    assert "environment 0 did not answer within 1 s" in line
+
+
+@pytest.mark.slow
+def test_a_timeout_that_is_long_enough_changes_nothing():
+    for log, more in (("a", []), ("b", ["--step_timeout=100"])):
+        run.main([POINT_REACH, "--vec_env=async", "--seed=0", f"--log_path={log}", *TWO, *more])
+    assert timeless("a") == timeless("b") and len(timeless("a")) == 1
+
+
+@pytest.mark.parametrize("back_end", ["sync", "envpool"])
+def test_a_timeout_without_processes_is_refused(capsys, back_end):
+    line = refused(capsys, "--env=FetchReach-v1", f"--vec_env={back_end}", "--step_timeout=5")
+    assert "--vec_env=async" in line
+
+
+def test_a_process_that_dies_ends_the_run_with_its_environments_index(capsys):
+    line = refused(capsys, faulty("die"), "--vec_env=async", *TWO, code=1)
+    assert "the process of environment" in line and "died" in line
+
+
+# ---- not a fault of theirs ----
+
+
+class Variable(gymnasium.Env):
+    """Knows what the environment variable SEEN was when it was made."""
+
+    observation_space = action_space = gymnasium.spaces.Box(-1, 1, (1,))
+
+    def __init__(self):
+        self.seen = os.environ.get("SEEN")
+
+
+def test_environments_in_processes_know_the_variables_of_the_moment(monkeypatch):
+    seen = []
+    for value in ("first", "second"):  # the fork server, which makes both, was started before the second
+        monkeypatch.setenv("SEEN", value)
+        with contextlib.closing(in_processes([Variable, Variable])) as vector:
+            seen.append(vector.get_attr("seen"))
+    monkeypatch.delenv("SEEN")
+    with contextlib.closing(in_processes([Variable, Variable])) as vector:
+        seen.append(vector.get_attr("seen"))
+    assert seen == [("first", "first"), ("second", "second"), (None, None)]

@@ -1,0 +1,155 @@
+"""--env=gym:module:Id: environments of old gym, with four values of `step` and with five."""
+
+import importlib
+import sys
+
+import gym
+import gymnasium
+import numpy as np
+import pytest
+
+from baselines import play, run
+from baselines.common.errors import UserError
+from baselines.envs import make_vec_env
+from tests.environments import PointReach
+from tests.helpers import TINY, contents, refused, rows, write_package
+
+evaluate = importlib.import_module("baselines.evaluate")
+
+MODULE = """
+import gym, numpy as np
+from gym import spaces
+
+class Arm(gym.Env):
+    metadata = {"render_modes": ["rgb_array"], "render.modes": ["rgb_array"]}
+
+    def __init__(self, speed=0.1):
+        self.speed = speed
+        plane = spaces.Box(-1, 1, (2,), np.float64)
+        self.observation_space = spaces.Dict(observation=plane, achieved_goal=plane, desired_goal=plane)
+        self.action_space = spaces.Box(-1, 1, (2,), np.float32)
+
+    def begin(self):
+        self.at, self.goal = self.np_random.uniform(-1, 1, (2, 2))
+        return self.show()
+
+    def show(self):
+        return {"observation": self.at.copy(), "achieved_goal": self.at.copy(), "desired_goal": self.goal.copy()}
+
+    def move(self, action):
+        self.at = np.clip(self.at + self.speed * np.clip(action, -1, 1), -1, 1)
+        reward = float(self.compute_reward(self.at, self.goal, {}))
+        return self.show(), reward, {"is_success": reward == 0}
+
+    def compute_reward(self, achieved_goal, desired_goal, info):
+        return -(np.linalg.norm(achieved_goal - desired_goal, axis=-1) > 0.05).astype(np.float32)
+
+    def render(self, mode="rgb_array"):
+        return np.zeros((64, 64, 3), np.uint8)
+
+class Four(Arm):
+    def reset(self):
+        return self.begin()
+
+    def step(self, action):
+        observation, reward, info = self.move(action)
+        return observation, reward, False, info
+
+class Seeded(Four):
+    def seed(self, seed=None):
+        self._np_random = gym.utils.seeding.np_random(seed)[0]
+
+class Between(Four):  # gym 0.22 to 0.25
+    def reset(self, *, seed=None, return_info=False, options=None):
+        super(gym.Env, self).__init__()
+        gym.Env.reset(self, seed=seed)
+        return self.begin()
+
+class Five(Arm):
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        return self.begin(), {}
+
+    def step(self, action):
+        observation, reward, info = self.move(action)
+        return observation, reward, False, False, info
+
+class NewResetFour(Five):
+    def step(self, action):
+        observation, reward, info = self.move(action)
+        return observation, reward, False, info
+
+class OldResetFive(Four):
+    def step(self, action):
+        observation, reward, info = self.move(action)
+        return observation, reward, False, False, info
+
+for kind in (Four, Seeded, Between, Five, NewResetFour, OldResetFive):
+    gym.register(f"Old{kind.__name__}-v0", entry_point=f"{__name__}:{kind.__name__}", max_episode_steps=9)
+"""
+KINDS = ["Four", "Seeded", "Between", "Five", "NewResetFour", "OldResetFive"]
+
+
+@pytest.fixture
+def module(cwd, monkeypatch, request):
+    name = f"old_{abs(hash(request.node.name))}"
+    write_package(cwd, name, arms=MODULE)
+    monkeypatch.syspath_prepend(cwd)
+    monkeypatch.setenv("PYTHONPATH", str(cwd))
+    for old in [name for name in gym.envs.registry if name.startswith("Old")]:  # of the test before
+        del gym.envs.registry[old]
+    return f"{name}.arms"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_they_step_and_end_and_start_alike_with_the_same_seed(kind, module):
+    env, again = (make_vec_env(f"gym:{module}:Old{kind}-v0", 2, [3, 4], "sync") for _ in range(2))
+    assert env.spec.horizon == 9 and env.spec.sizes == {"observation": 2, "goal": 2, "action": 2}
+    first, second = env.reset(), again.reset()
+    np.testing.assert_array_equal(first["desired_goal"], second["desired_goal"])
+    assert (first["desired_goal"][0] != first["desired_goal"][1]).any()
+    ends = [env.step(np.ones((2, 2), np.float32)) for _ in range(10)]
+    assert [bool(step.truncated[0]) for step in ends] == [False] * 8 + [True, False]
+    assert not any(step.terminated.any() for step in ends)
+    np.testing.assert_array_equal(env.compute_reward(np.zeros((2, 2)), np.array([[0, 0], [1, 1]])), [0, -1])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["Four", "Five"])
+def test_they_are_trained_evaluated_and_played_by_name(kind, module, capsys):
+    named = f"--env=gym:{module}:Old{kind}-v0"
+    run.main([named, "--n_epochs=1", "--num_env=2", "--seed=0", "--save_path=saved", "--log_path=log",
+              "--env_kwargs=speed=0.2", "--max_episode_steps=6", *TINY])  # fmt: skip
+    assert rows("log")[0]["total/timesteps"] == "24"
+    evaluate.main([named, "--load_path=saved", "--episodes=4", "--num_env=2"])
+    play.main([named, "--load_path=saved", "--episodes=1", "--video=seen.gif"])
+    assert "seen.gif" in map(str, contents("."))
+
+
+@pytest.mark.slow
+def test_a_module_that_is_imported_beside_the_name_reaches_every_process(module, capsys):
+    run.main(["--env=gym:OldFour-v0", f"--extra_import={module}", "--n_epochs=1", "--num_env=2", "--seed=0",
+              "--vec_env=async", "--log_path=log", *TINY])  # fmt: skip
+    assert rows("log")[0]["total/timesteps"] == "36"
+
+
+def test_bad_names_are_one_line(module, capsys):
+    assert "cannot import module 'nowhere_at_all'" in refused(capsys, "--env=gym:nowhere_at_all:Old-v0")
+    assert "nearest: OldFour-v0" in refused(capsys, f"--env=gym:{module}:OldFour-v1")
+
+
+def test_without_the_libraries_the_line_says_how_to_install_them(module, monkeypatch):
+    monkeypatch.setitem(sys.modules, "gym", None)
+    with pytest.raises(UserError, match=r"pip install 'baselines-her\[gym\]'"):
+        make_vec_env(f"gym:{module}:OldFour-v0", 1, [0])
+
+
+def test_the_message_for_four_values_says_so(capsys, cwd):
+    class Four(PointReach):
+        def step(self, action):
+            observation, reward, terminated, _, info = super().step(action)
+            return observation, reward, terminated, info
+
+    gymnasium.register("FourValues-v0", Four, max_episode_steps=5)
+    line = refused(capsys, "--env=FourValues-v0", "--vec_env=sync", "--log_path=log", *TINY, code=1)
+    assert "4 values from step" in line and "--env=gym:module:Id" in line

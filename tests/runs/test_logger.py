@@ -1,0 +1,74 @@
+"""A folder belongs to one run: files of another are never written over. The terminal: one table an epoch."""
+
+import contextlib
+import itertools
+
+import pytest
+
+from baselines.common.errors import UserError
+from baselines.runs.logger import Logger
+from tests.docs.pages import keys_of
+
+ODD_VALUES = (-1.234e-05, 10**17, float("nan"), -1.234e-300, 3, float("-inf"))
+
+
+@pytest.mark.parametrize("name", ["config.json", "progress.csv", "progress.json", "command.json", "checkpoint"])
+def test_a_folder_with_files_of_a_run_or_of_a_policy_is_refused(tmp_path, name):
+    (tmp_path / name).write_text("kept")
+    with pytest.raises(UserError, match="holds files of another run"):
+        Logger(str(tmp_path))
+    assert (tmp_path / name).read_text() == "kept"
+
+
+def test_two_runs_into_one_folder_are_refused(tmp_path):
+    with contextlib.closing(Logger(str(tmp_path))) as logger:
+        logger.info("first")
+    before = (tmp_path / "log.txt").read_bytes()
+    with pytest.raises(UserError, match="holds files of another run"):
+        Logger(str(tmp_path)).info("second")
+    assert (tmp_path / "log.txt").read_bytes() == before
+
+
+def test_a_worker_other_than_the_first_writes_nothing(tmp_path, capsys):
+    logger = Logger(str(tmp_path / "log"), quiet=True)
+    logger.info("line")
+    logger.write_json("config.json", {})
+    logger.dump({"epoch": 0}, step=1)
+    assert not (tmp_path / "log").exists() and capsys.readouterr().out == ""
+    assert logger.shared_folder == str(tmp_path / "log") and logger.folder is None
+
+
+def test_a_logger_without_a_folder_only_prints(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    logger = Logger()
+    logger.info("line")
+    logger.warn("look")
+    logger.write_json("config.json", {})
+    logger.dump({"epoch": 0, "loss": 0.5}, step=1)
+    printed = capsys.readouterr().out
+    assert printed.startswith("line\nwarning: look\n") and "| epoch |          0 |" in printed
+    assert list(tmp_path.iterdir()) == []
+
+
+# ---- the table ----
+
+
+def table(capsys, metrics):
+    Logger().dump(metrics, step=1)
+    return capsys.readouterr().out.splitlines()
+
+
+def test_the_table_fits_a_terminal_and_is_straight(capsys):
+    keys = [*keys_of("docs/logs.md"), *keys_of("docs/ppo2.md")]
+    assert {"stats_g/mean", "loss/explained_variance", "fps"} < {*keys}
+    lines = table(capsys, dict(zip([*keys, "loss/cloning", "q_filter/passed"], itertools.cycle(ODD_VALUES))))
+    assert len({len(line) for line in lines}) == 1 and len(lines[0]) <= 80
+    assert not any("..." in line for line in lines)
+
+
+def test_what_is_too_long_for_the_table_loses_its_middle(capsys):
+    long = "my_package.my_algorithm/the mean over all of the coordinates of the second critic's gradient"
+    lines = table(capsys, {"epoch": 0, long: -1.234e-05, f"{long} again": 10**300, "fps": 1.0})
+    assert {len(line) for line in lines} == {80}
+    assert lines[2].startswith("| my_package.my_algorithm") and "..." in lines[2] and "gradient | " in lines[2]
+    assert lines[2].endswith(" -1.234e-05 |") and lines[3] != lines[2] and "again | 10000000" in lines[3]

@@ -1,0 +1,191 @@
+"""A run that was stopped, in whatever way, continues as if it had not been."""
+
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from baselines import run
+from baselines.common.errors import UserError
+from baselines.common.mpi import Communicator
+from baselines.her import train
+from baselines.runs.checkpoints import read_newest
+from baselines.runs.logger import Logger
+from baselines.storage import state_files
+from tests.helpers import checkpoints, contents, points_of_tensorboard, rows, timeless
+from tests.runs.helpers import KINDS, name_of_file, stop_after, words
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_run_resumed_after_an_epoch_equals_one_never_interrupted(kind, whole):
+    log, policies = whole(kind)
+    run.main(words(kind, "--n_epochs=2", "--log_path=parts", "--save_path=policies"))
+    run.main(["--resume=parts", "--n_epochs=4"])
+    assert timeless("parts") == timeless(log) and len(timeless(log)) == 4
+    assert contents("policies") == contents(policies)  # latest, best and epoch_N, to the last bit
+    assert {Path("latest"), Path("best"), Path("epoch_1"), Path("epoch_3")} <= contents(policies).keys()
+    assert len(Path("parts/progress.json").read_text().splitlines()) == 4
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_run_stopped_in_the_middle_of_an_epoch_continues_exactly(kind, whole, monkeypatch, capsys):
+    log, policies = whole(kind)
+    capsys.readouterr()
+    with monkeypatch.context() as patch, pytest.raises(SystemExit) as ended:
+        stop_after(patch, cycles=5)
+        run.main(words(kind, "--n_epochs=4", "--log_path=parts", "--save_path=policies"))
+    assert ended.value.code == 128 + signal.SIGTERM
+    said = capsys.readouterr().err
+    assert "to continue: python -m baselines.run --resume=parts" in said and "Traceback" not in said
+    assert checkpoints("parts") == [6, 7]  # one a cycle and one an epoch
+    assert len(rows("parts")) == 2
+    run.main(["--resume=parts"])
+    assert timeless("parts") == timeless(log)
+    assert contents("policies") == contents(policies)
+
+
+@pytest.mark.slow
+def test_ctrl_c_stops_in_order_between_the_last_cycle_and_the_evaluation(monkeypatch, whole):
+    with monkeypatch.context() as patch, pytest.raises(SystemExit) as ended:
+        stop_after(patch, cycles=2, number=signal.SIGINT)
+        run.main(words("sync", "--n_epochs=4", "--log_path=log"))
+    assert ended.value.code == 130 and checkpoints("log") == [2]  # after the last cycle, before the evaluation
+    run.main(["--resume=log"])
+    assert timeless("log") == timeless(whole("sync")[0])
+
+
+def test_a_second_ctrl_c_stops_at_once(monkeypatch, capsys, without_updates):
+    real = train.train_cycle
+
+    def impatient(*arguments):
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+        return real(*arguments)
+
+    monkeypatch.setattr(train, "train_cycle", impatient)
+    with pytest.raises(SystemExit) as ended:
+        run.main(words("sync", "--n_epochs=3", "--log_path=twice"))
+    assert ended.value.code == 130 and "interrupted" in capsys.readouterr().err
+    assert not Path("twice/checkpoint").exists()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler  # as before
+
+
+def test_tensorboard_has_epochs_that_had_to_be_done_again_once(without_updates):
+    run.main(words("sync", "--n_epochs=3", "--checkpoint_interval=2", "--log_path=log"))
+    run.main(["--resume=log", "--n_epochs=4"])  # from the second epoch on
+    assert len(rows("log")) == 4
+    steps = [step for step, _ in points_of_tensorboard("log")["test/success_rate"]]
+    assert steps == [int(row["total/timesteps"]) for row in rows("log")]
+
+
+def test_a_run_without_checkpoints_writes_none(without_updates):
+    run.main(words("sync", "--n_epochs=2", "--log_path=log", "--checkpoint_interval=0"))
+    assert not Path("log/checkpoint").exists()
+
+
+@pytest.mark.parametrize(("interval", "kept"), [(1, [12, 15]), (2, [6, 12]), (3, [9])])
+def test_checkpoints_are_written_at_the_interval_and_the_last_two_are_kept(interval, kept, without_updates):
+    run.main(words("sync", "--n_epochs=5", "--log_path=log", f"--checkpoint_interval={interval}"))
+    assert checkpoints("log") == kept  # an epoch has 2 cycles
+
+
+def test_a_finished_run_has_nothing_left_to_do_but_can_be_given_more(log, whole):
+    before = timeless(log)
+    run.main(["--resume=log"])
+    assert timeless(log) == before and len(before) == 3
+    run.main(["--resume=log", "--num_timesteps=500"])  # 4 epochs of 120 steps
+    assert timeless(log) == timeless(whole("sync")[0])
+
+
+@pytest.mark.slow
+def test_a_run_killed_before_its_first_checkpoint_starts_from_its_beginning(monkeypatch, whole, cwd):
+    log, _ = whole("demonstrations")
+    with monkeypatch.context() as patch, pytest.raises(SystemExit):
+        patch.setattr(train, "train_cycle", None)  # any death
+        patch.setattr(run.sys, "excepthook", None)
+        try:
+            run.main(words("demonstrations", "--n_epochs=4", "--log_path=parts"))
+        except TypeError:
+            sys.exit(9)
+    assert Path("parts/config.json").exists() and not Path("parts/checkpoint").exists()
+    monkeypatch.chdir("/")  # relative paths are those of then
+    run.main([f"--resume={cwd}/parts"])
+    assert timeless(cwd / "parts") == timeless(log)
+
+
+@pytest.mark.slow
+def test_the_same_words_as_before_may_be_given_again(whole):
+    # However they are written: a gamma of 1 - 1 / T is what none stands for.
+    same = ["--clip_return=true", f"--gamma={1 - 1 / 30}", "--norm_eps=1e-2"]
+    run.main(words("sync", *same, "--n_epochs=1", "--log_path=log"))
+    run.main(words("sync", *same, "--n_epochs=2", "--resume=log"))
+    assert timeless("log") == timeless(whole("sync")[0])[:2]
+
+
+SINCE_0_2_0 = ("random_hold", "guide", "guide_eps", "guide_distance", "relay_effector", "relay_distance",
+               "replay_actual", "q_filter_after", "average_actor")  # fmt: skip
+
+
+@pytest.mark.slow
+def test_a_run_of_version_0_2_0_which_kept_no_state_of_its_exploration_continues_exactly(log, whole):
+    config = json.loads(Path("log/config.json").read_text())
+    for name in SINCE_0_2_0:
+        del config["config"][name]
+    Path("log/config.json").write_text(json.dumps({**config, "version": "0.2.0"}))
+    document, arrays = state_files.read("log/checkpoint", 9, 0)
+    older = {name: x for name, x in arrays.items() if not name.startswith("exploration/")}
+    assert len(older) == len(arrays) - 2
+    state_files.write("log/checkpoint", 9, 0, document, older)
+    run.main(["--resume=log", "--n_epochs=4"])
+    assert timeless("log") == timeless(whole("sync")[0])
+
+
+def test_logs_are_on_the_disk_before_a_state_that_counts_their_bytes(monkeypatch, without_updates):
+    real, order = os.fsync, []
+    monkeypatch.setattr(os, "fsync", lambda handle: (order.append(name_of_file(handle)), real(handle)))
+    run.main(words("sync", "--n_epochs=1", "--log_path=log"))
+    state = next(i for i, name in enumerate(order) if "rank0.npz" in name)
+    assert {"log.txt", "progress.csv", "progress.json"} <= set(order[:state])
+    assert any(name.startswith("events.out") for name in order[:state])
+
+
+def test_a_checkpoint_holds_no_python_objects(log):
+    with np.load("log/checkpoint/9-rank0.npz", allow_pickle=False) as file:
+        assert all(file[name].dtype.kind in "fiub" for name in file.files)
+    document, arrays = state_files.read("log/checkpoint", 9, 0)
+    assert document["progress"]["epoch"] == 3 and "buffer/observation" in arrays
+
+
+# ---- several workers, of which the others answer what is set ----
+
+
+class Ranks(Communicator):
+    """Answers by the type of what is gathered."""
+
+    def __init__(self, **answers):
+        self.answers = answers
+
+    def all_gather(self, x):
+        return self.answers.get(type(x).__name__, lambda x: [x])(x)
+
+
+def test_a_first_checkpoint_that_not_all_workers_wrote_is_none():
+    state_files.write("log/checkpoint", 3, 0, {}, {})
+    quiet = Logger(quiet=True)
+    assert read_newest("log", 1, Ranks(list=lambda mine: [mine, []]), quiet) is None
+    Path("log/progress.csv").write_text("epoch\n0\n1\n")
+    with pytest.raises(UserError, match="logged 2 epochs but holds no checkpoint of all workers"):
+        read_newest("log", 1, Ranks(list=lambda mine: [mine, []]), quiet)
+
+
+def test_all_ranks_log_into_the_folder_of_rank_0(monkeypatch, without_updates):
+    monkeypatch.setattr("baselines.runs.launch.new_run_folder", lambda *_: "runs/a-second-later")
+    ranks = Ranks(str=lambda mine: ["runs/rank-0s", mine])
+    run.run(words("sync", "--n_epochs=1"), ranks)
+    assert Path("runs/rank-0s/checkpoint").exists() and not Path("runs/a-second-later").exists()

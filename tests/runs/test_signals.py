@@ -1,0 +1,91 @@
+"""Signals to real processes: the whole job, one worker of several, and mpirun."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from baselines import run
+from baselines.storage import state_files
+from tests.helpers import POINT_REACH, TINY, checkpoints, damage, mpirun_command, rows, timeless
+from tests.runs.helpers import LONGER, Launched, ranks_below
+
+pytestmark = pytest.mark.slow
+LONG = [*TINY, "--seed=0", "--n_epochs=300", "--log_path=log", "--num_env=2"]
+
+
+def started(*words, **pipes):
+    process = subprocess.Popen([sys.executable, "-m", "baselines.run", *words], start_new_session=True, **pipes)
+    wait_for_state("log", process)
+    return process
+
+
+def wait_for_state(log, process, before=()):
+    """Until there is a state that was not there before."""
+    while not set(state_files.numbers(f"{log}/checkpoint", 0)) - set(before):
+        time.sleep(0.02)
+        assert process.poll() is None, process.communicate()
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_to_the_whole_job_leaves_the_environments_to_the_main_process(number, code):
+    """As a terminal sends Ctrl-C, and `timeout`, Slurm and systemd SIGTERM."""
+    process = started(POINT_REACH, "--vec_env=async", *LONG, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    os.killpg(process.pid, number)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == code and b"to continue: python -m baselines.run --resume=log" in said, said
+    with pytest.raises(ProcessLookupError):  # none of the environments is left
+        for _ in range(1000):
+            os.killpg(process.pid, 0)
+            time.sleep(0.01)
+
+
+def test_the_state_is_written_even_if_nobody_reads_the_output_any_more():
+    """As with `2>&1 | tee out.txt`: Ctrl-C ends tee at once."""
+    process = started(POINT_REACH, "--vec_env=sync", *LONG, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    process.stdout.close()
+    os.kill(process.pid, signal.SIGINT)
+    assert process.wait(60) == 130
+    done = len(rows("log"))
+    assert max(checkpoints("log")) >= 3 * done > 0
+    run.main(["--resume=log", f"--n_epochs={done + 1}"])
+    assert len(rows("log")) == done + 1
+
+
+# ---- two workers ----
+
+
+def finish(launched):
+    assert launched.process.wait(300) == 0, launched.output()
+
+
+def test_a_signal_to_one_worker_or_to_mpirun_stops_all_in_order(forks, longer):
+    epochs = []
+    for to, number in (("one worker", signal.SIGTERM), ("mpirun", signal.SIGINT)):
+        words = ["--resume=parts"] if epochs else [*LONGER, "--log_path=parts"]
+        before = checkpoints("parts") if epochs else ()
+        command = [*mpirun_command(2), "baselines.run", *words]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        wait_for_state("parts", process, before)
+        os.kill(process.pid if to == "mpirun" else ranks_below(process.pid)[-1], number)
+        output, _ = process.communicate(timeout=60)
+        assert "to continue: python -m baselines.run --resume=parts" in output and "Traceback" not in output
+        epochs.append(len(rows("parts")))
+    assert epochs[0] < epochs[1] < 20
+    finish(Launched(forks, 2, ["--resume=parts"]))
+    assert timeless("parts") == timeless(longer(2)[0]) and len(timeless("parts")) == 20
+
+
+def test_two_workers_resume_together_and_only_two(forks, longer):
+    finish(Launched(forks, 2, [*LONGER, "--n_epochs=2", "--log_path=parts"]))
+    assert sorted(p.name for p in Path("parts/checkpoint").iterdir()) == [
+        "13-rank0.npz", "13-rank1.npz", "26-rank0.npz", "26-rank1.npz"]  # fmt: skip
+    alone = subprocess.run([sys.executable, "-m", "baselines.run", "--resume=parts"], capture_output=True, text=True)
+    assert alone.returncode == 2 and "workers 1 against 2" in alone.stderr
+    damage("parts/checkpoint/26-rank1.npz", "flipped")  # both go back
+    finish(Launched(forks, 2, ["--resume=parts", "--n_epochs=4"]))
+    assert timeless("parts") == timeless(longer(2)[0])[:4] and len(timeless("parts")) == 4
