@@ -118,7 +118,9 @@ class Policy:
         self.arrays, self.config = dict(arrays), dict(config or {})
         self.layers, self._activation = layers_of(arrays, design.network), ACTIVATIONS[design.activation]
         self.mean, self.std = (
-            np.concatenate([np.float32([]), *(_float32(arrays, f"{name}/{kind}") for name in design.statistics)])
+            np.concatenate(
+                [np.zeros(0, np.float32), *(_float32(arrays, f"{name}/{kind}") for name in design.statistics)]
+            )
             for kind in ("mean", "std")
         )
         self._check_shapes()

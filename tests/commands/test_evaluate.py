@@ -158,7 +158,7 @@ def test_a_json_file_is_replaced(cwd, capsys):
     main([f"--load_path={save('policy')}", "--vec_env=sync", "--episodes=1", "--json=o.json"])
     written = json.loads((cwd / "o.json").read_text())
     assert (written["env"], written["seed"], written["episodes"]) == ("PointReach-v0", 0, 1)
-    assert sorted(os.listdir()) == ["o.json", "policy", "taken"]
+    assert sorted(os.listdir()) == ["o.json", "policy.safetensors", "taken"]
 
 
 def test_help_has_every_flag(capsys):
@@ -178,7 +178,7 @@ def test_a_real_process_evaluates(cwd):
 
 
 BAD_INPUT = {
-    "no policy": ([POINT_REACH], ["--load_path=DIR"]),
+    "no policy": ([POINT_REACH], ["--load_path=PATH"]),
     "policy that is not there": (["--load_path=nowhere"], ["nowhere"]),
     "policy that is a file": (["--load_path=taken"], ["taken"]),
     "environment that is not there": (["--load_path=policy", "--env=PointReech-v0"], ["nearest: PointReach-v0"]),

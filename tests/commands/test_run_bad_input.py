@@ -129,7 +129,7 @@ def test_a_real_process_ends_with_code_2_and_one_line(cwd):
     assert sorted(os.listdir()) == ["taken"]
 
 
-@pytest.mark.parametrize("name", ["latest", "best", "epoch_4"])
+@pytest.mark.parametrize("name", ["latest.safetensors", "best.safetensors", "epoch_4.safetensors", "latest"])
 def test_policies_of_another_run_are_not_written_over(cwd, name, capsys):
     (cwd / f"holds {name}" / name).mkdir(parents=True)
     error = refused(capsys, POINT_REACH, *TINY, f"--save_path=holds {name}")

@@ -107,4 +107,4 @@ def test_a_real_process_trains_and_saves(cwd):
     assert done.returncode == 0, done.stderr
     assert done.stdout == Path("log/log.txt").read_text()
     assert "Traceback" not in done.stderr and "WARNING" not in done.stderr
-    assert sorted(os.listdir("p")) == ["best", "latest"]
+    assert sorted(os.listdir("p")) == ["best.safetensors", "latest.safetensors"]

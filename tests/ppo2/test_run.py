@@ -69,7 +69,7 @@ def test_a_run_logs_what_it_did_and_saves_policies(kind, whole):
         assert 64 * num_env * count - int(row["train/episode"]) <= steps <= 64 * num_env * count
     assert all(math.isfinite(float(row[name])) for row in table for name in row if name.startswith(("loss/", "test/")))
     assert {"log.txt", "progress.csv", "progress.json", "config.json", "checkpoint"} <= set(os.listdir(log))
-    assert sorted(os.listdir(policies)) == ["best", "epoch_1", "latest"]
+    assert sorted(os.listdir(policies)) == [f"{name}.safetensors" for name in ("best", "epoch_1", "latest")]
     assert document(log)["alg"] == "ppo2" and document(log)["config"] == {
         **PPOConfig(**TINY_SETTINGS).document(), "value_network": "shared" if kind == "continuous" else "copy"
     }  # fmt: skip

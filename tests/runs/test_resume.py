@@ -27,7 +27,9 @@ def test_a_run_resumed_after_an_epoch_equals_one_never_interrupted(kind, whole):
     run.main(["--resume=parts", "--n_epochs=4"])
     assert timeless("parts") == timeless(log) and len(timeless(log)) == 4
     assert contents("policies") == contents(policies)  # latest, best and epoch_N, to the last bit
-    assert {Path("latest"), Path("best"), Path("epoch_1"), Path("epoch_3")} <= contents(policies).keys()
+    assert {Path(f"{name}.safetensors") for name in ("latest", "best", "epoch_1", "epoch_3")} <= contents(
+        policies
+    ).keys()
     assert len(Path("parts/progress.json").read_text().splitlines()) == 4
 
 
