@@ -8,7 +8,8 @@ from typing import TypeVar
 from baselines.common.errors import UserError
 from baselines.common.settings import MOVED, Settings, setting
 from baselines.common.specs import EnvSpec, task_of
-from baselines.her.types import GoalEnvSpec
+from baselines.her.sampling import PRIORITIES, STRATEGIES
+from baselines.her.types import check_goal_env
 from baselines.runs.algorithms import Preset, Range
 
 ArrayT = TypeVar("ArrayT")  # of NumPy or TensorFlow
@@ -25,6 +26,13 @@ class HERConfig(Settings):
     layers: int = setting(3, "hidden layers of the actor and of the critic", 1, 100, of_policy=True)
     max_u: float = setting(
         1.0, "largest action per coordinate; environments take actions in [-1, 1]", 1e-6, 1.0, of_policy=True
+    )
+    n_critics: int = setting(
+        1, "critics; targets take the smallest of their values, the actor's loss the mean (1802.09477)", 1, 100,
+        of_policy=True
+    )  # fmt: skip
+    layer_norm: bool = setting(
+        False, "normalise the units of each hidden layer of the critics (1607.06450)", of_policy=True
     )
     # DDPG
     Q_lr: float = setting(0.001, "learning rate of the critic (Adam)", 0, 1e30)
@@ -65,22 +73,22 @@ class HERConfig(Settings):
         "small agent that learns to reach (2208.00843)", choices=("none", "script", "relay")
     )  # fmt: skip
     guide_eps: float = setting(0.5, "probability that the guide acts, at each step away from the object", 0, 1)
-    guide_distance: float = setting(0.03, "how far is away from the object, in units of the goal", 0)
     relay_effector: str | None = setting(
         None, "first:end of the effector's place in the observation, 0:3 in the Fetch tasks; then the guide is a relay"
     )
-    relay_distance: float = setting(0.05, "how near the relay counts as there, in units of the goal", 1e-9)
     # hindsight
-    replay_strategy: str = setting("future", "which goals to relabel with", choices=("future", "none"))
+    replay_strategy: str = setting(
+        "future", "achieved goals to relabel with: of a later step (future), of the last step (final), of any step of the "
+        "episode (episode), or none at all", choices=tuple(STRATEGIES)
+    )  # fmt: skip
     replay_k: float = setting(4.0, "relabelled transitions per transition with its own goal", 0)
     replay_actual: float = setting(
         0.0, "transitions relabelled with the desired goal of another episode, per transition with its own goal", 0
     )
     replay_priority: str = setting(
         "none", "draw episodes alike (none), by the path of their achieved goal (movement), or by the work done on it, "
-        "in joule for 1 kg (energy; 1810.01363)", choices=("none", "movement", "energy")
+        "in joule for 1 kg (energy; 1810.01363)", choices=("none", *PRIORITIES)
     )  # fmt: skip
-    priority_floor: float = setting(0.02, "added to each episode's path (units of the goal) or work (joule)", 1e-9, 1e9)
     priority_clip: float = setting(0.1, "most that one step counts, in the same units", 0, 1e9)
     relative_goals: bool = setting(False, "show the networks the desired goal minus the achieved one", of_policy=True)
     # demonstrations
@@ -89,7 +97,6 @@ class HERConfig(Settings):
     )
     bc_loss: bool | None = setting(None, "clone demonstrations; None: where there is a demo_file")
     q_filter: bool = setting(False, "clone only demonstrated actions that the critic likes better than the policy's")
-    q_filter_after: int = setting(0, "updates before the q_filter: an untrained critic cannot tell", 0)
     num_demo: int = setting(100, "demonstrations to use, the first ones of the file", 1)
     demo_batch_size: int = setting(128, "rows of each batch that come from demonstrations", 1)
     prm_loss_weight: float = setting(0.001, "weight of the actor's usual loss beside the cloning loss", 0)
@@ -120,29 +127,29 @@ class HERConfig(Settings):
 
     def for_env(self, spec: EnvSpec) -> "HERConfig":
         """With gamma as a number. Raises UserError where HER cannot train in such an environment with them."""
-        goals = GoalEnvSpec.of(spec)
+        check_goal_env(spec)
         if self.bc_loss and not self.demo_file:
             raise UserError("bc_loss needs demonstrations: give a --demo_file")
-        if self.replay_priority == "energy" and goals.goal_size != 3:
+        if self.replay_priority == "energy" and spec.goal_size != 3:
             raise UserError(
                 f"replay_priority=energy needs goals that are places (x, y, z); those of {spec.env_id} have "
-                f"{goals.goal_size} numbers: use --replay_priority=movement and a --priority_clip that suits them"
+                f"{spec.goal_size} numbers: use --replay_priority=movement and a --priority_clip that suits them"
             )
         if self.guide == "script" and task_of(spec.env_id) not in SCRIPTED:
             raise UserError(
                 f"guide=script moves the gripper of {', '.join(SCRIPTED)}; for {spec.env_id} use a learned one: "
                 "--relay_effector=first:end, where its observation has the effector's place"
             )
-        if self.guide == "relay" and self.effector.stop > goals.observation_size:
+        if self.guide == "relay" and self.effector.stop > spec.observation_size:
             raise UserError(
-                f"relay_effector={self.relay_effector}: the observation has {goals.observation_size} numbers"
+                f"relay_effector={self.relay_effector}: the observation has {spec.observation_size} numbers"
             )
-        if self.guide == "relay" and self.effector.stop - self.effector.start != goals.goal_size:
+        if self.guide == "relay" and self.effector.stop - self.effector.start != spec.goal_size:
             raise UserError(
                 f"relay_effector={self.relay_effector}: expected a place of as many numbers as the goal's, "
-                f"{goals.goal_size}, which is the object's place"
+                f"{spec.goal_size}, which is the object's place"
             )
-        return dataclasses.replace(self, gamma=self.discount(goals.horizon))
+        return dataclasses.replace(self, gamma=self.discount(spec.horizon))
 
     @property
     def effector(self) -> slice:
@@ -158,14 +165,14 @@ class HERConfig(Settings):
         return self.demo_batch_size if self.bc_loss else 0
 
     @property
-    def relabelled_p(self) -> tuple[float, float]:
+    def relabel_probabilities(self) -> tuple[float, float]:
         """Probabilities that a goal becomes a later achieved one, and that it becomes another episode's desired one."""
         if self.replay_strategy == "none":
             return 0.0, 0.0
         parts = 1 + self.replay_k + self.replay_actual
         return self.replay_k / parts, self.replay_actual / parts
 
-    def goal_seen(self, achieved_goal: ArrayT, desired_goal: ArrayT) -> ArrayT:
+    def network_goal(self, achieved_goal: ArrayT, desired_goal: ArrayT) -> ArrayT:
         """The goal that the networks see, of NumPy arrays or tensors [..., g]."""
         return desired_goal - achieved_goal if self.relative_goals else desired_goal  # type: ignore[operator]
 
