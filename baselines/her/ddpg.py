@@ -10,7 +10,7 @@ from baselines.common.specs import EnvSpec
 from baselines.her import losses
 from baselines.her.experiment.config import HERConfig
 from baselines.her.networks import ActorCritic
-from baselines.her.policy import acting_networks, make_policy
+from baselines.her.policy import make_policy
 from baselines.her.types import Transitions
 from baselines.learning.adam import Adam, check_workers_agree
 from baselines.learning.networks import MLP
@@ -67,7 +67,7 @@ class DDPG(Agent):
 
     def policy(self, which: str | None = None) -> Policy:
         """Return a NumPy copy; `which` is "main", "target" or "average", by default the one that is evaluated."""
-        return make_policy(self.spec, self.config, self.policy_state(), which or acting_networks(self.config))
+        return make_policy(self.spec, self.config, self.policy_state(), which)
 
     def update_normalizers(self, batch: Transitions) -> None:
         """Take in this worker's transitions [N, ...]. All workers must call this together."""

@@ -8,7 +8,7 @@ from baselines.common.errors import TrainingError
 from baselines.envs.base import Observation, VecEnv
 from baselines.envs.lockstep import run_episodes
 from baselines.her.exploration import Exploration
-from baselines.her.policy import q_values
+from baselines.her.policy import action_values
 from baselines.her.types import Episodes
 from baselines.policies.policy import Policy
 
@@ -59,7 +59,7 @@ class RolloutWorker:
             if self.exploration is not None:
                 action = self.exploration(action, observation)
             else:
-                self._values.append(q_values(policy, inputs, action)[alive])
+                self._values.append(action_values(policy, inputs, action)[alive])
             taken.append(action)
             return spec.actions.to_env(action)
 

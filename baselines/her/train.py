@@ -18,6 +18,7 @@ from baselines.her.replay_buffer import Demonstrations, ReplayBuffer
 from baselines.her.rollout import RolloutWorker
 from baselines.her.types import Episodes
 from baselines.learning.networks import share_threads
+from baselines.policies.policy import begin_from
 from baselines.runs.run import Run
 
 
@@ -31,7 +32,7 @@ def learn(env: VecEnv, config: HERConfig, run: Run) -> DDPG:
     agent = DDPG(spec, config, run.rng("weights", shared=True), run.comm, terminal_value(config, offset, spec.horizon))
     run.plan(config.n_cycles, spec.horizon * env.num_env, losses=agent.metrics)
     if run.initial_policy:
-        agent.begin_from(run.initial_policy)
+        begin_from(agent, run.initial_policy)
     buffer = ReplayBuffer(spec, config, config.buffer_size, reward, run.rng("replay"), compute_reward.info_size)
     demonstrations = Demonstrations(spec, config, reward, run.rng("demonstrations"))
     if config.demo_file and not run.saved:  # a resumed run brings its own

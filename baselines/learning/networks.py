@@ -11,7 +11,7 @@ from baselines.common.mpi import Communicator
 
 # (rng, fan_in, fan_out, whether it is the output layer) -> a kernel [fan_in, fan_out]
 Initializer = Callable[[np.random.Generator, int, int, bool], np.ndarray]
-LAYER_NORM_EPSILON = 1e-6  # added to the variance of a layer's units
+LAYER_NORM_EPSILON = 1e-6  # added to the variance of a layer's units; `her.policy` has the same
 
 
 def glorot_uniform(rng: np.random.Generator, fan_in: int, fan_out: int, last: bool) -> np.ndarray:

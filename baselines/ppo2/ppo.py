@@ -17,7 +17,7 @@ from baselines.ppo2.config import PPOConfig
 from baselines.ppo2.estimates import explained_variance, generalized_advantages
 from baselines.ppo2.networks import ActorCritic
 from baselines.ppo2.normalization import Statistics, normalized
-from baselines.ppo2.policy import PPOPolicy, make_policy
+from baselines.ppo2.policy import PPOPolicy
 from baselines.ppo2.types import Batch, Rollout
 from baselines.runs.state import Stateful, load_states, states_of
 
@@ -73,7 +73,7 @@ class PPO(Agent):
 
     def policy(self) -> PPOPolicy:
         """Return a NumPy copy of the policy and the value as they are now."""
-        return make_policy(self.spec, self.config, self.policy_state())
+        return PPOPolicy(self.spec, self.config, self.policy_state())
 
     def train(self, rollout: Rollout, progress_remaining: float, rng: np.random.Generator) -> dict[str, float]:
         """Update from one rollout of each worker; return the means of `logged`.

@@ -9,6 +9,7 @@ from baselines.ppo2.config import PPOConfig
 from baselines.ppo2.ppo import PPO
 from baselines.ppo2.rollout import RolloutWorker
 from baselines.runs.evaluation import Evaluation, evaluate_in
+from baselines.policies.policy import begin_from
 from baselines.runs.run import Run
 
 
@@ -18,7 +19,7 @@ def learn(env: VecEnv, config: PPOConfig, run: Run) -> PPO:
     size = config.minibatch_size(env.num_env)
     agent = PPO(env.spec, config, run.rng("weights", shared=True), run.comm)
     if run.initial_policy:
-        agent.begin_from(run.initial_policy)
+        begin_from(agent, run.initial_policy)
     run.plan(config.n_cycles, config.nsteps * env.num_env, losses=agent.logged)
     test_env = run.evaluation_env(config.n_test_episodes)
     worker = RolloutWorker(env, config, run.rng("actions"), run.seeds_for("train", env.num_env))

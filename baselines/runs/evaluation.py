@@ -26,7 +26,9 @@ from baselines.envs.extra_import import import_extra
 class PolicyOptions(Settings):
     """Which policy acts, and in which environment: what the commands that play episodes have in common."""
 
-    load_path: str | None = setting(None, "folder of the policy", path=True, default_text="")
+    load_path: str | None = setting(
+        None, "the policy: a file, or a folder that holds latest.safetensors", path=True, default_text=""
+    )
     env: str | None = setting(None, "environment", default_text="what the policy was trained on")
     extra_import: str | None = setting(
         None, "module to import first, e.g. one that registers the environment", default_text=""
