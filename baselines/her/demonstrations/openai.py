@@ -1,79 +1,44 @@
-"""Demonstrations in the files of OpenAI Baselines: pickled arrays of lists and dicts."""
+"""Demonstrations in the files of OpenAI Baselines: arrays `acs`, `obs` and perhaps `info`, which are pickles."""
 
-import numbers
+import json
+import os
+import subprocess
+import sys
 from collections.abc import Mapping
-from typing import Any
+from typing import IO
 
 import numpy as np
 
-from baselines.her.demonstrations.safe_unpickle import unpickle
-from baselines.her.episodes import single_episode, stack_episodes
-from baselines.her.types import EpisodeBatch, GoalEnvSpec
-from baselines.storage.npz import header_of, plain_array
+from baselines.her.demonstrations import convert_pickles
 
-MOST_PICKLE_BYTES = 1 << 28  # of each pickle, whose objects take several times as much
-
-
-def is_openai(members: Mapping[str, bytes]) -> bool:
-    """Whether a file's members are those of OpenAI Baselines' script."""
-    return {"acs", "obs"} <= members.keys()
+_MEMORY = 1 << 31  # bytes
+_SECONDS = 60  # of computing
+_LONGEST_MESSAGE = 300
+# NumPy may be in a folder that an isolated Python (-I) does not search.
+_START = "import runpy, sys; sys.path.append(sys.argv.pop(1)); runpy.run_path(sys.argv.pop(1), run_name='__main__')"
 
 
-def read_openai(members: Mapping[str, bytes], spec: GoalEnvSpec, most: int | None) -> EpisodeBatch:
-    """The first `most` episodes of `acs`, `obs` and perhaps `info`.
+def convert(file: IO[bytes], plain: IO[bytes], shapes: Mapping[str, tuple[int, ...]], max_episodes: int | None) -> None:
+    """Write the first episodes of `file` to `plain`, as `convert_pickles.convert` makes them.
 
-    These are arrays [N][T] of actions, [N][T + 1] of dicts and [N][T] of dicts. Raises ValueError, naming the episode
-    and the field, for what does not fit `spec`.
+    The pickles are read in a child process of little power. Raises ValueError, with one line, whatever they do to it.
     """
-    actions, observations = _nested(members["acs"]), _nested(members["obs"])
-    infos = _nested(members["info"]) if "info" in members else [[]] * len(actions)
-    episodes = []
-    for i, (action, observed, info) in enumerate(zip(actions[:most], observations, infos, strict=False)):
-        try:
-            episodes.append(_episode(action, observed, info, spec))
-        except (KeyError, TypeError, IndexError, AttributeError) as error:
-            raise ValueError(f"episode {i} is damaged ({type(error).__name__}: {error})") from None
-        except ValueError as error:
-            raise ValueError(f"episode {i} {error}") from None
-    return stack_episodes(episodes, spec.horizon)
-
-
-def _episode(action: Any, observed: Any, info: Any, spec: GoalEnvSpec) -> EpisodeBatch:
-    if not 0 < len(action) <= spec.horizon:
-        raise ValueError(f"has {len(action)} actions; {spec.env_id} takes 1 to {spec.horizon}")
-    if len(observed) != len(action) + 1:
-        raise ValueError(f"has {len(observed)} observations for {len(action)} actions; expected one more")
-    sizes = {"observation": spec.observation_size, "achieved_goal": spec.goal_size, "desired_goal": spec.goal_size}
-    observations: dict[str, Any] = {
-        key: np.stack([_vector(o[key], size, key) for o in observed]) for key, size in sizes.items()
-    }
-    acted = np.stack([_vector(a, spec.action_size, "action") for a in action])
-    last = info[len(action) - 1].get("is_success", 0) if len(info) >= len(action) else 0
-    return single_episode(action=acted, success=_flag(last), **observations)
-
-
-def _flag(value: Any) -> bool:
-    """A number, or all of several; nested lists are not unfolded either."""
-    return all(bool(x > 0) for x in (value if isinstance(value, (list, tuple)) else np.asarray(value).ravel()))
-
-
-def _vector(value: Any, size: int, name: str) -> np.ndarray:
-    """`value` as float32 [size]; looked at before it is converted, as lists may share lists and unfold without end."""
-    flat = value if isinstance(value, (list, tuple)) else np.asarray(value)
-    if len(flat) != size or not all(isinstance(x, numbers.Real) for x in flat):
-        raise ValueError(f"has an entry of {name} that is no vector of {size} numbers")
-    with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinity, which is refused later
-        return np.asarray(flat, np.float32)
-
-
-def _nested(content: bytes) -> Any:
-    """A member as an array, perhaps of lists and dicts."""
-    *_, dtype, data = header_of(content)
-    if not dtype.hasobject:
-        return plain_array(content)
-    if len(data) > MOST_PICKLE_BYTES:
-        raise ValueError(f"it holds a pickle of more than {MOST_PICKLE_BYTES} bytes")
-    array = getattr(unpickle(data), "value", None)
-    if not isinstance(array, np.ndarray) or not array.ndim:
-        raise ValueError("it holds a pickle of something else than an array")
-    return array
+    if os.name == "nt":
+        raise ValueError("files of OpenAI Baselines are pickles, which are converted on Linux and macOS only")
+    numpy_folder = os.path.dirname(os.path.dirname(np.__file__))
+    arguments = [str(_MEMORY), str(_SECONDS), json.dumps(shapes), json.dumps(max_episodes)]
+    file.seek(0)
+    try:
+        code = subprocess.run(
+            [sys.executable, "-I", "-c", _START, numpy_folder, convert_pickles.__file__, *arguments],
+            stdin=file, stdout=plain, stderr=subprocess.DEVNULL, timeout=2 * _SECONDS,
+            env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},  # each thread reserves memory
+        ).returncode  # fmt: skip
+    except subprocess.TimeoutExpired:
+        raise ValueError(f"its conversion takes more than {2 * _SECONDS} seconds") from None
+    plain.seek(0)
+    if code == convert_pickles.REFUSED:
+        raise ValueError(ascii(plain.read(_LONGEST_MESSAGE).decode(errors="replace"))[1:-1])
+    if code:
+        limits = f"more than {_MEMORY >> 20} MiB of memory or {_SECONDS} seconds"
+        raise ValueError(f"its conversion ended with code {code}: it is damaged, or needs {limits}")

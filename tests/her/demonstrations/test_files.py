@@ -27,7 +27,7 @@ def test_the_header_tells_where_demonstrations_come_from(file):
 
 
 def test_num_demo_takes_the_first_episodes(file, episodes):
-    read = read_demonstrations(file, SPEC, most=3)
+    read = read_demonstrations(file, SPEC, max_episodes=3)
     np.testing.assert_array_equal(read.action, episodes.action[:3])
 
 
@@ -70,7 +70,7 @@ def test_what_does_not_fit_is_refused_by_episode_and_field(tmp_path, episodes, f
 
 
 def test_another_environment_or_horizon_is_refused(file):
-    with pytest.raises(UserError, match="of PointReach-v0, not of FetchPush-v1"):
+    with pytest.raises(UserError, match="recorded in PointReach-v0, not in FetchPush-v1"):
         read_demonstrations(file, SPEC._replace(env_id="FetchPush-v1"))
     with pytest.raises(UserError, match="shape"):
         read_demonstrations(file, SPEC._replace(horizon=50))
