@@ -19,7 +19,7 @@ import numpy as np
 from baselines.common.errors import UserError
 from baselines.common.specs import GOAL_KEYS, EnvSpec, task_of
 from baselines.her.demonstrations.minari import read_minari
-from baselines.her.demonstrations.openai import convert
+from baselines.her.demonstrations.openai import convert_in_child
 from baselines.her.episodes import episode_shapes, field_type, select, single_episode, stack_episodes
 from baselines.her.types import EpisodeBatch, GoalEnvSpec
 from baselines.runs.evaluation import Episode
@@ -96,7 +96,7 @@ def _read_file(path: str, spec: GoalEnvSpec, max_episodes: int | None) -> Episod
             return _episodes(archive, spec)
         shapes = {name: episode_shapes(spec, 1)[name][1:] for name in (*GOAL_KEYS, "action")}
         with tempfile.TemporaryFile() as plain:
-            convert(file, plain, shapes, max_episodes)
+            convert_in_child(file, plain, shapes, max_episodes)
             return _episodes(_open_archive(plain), spec)
 
 
@@ -132,11 +132,8 @@ def _episodes(archive: Any, spec: GoalEnvSpec) -> EpisodeBatch:
     for name in EpisodeBatch._fields:
         stored = "is_success" if name == "success" else name
         if stored in archive:
-            array = np.asarray(archive[stored])
-            if array.dtype.kind not in "fiub":
-                raise ValueError(f"array '{stored}' holds {array.dtype} instead of numbers")
             with np.errstate(all="ignore"):  # infinity is refused later
-                fields[name] = array.astype(field_type(name))
+                fields[name] = np.asarray(archive[stored]).astype(field_type(name))
         elif name in ("terminated", "info"):
             fields[name] = np.zeros(episode_shapes(spec, fields["length"].size)[name], field_type(name))
         else:
