@@ -1,9 +1,9 @@
 """Demonstrations in the files of OpenAI Baselines: pickled arrays `acs`, `obs` and perhaps `info`.
 
-A pickle is a program that may call any function by its name. A child process, which runs this file, reads it: that
-process knows the few names that NumPy's arrays need, and each of them stands for a function of this file, as NumPy's own
+A pickle is a program that may call any function by its name. It is read in a child process, which runs this file and
+knows only the few names that NumPy's arrays need; each of them stands for a function of this file, as NumPy's own
 functions trust what a pickle gives them. Whatever a hostile file still does (crash, fill the memory, never end) happens
-within limits, and not in the process that trains.
+there, within limits.
 """
 
 import encodings.cp437  # noqa: F401 (zipfile needs it, and the child process cannot open files)
