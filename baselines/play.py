@@ -22,9 +22,9 @@ from baselines.envs import (
 )
 from baselines.envs.arguments import NONE, EnvArguments
 from baselines.envs.base import SUCCESS_BY_REWARD, VecEnv
+from baselines.envs.lockstep import Episode, run_episodes
 from baselines.policies.policy import Policy, read_policy
 from baselines.runs.algorithms import Algorithm, find, known_algorithms
-from baselines.envs.lockstep import Episode, run_episodes
 from baselines.runs.evaluation import PolicyOptions, summary, task_of_policy
 from baselines.storage.files import check_file_writable
 

@@ -105,7 +105,8 @@ def run_episodes(env: VecEnv, act: Callable[[Observation, np.ndarray], np.ndarra
             known = False
     columns = {key: np.stack([entries[key] for entries in shown], 1) for key in shown[0]}  # [B, steps + 1, size]
     action, reward = np.stack(actions, 1), np.stack([step.reward for step in steps], 1)
-    info = None if steps[0].reward_info is None else np.stack([step.reward_info for step in steps], 1)
+    infos = [step.reward_info for step in steps if step.reward_info is not None]
+    info = np.stack(infos, 1) if infos else None
     terminated = np.stack([step.terminated for step in steps], 1)
     return [
         Episode(

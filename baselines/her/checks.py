@@ -61,7 +61,7 @@ def _early_ends(episodes: Episodes, valid: np.ndarray, config: HERConfig, offset
     pays = terminal_value(config, offset, valid.shape[1]) >= 0 and np.median(episodes.reward[valid] - offset) < 0
     if failed.any() and pays and not config.bootstrap_terminated:
         yield (
-            f"{failed.sum()} of {len(failed)} episodes ended without success, and most steps have a negative reward, so "
+            f"{failed.sum()} of {len(failed)} episodes ended without success, and most rewards are negative, so "
             "failing early is rewarded. Use --bootstrap_terminated=True, or penalise failure"
         )
 

@@ -20,9 +20,7 @@ from baselines.policies.policy import Agent, Policy
 from baselines.runs.state import Stateful, load_states, states_of
 
 CHECK_INTERVAL = 100  # updates between two comparisons of the workers' weights
-_REMEDY = (
-    "Lower --Q_lr and --pi_lr, or look for extreme observations or rewards (--clip_obs, --clip_return=True)"
-)
+_REMEDY = "Lower --Q_lr and --pi_lr, or look for extreme observations or rewards (--clip_obs, --clip_return=True)"
 
 
 class DDPG(Agent):

@@ -1,7 +1,6 @@
 """Guides: parts of exploration that bring the effector to the object, so that there is something to learn from."""
 
 import dataclasses
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -18,8 +17,8 @@ from baselines.policies.policy import Policy
 
 AWAY = 0.03  # farther than this from the object the guide acts, in units of the goal
 REACHED = 0.05  # nearer than this the learned reacher counts as there, in units of the goal
-# Reaching is easy: small networks, small batches, quick targets. It takes many updates, because nothing is learnt before
-# the effector reaches, and small actions (action_l2), because a hard push knocks the object out of reach.
+# Reaching is easy: small networks, small batches, quick targets. It takes many updates, because nothing is learnt
+# before the effector reaches, and small actions (action_l2), because a hard push knocks the object out of reach.
 _REACHER_SETTINGS: dict[str, Any] = dict(
     layers=2, hidden=64, batch_size=128, n_batches=240, target_interval=1, polyak=0.98, action_l2=1.0, n_critics=1,
     layer_norm=False, average_actor=0.0, test_with_polyak=False, replay_strategy="future", replay_actual=0.0,
@@ -27,7 +26,7 @@ _REACHER_SETTINGS: dict[str, Any] = dict(
 )  # fmt: skip
 
 
-class Guide(ABC):
+class Guide:
     """Moves the end effector to the object, whose position is the achieved goal.
 
     An object that is never touched never moves, and then hindsight has nothing to teach (relay HER, 2208.00843).
@@ -49,9 +48,9 @@ class Guide(ABC):
         """Return the way from the effector to the object, [B, g]."""
         return observation["achieved_goal"] - observation["observation"][:, self.effector]
 
-    @abstractmethod
     def reach(self, action: np.ndarray, observation: Observation, rng: np.random.Generator) -> np.ndarray:
         """Return actions [B, u] that lead to the object."""
+        raise NotImplementedError
 
     def train(self, stored: Episodes, latest: Episodes) -> None:
         """Learn from all that is stored and the latest episodes; once a cycle, by all workers together."""

@@ -12,7 +12,7 @@ from baselines.her.checks import reward_offset, terminal_value, warnings_about
 from baselines.her.ddpg import DDPG
 from baselines.her.demonstrations import read_demonstrations
 from baselines.her.experiment.config import HERConfig
-from baselines.her.exploration import Exploration, GaussianNoise, HeldRandomActions
+from baselines.her.exploration import Exploration, GaussianNoise, HeldRandomActions, Part
 from baselines.her.guide import Guide, make_guide
 from baselines.her.replay_buffer import Demonstrations, ReplayBuffer
 from baselines.her.rollout import RolloutWorker
@@ -39,8 +39,13 @@ def learn(env: VecEnv, config: HERConfig, run: Run) -> DDPG:
         _learn_about_demonstrations(agent, demonstrations, compute_reward.info_size)
     test_env = run.evaluation_env(env.num_env * config.n_test_rollouts)
     guide = make_guide(spec, config, run.rng, run.comm)
-    parts = {"noise": GaussianNoise(config), "held": HeldRandomActions(config, env.num_env, spec.action_size)}
-    exploration = Exploration({**parts, **({"guide": guide} if guide else {})}, run.rng("exploration"))
+    parts: dict[str, Part] = {
+        "noise": GaussianNoise(config),
+        "held": HeldRandomActions(config, env.num_env, spec.action_size),
+    }
+    if guide:
+        parts["guide"] = guide
+    exploration = Exploration(parts, run.rng("exploration"))
     worker = RolloutWorker(env, exploration, run.seeds_for("train", env.num_env))
     evaluator = RolloutWorker(test_env, None, run.seeds_for("test", test_env.num_env))
     run.register(

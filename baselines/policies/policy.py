@@ -278,7 +278,7 @@ class Trainable(Protocol):
 
 
 def begin_from(agent: Trainable, policy: Policy) -> None:
-    """Let training begin from a policy: its networks and statistics. Raises UserError for the first that does not fit."""
+    """Let training begin from the networks and statistics of a policy. Raises UserError where they do not fit."""
     own = agent.policy_state()
     for name in sorted({*policy.arrays, *own}):
         theirs, ours = ("missing" if x is None else list(x.shape) for x in (policy.arrays.get(name), own.get(name)))

@@ -40,4 +40,3 @@ class PPOPolicy(Policy):
             return drawn
         noise = rng.standard_normal(output.shape, np.float32)
         return output + np.exp(self.arrays["networks/log_std"]) * noise
-

@@ -173,7 +173,7 @@ class PPO(Agent):
             self.observation_stats.update(rollout.observation[:-1][rollout.valid])
 
     def _scaled(self, reward: np.ndarray) -> np.ndarray:
-        """Return rewards in standard deviations of their discounted sums; the mean stays, because it says what is good."""
+        """Return rewards in standard deviations of their discounted sums; their mean stays."""
         if not self.config.normalize_rewards:
             return reward
         return normalized(reward, np.zeros(1, np.float32), self.return_stats.std, self.config.norm_clip)

@@ -11,15 +11,15 @@ from typing import Any, Protocol
 import numpy as np
 from tqdm import tqdm
 
-from baselines.common.errors import TrainingError, UserError
+from baselines.common.errors import UserError
 from baselines.common.seeding import env_seeds
 from baselines.common.settings import Settings, setting
 from baselines.common.specs import EnvSpec, check_same_sizes, other_task
 from baselines.envs import as_vec_env, make_vec_env
 from baselines.envs.arguments import NONE, EnvArguments, parse_arguments, recorded_arguments
 from baselines.envs.base import VecEnv
-from baselines.envs.lockstep import Episode, run_episodes
 from baselines.envs.extra_import import import_extra
+from baselines.envs.lockstep import Episode, run_episodes
 
 
 @dataclass(frozen=True)

@@ -78,8 +78,8 @@ class HERConfig(Settings):
     )
     # hindsight
     replay_strategy: str = setting(
-        "future", "achieved goals to relabel with: of a later step (future), of the last step (final), of any step of the "
-        "episode (episode), or none at all", choices=tuple(STRATEGIES)
+        "future", "achieved goals to relabel with: of a later step (future), of the last step (final), of any step of "
+        "the episode (episode), or no goals (none)", choices=tuple(STRATEGIES)
     )  # fmt: skip
     replay_k: float = setting(4.0, "relabelled transitions per transition with its own goal", 0)
     replay_actual: float = setting(

@@ -77,7 +77,7 @@ def _steps(policy: Policy) -> list[str]:
         if design.norm_clip is not None:
             lines.append(f"x = np.clip(x, {-design.norm_clip!r}, {design.norm_clip!r})")
     lines += [f"for i in range({last}):",
-              f'    x = x @ numbers[f"{{i}}_kernel"] + numbers[f"{{i}}_bias"]',
+              '    x = x @ numbers[f"{i}_kernel"] + numbers[f"{i}_bias"]',
               f"    x = {_ACTIVATIONS[design.activation]}"] if last else []  # fmt: skip
     lines.append(f'x = x @ numbers["{last}_kernel"] + numbers["{last}_bias"]')
     if policy.spec.discrete:
