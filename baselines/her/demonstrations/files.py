@@ -21,7 +21,8 @@ from baselines.common.specs import GOAL_KEYS, EnvSpec, task_of
 from baselines.envs.lockstep import Episode
 from baselines.her.demonstrations.minari import read_minari
 from baselines.her.demonstrations.openai import convert_in_child
-from baselines.her.types import Episodes, check_goal_env
+from baselines.her.experiment.config import check_goal_env
+from baselines.her.types import Episodes
 from baselines.storage.files import replace_file
 
 FORMAT = "baselines.her demonstrations 2"

@@ -7,9 +7,8 @@ from typing import TypeVar
 
 from baselines.common.errors import UserError
 from baselines.common.settings import MOVED, Settings, setting
-from baselines.common.specs import EnvSpec, task_of
+from baselines.common.specs import GOAL_KEYS, EnvSpec, task_of
 from baselines.her.sampling import PRIORITIES, STRATEGIES
-from baselines.her.types import check_goal_env
 from baselines.runs.algorithms import Preset, Range
 
 ArrayT = TypeVar("ArrayT")  # of NumPy or TensorFlow
@@ -185,6 +184,22 @@ class HERConfig(Settings):
         if not self.clip_return:
             return -float("inf"), float("inf")
         return -1 / (1 - self.discount(horizon)), 0.0 if self.clip_pos_returns else float("inf")
+
+
+def check_goal_env(spec: EnvSpec) -> None:
+    """Raise UserError, naming all that is missing, unless HER can train in such an environment."""
+    sizes = spec.observation_sizes
+    missing = [f"'{key}', a vector, in its observations" for key in GOAL_KEYS if key not in sizes]
+    if not missing and sizes["achieved_goal"] != sizes["desired_goal"]:
+        missing.append(f"goals of one size (achieved {sizes['achieved_goal']}, desired {sizes['desired_goal']})")
+    if not spec.has_reward_function:
+        missing.append("compute_reward(achieved_goal, desired_goal, info)")
+    if spec.discrete:
+        missing.append("a vector of continuous actions (--alg=ppo2 takes discrete ones)")
+    if not spec.horizon:
+        missing.append("a time limit (max_episode_steps where it is registered, or a TimeLimit wrapper)")
+    if missing:
+        raise UserError(f"HER needs a goal environment; '{spec.env_id}' lacks: {'; '.join(missing)}")
 
 
 # What differs from the defaults, by the environment's name without its version.
