@@ -132,7 +132,7 @@ class HERConfig(Settings):
                 f"demo_batch_size: expected less than batch_size, {self.batch_size}, got {self.demo_batch_size}"
             )
         if self.average_actor and self.test_with_polyak:
-            raise UserError("test_with_polyak and average_actor both choose the policy that is evaluated: give only one, or "
+            raise UserError("test_with_polyak and average_actor both choose the evaluated policy: give only one, or "
                             "add --average_actor=0")  # fmt: skip
         if self.demo_file and not self.bc_loss:
             raise UserError(
@@ -140,7 +140,7 @@ class HERConfig(Settings):
             )
 
     def for_env(self, spec: EnvSpec) -> "HERConfig":
-        """Return the settings with gamma as a number. Raises UserError where HER cannot train in such an environment."""
+        """Return the settings with gamma as a number. Raises UserError if HER cannot train in such an environment."""
         check_goal_env(spec)
         if self.bc_loss and not self.demo_file:
             raise UserError("bc_loss needs demonstrations: give a --demo_file")
@@ -160,8 +160,8 @@ class HERConfig(Settings):
             )
         if self.guide == "relay" and self.effector.stop - self.effector.start != spec.goal_size:
             raise UserError(
-                f"relay_effector={self.relay_effector}: expected {spec.goal_size} entries, as many as a goal has, because "
-                "the goal is the object's position"
+                f"relay_effector={self.relay_effector}: expected {spec.goal_size} entries, as many as a goal has, "
+                "because the goal is the object's position"
             )
         return dataclasses.replace(self, gamma=self.discount(spec.horizon))
 
