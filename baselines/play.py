@@ -22,9 +22,10 @@ from baselines.envs import (
 )
 from baselines.envs.arguments import NONE, EnvArguments
 from baselines.envs.base import SUCCESS_BY_REWARD, VecEnv
+from baselines.envs.lockstep import Episode, run_episodes
 from baselines.policies.policy import Policy, read_policy
 from baselines.runs.algorithms import Algorithm, find, known_algorithms
-from baselines.runs.evaluation import Episode, PolicyOptions, run_episodes, summary, task_of_policy
+from baselines.runs.evaluation import PolicyOptions, summary, task_of_policy
 from baselines.storage.files import check_file_writable
 
 Write = Callable[..., None]  # an algorithm's write_demonstrations
@@ -76,7 +77,7 @@ def play(
     make = functools.partial(gymnasium_env.make, env_id, 1, seeds, arguments=arguments)
     with _shown_env(make, env_id, info, folder, video, arguments) if render else _hidden_env(make) as env:
         for number in range(1, episodes + 1):
-            played += run_episodes(env, policy.act)
+            played += run_episodes(env, lambda observation, alive: policy.act(observation))
             outcome = {True: ", success", False: ", no success", None: ""}[played[-1].success]
             info(f"episode {number}: return {played[-1].reward.sum():.2f}{outcome}")
         if not env.says_success and played[-1].success is not None:

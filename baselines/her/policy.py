@@ -7,7 +7,7 @@ import numpy as np
 from baselines.common.settings import names_of
 from baselines.common.specs import EnvSpec
 from baselines.her.experiment.config import HERConfig
-from baselines.policies.policy import Policy, PolicyDesign, forward, layers_of
+from baselines.policies.policy import LAYER_NORM_EPSILON, Policy, PolicyDesign, forward, layers_of, relu
 
 
 def acting_networks(config: HERConfig) -> str:
@@ -44,10 +44,16 @@ def make_policy(
 
 
 def action_values(policy: Policy, inputs: np.ndarray, action: np.ndarray) -> np.ndarray:
-    """Return Q(o, g, u) [N, 1] of normalised inputs [N, o + g] and actions [N, u] in [-max_u, max_u].
+    """Return Q(o, g, u) [N] of normalised inputs [N, o + g] and actions [N, u] in [-max_u, max_u], for the log.
 
-    The critic is that of the acting networks; an averaged actor is judged by the main critic.
+    It is the first critic of the acting networks; an averaged actor is judged by the main critic.
     """
     critic = "target_Q" if policy.design.network == "target_pi" else "main_Q"
     scaled = action / np.float32(policy.design.scale)
-    return forward(layers_of(policy.arrays, critic), np.concatenate([inputs, scaled], 1))
+    activation = _relu_of_normalized if policy.config["layer_norm"] else relu
+    return forward(layers_of(policy.arrays, critic), np.concatenate([inputs, scaled], 1), activation)[:, 0]
+
+
+def _relu_of_normalized(x: np.ndarray) -> np.ndarray:
+    centred = x - x.mean(1, keepdims=True)
+    return relu(centred / np.sqrt(np.square(centred).mean(1, keepdims=True) + LAYER_NORM_EPSILON))

@@ -7,7 +7,7 @@ import reprlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -22,6 +22,7 @@ Layers = Sequence[tuple[np.ndarray, np.ndarray]]  # (kernel [in, out], bias [out
 Activation = Callable[[np.ndarray], np.ndarray]
 
 FORMAT = "baselines policy 3"
+LAYER_NORM_EPSILON = 1e-6  # added to the variance of a layer's units
 _SQUASHES = ("tanh", "clip")
 
 
@@ -267,8 +268,19 @@ def read_policy(path: str) -> Policy:
     return policy
 
 
-def check_same_arrays(policy: Policy, own: Mapping[str, np.ndarray]) -> None:
-    """Raise UserError, with the first array that differs, where an agent of arrays `own` cannot begin from a policy."""
+class Trainable(Protocol):
+    """An agent whose training can begin from a saved policy."""
+
+    def policy_state(self) -> dict[str, np.ndarray]:
+        """Return all arrays of its policy."""
+
+    def load_policy_state(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Take over a `policy_state`. Raises KeyError or ValueError."""
+
+
+def begin_from(agent: Trainable, policy: Policy) -> None:
+    """Let training begin from the networks and statistics of a policy. Raises UserError where they do not fit."""
+    own = agent.policy_state()
     for name in sorted({*policy.arrays, *own}):
         theirs, ours = ("missing" if x is None else list(x.shape) for x in (policy.arrays.get(name), own.get(name)))
         if theirs != ours:
@@ -276,6 +288,10 @@ def check_same_arrays(policy: Policy, own: Mapping[str, np.ndarray]) -> None:
                 f"--load_path: training cannot begin from this policy of --alg={policy.alg}: its array '{name}' is "
                 f"{theirs}, but that of the new agent is {ours}"
             )
+    try:
+        agent.load_policy_state(policy.arrays)
+    except ValueError as error:
+        raise UserError(f"--load_path: training cannot begin from this policy: {error}") from None
 
 
 def checked_entries(observation: object, sizes: Mapping[str, int]) -> dict[str, np.ndarray]:

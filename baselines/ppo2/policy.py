@@ -40,10 +40,3 @@ class PPOPolicy(Policy):
             return drawn
         noise = rng.standard_normal(output.shape, np.float32)
         return output + np.exp(self.arrays["networks/log_std"]) * noise
-
-
-def network_sizes(spec: EnvSpec, config: PPOConfig) -> dict[str, list[int]]:
-    """Return the units of each layer of the policy and of the value, from the inputs to the outputs."""
-    inputs, middle = sum(spec.observation_sizes.values()), [config.num_hidden] * config.num_layers
-    value = [config.num_hidden, 1] if config.value_network == "shared" else [inputs, *middle, 1]
-    return {"pi": [inputs, *middle, spec.action_size], "vf": value}

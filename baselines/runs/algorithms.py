@@ -127,9 +127,9 @@ def find(alg: str) -> Algorithm:
 
 
 def known_algorithms() -> list[str]:
-    """The packages of `baselines` that are algorithms: each has a module of its own name."""
+    """Return the packages of `baselines` that are algorithms: each has a module `train`."""
     root = os.path.dirname(baselines.__file__)
-    return sorted(p for p in os.listdir(root) if os.path.exists(os.path.join(root, p, f"{p}.py")))
+    return sorted(p for p in os.listdir(root) if os.path.exists(os.path.join(root, p, "train.py")))
 
 
 _FILLED_IN: dict[str, Any] = {

@@ -1,4 +1,5 @@
-"""Files of demonstrations, and what training uses of them."""
+"""Files of demonstrations."""
 
 from baselines.her.demonstrations.files import read_demonstrations as read_demonstrations
 from baselines.her.demonstrations.files import write_demonstrations as write_demonstrations
+from baselines.her.demonstrations.files import write_played as write_played

@@ -1,50 +1,46 @@
-"""Demonstrations: files of whole episodes, of our own format or of OpenAI Baselines', and what training uses of them.
+"""Files of demonstrations: our own format, OpenAI Baselines' files and Minari's data sets.
 
-Our format is an `.npz` of plain arrays, N episodes of at most T steps: `observation` [N, T + 1, o], `achieved_goal`
+Our format is an `.npz` of plain arrays for N episodes of at most T steps: `observation` [N, T + 1, o], `achieved_goal`
 [N, T + 1, g], `desired_goal` [N, T, g], `action` [N, T, u] in the environment's own units, `reward` [N, T],
-`is_success` [N], `length` [N], and perhaps `terminated` [N], the episodes that no time limit ended; and `header`, the
+`is_success` [N], `length` [N] and, if known, `terminated` [N] for episodes that no time limit ended. `header` has the
 bytes of a JSON object: format, env_id, versions of libraries, generator, seed.
 """
 
 import importlib.metadata
 import json
 import os
-from collections.abc import Mapping
+import tempfile
+import zipfile
+from collections.abc import Sequence
+from typing import IO, Any
 
 import numpy as np
 
 from baselines.common.errors import UserError
-from baselines.common.specs import EnvSpec, task_of
+from baselines.common.specs import GOAL_KEYS, EnvSpec, task_of
+from baselines.envs.lockstep import Episode
 from baselines.her.demonstrations.minari import read_minari
-from baselines.her.demonstrations.openai import is_openai, read_openai
-from baselines.her.episodes import episode_shapes, field_type, select
-from baselines.her.types import EpisodeBatch, GoalEnvSpec
+from baselines.her.demonstrations.openai import convert_in_child
+from baselines.her.experiment.config import check_goal_env
+from baselines.her.types import Episodes
 from baselines.storage.files import replace_file
-from baselines.storage.npz import plain_array, read_members
 
 FORMAT = "baselines.her demonstrations 2"
-FORMAT_1 = "baselines.her demonstrations 1"  # until version 0.3.0, with actions in [-1, 1]
-MOST_BYTES = 1 << 30  # of a file when unpacked
-_FIELDS = {"success": "is_success"}  # where a file's name differs from EpisodeBatch's
+MAX_BYTES = 1 << 30  # of all arrays of a file
 _LIBRARIES = ("numpy", "gymnasium", "gymnasium-robotics", "mujoco", "envpool")
 
 
 def write_demonstrations(
-    path: str, episodes: EpisodeBatch, env_id: str, generator: str = "", seed: int | None = None
+    path: str, episodes: Episodes, env_id: str, generator: str = "", seed: int | None = None
 ) -> None:
-    """Write episodes to `path`, whole or not at all; `generator` says who or what acted.
+    """Write episodes, whose actions are in the environment's own units, to an `.npz` file.
 
-    Actions are in the environment's own units; `stack_episodes` makes `episodes`. Raises UserError where the file
-    cannot be written.
+    `generator` names the person, script or policy that acted. A failed write leaves no file, and an earlier file
+    unchanged. Raises UserError if the file cannot be written.
     """
-    header = {
-        "format": FORMAT,
-        "env_id": env_id,
-        "generator": generator,
-        "seed": seed,
-        "versions": {name: _version(name) for name in _LIBRARIES if _version(name)},
-    }
-    arrays = {_FIELDS.get(name, name): array for name, array in episodes._asdict().items() if name != "info"}
+    versions = {x.name: x.version for x in importlib.metadata.distributions() if x.name in _LIBRARIES}
+    header = {"format": FORMAT, "env_id": env_id, "generator": generator, "seed": seed, "versions": versions}
+    arrays = {("is_success" if k == "success" else k): x for k, x in episodes._asdict().items() if k != "info"}
     arrays["header"] = np.frombuffer(json.dumps(header).encode(), np.uint8)
     try:
         with replace_file(path) as file:
@@ -53,99 +49,110 @@ def write_demonstrations(
         raise UserError(f"cannot write {path}: {error.strerror}") from None
 
 
-def read_demonstrations(path: str, spec: GoalEnvSpec | EnvSpec, most: int | None = None) -> EpisodeBatch:
-    """The first `most` episodes of a file, or all that it has, with actions in [-1, 1] of the environment's own bounds.
+def write_played(path: str, episodes: Sequence[Episode], spec: EnvSpec, generator: str, seed: int) -> None:
+    """Write episodes that a policy played. Raises UserError if they have no goals."""
+    if not spec.has_goals:
+        raise UserError(f"demonstrations need a goal environment; {spec.env_id} has no goals")
+    write_demonstrations(path, Episodes.of(episodes, spec), spec.env_id, generator, seed)
 
-    Executes nothing. Raises UserError, naming the episode and the field, for what does not fit `spec`.
+
+def read_demonstrations(path: str, spec: EnvSpec, max_episodes: int | None = None) -> Episodes:
+    """Return the first `max_episodes` episodes of a file, or all, with actions scaled to [-1, 1].
+
+    `path` is a file of our format or of OpenAI Baselines, or `minari:NAME`. Nothing in a file is executed. Raises
+    UserError, naming the episode and the field, if the file does not fit `spec`.
     """
-    if isinstance(spec, EnvSpec):
-        spec = GoalEnvSpec.of(spec)
-    if path.startswith("minari:"):
-        episodes = read_minari(path.removeprefix("minari:"), spec)
-    else:
-        episodes = _read_file(path, spec, most)
-    _check(path, episodes, spec)
-    in_unit = episodes._replace(action=spec.actions.from_env(episodes.action))
-    _check_bounds(path, in_unit, spec)
-    return select(in_unit, slice(most))
-
-
-def _read_file(path: str, spec: GoalEnvSpec, most: int | None) -> EpisodeBatch:
-    if not os.path.isfile(path):
-        why = "it is a folder; give the .npz file" if os.path.isdir(path) else "there is no such file"
-        raise UserError(f"no demonstrations at {path}: {why}")
+    check_goal_env(spec)
     try:
-        members = read_members(path, MOST_BYTES)
-        if "header" in members:
-            return _from_ours(members, spec)
-        if is_openai(members):
-            return read_openai(members, spec, most)
+        if path.startswith("minari:"):
+            episodes = read_minari(path.removeprefix("minari:"), spec)
+        else:
+            episodes = _read_file(path, spec, max_episodes)
+        return _checked(episodes, spec).select(slice(max_episodes))
+    except UserError:
+        raise
+    except Exception as error:  # damaged archives fail in many ways
+        kind = "" if isinstance(error, (OSError, ValueError)) else f"{type(error).__name__}: "
+        raise UserError(f"cannot read demonstrations {path}: {kind}{' '.join(str(error).split())}") from None
+
+
+def _read_file(path: str, spec: EnvSpec, max_episodes: int | None) -> Episodes:
+    if not os.path.isfile(path):
+        raise ValueError("it is a folder; give the .npz file" if os.path.isdir(path) else "there is no such file")
+    with open(path, "rb") as file, _open_archive(file) as archive:
+        if not {"acs", "obs"} <= set(archive.files):
+            _check_header(archive, spec)
+            return _episodes(archive, spec)
+        room = Episodes.zeros(spec, 1)
+        shapes = {name: getattr(room, name).shape[1:] for name in (*GOAL_KEYS, "action")}
+        with tempfile.TemporaryFile() as plain:
+            convert_in_child(file, plain, shapes, max_episodes)
+            return _episodes(_open_archive(plain), spec)
+
+
+def _open_archive(file: IO[bytes]) -> Any:
+    """Return NumPy's view of an archive whose contents may be read: a mapping from names to arrays."""
+    if not zipfile.is_zipfile(file):
+        raise ValueError("it is not an .npz file")
+    file.seek(0)
+    archive = np.load(file, allow_pickle=False)
+    members = archive.zip.infolist()
+    if {member.compress_type for member in members} - {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
+        raise ValueError("it is compressed in a way that NumPy does not use")  # LZMA reserves as much as a file claims
+    if sum(member.file_size for member in members) > MAX_BYTES:
+        raise ValueError(f"its arrays have more than {MAX_BYTES >> 20} MiB")
+    return archive
+
+
+def _check_header(archive: Any, spec: EnvSpec) -> None:
+    if "header" not in archive:
         raise ValueError("it has neither the arrays of our format nor acs and obs, those of OpenAI Baselines")
-    except (OSError, ValueError, RecursionError) as error:
-        raise UserError(f"cannot read demonstrations {path}: {error}") from None
-
-
-def _from_ours(members: Mapping[str, bytes], spec: GoalEnvSpec) -> EpisodeBatch:
-    header = json.loads(plain_array(members["header"]).tobytes())
-    if not isinstance(header, dict) or header.get("format") not in (FORMAT, FORMAT_1):
-        raise ValueError(f"its header is not of format '{FORMAT}'")
+    header = json.loads(archive["header"].tobytes())
+    file_format = header.get("format") if isinstance(header, dict) else None
+    if file_format == "baselines.her demonstrations 1":
+        raise ValueError("it was written by version 0.3.0: convert it with version 0.4.0, or record it again")
+    if file_format != FORMAT:
+        raise ValueError(f"its header does not have the format '{FORMAT}'")
     if task_of(str(header.get("env_id"))) != task_of(spec.env_id):
-        raise ValueError(f"it is of {header.get('env_id')}, not of {spec.env_id}")
-    arrays = {}
-    for name in EpisodeBatch._fields:
-        stored = _FIELDS.get(name, name)
-        if stored in members:
-            arrays[name] = _as_field(name, plain_array(members[stored]))
+        raise ValueError(f"it was recorded in {header.get('env_id')}, not in {spec.env_id}")
+
+
+def _episodes(archive: Any, spec: EnvSpec) -> Episodes:
+    count = np.size(archive["length"]) if "length" in archive else 0
+    fields = Episodes.zeros(spec, count)._asdict()
+    for name, zeros in fields.items():
+        stored = "is_success" if name == "success" else name
+        if stored in archive:
+            with np.errstate(all="ignore"):  # infinity is refused later
+                fields[name] = np.asarray(archive[stored]).astype(zeros.dtype)
         elif name not in ("terminated", "info"):
             raise ValueError(f"it has no array '{stored}'")
-    count = len(np.atleast_1d(arrays["length"]))
-    arrays = {"terminated": np.zeros(count, bool), "info": np.zeros((count, spec.horizon, 0)), **arrays}
-    if header["format"] == FORMAT_1:
-        arrays["action"] = spec.actions.to_env(arrays["action"])
-    return EpisodeBatch(**arrays)
+    return Episodes(**fields)
 
 
-def _check(path: str, episodes: EpisodeBatch, spec: GoalEnvSpec) -> None:
-    """Raise UserError for what would train on nonsense."""
-    N, T = len(episodes.length), spec.horizon
+def _checked(episodes: Episodes, spec: EnvSpec) -> Episodes:
+    """Return the episodes with actions in [-1, 1]. Raises ValueError for wrong shapes, lengths and numbers."""
+    N, T = episodes.length.size, spec.horizon
     if N == 0:
-        raise UserError(f"demonstrations {path}: there are no episodes")
-    for name, shape in episode_shapes(spec, N).items():
-        found = getattr(episodes, name).shape
-        if found != shape:
-            raise UserError(
-                f"demonstrations {path}: {name} has the shape {list(found)}, but {spec.env_id} needs {list(shape)} "
-                "(episodes, steps, size)"
+        raise ValueError("it holds no episodes")
+    for name, room in Episodes.zeros(spec, N)._asdict().items():
+        actual, shape = getattr(episodes, name).shape, room.shape
+        if actual != shape:
+            raise ValueError(
+                f"{name} has the shape {list(actual)}, but {spec.env_id} needs {list(shape)} (episodes, steps, size)"
             )
+    low, high = spec.actions.bounds(spec.action_size)
+    with np.errstate(over="ignore"):
+        episodes = episodes._replace(action=spec.actions.from_env(episodes.action))
     for i, length in enumerate(episodes.length):
         if not 1 <= length <= T:
-            raise UserError(f"demonstrations {path}: episode {i} has length {length}, expected 1 to {T}")
-        for name in ("observation", "achieved_goal", "desired_goal", "action"):
-            valid = getattr(episodes, name)[i, : length + 1]
-            if not np.isfinite(valid).all():
-                raise UserError(f"demonstrations {path}: episode {i} has NaN or infinity in {name}")
-
-
-def _check_bounds(path: str, in_unit: EpisodeBatch, spec: GoalEnvSpec) -> None:
-    for i, length in enumerate(in_unit.length):
-        beyond = np.abs(in_unit.action[i, :length]).max(0) > 1 + 1e-4  # [u]
-        if beyond.any():
-            low, high = spec.actions.bounds(spec.action_size)
-            odd = int(np.argmax(beyond))
-            raise UserError(
-                f"demonstrations {path}: episode {i} has actions outside [{low[odd]:g}, {high[odd]:g}], the bounds of "
-                f"{spec.env_id} (coordinate {odd})"
-            )
-
-
-def _as_field(name: str, array: np.ndarray) -> np.ndarray:
-    if array.dtype.kind not in "fiub":
-        raise ValueError(f"array '{name}' holds {array.dtype} instead of numbers")
-    return array.astype(field_type(name))
-
-
-def _version(library: str) -> str | None:
-    try:
-        return importlib.metadata.version(library)
-    except importlib.metadata.PackageNotFoundError:
-        return None
+            raise ValueError(f"episode {i} has length {length}, expected 1 to {T}")
+        for name in (*GOAL_KEYS, "action"):
+            if not np.isfinite(getattr(episodes, name)[i, : length + 1]).all():
+                raise ValueError(f"episode {i} has NaN or infinity in {name}")
+        largest = np.abs(episodes.action[i, :length]).max(0)  # [u]
+        if largest.max() > 1 + 1e-4:
+            j = np.argmax(largest)
+            bounds = f"[{low[j]:g}, {high[j]:g}], the bounds of {spec.env_id} (coordinate {j})"
+            raise ValueError(f"episode {i} has actions outside {bounds}")
+    return episodes

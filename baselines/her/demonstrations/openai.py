@@ -1,79 +1,184 @@
-"""Demonstrations in the files of OpenAI Baselines: pickled arrays of lists and dicts."""
+"""Demonstrations in the files of OpenAI Baselines: pickled arrays `acs`, `obs` and perhaps `info`.
 
-import numbers
-from collections.abc import Mapping
-from typing import Any
+A pickle is a program that may call any function by its name. It is read in a child process, which runs this file and
+knows only the few names that NumPy's arrays need; each of them stands for a function of this file, as NumPy's own
+functions trust what a pickle gives them. Whatever a hostile file still does (crash, fill the memory, never end) happens
+there, within limits.
+"""
+
+import encodings.cp437  # noqa: F401 (zipfile needs it, and the child process cannot open files)
+import io
+import json
+import os
+import pickle
+import re
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable, Mapping
+from typing import IO, Any
 
 import numpy as np
 
-from baselines.her.demonstrations.safe_unpickle import unpickle
-from baselines.her.episodes import single_episode, stack_episodes
-from baselines.her.types import EpisodeBatch, GoalEnvSpec
-from baselines.storage.npz import header_of, plain_array
-
-MOST_PICKLE_BYTES = 1 << 28  # of each pickle, whose objects take several times as much
-
-
-def is_openai(members: Mapping[str, bytes]) -> bool:
-    """Whether a file's members are those of OpenAI Baselines' script."""
-    return {"acs", "obs"} <= members.keys()
+_MEMORY = 1 << 31  # bytes
+_SECONDS = 60  # of computing
+_REFUSED = 3  # exit code of the child process: its output is a message instead of arrays
+# An isolated Python (-I) does not search every folder that NumPy may be in.
+_START = "import runpy, sys; sys.path.append(sys.argv.pop(1)); runpy.run_path(sys.argv.pop(1), run_name='__main__')"
 
 
-def read_openai(members: Mapping[str, bytes], spec: GoalEnvSpec, most: int | None) -> EpisodeBatch:
-    """The first `most` episodes of `acs`, `obs` and perhaps `info`.
+def convert_in_child(
+    file: IO[bytes], output: IO[bytes], shapes: Mapping[str, tuple[int, ...]], max_episodes: int | None
+) -> None:
+    """Write what `convert` makes of `file` to `output`, as an .npz file. Raises ValueError, whatever the pickles do."""
+    if os.name == "nt":
+        raise ValueError("files of OpenAI Baselines are pickles, which are converted on Linux and macOS only")
+    numpy_folder = os.path.dirname(os.path.dirname(np.__file__))
+    arguments = [str(_MEMORY), str(_SECONDS), json.dumps(shapes), json.dumps(max_episodes)]
+    file.seek(0)
+    try:
+        code = subprocess.run(
+            [sys.executable, "-I", "-c", _START, numpy_folder, __file__, *arguments],
+            stdin=file, stdout=output, stderr=subprocess.DEVNULL, timeout=2 * _SECONDS,
+            env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},  # each thread reserves memory
+        ).returncode  # fmt: skip
+    except subprocess.TimeoutExpired:
+        raise ValueError(f"its conversion takes more than {2 * _SECONDS} seconds") from None
+    output.seek(0)
+    if code == _REFUSED:
+        raise ValueError(ascii(output.read(300).decode(errors="replace"))[1:-1])
+    if code:
+        limits = f"more than {_MEMORY >> 20} MiB of memory or {_SECONDS} seconds"
+        raise ValueError(f"its conversion ended with code {code}: it is damaged, or needs {limits}")
 
-    These are arrays [N][T] of actions, [N][T + 1] of dicts and [N][T] of dicts. Raises ValueError, naming the episode
-    and the field, for what does not fit `spec`.
+
+# ---- in the child process ----
+
+
+class _Dtype:
+    def __init__(self, code: str):
+        known = re.fullmatch(r"[<>|=]?([fiub]\d\d?|O\d?)", code)
+        self.dtype = np.dtype(code) if known else None  # text and dates are never read
+
+    def __setstate__(self, state: Any) -> None:
+        if self.dtype and state[1] in ("<", ">"):
+            self.dtype = self.dtype.newbyteorder(state[1])
+
+
+class _Array(list[Any]):
+    """An array as nested lists. Pickles create it empty and then set its state."""
+
+    def __setstate__(self, state: Any) -> None:
+        _, shape, dtype, fortran, content = state
+        self[:] = _nested(content, dtype, shape, "F" if fortran else "C")
+
+
+def _nested(content: Any, dtype: _Dtype, shape: Any, order: Any, *_: Any) -> list[Any]:
+    if type(dtype) is not _Dtype:
+        raise ValueError("it has an array without a type")
+    if dtype.dtype is None:
+        return []
+    if dtype.dtype.hasobject:
+        flat = np.fromiter(content, object, len(content))
+    else:  # Python 2 wrote the bytes as text
+        flat = np.frombuffer(content.encode("latin1") if isinstance(content, str) else content, dtype.dtype)
+    nested: list[Any] = np.atleast_1d(flat.reshape(shape, order=order)).tolist()
+    return nested
+
+
+_ALLOWED: dict[tuple[str, str], Callable[..., Any]] = {
+    ("numpy.core.multiarray", "_reconstruct"): lambda *_: _Array(),
+    ("numpy.core.multiarray", "scalar"): lambda dtype, content: next(iter(_nested(content, dtype, 1, "C")), None),
+    ("numpy.core.numeric", "_frombuffer"): _nested,
+    ("numpy", "ndarray"): lambda *_: _Array(),  # an argument of _reconstruct
+    ("numpy", "dtype"): lambda code, *_: _Dtype(code),
+    ("_codecs", "encode"): lambda text, *_: text.encode("latin1"),  # protocols 0 to 2 write bytes as text
+    ("builtins", "bytes"): lambda: b"",
+    ("builtins", "set"): lambda items=(): list(items),
+    ("builtins", "frozenset"): lambda items=(): list(items),
+    ("collections", "OrderedDict"): lambda items=(): dict(items),
+    ("collections", "deque"): lambda items=(), maxlen=None: list(items),
+}
+
+
+class _Unpickler(pickle.Unpickler):
+    def find_class(self, module: str, name: str) -> Any:
+        place = module.replace("numpy._core", "numpy.core").replace("__builtin__", "builtins")
+        if (place, name) not in _ALLOWED:
+            raise ValueError(f"it asks for {module}.{name}, which demonstrations do not need")
+        return _ALLOWED[place, name]
+
+
+def load(content: bytes) -> Any:
+    """Return the array of one .npy file as nested lists."""
+    file = io.BytesIO(content)
+    major, _ = np.lib.format.read_magic(file)
+    read_header = np.lib.format.read_array_header_1_0 if major == 1 else np.lib.format.read_array_header_2_0
+    if read_header(file)[2].hasobject:
+        return _Unpickler(file, encoding="latin1").load()
+    return np.lib.format.read_array(io.BytesIO(content), allow_pickle=False).tolist()
+
+
+def convert(file: IO[bytes], shapes: dict[str, list[int]], max_episodes: int | None) -> dict[str, np.ndarray]:
+    """Return the first episodes as arrays of our own format; `shapes` has the shape [steps, size] of each array.
+
+    Raises ValueError, naming the episode, for what does not fit, and any other error for damaged input.
     """
-    actions, observations = _nested(members["acs"]), _nested(members["obs"])
-    infos = _nested(members["info"]) if "info" in members else [[]] * len(actions)
-    episodes = []
-    for i, (action, observed, info) in enumerate(zip(actions[:most], observations, infos, strict=False)):
-        try:
-            episodes.append(_episode(action, observed, info, spec))
-        except (KeyError, TypeError, IndexError, AttributeError) as error:
-            raise ValueError(f"episode {i} is damaged ({type(error).__name__}: {error})") from None
-        except ValueError as error:
-            raise ValueError(f"episode {i} {error}") from None
-    return stack_episodes(episodes, spec.horizon)
+    with zipfile.ZipFile(file) as archive:
+        names = [name for name in ("acs", "obs", "info") if f"{name}.npy" in archive.namelist()]
+        columns = [load(archive.read(f"{name}.npy"))[:max_episodes] for name in names]
+    counts = [len(column) for column in columns]
+    if len(set(counts)) > 1:
+        raise ValueError(f"its arrays {', '.join(names)} have {counts} episodes, not equally many")
+    N, T = counts[0], shapes["action"][0]
+    arrays = {name: np.zeros((N, *shape), np.float32) for name, shape in shapes.items()}
+    length, success = np.zeros(N, np.int32), np.zeros(N, bool)
+    for i, (actions, observations, *infos) in enumerate(zip(*columns, strict=True)):
+        L = length[i] = len(actions)
+        if not 1 <= L <= T:
+            raise ValueError(f"episode {i} has {L} actions, expected 1 to {T}")
+        if len(observations) != L + 1:
+            remedy = ": append the observation after the last action" if len(observations) == L else ""
+            raise ValueError(
+                f"episode {i} has {len(observations)} observations for {L} actions, expected {L + 1}{remedy}"
+            )
+        for name, array in arrays.items():
+            vectors = actions if name == "action" else [o.get(name) for o in observations]
+            for t, vector in enumerate(vectors[: array.shape[1]]):
+                # Checked before NumPy sees it: lists may share lists and unfold without end.
+                is_vector = isinstance(vector, (list, tuple)) and len(vector) == array.shape[2]
+                if not is_vector or not all(isinstance(x, (int, float)) for x in vector):
+                    raise ValueError(
+                        f"episode {i} has an entry of {name} that is no vector of {array.shape[2]} numbers"
+                    )
+                array[i, t] = vector
+        flag = infos[0][L - 1].get("is_success", 0) if infos and len(infos[0]) >= L else 0
+        success[i] = all(x > 0 for x in (flag if isinstance(flag, list) else [flag]))
+    return {**arrays, "reward": np.zeros((N, T), np.float32), "length": length, "is_success": success}
 
 
-def _episode(action: Any, observed: Any, info: Any, spec: GoalEnvSpec) -> EpisodeBatch:
-    if not 0 < len(action) <= spec.horizon:
-        raise ValueError(f"has {len(action)} actions; {spec.env_id} takes 1 to {spec.horizon}")
-    if len(observed) != len(action) + 1:
-        raise ValueError(f"has {len(observed)} observations for {len(action)} actions; expected one more")
-    sizes = {"observation": spec.observation_size, "achieved_goal": spec.goal_size, "desired_goal": spec.goal_size}
-    observations: dict[str, Any] = {
-        key: np.stack([_vector(o[key], size, key) for o in observed]) for key, size in sizes.items()
+def main(memory: str, seconds: str, shapes: str, max_episodes: str) -> None:
+    """Convert the file at standard input and write an .npz file, or a message, to standard output."""
+    import resource  # not on Windows
+
+    limits = {
+        resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_CPU: int(seconds),
+        resource.RLIMIT_FSIZE: int(memory) // 8,  # of the output
+        resource.RLIMIT_NOFILE: 0,  # no further file or socket can be opened
     }
-    acted = np.stack([_vector(a, spec.action_size, "action") for a in action])
-    last = info[len(action) - 1].get("is_success", 0) if len(info) >= len(action) else 0
-    return single_episode(action=acted, success=_flag(last), **observations)
+    if sys.platform != "darwin":  # macOS has reserved more than any limit before the program begins
+        limits[resource.RLIMIT_AS] = int(memory)
+    for limit, value in limits.items():
+        value = min([value, *(old for old in resource.getrlimit(limit) if old != resource.RLIM_INFINITY)])
+        resource.setrlimit(limit, (value, value))
+    try:
+        arrays = convert(sys.stdin.buffer, json.loads(shapes), json.loads(max_episodes))
+    except ValueError as error:
+        sys.stdout.buffer.write(str(error).encode(errors="replace"))
+        sys.exit(_REFUSED)
+    np.savez(sys.stdout.buffer, allow_pickle=False, **arrays)
 
 
-def _flag(value: Any) -> bool:
-    """A number, or all of several; nested lists are not unfolded either."""
-    return all(bool(x > 0) for x in (value if isinstance(value, (list, tuple)) else np.asarray(value).ravel()))
-
-
-def _vector(value: Any, size: int, name: str) -> np.ndarray:
-    """`value` as float32 [size]; looked at before it is converted, as lists may share lists and unfold without end."""
-    flat = value if isinstance(value, (list, tuple)) else np.asarray(value)
-    if len(flat) != size or not all(isinstance(x, numbers.Real) for x in flat):
-        raise ValueError(f"has an entry of {name} that is no vector of {size} numbers")
-    with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinity, which is refused later
-        return np.asarray(flat, np.float32)
-
-
-def _nested(content: bytes) -> Any:
-    """A member as an array, perhaps of lists and dicts."""
-    *_, dtype, data = header_of(content)
-    if not dtype.hasobject:
-        return plain_array(content)
-    if len(data) > MOST_PICKLE_BYTES:
-        raise ValueError(f"it holds a pickle of more than {MOST_PICKLE_BYTES} bytes")
-    array = getattr(unpickle(data), "value", None)
-    if not isinstance(array, np.ndarray) or not array.ndim:
-        raise ValueError("it holds a pickle of something else than an array")
-    return array
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,4 +1,4 @@
-"""`python -m baselines.her.experiment.play DIR`: an old name of `baselines.play` in OpenAI Baselines."""
+"""OpenAI Baselines' command for playing a policy, which calls `baselines.play`."""
 
 import runpy
 import sys
@@ -7,7 +7,7 @@ from baselines.common.cli import as_one_word
 
 
 def translate(argv: list[str]) -> list[str]:
-    """Make words for `baselines.play`: the policy may be a word of its own, --n_test_rollouts counts episodes."""
+    """Return the arguments for `baselines.play`: a path becomes --load_path, --n_test_rollouts becomes --episodes."""
     words = []
     for word in as_one_word(argv):
         name, _, value = word.partition("=")
@@ -21,7 +21,7 @@ def translate(argv: list[str]) -> list[str]:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run `baselines.play` with the translated words."""
+    """Run `baselines.play` with the translated arguments."""
     sys.argv[1:] = translate(sys.argv[1:] if argv is None else argv)
     runpy.run_module("baselines.play", run_name="__main__")
 

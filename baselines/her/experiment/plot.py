@@ -1,4 +1,4 @@
-"""`python -m baselines.her.experiment.plot DIR`: an old name of `baselines.plot` in OpenAI Baselines."""
+"""OpenAI Baselines' command for plotting, which calls `baselines.plot`."""
 
 import os
 import runpy
@@ -6,7 +6,7 @@ import sys
 
 
 def translate(argv: list[str]) -> list[str]:
-    """Make words for `baselines.plot`: without an --output the picture is DIR/curves.png, for the first DIR."""
+    """Return the arguments for `baselines.plot`, which by default writes curves.png into the first folder."""
     folder = next((word for word in argv if os.path.isdir(word)), None)
     if folder is None or any(word.startswith(("--output", "--help", "-h")) for word in argv):
         return argv
@@ -14,7 +14,7 @@ def translate(argv: list[str]) -> list[str]:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run `baselines.plot` with the translated words."""
+    """Run `baselines.plot` with the translated arguments."""
     sys.argv[1:] = translate(sys.argv[1:] if argv is None else argv)
     runpy.run_module("baselines.plot", run_name="__main__")
 

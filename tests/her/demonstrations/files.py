@@ -1,6 +1,7 @@
 """Files of demonstrations to read: of OpenAI Baselines' kind, and archives made by hand."""
 
 import io
+import pickle
 import zipfile
 
 import numpy as np
@@ -13,8 +14,7 @@ SPEC = GoalEnvSpec("PointReach-v0", 2, 2, 2, 30)
 def openai_lists(episodes):
     """What OpenAI Baselines' script collected: actions, dicts of observations, dicts of info."""
     actions, observations, infos = [], [], []
-    for i in range(len(episodes.length)):
-        T = episodes.length[i]
+    for i, T in enumerate(episodes.length):
         goal = episodes.desired_goal[i, 0]
         observations.append([
             {"observation": episodes.observation[i, t].astype(np.float64),
@@ -26,15 +26,14 @@ def openai_lists(episodes):
     return {"acs": actions, "obs": observations, "info": infos}
 
 
-def write_openai(path, episodes, **changes):
-    np.savez_compressed(path, **{k: np.array(v, object) for k, v in {**openai_lists(episodes), **changes}.items()})
-    return str(path)
-
-
-def object_rows(rows):
-    """An array of objects [N, T], whatever the objects are."""
-    array = np.empty((len(rows), len(rows[0])), object)
+def objects(rows):
+    """An array [N, T] of objects where all rows are lists of one length, and [N] otherwise."""
+    same = all(type(row) is list for row in rows) and len({len(row) for row in rows}) == 1
+    array = np.empty((len(rows), len(rows[0])) if same else len(rows), object)
     for i, row in enumerate(rows):
+        if not same:
+            array[i] = row
+            continue
         for t, x in enumerate(row):
             array[i, t] = x
     return array
@@ -47,6 +46,13 @@ def npy(array):
     return buffer.getvalue()
 
 
+def pickled(program, shape=()):
+    """The bytes of an .npy file whose objects are this pickle."""
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": "|O", "fortran_order": False, "shape": shape})
+    return header.getvalue() + program
+
+
 def zipped(members, compression=zipfile.ZIP_STORED):
     """The bytes of an archive with these .npy files."""
     buffer = io.BytesIO()
@@ -54,3 +60,9 @@ def zipped(members, compression=zipfile.ZIP_STORED):
         for name, content in members.items():
             archive.writestr(f"{name}.npy", content)
     return buffer.getvalue()
+
+
+def openai_bytes(episodes, protocol=pickle.DEFAULT_PROTOCOL, **changes):
+    """The bytes of a file of OpenAI Baselines, some of whose lists are changed."""
+    lists = {**openai_lists(episodes), **changes}
+    return zipped({k: pickled(pickle.dumps(objects(v), protocol)) for k, v in lists.items()})

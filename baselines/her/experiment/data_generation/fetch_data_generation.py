@@ -1,10 +1,4 @@
-"""Demonstrations of the Fetch tasks by scripted controllers:
-
-    python -m baselines.her.experiment.data_generation.fetch_data_generation --env=FetchPickAndPlace-v1
-
-A controller is a generator: it is sent what it sees and yields the next action, so that its phases stand one after the
-other in the code.
-"""
+"""Demonstrations of the Fetch tasks by scripted controllers."""
 
 import contextlib
 import os
@@ -22,82 +16,80 @@ from baselines.common.settings import Settings, setting
 from baselines.common.specs import task_of
 from baselines.envs import BACK_ENDS, make_vec_env
 from baselines.envs.base import Observation, VecEnv
-from baselines.her.demonstrations import write_demonstrations
-from baselines.her.episodes import concatenate, select
-from baselines.her.rollout import roll_out
-from baselines.her.types import EpisodeBatch
+from baselines.envs.lockstep import Episode, run_episodes
+from baselines.her.demonstrations import write_played
 from baselines.storage.files import check_file_writable
 
 _COMMAND = "baselines.her.experiment.data_generation.fetch_data_generation"
 OPEN, CLOSED = 1.0, -1.0  # the last action: fingers
-_NOTHING = np.zeros(4)  # yielded before anything was seen, and taken by nobody
 UP = np.array([0, 0, 1.0])
+_FIRST = np.zeros(4)  # the first yield of a generator comes before it receives anything; nobody takes this action
 
 
-class Seen(NamedTuple):
-    """What a controller sees: positions [3] in metres."""
+class Positions(NamedTuple):
+    """Positions [3] in metres."""
 
     gripper: np.ndarray
-    thing: np.ndarray
+    block: np.ndarray
     goal: np.ndarray
 
 
-# It gives actions [4], is sent what it sees, and may end with the last that it saw.
-Acting = Generator[np.ndarray, Seen, None]
-Controller = Callable[[], Acting]
+# A script receives positions and yields actions [4], so that its phases follow each other in the code.
+Script = Generator[np.ndarray, Positions, None]
+Controller = Callable[[], Script]
 
 
-def servo_towards(seen: Seen, target: np.ndarray, fingers: float, gain: float = 6.0) -> np.ndarray:
-    """The action [4] that moves the gripper towards `target` [3]; `gain` is action per metre."""
-    return np.append(np.clip(gain * (target - seen.gripper), -1, 1), fingers)
+def move_towards(now: Positions, target: np.ndarray, fingers: float, gain: float = 6.0) -> np.ndarray:
+    """Return the action [4] that moves the gripper towards `target` [3]; `gain` is action per metre."""
+    return np.append(np.clip(gain * (target - now.gripper), -1, 1), fingers)
 
 
-def reach() -> Acting:
-    """Go to the goal, and stay."""
-    seen = yield _NOTHING
+def reach() -> Script:
+    """Go to the goal and stay."""
+    now = yield _FIRST
     while True:
-        seen = yield servo_towards(seen, seen.goal, CLOSED)
+        now = yield move_towards(now, now.goal, CLOSED)
 
 
-def pick_and_place() -> Acting:
-    """Approach above, descend, grasp, carry, hold."""
-    seen = yield _NOTHING
-    while _distance(seen.gripper, seen.thing + 0.06 * UP) > 0.02:  # approach above
-        seen = yield servo_towards(seen, seen.thing + 0.06 * UP, OPEN)
-    while _distance(seen.gripper, seen.thing) > 0.01:  # descend
-        seen = yield servo_towards(seen, seen.thing, OPEN)
+def pick_and_place() -> Script:
+    """Approach from above, descend, grasp, carry, hold."""
+    now = yield _FIRST
+    while _distance(now.gripper, now.block + 0.06 * UP) > 0.02:  # approach from above
+        now = yield move_towards(now, now.block + 0.06 * UP, OPEN)
+    while _distance(now.gripper, now.block) > 0.01:  # descend
+        now = yield move_towards(now, now.block, OPEN)
     for _ in range(4):  # grasp
-        seen = yield servo_towards(seen, seen.thing, CLOSED)
+        now = yield move_towards(now, now.block, CLOSED)
     while True:  # carry, then hold
-        seen = yield servo_towards(seen, seen.gripper + seen.goal - seen.thing, CLOSED)
+        now = yield move_towards(now, now.gripper + now.goal - now.block, CLOSED)
 
 
-def push() -> Acting:
-    """Approach behind, descend, push; start over where the block slips off the line to the goal; hold."""
-    seen = yield _NOTHING
+def push() -> Script:
+    """Go behind the block and push; start over if the block leaves the line to the goal; hold."""
+    now = yield _FIRST
     while True:
-        seen = yield from _go_behind(seen, distance=0.08, precision=0.02)
-        while _distance(seen.thing, seen.goal) > 0.02 and _sideways(seen) < 0.03:  # push
-            along = _direction(seen) * min(0.1, _distance(seen.thing, seen.goal))
-            seen = yield servo_towards(seen, seen.thing + along - 3 * _slip(seen), CLOSED, gain=5)
-        while _distance(seen.thing, seen.goal) <= 0.02:  # hold
-            seen = yield servo_towards(seen, seen.gripper, CLOSED)
+        now = yield from _go_behind(now, distance=0.08, precision=0.02)
+        while _distance(now.block, now.goal) > 0.02 and np.linalg.norm(_offset(now)[:2]) < 0.03:  # push
+            along = _direction(now) * min(0.1, _distance(now.block, now.goal))
+            now = yield move_towards(now, now.block + along - 3 * _offset(now), CLOSED, gain=5)
+        while _distance(now.block, now.goal) <= 0.02:  # hold
+            now = yield move_towards(now, now.gripper, CLOSED)
 
 
-def slide() -> Acting:
-    """Approach behind, descend, strike with a speed that grows with the distance, wait.
+def slide() -> Script:
+    """Go behind the puck and strike it with a speed that grows with the distance.
 
-    Nothing can be mended after the strike: about one in seven reaches the goal.
+    One strike decides: about one puck in seven reaches the goal.
     """
-    seen = yield _NOTHING
-    seen = yield from _go_behind(seen, distance=0.1, precision=0.006)
-    start, direction = seen.thing, _direction(seen)
-    speed = min(1.0, 0.4 + _distance(seen.thing, seen.goal))
-    while direction @ (seen.gripper - start) < 0.02:  # strike
-        correction = servo_towards(seen, seen.gripper - _slip(seen._replace(thing=start)), CLOSED)
-        seen = yield np.clip(correction + np.append(speed * direction, 0), -1, 1)
+    now = yield _FIRST
+    now = yield from _go_behind(now, distance=0.1, precision=0.006)
+    start, direction = now.block, _direction(now)
+    speed = min(1.0, 0.4 + _distance(now.block, now.goal))
+    while direction @ (now.gripper - start) < 0.02:  # strike
+        correction = move_towards(now, now.gripper - _offset(now._replace(block=start)), CLOSED)
+        now = yield np.clip(correction + np.append(speed * direction, 0), -1, 1)
     while True:  # wait
-        seen = yield servo_towards(seen, seen.gripper, CLOSED)
+        now = yield move_towards(now, now.gripper, CLOSED)
 
 
 CONTROLLERS: dict[str, Controller] = {
@@ -108,33 +100,29 @@ CONTROLLERS: dict[str, Controller] = {
 }
 
 
-def _go_behind(seen: Seen, distance: float, precision: float) -> Generator[np.ndarray, Seen, Seen]:
-    """Above the point that lies `distance` behind the thing as seen from the goal, then down to its height."""
+def _go_behind(now: Positions, distance: float, precision: float) -> Generator[np.ndarray, Positions, Positions]:
+    """Go to the point `distance` behind the block, seen from the goal: first above it, then down."""
 
     def behind() -> np.ndarray:
-        return seen.thing - distance * _direction(seen)
+        return now.block - distance * _direction(now)
 
-    while _distance(seen.gripper[:2], behind()[:2]) > precision:
-        seen = yield servo_towards(seen, behind() + 0.08 * UP, CLOSED, gain=10)
-    while seen.gripper[2] - seen.thing[2] > 0.015:
-        seen = yield servo_towards(seen, behind(), CLOSED, gain=10)
-    return seen
+    while _distance(now.gripper[:2], behind()[:2]) > precision:
+        now = yield move_towards(now, behind() + 0.08 * UP, CLOSED, gain=10)
+    while now.gripper[2] - now.block[2] > 0.015:
+        now = yield move_towards(now, behind(), CLOSED, gain=10)
+    return now
 
 
-def _direction(seen: Seen) -> np.ndarray:
-    """Unit vector, on the table, from the thing to the goal."""
-    flat = (seen.goal - seen.thing) * (1 - UP)
+def _direction(now: Positions) -> np.ndarray:
+    """Return the unit vector [3], on the table, from the block to the goal."""
+    flat = (now.goal - now.block) * (1 - UP)
     return flat / max(np.linalg.norm(flat), 1e-6)
 
 
-def _slip(seen: Seen) -> np.ndarray:
-    """How far the gripper is off the line through thing and goal, across it and in height [3]."""
-    offset = seen.gripper - seen.thing
-    return offset - (offset @ _direction(seen)) * _direction(seen)
-
-
-def _sideways(seen: Seen) -> float:
-    return float(np.linalg.norm(_slip(seen)[:2]))
+def _offset(now: Positions) -> np.ndarray:
+    """Return the gripper's offset [3] from the line through block and goal."""
+    offset = now.gripper - now.block
+    return offset - (offset @ _direction(now)) * _direction(now)
 
 
 def _distance(a: np.ndarray, b: np.ndarray) -> float:
@@ -142,66 +130,61 @@ def _distance(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def controller_for(env_id: str) -> Controller:
-    """Raises UserError for tasks that no script solves."""
+    """Return the controller of a task. Raises UserError for tasks that have none."""
     task = task_of(env_id)
     if task not in CONTROLLERS:
-        raise UserError(f"--env={env_id}: there are scripted controllers for {', '.join(CONTROLLERS)} only")
+        raise UserError(f"--env={env_id}: only {', '.join(CONTROLLERS)} have scripted controllers")
     return CONTROLLERS[task]
 
 
-def demonstrate(env: VecEnv, controller: Controller, noise: float, rng: np.random.Generator) -> EpisodeBatch:
-    """One scripted episode in each environment, with Gaussian noise of std `noise` on the actions."""
-    acting = [controller() for _ in range(env.num_env)]
-    for one in acting:
-        next(one)
+def demonstrate(env: VecEnv, controller: Controller, noise: float, rng: np.random.Generator) -> list[Episode]:
+    """Return one scripted episode of each environment; `noise` is the std of Gaussian noise on the actions."""
+    scripts = [controller() for _ in range(env.num_env)]
+    for script in scripts:
+        next(script)
 
     def act(observation: Observation, alive: np.ndarray) -> np.ndarray:
-        actions = np.stack([one.send(_see(observation, i)) for i, one in enumerate(acting)])
+        columns = observation["observation"][:, :3], observation["achieved_goal"], observation["desired_goal"]
+        rows = zip(scripts, *(np.asarray(x, np.float64) for x in columns), strict=True)
+        actions = np.stack([script.send(Positions(*positions)) for script, *positions in rows])
         return np.clip(actions + noise * rng.standard_normal(actions.shape), -1, 1).astype(np.float32)
 
-    return roll_out(env, act)
-
-
-def _see(observation: Observation, i: int) -> Seen:
-    seen = observation["observation"][i, :3], observation["achieved_goal"][i], observation["desired_goal"][i]
-    return Seen(*(np.asarray(x, np.float64) for x in seen))
+    return run_episodes(env, act)
 
 
 def generate(
     env: VecEnv, controller: Controller, num_episodes: int, noise: float, keep_failures: bool, rng: np.random.Generator
-) -> tuple[EpisodeBatch, np.ndarray, np.ndarray]:
-    """At least `num_episodes` scripted episodes to keep, and all success flags and returns on the way."""
-    kept: list[EpisodeBatch] = []
-    successes: list[bool] = []
-    returns: list[float] = []
+) -> tuple[list[Episode], list[Episode]]:
+    """Return `num_episodes` episodes to keep, and all that were played."""
+    kept: list[Episode] = []
+    played: list[Episode] = []
     with tqdm(total=num_episodes, unit="episode", disable=None) as bar:
-        while sum(len(e.length) for e in kept) < num_episodes:
+        while len(kept) < num_episodes:
             episodes = demonstrate(env, controller, noise, rng)
-            successes.extend(episodes.success)
-            returns.extend(episodes.reward.sum(1))
-            kept.append(episodes if keep_failures else select(episodes, episodes.success))
-            bar.update(len(kept[-1].length))
-            if len(successes) > 100 + 20 * num_episodes:
+            played += episodes
+            kept += [episode for episode in episodes if keep_failures or episode.success]
+            bar.update(len(kept) - bar.n)
+            if len(played) > 100 + 20 * num_episodes:
                 raise UserError("fewer than one episode in twenty succeeds; try less --noise, or --keep_failures")
-    return select(concatenate(kept), slice(num_episodes)), np.array(successes), np.array(returns)
+    return kept[:num_episodes], played
 
 
 @dataclass(frozen=True)
 class GenerationOptions(Settings):
-    """The command line."""
+    """Settings of the command line."""
 
-    env: str = setting("FetchPickAndPlace-v1", "a Fetch task")
-    num_episodes: int = setting(100, "episodes to keep", 1, 10**9)
-    num_env: int = setting(8, "environments stepped together", 1, 100_000)
-    vec_env: str = setting("auto", "what steps them", choices=BACK_ENDS)
-    seed: int = setting(0, "seed of environments and noise", 0, 1 << 62)
+    env: str = setting("FetchPickAndPlace-v1", f"a task of {', '.join(CONTROLLERS)}, in any version")
+    num_episodes: int = setting(100, "episodes to write", 1, 10**9)
+    num_env: int = setting(8, "environments that are stepped together", 1, 100_000)
+    vec_env: str = setting("auto", "library that steps the environments", choices=BACK_ENDS)
+    seed: int = setting(0, "seed of the environments and the noise", 0, 1 << 62)
     noise: float = setting(0.0, "standard deviation of Gaussian noise on actions, for diversity", 0)
-    keep_failures: bool = setting(False, "keep failed episodes too, instead of dropping and counting them")
+    keep_failures: bool = setting(False, "write failed episodes too, instead of dropping and counting them")
     output: str = setting("data_fetch_random_100.npz", "file to write", path=True)
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Generate what the command line says."""
+    """Generate demonstrations and write them to a file."""
     with errors_end_the_process():
         options = parse_all(GenerationOptions, argv, _COMMAND, __doc__)
         if options:
@@ -212,19 +195,18 @@ def _run(options: GenerationOptions) -> None:
     controller = controller_for(options.env)
     check_file_writable(options.output)
     seeds = env_seeds(options.seed, 0, "demonstrations", options.num_env)
-    cores = os.cpu_count() or 1
-    env = make_vec_env(options.env, options.num_env, seeds, options.vec_env, num_threads=cores)
+    rng = make_rng(options.seed, 0, "demonstration noise")
+    env = make_vec_env(options.env, options.num_env, seeds, options.vec_env, num_threads=os.cpu_count() or 1)
     with contextlib.closing(env):
-        rng = make_rng(options.seed, 0, "demonstration noise")
-        episodes, successes, returns = generate(
-            env, controller, options.num_episodes, options.noise, options.keep_failures, rng
-        )
-    who = f"scripted controller {controller.__name__}, noise {options.noise:g}"
-    write_demonstrations(options.output, episodes, options.env, who, options.seed)
+        kept, played = generate(env, controller, options.num_episodes, options.noise, options.keep_failures, rng)
+    generator = f"scripted controller {controller.__name__}, noise {options.noise:g}"
+    write_played(options.output, kept, env.spec, generator, options.seed)
+    successes = np.array([bool(episode.success) for episode in played])
+    mean_return = np.mean([episode.reward.sum() for episode in played])
     print(
-        f"{len(successes)} scripted episodes: success rate {successes.mean():.3f}, mean return {returns.mean():.2f}; "
+        f"{len(played)} scripted episodes: success rate {successes.mean():.3f}, mean return {mean_return:.2f}; "
         f"dropped {0 if options.keep_failures else (~successes).sum()} failed ones; "
-        f"wrote {len(episodes.length)} to {options.output}"
+        f"wrote {len(kept)} to {options.output}"
     )
 
 
