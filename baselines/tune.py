@@ -128,7 +128,7 @@ def _tune(options: TuneOptions, algorithm: Algorithm, settings: Mapping[str, obj
         show(f"study {name} in {shown}: {tuning.count_trials(study)} {done}; searching {', '.join(space)}; logs in "
              f"{log_path}")  # fmt: skip
         try:
-            tuning.optimize(study, space, train, options.n_trials, options.seed, options.metric)
+            tuning.optimize(study, space, train, options.n_trials, options.seed, options.metric or "")
         except KeyboardInterrupt:
             stopped = f"stopped, {tuning.count_trials(study)} {done}; the same command goes on"
             raise Interrupted(stopped, signals[0] if signals else signal.SIGINT) from None

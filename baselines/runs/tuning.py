@@ -8,6 +8,8 @@ import contextlib
 import dataclasses
 import math
 import os
+import re
+import time
 import typing
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -18,7 +20,7 @@ import optuna
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from baselines.common.cli import one_line, show
 from baselines.common.errors import Interrupted, TrainingError, UserError
@@ -32,8 +34,6 @@ _JOURNAL = "journal:"
 _HEARTBEAT, _GRACE = 60, 300  # seconds between two heartbeats of a trial; seconds without one until it has failed
 _LOCK_TIMEOUT = 60  # seconds to wait for another process that writes to the same SQLite file
 _DOCUMENT, _METRIC, _ERROR = "baselines tune 1", "metric", "error"  # attributes of a study, and of its trials
-# Trains with a trial's number and settings, and calls back with every epoch's row of the log.
-Train = Callable[[int, Mapping[str, object], Callable[[dict[str, float]], None]], object]
 
 
 class _UnknownMetric(UserError):
@@ -95,21 +95,20 @@ def open_study(storage: str, name: str, document: Mapping[str, Any], **pruning: 
 
 
 def optimize(
-    study: optuna.Study,
-    space: Mapping[str, Range],
-    train: Train,
-    n_trials: int,
-    seed: int,
-    metric: str | None,
+    study: optuna.Study, space: Mapping[str, Range], train: Callable[..., object], n_trials: int, seed: int, metric: str
 ) -> None:
-    """Run trials until the study has `n_trials`, and print a line about each. Raises UserError for a wrong metric."""
+    """Run trials until the study has `n_trials`, and print a line about each. Raises UserError for a wrong metric.
+
+    `train(number, settings, callback)` runs a trial, and calls back with every epoch's row of the log.
+    """
 
     def objective(trial: optuna.Trial) -> float:
         scores: list[float] = []
 
         def after_epoch(row: dict[str, float]) -> None:
             name, score = _score(row, metric)
-            trial.set_user_attr(_METRIC, name)
+            if not scores:
+                trial.set_user_attr(_METRIC, name)
             trial.report(score, step=len(scores))
             scores.append(score)
             if trial.should_prune():
@@ -123,16 +122,16 @@ def optimize(
             _suggest(trial, name, range_)
         try:
             train(trial.number, settings_of(trial), after_epoch)
-            value = float(np.mean(scores[-_SCORED_EPOCHS:])) if scores else math.nan
+            value = float(np.mean(scores[-_SCORED_EPOCHS:] or math.nan))
             if not math.isfinite(value):
                 raise TrainingError(f"its score is {value}")
+            return value
         except (optuna.TrialPruned, _UnknownMetric):
             raise
         except Exception as error:
             kind = "" if isinstance(error, UserError | TrainingError) else f"{type(error).__name__}: "
             trial.set_user_attr(_ERROR, kind + one_line(error))
             return math.nan  # which Optuna records as a trial that failed
-        return value
 
     def after_trial(study: optuna.Study, trial: FrozenTrial) -> None:
         outcome = f"failed: {trial.user_attrs[_ERROR]}" if trial.value is None else f"{trial.value:.4g}"
@@ -203,9 +202,16 @@ def _open_storage(storage: str) -> optuna.storages.BaseStorage:
         url = url.set(database=_with_folder(str(url.database)))
         arguments = {"connect_args": {"timeout": _LOCK_TIMEOUT}}
     address = url.render_as_string(hide_password=False)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # of heartbeats
-        return optuna.storages.RDBStorage(address, arguments, heartbeat_interval=_HEARTBEAT, grace_period=_GRACE)
+    warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)  # of heartbeats
+    deadline = time.monotonic() + 5
+    while True:
+        try:
+            return optuna.storages.RDBStorage(address, arguments, heartbeat_interval=_HEARTBEAT, grace_period=_GRACE)
+        except SQLAlchemyError as error:
+            # Two processes that create the same tables at once: the second one finds them a moment later.
+            if time.monotonic() > deadline or not re.search("exist|unique|duplicate", str(error), re.IGNORECASE):
+                raise
+            time.sleep(0.2)
 
 
 def _url(storage: str) -> URL:
@@ -222,7 +228,7 @@ def _with_folder(path: str) -> str:
     return path
 
 
-def _score(row: Mapping[str, float], metric: str | None) -> tuple[str, float]:
+def _score(row: Mapping[str, float], metric: str) -> tuple[str, float]:
     """Return the metric's name and its value in this row."""
     names = [metric] if metric else _METRICS
     known = [name for name in names if name in row]
