@@ -53,9 +53,7 @@ class TuneOptions(Settings):
     startup_trials: int = setting(5, "trials that must be complete before one is ended early", 0, _MOST)
     warmup_epochs: int = setting(2, "epochs of a trial before it may be ended early", 0, _MOST)
     seed: int = setting(0, "seed of the search, and of each trial's run", 0, _MOST)
-    num_env: int | None = setting(
-        None, "environments stepped together", 1, 100_000, default_text="the preset's, else 1"
-    )
+    num_env: int | None = setting(None, "environments of a run", 1, 100_000, default_text="the preset's, else 1")
     vec_env: str = setting("auto", "what steps them", choices=BACK_ENDS)
     step_timeout: float = setting(0.0, "seconds that a step in another process may take; 0: no limit", 0, 1e6)
     env_kwargs: str | None = setting(None, "arguments for making the environment: NAME=VALUE", default_text="")

@@ -84,7 +84,7 @@ def open_study(storage: str, name: str, document: Mapping[str, Any], **pruning: 
         storage=_open_storage(storage), study_name=name, direction="maximize", load_if_exists=True,
         pruner=optuna.pruners.MedianPruner(**pruning),
     )  # fmt: skip
-    if not any(_counts(trial) or trial.state == TrialState.RUNNING for trial in study.get_trials(deepcopy=False)):
+    if not count_trials(study, TrialState.RUNNING):
         study.set_user_attr(_DOCUMENT, dict(document))
     before = study.user_attrs.get(_DOCUMENT, {})
     for key in {**before, **document}:
@@ -145,9 +145,13 @@ def optimize(
         study.optimize(objective, callbacks=[after_trial], gc_after_trial=True)
 
 
-def count_trials(study: optuna.Study) -> int:
-    """Return the number of trials that were completed, were pruned, or failed by an error of their own."""
-    return sum(map(_counts, study.get_trials(deepcopy=False)))
+def count_trials(study: optuna.Study, *others: TrialState) -> int:
+    """Return the number of trials that were completed, were pruned, or failed by an error; and of these other states.
+
+    A trial that was interrupted has failed without an error, and another one takes its place.
+    """
+    states = (TrialState.COMPLETE, TrialState.PRUNED, *others)
+    return sum(trial.state in states or _ERROR in trial.user_attrs for trial in study.get_trials(deepcopy=False))
 
 
 def best_trial(study: optuna.Study) -> tuple[str, dict[str, Any]]:
@@ -166,14 +170,15 @@ def _range_of(algorithm: Algorithm, name: str) -> Range:
     metadata = next(f.metadata for f in dataclasses.fields(algorithm.Config) if f.name == name)
     kind = typing.get_type_hints(algorithm.Config)[name]
     kind = (typing.get_args(kind) or (kind,))[0]  # int, of `int | None`
-    low, high = (math.inf if metadata[end] is None else metadata[end] for end in ("low", "high"))
-    choices = (False, True) if kind is bool else metadata["choices"]
+    low, high, choices = (metadata.get(key) for key in ("low", "high", "choices"))
     if name in algorithm.SEARCH:
         low, high, log, choices = dataclasses.astuple(algorithm.SEARCH[name])
-    elif not choices and not high - low < _WIDEST:  # also where it is nan
+    elif choices or kind is bool:
+        choices = choices or (False, True)
+    elif low is None or high is None or high - low > _WIDEST:
         raise UserError(f"--tuned={name}: its range is too wide to search; others: {', '.join(algorithm.SEARCH)}")
     else:
-        log = not choices and low > 0 and high / low >= 100
+        log = low > 0 and high / low >= 100
     return Range(choices=choices) if choices else Range(kind(low), kind(high), log)
 
 
@@ -237,8 +242,3 @@ def _score(row: Mapping[str, float], metric: str) -> tuple[str, float]:
     # The success rate is nan where the environment knows no success.
     name = next((name for name in known if not math.isnan(row[name])), known[-1])
     return name, row[name]
-
-
-def _counts(trial: FrozenTrial) -> bool:
-    """Return False for a trial that runs, or that was interrupted: another one takes its place."""
-    return trial.state in (TrialState.COMPLETE, TrialState.PRUNED) or _ERROR in trial.user_attrs

@@ -68,23 +68,17 @@ FINISHED = ["--limit=0.8", "--seed=1", "--startup_trials=1", "--warmup_epochs=1"
 pytestmark = pytest.mark.usefixtures("cwd", "cheap")
 
 
-@pytest.fixture(scope="module", autouse=True)
-def frozen():
-    """Spare the garbage collection after each trial the objects of the other tests."""
-    gc.collect()
-    gc.freeze()
-    yield
-    gc.unfreeze()
-
-
 @pytest.fixture(scope="module")
 def folder_of_cheap(tmp_path_factory):
     folder = tmp_path_factory.mktemp("modules")
     write_package(folder, "cheap_of_tune", algorithm=CHEAP)
+    gc.collect()
+    gc.freeze()  # which spares the collection after each trial the objects of other tests
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(ROOT)
         patch.syspath_prepend(folder)
         yield folder
+    gc.unfreeze()
 
 
 @pytest.fixture
@@ -245,13 +239,13 @@ def test_a_trial_leaves_no_agent_and_so_no_replay_buffer_in_memory():
 
 @pytest.mark.slow
 def test_two_processes_share_the_trials_of_one_storage():
-    words = [sys.executable, "-m", "baselines.tune", *studied(n_trials=12)]
+    words = [sys.executable, "-m", "baselines.tune", *studied(n_trials=8)]
     both = [subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
     ended = [process.communicate(timeout=120) for process in both]  # at once: both create the database
     assert [process.returncode for process in both] == [0, 0] and all(err == "" for _, err in ended), ended
     printed = [int(n) for out, _ in ended for n in re.findall(r"^trial (\d+) ", out, re.M)]
     found = trials()
-    assert len(found) in (12, 13) and sorted(printed) == [t.number for t in found]  # none by both
+    assert len(found) in (8, 9) and sorted(printed) == [t.number for t in found]  # none by both
     assert len({json.dumps(s) for s in settings_of(found)}) == len(found)  # no settings are tried twice
 
 
@@ -286,16 +280,14 @@ def test_a_trial_whose_process_was_killed_does_not_count_and_fails_when_its_hear
 
 
 @pytest.mark.parametrize(
-    ("words", "message"),
-    [(["--seed=0"], "has --seed=1, not --seed=0"), (["--timesteps=60"], "has --timesteps=120, not --timesteps=60"),
-     (["--kind=salted"], "has no --kind, not --kind=salted"), (["--num_env=2"], "has no --num_env, not --num_env=2"),
-     (["--tuned=x"], "has --tuned=size,x, not --tuned=x"),
-     (["--env=tests.environments:PointPush-v0", f"--study={NAME}"], "has --env=tests.environments:PointReach-v0, not")],
-    ids=lambda value: value[0] if isinstance(value, list) else "",
+    ("word", "message"),
+    [("--seed=0", "--seed=1, not --seed=0"), ("--timesteps=60", "--timesteps=120, not --timesteps=60"),
+     ("--kind=salted", "no --kind, not --kind=salted"), ("--tuned=x", "--tuned=size,x, not --tuned=x"),
+     ("--env=tests.environments:PointPush-v0", "--env=tests.environments:PointReach-v0, not ")],
 )  # fmt: skip
-def test_a_study_that_exists_with_other_settings_is_refused(words, message, finished, capsys):
-    line = command_refused(capsys, tune.main, *studied(*FINISHED, *words, n_trials=9))
-    assert line.startswith(f"error: study {NAME} {message}") and line.endswith("or choose another --study=NAME\n")
+def test_a_study_that_exists_with_other_settings_is_refused(word, message, finished, capsys):
+    line = command_refused(capsys, tune.main, *studied(*FINISHED, word, f"--study={NAME}", n_trials=9))
+    assert line.startswith(f"error: study {NAME} has {message}") and line.endswith("or choose another --study=NAME\n")
 
 
 def test_a_storage_has_room_for_several_studies(finished, quick):
@@ -306,25 +298,17 @@ def test_a_storage_has_room_for_several_studies(finished, quick):
 
 
 BAD_INPUT = {
-    "unknown environment": (["--env=PointReech-v0"], ["nearest: PointReach-v0"]),
-    "unknown algorithm": (["--alg=hr"], ["'hr'", "nearest: her"]),
     "unknown setting": (["--sice=3"], ["'sice'", "nearest: size"]),
-    "unknown flag": (["--n_trial=3"], ["'n_trial'", "nearest: n_trials"]),
-    "bad value": (["--x=2"], ["x: expected 0 to 1, got 2"]),
-    "unknown preset": (["--preset=single"], ["--preset=single", "has none"]),
     "no trials": (["--n_trials=0"], ["n_trials: expected 1 to"]),
     "nothing to search": (["--x=0.5", "--size=3"], ["nothing to search", "--tuned=NAME,NAME"]),
     "unknown setting to search": (["--tuned=x,sice"], ["'sice'", "nearest: size"]),
     "fixed and searched": (["--tuned=x", "--x=0.5"], ["--x is fixed and also named by --tuned"]),
-    "no end to search": (["--tuned=open"], ["--tuned=open", "too wide to search; others: x, size"]),
     "too wide to search": (["--tuned=wide"], ["--tuned=wide"]),
-    "words to search": (["--tuned=word"], ["--tuned=word"]),
+    "no end to search": (["--tuned=open"], ["--tuned=open", "too wide to search; others: x, size"]),
     "policy that is not there": (["--load_path=nowhere"], ["nowhere"]),
-    "no module": (["--extra_import=no_such_module"], ["--extra_import=no_such_module"]),
     "logs below a file": (["--log_path=taken/logs"], ["cannot write", "taken"]),
     "database below a file": (["--storage=sqlite:///taken/s.db"], ["cannot use --storage", "taken"]),
     "journal below a file": (["--storage=journal:taken/s.log"], ["cannot use --storage", "taken"]),
-    "database that is a folder": (["--storage=sqlite:///folder"], ["unable to open database file"]),
     "journal that is a folder": (["--storage=journal:folder"], ["Is a directory"]),
     "no database": (["--storage=sqlite:///taken"], ["taken", "file is not a database"]),
     "damaged database": (["--storage=sqlite:///damaged.db"], ["damaged.db"]),
@@ -333,12 +317,12 @@ BAD_INPUT = {
     "database in memory": (["--storage=sqlite:///:memory:"], ["expected sqlite:///FILE"]),
     "no address": (["--storage=me:secret@study.db"], ["expected sqlite:///FILE, postgresql://"]),
     "other address": (["--storage=redis://:secret@localhost"], ["cannot use --storage=redis://:***@localhost: "]),
-    "no driver": (["--storage=mysql+pymysql://me:secret@localhost/db"], ["mysql+pymysql://me:***@localhost/db", "pymysql"]),
-}  # fmt: skip
+    "no driver": (["--storage=mysql+pymysql://me:secret@localhost/db"], ["mysql+pymysql://me:***@localhost/db: "]),
+}
 
 
 @pytest.mark.parametrize(("words", "parts"), BAD_INPUT.values(), ids=BAD_INPUT)
-def test_bad_input_ends_with_one_line_before_any_trial_and_leaves_nothing_behind(
+def test_bad_input_is_refused_in_one_line_before_any_trial_and_leaves_nothing_behind(
     words, parts, cwd, monkeypatch, capsys
 ):
     monkeypatch.setitem(sys.modules, "pymysql", None)
@@ -368,8 +352,7 @@ def test_a_storage_that_fails_later_ends_the_process_with_one_line(monkeypatch, 
     with pytest.raises(SystemExit) as ended:
         tune.main(studied())
     assert ended.value.code == 1
-    line = f"error: cannot use --storage={SQLITE}: StorageInternalError: the disk is full\n"
-    assert capsys.readouterr().err == line
+    assert capsys.readouterr().err.endswith(f"--storage={SQLITE}: StorageInternalError: the disk is full\n")
 
 
 def test_without_optuna_one_line_says_how_to_install_it(monkeypatch, capsys):
@@ -420,16 +403,12 @@ def test_every_kind_of_setting_can_be_searched(quick, capsys):
 
 
 def test_words_of_the_command_line_are_quoted_for_the_shell():
-    command = tune.command_line(
-        {"env_kwargs": "{'size': 3}", "seed": None}, {"demo_file": "my demos.npz", "word": "12"}
-    )
-    assert shlex.split(command)[3:] == ["--env_kwargs={'size': 3}", "--demo_file=my demos.npz", "--word='12'"]
+    command = tune.command_line({"env_kwargs": "{'size': 3}", "seed": None}, {"file": "my demos.npz", "word": "12"})
+    assert shlex.split(command)[3:] == ["--env_kwargs={'size': 3}", "--file=my demos.npz", "--word='12'"]
 
 
 def test_help_has_every_flag_and_what_is_searched(capsys):
     tune.main(["--help"])
     text = capsys.readouterr().out
-    assert (
-        text.startswith("usage: python -m baselines.tune") and "\n  pi_lr                   0.0001 to 0.01, log" in text
-    )
+    assert text.startswith("usage: python -m baselines.tune") and re.search(r"\n  pi_lr +0.0001 to 0.01, log sc", text)
     assert [name for name in names_of(tune.TuneOptions) if f"\n  --{name} " not in text] == []
