@@ -6,7 +6,6 @@ that does worse than half of those before it is ended early. Several processes, 
 """
 
 import contextlib
-import functools
 import io
 import logging
 import os
@@ -77,9 +76,7 @@ def main(argv: list[str] | None = None) -> None:
             show(_help(algorithm))
             return
         if make_communicator().size > 1:
-            raise UserError(
-                "a trial is one process: start this command several times, without mpirun, on one --storage"
-            )
+            raise UserError("a trial is one process: without mpirun, start this command several times")
         _tune(TuneOptions(**{**DEFAULTS, **given}), algorithm, settings)
 
 
@@ -98,12 +95,11 @@ def _tune(options: TuneOptions, algorithm: Algorithm, settings: Mapping[str, obj
     except ImportError as error:
         raise UserError(f"tuning needs Optuna ({error.name} is missing): pip install 'baselines-her[tune]'") from None
 
-    parts = [part for part in (options.alg, options.env, options.preset) if part]
-    name = options.study or _file_name(*parts)
-    storage = options.storage or f"sqlite:///runs/tune/{_file_name(*parts[:2])}.db"
-    log_path = options.log_path or os.path.join("runs", "tune", _file_name(name))
-
+    task = _file_name(options.alg, options.env)
+    name = options.study or _file_name(task, *([options.preset] if options.preset else []))
+    storage = options.storage or f"sqlite:///runs/tune/{task}.db"
     shown = tuning.show_storage(storage)
+    log_path = options.log_path or os.path.join("runs", "tune", _file_name(name))
     space = tuning.search_space(algorithm, options.tuned, settings)
     env = import_extra(options.extra_import, options.env)
     config = algorithm.config(str(env), settings, options.preset, flags=tuple(names_of(TuneOptions)))
@@ -116,15 +112,17 @@ def _tune(options: TuneOptions, algorithm: Algorithm, settings: Mapping[str, obj
 
     document = {name: value for name, value in options.document().items() if name not in _FREE} | fixed
     document |= {"tuned": ",".join(sorted(space)), "ranges": "; ".join(f"{n} {space[n]}" for n in sorted(space))}
-    pruning = {"n_startup_trials": options.startup_trials, "n_warmup_steps": options.warmup_epochs}
     with tuning.storage_errors(UserError, storage):
-        study = tuning.open_study(storage, name, document, **pruning)
+        study = tuning.open_study(storage, name, document, options.startup_trials, options.warmup_epochs)
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns of functions traced again: one agent a trial
-    train = functools.partial(_train, trial_options, fixed, log_path)
+    done = f"of {options.n_trials} trials done"
+
+    def train(number: int, found: Mapping[str, object], callback: Callable[[dict[str, float]], None]) -> None:
+        _train(trial_options, {**fixed, **found}, os.path.join(log_path, f"trial-{number}"), callback)
+
     with tuning.storage_errors(TrainingError, storage), interrupts() as signals:
-        done = f"of {options.n_trials} trials done"
-        show(f"study {name} in {shown}: {tuning.count_trials(study)} {done}; searching {', '.join(space)}; logs in "
-             f"{log_path}")  # fmt: skip
+        show(f"study {name} in {shown}: {tuning.count_trials(study)} {done}; logs in {log_path}")
+        show(f"searching {', '.join(space)}")
         try:
             tuning.optimize(study, space, train, options.n_trials, options.seed, options.metric or "")
         except KeyboardInterrupt:
@@ -137,19 +135,13 @@ def _tune(options: TuneOptions, algorithm: Algorithm, settings: Mapping[str, obj
 
 
 def _train(
-    options: Mapping[str, Any],
-    fixed: Mapping[str, object],
-    log_path: str,
-    number: int,
-    settings: Mapping[str, object],
-    callback: Callable[[dict[str, float]], None],
+    options: Mapping[str, Any], settings: Mapping[str, Any], folder: str, callback: Callable[[dict[str, float]], None]
 ) -> None:
     """Run one trial, whose output is in a folder of its own."""
-    folder = os.path.join(log_path, f"trial-{number}")
     while os.path.exists(folder):  # an earlier study's
         folder += "-2"
     with (
-        tqdm(total=options["num_timesteps"], desc=f"trial {number}", leave=False, unit=" steps", unit_scale=True,
+        tqdm(total=options["num_timesteps"], desc=os.path.basename(folder), leave=False, unit=" steps", unit_scale=True,
              disable=not sys.stderr.isatty(), dynamic_ncols=True) as bar,
         contextlib.redirect_stdout(io.StringIO()),
     ):  # fmt: skip
@@ -159,7 +151,7 @@ def _train(
             callback(row)
 
         options = {**options, "log_path": folder, "checkpoint_interval": 0}
-        launch(options, {**fixed, **settings}, Communicator(), callback=after_epoch)
+        launch(options, settings, Communicator(), callback=after_epoch)
 
 
 def _file_name(*parts: str) -> str:

@@ -77,13 +77,15 @@ def show_storage(storage: str) -> str:
     return storage if storage.startswith(_JOURNAL) else _url(storage).set(query={}).render_as_string()
 
 
-def open_study(storage: str, name: str, document: Mapping[str, Any], **pruning: int) -> optuna.Study:
+def open_study(
+    storage: str, name: str, document: Mapping[str, Any], startup_trials: int, warmup_epochs: int
+) -> optuna.Study:
     """Open the study, or create it. Raises UserError where it has trials with another `document` of settings."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = optuna.create_study(
-        storage=_open_storage(storage), study_name=name, direction="maximize", load_if_exists=True,
-        pruner=optuna.pruners.MedianPruner(**pruning),
-    )  # fmt: skip
+        storage=_open_storage(storage), study_name=name, direction="maximize", load_if_exists=True
+    )
+    study.pruner = optuna.pruners.MedianPruner(startup_trials, warmup_epochs)
     if not count_trials(study, TrialState.RUNNING):
         study.set_user_attr(_DOCUMENT, dict(document))
     before = study.user_attrs.get(_DOCUMENT, {})
