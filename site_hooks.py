@@ -40,8 +40,8 @@ _CODE_OR_LINK = re.compile(
 def on_files(files: Files, *, config: ProperDocsConfig) -> Files:
     """Add a page for each notebook, and every file that a page links to."""
     for file in [file for file in files if file.src_uri.endswith(".ipynb")]:
-        page = file.src_uri.removesuffix(".ipynb") + ".md"
-        files.append(File.generated(config, page, content=markdown_of(_source(file).read_text(encoding="utf-8"))))
+        content = markdown_of(_source(file).read_text(encoding="utf-8"))
+        files.append(File.generated(config, file.src_uri.removesuffix(".ipynb") + ".md", content=content))
     present = {_source(file) for file in files}
     wanted = [ROOT / path for path in IN_NAVIGATION if (ROOT / path).exists()]
     wanted += [target for file in files for target in _targets(file)]
@@ -57,12 +57,12 @@ def on_files(files: Files, *, config: ProperDocsConfig) -> Files:
 
 def on_page_markdown(markdown: str, *, page: Page, config: ProperDocsConfig, files: Files) -> str:
     """Point a page's links to the places of their targets in the site."""
-    places = {_source(file): _shown_at(file, files) for file in files if file.abs_src_path}
+    places = {_source(file): _shown_at(file, files) for file in files}
     folder = posixpath.dirname(page.file.src_uri)
 
     def in_site(link: str) -> str:
         target = target_of(link, _source(page.file))
-        if target not in places or not page.file.abs_src_path:
+        if target not in places:
             return link
         return posixpath.relpath(places[target], folder or ".") + link[len(link.partition("#")[0]) :]
 
@@ -120,9 +120,8 @@ def _output(output: dict[str, object]) -> str:
 
 def _targets(file: File) -> list[Path]:
     """Return the files of the repository that a page links to; none for a file that is not a page."""
-    if not file.is_documentation_page() or not file.abs_src_path:
-        return []
-    return [target for link in links(file.content_string) if (target := target_of(link, _source(file)))]
+    text = file.content_string if file.is_documentation_page() else ""
+    return [target for link in links(text) if (target := target_of(link, _source(file)))]
 
 
 def _file_for(target: Path, files: Files, config: ProperDocsConfig) -> File:
@@ -141,4 +140,7 @@ def _shown_at(file: File, files: Files) -> str:
 
 
 def _source(file: File) -> Path:
-    return Path(file.abs_src_path or "").resolve()
+    """Return the file of the repository behind a file of the site; a page without one was made of a notebook."""
+    if file.abs_src_path:
+        return Path(file.abs_src_path).resolve()
+    return ROOT / "docs" / re.sub(r"\.md$", ".ipynb", file.src_uri)
