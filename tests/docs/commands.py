@@ -87,32 +87,26 @@ class Command(NamedTuple):
         return " ".join([*given, shlex.join(self.words)])
 
 
-def commands_of(text: str, folder: Path, variables: dict[str, str]) -> tuple[list[Command], dict[str, str]]:
-    """Return the commands, and the variables that are exported at the end. Raises ValueError for text that is no shell.
+def commands_of(text: str, folder: Path) -> list[Command]:
+    """Return the commands of a piece of shell. Raises ValueError for text that is no shell.
 
     Files and folders that the shell itself makes and looks at are those of `folder`.
     """
     record = folder.parent / "recorded"
     record.write_text("")
-    text = PATH.sub(r"record \1", text)
     done = subprocess.run(
-        [shutil.which("bash"), "--noprofile", "--norc", "-c", f"{PRELUDE}\n{text}\nrecord end"], text=True, cwd=folder,
-        stdin=subprocess.DEVNULL, env={**variables, "PATH": "/nowhere", "RECORD": str(record)}, capture_output=True,
-        timeout=60,
+        [shutil.which("bash"), "--noprofile", "--norc", "-c", PRELUDE + PATH.sub(r"record \1", text)], text=True,
+        cwd=folder, stdin=subprocess.DEVNULL, env={"HOME": str(folder), "PATH": "/nowhere", "RECORD": str(record)},
+        capture_output=True, timeout=60,
     )  # fmt: skip
     if done.returncode:
         raise ValueError(f"bash cannot do this (what is no command is written as ```text):\n{text}\n{done.stderr}")
-    commands = [Command(*map(_parts, entry.split("\x1e"))) for entry in record.read_text().split("\x1d")[:-1]]
-    commands = [Command(command.words, _of_page(command.variables)) for command in commands]
-    return commands[:-1], {**variables, **commands[-1].variables}
-
-
-def _parts(text):
-    return text.split("\x1f")[:-1]
+    entries = [entry.split("\x1e") for entry in record.read_text().split("\x1d")[:-1]]
+    return [Command(words.split("\x1f")[:-1], _of_page(variables)) for words, variables in entries]
 
 
 def _of_page(variables):
-    given = dict(entry.split("=", 1) for entry in variables)
+    given = dict(entry.split("=", 1) for entry in variables.split("\x1f")[:-1])
     return {name: value for name, value in given.items() if name not in OF_BASH}
 
 
@@ -135,9 +129,7 @@ def shortened(module: str, words: list[str]) -> list[str]:
     words = as_one_word(words)
     given = dict(word.removeprefix("--").split("=", 1) for word in words if word.startswith("--") and "=" in word)
     if module == "baselines.tune":
-        tuned = given.get("tuned", "").split(",")
-        short = {name: value for name, value in SHORT[given.get("alg", "her")].items() if name not in tuned}
-        given |= dict(short, num_env=2, n_trials=1, timesteps=100)
+        given |= dict(SHORT["her"], num_env=2, n_trials=1, timesteps=100)
     else:
         given = short_settings(given) if module in WITH_SETTINGS else given | SHORT.get(module, {})
     others = [word for word in words if not (word.startswith("--") and "=" in word)]

@@ -15,7 +15,6 @@ from tests.docs.pages import Piece
 from tests.docs.rules import Try, try_command
 from tests.helpers import ROOT, write_package
 
-FILE = re.compile(r"# ([\w/]+\.py)\n")  # a Python block that begins so is the file of this name
 MY_MODULE = """
 import gym
 import gymnasium
@@ -74,8 +73,7 @@ class Reader:
     """`do` raises what goes wrong at a step, with its place in the page."""
 
     def __init__(self, folder: Path):
-        self.folder, self.variables = folder, {"HOME": str(folder)}
-        self.names = {"__name__": "__main__", **NAMES}
+        self.folder, self.names = folder, {"__name__": "__main__", **NAMES}
 
     def do(self, step: Piece) -> None:
         what = step.text
@@ -86,8 +84,7 @@ class Reader:
                 return
             # A script, such as Slurm's, is submitted a second time, after the first one was stopped.
             for _ in range(2 if step.text.startswith("#!") else 1):
-                commands, self.variables = commands_of(step.text, self.folder, self.variables)
-                for command in commands:
+                for command in commands_of(step.text, self.folder):
                     what = str(command)
                     give(what)
                     try_command(Try(*command, step))
@@ -98,10 +95,6 @@ class Reader:
     def _python(self, step):
         if step.kind == "statement":  # amid prose, which imports nothing
             exec(step.text, {"baselines": baselines})
-        elif file := FILE.match(step.text):
-            Path(file[1]).parent.mkdir(parents=True, exist_ok=True)
-            Path(file[1]).write_text(step.text)
-            importlib.import_module(file[1].removesuffix(".py").replace("/", "."))
         else:
             exec(compile("\n" * step.line + step.text, step.page, "exec"), self.names)
             check_made(step.text, self.names)

@@ -60,15 +60,14 @@ for seed in 0 1; do B='b c' python x.py --seed=$seed "$HOME"; done  # a comment
 if [ -e taken ]; then cat taken; else cat nothing; fi
 printf 'node1\\n' > hosts
 """
-    commands, variables = commands_of(text, cwd, {"HOME": "/home"})
-    assert [str(command) for command in commands] == [
-        "A=1 B=b c python x.py --seed=0 /home",
-        "A=1 B=b c python x.py --seed=1 /home",
+    assert [str(command) for command in commands_of(text, cwd)] == [
+        f"A=1 B=b c python x.py --seed=0 {cwd}",
+        f"A=1 B=b c python x.py --seed=1 {cwd}",
         "A=1 .ci/run",
         "A=1 cd elsewhere --fast",
         "A=1 cat taken",
     ]
-    assert variables == {"HOME": "/home", "A": "1"} and (cwd / "hosts").read_text() == "node1\n"
+    assert (cwd / "hosts").read_text() == "node1\n"
 
 
 def test_commands_are_shortened():
@@ -92,7 +91,7 @@ def test_commands_are_shortened():
         ("    srun python -m baselines.run --no_such=1", "ended with code 2"),
         ("    pip install -e '.[nothing]'", "setup.py has no such extra"),
         ("    python -m benchmarks.reproduce fetch-bush", "no such experiment"),
-        ("    python -m benchmarks.throughput rollups", "2"),
+        ("    python -m benchmarks.throughput rollups", "rollups"),
         ("`python -m baselines.play --load_path=DIR --episode=3`", "episode"),
         ("```python\n1 / 0\n```", "division by zero"),
         ("```python\naction = float('nan')\n```", "no action"),
