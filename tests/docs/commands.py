@@ -7,8 +7,8 @@ import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
-from baselines.common.cli import as_one_word, parse
-from baselines.common.settings import check_known, names_of
+from baselines.common.cli import as_one_word
+from baselines.common.settings import names_of
 from baselines.evaluate import EvaluateOptions
 from baselines.export import ExportOptions
 from baselines.her.experiment.config import HERConfig
@@ -16,7 +16,6 @@ from baselines.her.experiment.data_generation.fetch_data_generation import Gener
 from baselines.play import PlayOptions
 from baselines.ppo2.config import PPOConfig
 from baselines.run import LauncherOptions
-from baselines.runs.algorithms import find
 from baselines.tune import TuneOptions
 
 # ---- flags ----
@@ -44,17 +43,6 @@ FOREIGN = set("no-deps no-binary logdir hostfile mpi ntasks cpus-per-task time s
 ALL_FLAGS = {"help", "tf_xla_persistent_cache_directory", *SETTINGS, *FLAGS_OF_BENCHMARKS, *FOREIGN}.union(
     *FLAGS.values()
 )
-
-
-def check_words(module: str, words: list[str]) -> None:
-    """Check that the flags exist and that the given values are allowed."""
-    words = as_one_word([word for word in words if word != "..."])
-    own = {*find("her").Config.__dataclass_fields__} if module in WITH_SETTINGS else set()
-    assert {word[2:].partition("=")[0] for word in words if word.startswith("--")} <= FLAGS[module] | own, words
-    if module in OPTIONS:
-        given, settings, _ = parse([word for word in words if not OPEN.search(word)], OPTIONS[module])
-        OPTIONS[module](**given)
-        find(given.get("alg") or "her").Config(**settings) if own else check_known(settings, ())
 
 
 # ---- shell ----

@@ -55,7 +55,7 @@ def test_every_flag_file_module_and_function_that_is_named_exists(page):
     if page.name == "docs/migrating.md":
         text = re.sub(r"^\|[^|]*\|", "", text, flags=re.M)  # the first column is about other programs
     assert sorted({*re.findall(r"(?<![\w-])--(\w[\w-]*)", text)} - ALL_FLAGS) == []
-    for code in page.codes if page.name != "docs/migrating.md" else codes_in(text):
+    for code in page.codes:
         if FILE.fullmatch(code) and not OPEN.search(code):
             assert any((ROOT / below / code).exists() for below in ("", "baselines")), code
         elif (name := re.match(r"(baselines|benchmarks|examples)(\.\w+)+", code)) and not code.endswith(".py"):
