@@ -23,7 +23,6 @@ class EvaluateOptions(PolicyOptions):
     vec_env: str = setting("auto", "what steps them", choices=BACK_ENDS)
     seed: int = setting(0, "seed of the environments", 0, 1 << 62)
     json: str | None = setting(None, "file to write the figures to", path=True, default_text="")
-    alg: str | None = setting(None, "module of an algorithm of your own, where the policy is of one", default_text="")
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -35,7 +34,7 @@ def main(argv: list[str] | None = None) -> None:
         assert options.load_path is not None  # NEEDS_POLICY
         if options.json:
             check_file_writable(options.json)
-        policy = api.load_policy(options.load_path, options.alg)
+        policy = api.load_policy(options.load_path)
         env, arguments = options.environment()
         found = api.evaluate(policy, env, options.episodes, num_env=options.num_env, seed=options.seed,
                              vec_env=options.vec_env, progress=True, env_kwargs=arguments.kwargs,

@@ -21,7 +21,9 @@ _NEEDED = {
 class ExportOptions(Settings):
     """The command line."""
 
-    load_path: str | None = setting(None, "folder of the policy", path=True, default_text="")
+    load_path: str | None = setting(
+        None, "the policy: a file, or a folder that holds latest.safetensors", path=True, default_text=""
+    )
     format: str | None = setting(None, ", ".join(FORMATS), choices=tuple(FORMATS), default_text="")
     output: str | None = setting(
         None,
@@ -29,7 +31,6 @@ class ExportOptions(Settings):
         path=True,
         default_text="",
     )
-    alg: str | None = setting(None, "module of an algorithm of your own, where the policy is of one", default_text="")
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -40,7 +41,7 @@ def main(argv: list[str] | None = None) -> None:
             return
         assert options.load_path and options.format and options.output  # _NEEDED
         places = place_for(options.format, options.output)
-        api.export(api.load_policy(options.load_path, options.alg), options.format, options.output)
+        api.export(api.load_policy(options.load_path), options.format, options.output)
         print(f"wrote {' and '.join(places)}")
 
 

@@ -22,10 +22,10 @@ from baselines.envs import (
 )
 from baselines.envs.arguments import NONE, EnvArguments
 from baselines.envs.base import SUCCESS_BY_REWARD, VecEnv
-from baselines.policies.numpy_networks import NETWORK
-from baselines.policies.policy import Policy
-from baselines.runs.algorithms import Algorithm, find, read_policy
-from baselines.runs.evaluation import Episode, PolicyOptions, run_episodes, summary, task_of_policy
+from baselines.envs.lockstep import Episode, run_episodes
+from baselines.policies.policy import Policy, read_policy
+from baselines.runs.algorithms import Algorithm, find, known_algorithms
+from baselines.runs.evaluation import PolicyOptions, summary, task_of_policy
 from baselines.storage.files import check_file_writable
 
 Write = Callable[..., None]  # an algorithm's write_demonstrations
@@ -46,7 +46,9 @@ class PlayOptions(PolicyOptions):
         None, "write the episodes to this file, as demonstrations, instead of showing them", path=True, default_text=""
     )
     keep_failures: bool = setting(False, "with --record_demos: write failed episodes too")
-    alg: str | None = setting(None, "module of an algorithm of your own, where the policy is of one", default_text="")
+    alg: str | None = setting(
+        None, "with --record_demos: the algorithm that writes them", default_text="the policy's own"
+    )
 
 
 def play(
@@ -75,7 +77,7 @@ def play(
     make = functools.partial(gymnasium_env.make, env_id, 1, seeds, arguments=arguments)
     with _shown_env(make, env_id, info, folder, video, arguments) if render else _hidden_env(make) as env:
         for number in range(1, episodes + 1):
-            played += run_episodes(env, policy.act)
+            played += run_episodes(env, lambda observation, alive: policy.act(observation))
             outcome = {True: ", success", False: ", no success", None: ""}[played[-1].success]
             info(f"episode {number}: return {played[-1].reward.sum():.2f}{outcome}")
         if not env.says_success and played[-1].success is not None:
@@ -177,13 +179,12 @@ def main(argv: list[str] | None = None) -> None:
             check_file_writable(file)
         algorithm = find(options.alg) if options.alg else None
         env, arguments = options.environment()
-        policy = read_policy(options.load_path, algorithm)
+        policy = read_policy(options.load_path)
         env_id, arguments = (env, arguments) if env else task_of_policy(policy.spec, arguments)
-        alg = policy.document()["alg"]
         if not options.record_demos:
             play(policy, env_id, options.episodes, options.seed, video=options.video, arguments=arguments)
             return
-        write = writer_of(algorithm or (find(alg) if alg != NETWORK else None))
+        write = writer_of(algorithm or (find(policy.alg) if policy.alg in known_algorithms() else None))
         played = play(policy, env_id, options.episodes, options.seed, render=False, arguments=arguments)
         record(options.record_demos, played, policy.spec, options.keep_failures, write, options.seed)
 

@@ -29,7 +29,7 @@ class Step(NamedTuple):
     truncated: np.ndarray  # [B] bool: by a time limit
     success: np.ndarray | None  # [B] bool; None where the environments do not say
     info: Mapping[str, Any] = {}  # as `gymnasium.vector` gives it
-    read: np.ndarray | None = None  # [B, i]: what compute_reward reads of it, if anything
+    reward_info: np.ndarray | None = None  # [B, i]: what compute_reward reads of it, if anything
 
     @property
     def ended(self) -> np.ndarray:
@@ -108,15 +108,6 @@ def as_observation(observed: dict[str, np.ndarray] | np.ndarray) -> Observation:
     """What a library's environments returned, as float32 by entry."""
     entries = observed if isinstance(observed, dict) else {"observation": observed}
     return {key: np.asarray(value, np.float32) for key, value in entries.items()}
-
-
-def first_not_finite(observation: Observation, reward: np.ndarray, alive: np.ndarray) -> int | None:
-    """The first environment of those `alive` [B] that returned NaN or infinity, if any."""
-    finite = np.isfinite(reward)
-    for part in observation.values():
-        finite &= np.isfinite(part).all(1)
-    broken = np.flatnonzero(alive & ~finite)
-    return int(broken[0]) if len(broken) else None
 
 
 def evaluation_copies(

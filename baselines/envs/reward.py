@@ -38,6 +38,12 @@ class GoalReward:
         self._space = copy.deepcopy(env.observation_space["achieved_goal"])
         self._space.seed(0)  # all workers, and a run that is resumed, find the same
 
+    @property
+    def info_size(self) -> int:
+        """Numbers of a step's info that are read."""
+        _ = self._at_goals
+        return self.layout.size
+
     @functools.cached_property
     def at_goal(self) -> float:
         """What it pays where the goal is achieved. Raises UserError where it cannot be called."""

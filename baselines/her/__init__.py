@@ -1,6 +1,6 @@
 """Hindsight Experience Replay: DDPG + HER (1707.01495, 1802.09464), with demonstrations (1709.10089).
 
-The face of the algorithm, as `baselines.runs.algorithms` describes it.
+These are the names that the launcher uses; `baselines.algorithm` describes them.
 """
 
 from typing import TYPE_CHECKING
@@ -9,7 +9,6 @@ from baselines.her.experiment.config import ENV_DEFAULTS as ENV_DEFAULTS
 from baselines.her.experiment.config import PRESETS as PRESETS
 from baselines.her.experiment.config import SEARCH as SEARCH
 from baselines.her.experiment.config import HERConfig as Config
-from baselines.her.policy import load_policy as load_policy
 from baselines.learning.quiet import import_tensorflow
 
 if TYPE_CHECKING:
@@ -17,21 +16,21 @@ if TYPE_CHECKING:
 
     from baselines.common.specs import EnvSpec
     from baselines.envs.base import VecEnv
+    from baselines.envs.lockstep import Episode
     from baselines.her.ddpg import DDPG
-    from baselines.runs.evaluation import Episode
     from baselines.runs.run import Run
 
 
 def learn(env: "VecEnv", config: Config, run: "Run") -> "DDPG":
-    """Train an agent; see `baselines.her.her`."""
-    import_tensorflow()  # takes seconds: not before everything that was given is known to be sound
-    from baselines.her import her
+    """Train an agent; see `baselines.her.train`."""
+    import_tensorflow()  # takes seconds, so not before all input has been checked
+    from baselines.her import train
 
-    return her.learn(env, config, run)
+    return train.learn(env, config, run)
 
 
 def write_demonstrations(path: str, episodes: "Sequence[Episode]", spec: "EnvSpec", generator: str, seed: int) -> None:
-    """Write what was played as demonstrations."""
+    """Write played episodes as demonstrations; `generator` says who acted. Raises UserError."""
     from baselines.her.demonstrations import write_played
 
     write_played(path, episodes, spec, generator, seed)

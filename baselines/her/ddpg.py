@@ -1,239 +1,221 @@
-"""The agent: DDPG updates of an actor and a critic, their targets and the normalizers."""
+"""The agent: DDPG (1509.02971, algorithm 1) with normalised inputs, several critics and a cloning loss."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
 
-from baselines.common.errors import TrainingError
 from baselines.common.mpi import Communicator
+from baselines.common.specs import EnvSpec
 from baselines.her import losses
-from baselines.her.actor_critic import ActorCritic
 from baselines.her.experiment.config import HERConfig
-from baselines.her.policy import Policy, acting, acting_groups
-from baselines.her.types import GoalEnvSpec, TransitionBatch
-from baselines.her.updates import Gradients, make_updates
-from baselines.learning.adam import MpiAdam, check_workers_agree
+from baselines.her.networks import ActorCritic
+from baselines.her.policy import make_policy
+from baselines.her.types import Transitions
+from baselines.learning.adam import Adam, check_workers_agree
 from baselines.learning.networks import MLP
 from baselines.learning.normalizer import Normalizer
-from baselines.policies.policy import Agent
-from baselines.policies.policy import Policy as AnyPolicy
+from baselines.learning.updates import Updater
+from baselines.policies.policy import Agent, Policy
 from baselines.runs.state import Stateful, load_states, states_of
 
-CHECK_INTERVAL = 100  # updates between comparisons of the workers' weights
+CHECK_INTERVAL = 100  # updates between two comparisons of the workers' weights
+_REMEDY = "Lower --Q_lr and --pi_lr, or look for extreme observations or rewards (--clip_obs, --clip_return=True)"
 
 
 class DDPG(Agent):
-    """Main and target networks, their optimizers, and the statistics of their inputs (1509.02971, algorithm 1)."""
+    """Main and target networks, their optimizers, and the statistics that normalise observations and goals."""
 
     def __init__(
         self,
-        spec: GoalEnvSpec,
+        spec: EnvSpec,
         config: HERConfig,
         rng: np.random.Generator,
         comm: Communicator,
-        end_value: float = 0.0,
+        terminal_value: float = 0.0,
     ):
-        """`end_value` is what follows the end of an episode that has terminated."""
-        self._end_value = end_value
-        self.spec, self.config, self.comm = spec, config, comm
+        """Make networks with weights of rank 0; `terminal_value` is the return after an episode that terminated."""
+        self.spec, self.config, self.comm, self._terminal_value = spec, config, comm, terminal_value
         self.main = ActorCritic(spec, config, rng, "main")
         self.target = ActorCritic(spec, config, rng, "target")
-        self.average_pi = ActorCritic(spec, config, rng, "average").pi_network if config.average_actor else None
-        self.pi_adam = MpiAdam(self.main.pi_network.weights, config.pi_lr)
-        self.Q_adam = MpiAdam(self.main.Q_network.weights, config.Q_lr)
+        self.average_actor = ActorCritic(spec, config, rng, "average").actor if config.average_actor else None
+        self.weights = self.main.weights
+        self.actor_adam = Adam(self.main.actor.weights, config.pi_lr)
+        self.critic_adam = Adam(self.main.critic_weights, config.Q_lr)
         self.o_stats = Normalizer(spec.observation_size, config.norm_eps, comm, config.simulated_workers)
         self.g_stats = Normalizer(spec.goal_size, config.norm_eps, comm, config.simulated_workers)
-        # The graph's copies of the normalizers' mean and std.
-        self._stats = {
-            name: (tf.Variable(stats.mean), tf.Variable(stats.std))
-            for name, stats in (("o", self.o_stats), ("g", self.g_stats))
-        }
+        # The compiled updates read the statistics from variables.
+        self._o_stats, self._g_stats = ((tf.Variable(s.mean), tf.Variable(s.std)) for s in (self.o_stats, self.g_stats))
         self.metrics = ("loss/critic", "loss/actor") + (("loss/cloning", "q_filter/passed") if config.bc_loss else ())
-        self.weights = (self.main.Q_network.weights, self.main.pi_network.weights)
-        self._update = make_updates(self, comm)
-        self.updates = 0  # of this agent; all workers step together
-        self.acting_alone = False  # it began from a policy that has no more
+        self._updater = Updater(self, comm)
         self.compiled = False  # the first updates take seconds longer
-        self._begin_alike()
+        for target, main in zip(self.target.weights, self.main.weights, strict=True):
+            main.assign(comm.broadcast(main.numpy()))
+            target.assign(main)
+        if self.average_actor:
+            for average, main in zip(self.average_actor.weights, self.main.actor.weights, strict=True):
+                average.assign(main)
 
-    # ---- what her.train calls ----
+    @property
+    def updates(self) -> int:
+        """Number of updates by this agent."""
+        return self._updater.updates
 
-    def update_normalizers(self, batch: TransitionBatch) -> None:
-        """Take in this worker's transitions; all workers must call this together."""
+    # ---- what training calls ----
+
+    def policy(self, which: str | None = None) -> Policy:
+        """Return a NumPy copy; `which` is "main", "target" or "average", by default the one that is evaluated."""
+        return make_policy(self.spec, self.config, self.policy_state(), which)
+
+    def update_normalizers(self, batch: Transitions) -> None:
+        """Take in this worker's transitions [N, ...]. All workers must call this together."""
         clip = self.config.clip_obs
-        goal = self.config.goal_seen(batch.achieved_goal, batch.desired_goal)
+        goal = self.config.network_goal(batch.achieved_goal, batch.desired_goal)
         self.o_stats.update(np.clip(batch.observation, -clip, clip))
         self.g_stats.update(np.clip(goal, -clip, clip))
         self._refresh_stats()
 
-    def train(self, batches: TransitionBatch) -> dict[str, float]:
-        """One update per leading row of `batches` [n_batches, N, ...]; returns the means of `metrics`.
+    def train(self, batches: Transitions) -> dict[str, float]:
+        """Do one update for each leading row of `batches` [n_batches, N, ...]; return the means of `metrics`.
 
         The last `config.demo_rows` rows of each batch are demonstrations. Raises TrainingError for losses that are not
         finite.
         """
         if self.config.bootstrap_terminated or not np.any(batches.terminated):
-            # The graph of environments that never end knows no ends.
+            # Environments whose episodes never terminate need no code for it in the compiled update.
             batches = batches._replace(terminated=None)  # type: ignore[arg-type]
-        tensors = TransitionBatch(*(x if x is None else tf.constant(x) for x in batches))
-        rows = self._update(tensors).numpy()  # [n_batches, metrics]
-        for name, values in zip(self.metrics, rows.T, strict=True):
-            if not np.isfinite(values).all():
-                update = self.updates + int(np.argmin(np.isfinite(values))) + 1
-                raise TrainingError(
-                    f"{name} is {values[~np.isfinite(values)][0]} at update {update}. Lower --Q_lr and --pi_lr, or "
-                    "look for extreme observations or rewards (--clip_obs, --clip_return=True)"
-                )
-        before, self.updates = self.updates, self.updates + len(rows)
+        data = Transitions(*(x if x is None else tf.constant(x) for x in batches))
+        before = self.updates
+        metrics = self._updater(data, len(batches.reward), _REMEDY)
         self.compiled = True
         if self.comm.size > 1 and self.updates // CHECK_INTERVAL > before // CHECK_INTERVAL:
-            check_workers_agree(self.main.weights, self.comm)
-        return dict(zip(self.metrics, rows.mean(0).tolist(), strict=True))
+            check_workers_agree(self.weights, self.comm)
+        return metrics
 
     @tf.function(jit_compile=True)
     def end_cycle(self) -> None:
-        """Step the target networks, unless a `target_interval` has them step between updates."""
+        """Step the target networks, unless `target_interval` steps them between updates."""
         if not self.config.target_interval:
-            self._polyak_step()
+            self._step_targets()
 
-    def begin_from(self, policy: AnyPolicy) -> None:
-        """Take over all that the policy has."""
-        arrays = policy.arrays()
-        self.acting_alone = not getattr(policy, "complete", True)
-        self.load_policy_state(arrays, {name.partition("/")[0] for name in arrays} if self.acting_alone else None)
+    # ---- one update: see `learning.updates.Learner` ----
 
-    def policy(self, which: str | None = None, complete: bool = True) -> Policy:
-        """A NumPy copy of the 'main', 'target' or 'average' networks as they are now; None: as evaluated.
+    def prepare(self, data: Transitions) -> Transitions:
+        """Return the data as it is."""
+        return data
 
-        A `complete` one has all that training needs to begin from it; the other, and that of an agent which began from
-        such a policy, all that acting needs.
-        """
-        which = which or acting(self.config)
-        needed = None if complete and not self.acting_alone else acting_groups(which)
-        return Policy(self.spec, self.config, self.policy_state(needed), which)
+    def minibatch(self, data: Transitions, i: tf.Tensor) -> Transitions:
+        """Return minibatch i of [n_batches, N, ...]."""
+        return Transitions(*(x if x is None else x[i] for x in data))
 
-    # ---- the update ----
+    @tf.autograph.experimental.do_not_convert  # it has no control flow of tensors: tracing takes half the time
+    def gradients(self, batch: Transitions) -> tuple[list[tf.Tensor], dict[str, tf.Tensor]]:
+        """Return the gradients of the critics' loss and of the actor's loss, and the metrics."""
+        config = self.config
+        o, g = self.inputs(batch.observation, batch.achieved_goal, batch.desired_goal)
+        target = self._bellman_target(batch)  # [N, 1]
+        with tf.GradientTape() as tape:
+            values = self.main.Q(o, g, batch.action)  # [N, 1] each
+            critic_loss = tf.add_n([losses.critic_loss(target, value) for value in values])
+        critic_gradients = tape.gradient(critic_loss, self.main.critic_weights)
+        with tf.GradientTape() as tape:
+            pi = self.main.pi(o, g)  # [N, u]
+            value_of_pi = _mean(self.main.Q(o, g, pi))  # [N, 1]
+            actor_loss = losses.actor_loss(value_of_pi, pi / config.max_u, config.action_l2)
+            cloning = {}
+            if config.bc_loss:
+                demo = slice(-config.demo_rows, None)
+                passed = tf.ones_like(value_of_pi[demo])
+                if config.q_filter:
+                    passed = losses.q_filter(_mean(values)[demo], value_of_pi[demo])
+                loss = losses.cloning_loss(pi[demo], batch.action[demo], passed) / config.simulated_workers
+                actor_loss = config.prm_loss_weight * actor_loss + config.aux_loss_weight * loss
+                cloning = {"loss/cloning": loss, "q_filter/passed": tf.reduce_mean(passed)}
+        actor_gradients = tape.gradient(actor_loss, self.main.actor.weights)
+        metrics = {"loss/critic": critic_loss / config.n_critics, "loss/actor": actor_loss, **cloning}
+        return critic_gradients + actor_gradients, metrics
+
+    @tf.autograph.experimental.do_not_convert
+    def apply(self, gradients: Sequence[tf.Tensor], data: Transitions, step: tf.Tensor) -> None:
+        """Step the main networks, and after every `target_interval` updates of a cycle the target networks too."""
+        n = len(self.main.critic_weights)
+        self.critic_adam.apply(gradients[:n])
+        self.actor_adam.apply(gradients[n:])
+        if interval := self.config.target_interval:
+            self._step_targets(tf.cast(step % interval == 0, tf.float32))
+        if self.average_actor:
+            self._step_average(self.average_actor)
 
     def inputs(
         self, observation: tf.Tensor, achieved_goal: tf.Tensor, desired_goal: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """As `Policy.inputs`, in the graph."""
-        goal = self.config.goal_seen(achieved_goal, desired_goal)
-        return self._normalize(observation, "o"), self._normalize(goal, "g")  # [N, o], [N, g]
+        """Return normalised observations [N, o] and goals [N, g]; `Policy.inputs` is the same in NumPy."""
+        goal = self.config.network_goal(achieved_goal, desired_goal)
+        return self._normalize(observation, *self._o_stats), self._normalize(goal, *self._g_stats)
 
-    @tf.autograph.experimental.do_not_convert  # it has no control flow of tensors: tracing takes half the time
-    def gradients(self, batch: TransitionBatch) -> tuple[Gradients, tf.Tensor]:
-        """Gradients of both losses at the present weights, (of Q's weights, of pi's weights), and the `metrics`.
+    def _normalize(self, x: tf.Tensor, mean: tf.Variable, std: tf.Variable) -> tf.Tensor:
+        x = tf.clip_by_value(x, -self.config.clip_obs, self.config.clip_obs)
+        return tf.clip_by_value((x - mean) / std, -self.config.norm_clip, self.config.norm_clip)
 
-        Without `batch.terminated`, None, nothing ends.
-        """
-        config, horizon = self.config, self.spec.horizon
-        low, high = config.return_bounds(horizon)
-        o, g = self.inputs(batch.observation, batch.achieved_goal, batch.desired_goal)
+    def _bellman_target(self, batch: Transitions) -> tf.Tensor:
+        """Return the targets [N, 1]: of several critics the smallest value counts (clipped double Q, 1802.09477)."""
+        gamma, (low, high) = self.config.discount(self.spec.horizon), self.config.return_bounds(self.spec.horizon)
         o_2, g_2 = self.inputs(batch.next_observation, batch.next_achieved_goal, batch.desired_goal)
-        next_value = self.target.Q(o_2, g_2, self.target.pi(o_2, g_2))  # [N, 1]
-        reward, gamma = batch.reward[:, None], config.discount(horizon)
-        if batch.terminated is None:
-            target = losses.bellman_target(reward, next_value, gamma, low, high)
-        else:
-            ended = batch.terminated[:, None]
-            target = losses.bellman_target_with_ends(reward, next_value, ended, self._end_value, gamma, low, high)
-        with tf.GradientTape() as tape:
-            value = self.main.Q(o, g, batch.action)  # [N, 1]
-            critic_loss = losses.critic_loss(target, value)
-        Q_gradients = tape.gradient(critic_loss, self.main.Q_network.weights)
-        with tf.GradientTape() as tape:
-            pi = self.main.pi(o, g)  # [N, u]
-            value_of_pi = self.main.Q(o, g, pi)  # [N, 1]
-            actor_loss = losses.actor_loss(value_of_pi, pi / config.max_u, config.action_l2)
-            cloning_metrics = []
-            if config.bc_loss:
-                demo = slice(-config.demo_rows, None)
-                passed = self._passed(value[demo], value_of_pi[demo])
-                cloning = losses.cloning_loss(pi[demo], batch.action[demo], passed) / config.simulated_workers
-                actor_loss = config.prm_loss_weight * actor_loss + config.aux_loss_weight * cloning
-                cloning_metrics = [cloning, tf.reduce_mean(passed)]
-        pi_gradients = tape.gradient(actor_loss, self.main.pi_network.weights)
-        return (Q_gradients, pi_gradients), tf.stack([critic_loss, actor_loss, *cloning_metrics])
+        next_value = tf.reduce_min(self.target.Q(o_2, g_2, self.target.pi(o_2, g_2)), 0)  # [N, 1]
+        if batch.terminated is not None:
+            next_value = tf.where(batch.terminated[:, None], self._terminal_value, next_value)
+        return losses.bellman_target(batch.reward[:, None], next_value, gamma, low, high)
 
-    def _passed(self, value: tf.Tensor, value_of_pi: tf.Tensor) -> tf.Tensor:
-        if not self.config.q_filter:
-            return tf.ones_like(value)
-        passed = losses.q_filter(value, value_of_pi)
-        if not self.config.q_filter_after:
-            return passed
-        return tf.where(self.Q_adam.step < self.config.q_filter_after, tf.ones_like(passed), passed)
-
-    @tf.autograph.experimental.do_not_convert
-    def apply(self, gradients: Gradients, number: tf.Tensor) -> None:
-        """Step the main networks, and after every `target_interval` updates of a cycle the target networks too."""
-        self.Q_adam.apply(gradients[0])
-        self.pi_adam.apply(gradients[1])
-        if interval := self.config.target_interval:
-            self._polyak_step(tf.cast(number % interval == 0, tf.float32))
-        if self.average_pi:
-            self._average_step(self.average_pi)
-
-    def _average_step(self, average_pi: MLP) -> None:
-        """average = kept * average + (1 - kept) * main, of the actor; kept is less while there is little to average."""
-        step = self.pi_adam.step
-        kept = tf.minimum(self.config.average_actor, (1 + step) / (10 + step))
-        for average, main in zip(average_pi.weights, self.main.pi_network.weights, strict=True):
-            average.assign(kept * average + (1 - kept) * main)
-
-    def _polyak_step(self, due: float | tf.Tensor = 1.0) -> None:
-        """target = polyak * target + (1 - polyak) * main, where `due` is 1; no change where it is 0."""
+    def _step_targets(self, due: float | tf.Tensor = 1.0) -> None:
+        """Set target = polyak * target + (1 - polyak) * main where `due` is 1; change nothing where it is 0."""
         moved = due * (1 - self.config.polyak)
         for target, main in zip(self.target.weights, self.main.weights, strict=True):
             target.assign((1 - moved) * target + moved * main)
 
-    def _normalize(self, x: tf.Tensor, which: str) -> tf.Tensor:
-        mean, std = self._stats[which]
-        x = tf.clip_by_value(x, -self.config.clip_obs, self.config.clip_obs)
-        return tf.clip_by_value((x - mean) / std, -self.config.norm_clip, self.config.norm_clip)
+    def _step_average(self, average_actor: MLP) -> None:
+        """Set average = kept * average + (1 - kept) * main; less is kept while there is little to average."""
+        step = self.actor_adam.step
+        kept = tf.minimum(self.config.average_actor, (1 + step) / (10 + step))
+        for average, main in zip(average_actor.weights, self.main.actor.weights, strict=True):
+            average.assign(kept * average + (1 - kept) * main)
 
     # ---- state ----
 
+    def networks(self) -> dict[str, MLP]:
+        """Return every network by the name that its arrays have in states and policies."""
+        average = {"average_pi": self.average_actor} if self.average_actor else {}
+        return {**self.main.networks(), **self.target.networks(), **average}
+
+    def policy_state(self) -> dict[str, np.ndarray]:
+        """Return networks and statistics as arrays, e.g. `main_pi/0_kernel`, `o_stats/sum`."""
+        return states_of(self._policy_parts())
+
+    def load_policy_state(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Take over a `policy_state` of the same sizes. Raises KeyError or ValueError."""
+        load_states(self._policy_parts(), arrays)
+        self._refresh_stats()
+
     def state(self) -> dict[str, np.ndarray]:
-        """All that training changes."""
+        """Return everything that training changes."""
         return {**self.policy_state(), **states_of(self._optimizers()), "updates": np.array(self.updates)}
 
     def load_state(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Take over what `state` of an agent of the same sizes gave. Raises KeyError or ValueError."""
+        """Restore a `state` of the same sizes. Raises KeyError or ValueError."""
         self.load_policy_state(arrays)
         load_states(self._optimizers(), arrays)
-        self.updates = int(arrays["updates"])
+        self._updater.updates = int(arrays["updates"])
 
-    def policy_state(self, groups: Collection[str] | None = None) -> dict[str, np.ndarray]:
-        """Networks, targets and normalizers (or the named ones) as arrays, e.g. `main_pi/0_kernel`, `o_stats/sum`."""
-        return states_of({k: part for k, part in self._parts().items() if groups is None or k in groups})
-
-    def load_policy_state(self, arrays: Mapping[str, np.ndarray], groups: Collection[str] | None = None) -> None:
-        """Take over what `policy_state` of an agent of the same sizes gave. Raises KeyError or ValueError."""
-        load_states({k: part for k, part in self._parts().items() if groups is None or k in groups}, arrays)
-        self._refresh_stats()
-
-    def _parts(self) -> dict[str, Stateful]:
-        nets = {f"{n.name}_{k}": getattr(n, f"{k}_network") for n in (self.main, self.target) for k in ("pi", "Q")}
-        if self.average_pi:
-            nets["average_pi"] = self.average_pi
-        return {**nets, "o_stats": self.o_stats, "g_stats": self.g_stats}
+    def _policy_parts(self) -> dict[str, Stateful]:
+        return {**self.networks(), "o_stats": self.o_stats, "g_stats": self.g_stats}
 
     def _optimizers(self) -> dict[str, Stateful]:
-        return {"pi_adam": self.pi_adam, "Q_adam": self.Q_adam}
+        return {"pi_adam": self.actor_adam, "Q_adam": self.critic_adam}
 
     def _refresh_stats(self) -> None:
-        for name, stats in (("o", self.o_stats), ("g", self.g_stats)):
-            mean, std = self._stats[name]
-            mean.assign(stats.mean)
-            std.assign(stats.std)
+        for stats, variables in ((self.o_stats, self._o_stats), (self.g_stats, self._g_stats)):
+            for variable, value in zip(variables, (stats.mean, stats.std), strict=True):
+                variable.assign(value)
 
-    def _begin_alike(self) -> None:
-        """All workers with rank 0's weights, targets and average with those of the main networks."""
-        for target, main in zip(self.target.weights, self.main.weights, strict=True):
-            main.assign(self.comm.broadcast(main.numpy()))
-            target.assign(main)
-        if self.average_pi:
-            for average, main in zip(self.average_pi.weights, self.main.pi_network.weights, strict=True):
-                average.assign(main)
+
+def _mean(values: list[tf.Tensor]) -> tf.Tensor:
+    return tf.add_n(values) / len(values)  # [N, 1]

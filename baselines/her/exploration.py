@@ -1,96 +1,68 @@
-"""How training acts otherwise than the policy: Gaussian noise, held random actions, a guide to the object."""
+"""Exploration: a list of parts, each of which replaces some of the policy's actions in training."""
 
-from abc import ABC, abstractmethod
 from collections.abc import Mapping
 
 import numpy as np
 
 from baselines.envs.base import Observation
 from baselines.her.experiment.config import HERConfig
-from baselines.her.replay_buffer import ReplayBuffer
-from baselines.her.types import EpisodeBatch
 
 HELD_NOISE = 0.1  # standard deviation of the noise on held actions, in units of max_u
 
 
-class NoGuide:
-    """Leaves actions as they are, and draws no random numbers."""
+class Part:
+    """One way to explore. A part that must remember something between two steps has a state."""
 
-    def __call__(self, action: np.ndarray, observation: Observation, rng: np.random.Generator) -> np.ndarray:
-        """Actions [B, u] in place of `action` [B, u]."""
-        return action
+    def __call__(
+        self, action: np.ndarray, observation: Observation, noise: np.ndarray, rng: np.random.Generator
+    ) -> np.ndarray:
+        """Return actions [B, u] in place of `action` [B, u], within -max_u and max_u.
 
-    def train(self, buffer: ReplayBuffer, episodes: EpisodeBatch) -> None:
-        """Learn from all that is stored; `episodes` are the latest. Once a cycle, by all workers together."""
+        Args:
+            observation: Entries [B, size] that the environments show.
+            noise: Standard normal numbers [B, u], drawn anew each step. Parts share them, as each replaces rows.
+        """
+        raise NotImplementedError
 
     def state(self) -> dict[str, np.ndarray]:
-        """See `Stateful`."""
+        """Return all that a resumed run needs."""
         return {}
 
     def load_state(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """See `Stateful`."""
+        """Restore a `state`. Raises KeyError or ValueError for one of other environments."""
 
 
-class Guide(NoGuide, ABC):
-    """Brings the effector (gripper, fingertip) to the object, whose place is the achieved goal.
-
-    An object that is never touched never moves, and then there is nothing to be learnt (relay HER, 2208.00843).
-    """
-
-    def __init__(self, config: HERConfig, effector: slice):
-        """`effector` is where the observation has the effector's place, in the units of the goal."""
-        self.config, self.effector = config, effector
-
-    def __call__(self, action: np.ndarray, observation: Observation, rng: np.random.Generator) -> np.ndarray:
-        """While the effector is away from the object, each environment follows the guide with `guide_eps`."""
-        away = np.linalg.norm(self.way(observation), axis=1, keepdims=True) > self.config.guide_distance  # [B, 1]
-        guided = away & (rng.random(away.shape) < self.config.guide_eps)
-        return np.where(guided, self.reach(action, observation, rng), action)
-
-    def way(self, observation: Observation) -> np.ndarray:
-        """From the effector to the object, [B, g]."""
-        return observation["achieved_goal"] - observation["observation"][:, self.effector]
-
-    @abstractmethod
-    def reach(self, action: np.ndarray, observation: Observation, rng: np.random.Generator) -> np.ndarray:
-        """Actions [B, u] towards the object."""
-
-
-class Script(Guide):
-    """For Fetch, whose actions move the gripper along x, y and z: straight to the object, the fingers as usual."""
+class GaussianNoise(Part):
+    """Noise of standard deviation noise_eps * max_u on every action (1802.09464, appendix A)."""
 
     def __init__(self, config: HERConfig):
-        super().__init__(config, slice(0, 3))
+        self._max_u, self._eps = config.max_u, config.noise_eps
 
-    def reach(self, action: np.ndarray, observation: Observation, rng: np.random.Generator) -> np.ndarray:
-        way = self.way(observation)  # [B, 3], metres
-        towards = np.clip(10 * way + 0.2 * rng.standard_normal(way.shape), -1, 1) * self.config.max_u
-        return np.concatenate([towards, action[:, 3:]], 1)
+    def __call__(
+        self, action: np.ndarray, observation: Observation, noise: np.ndarray, rng: np.random.Generator
+    ) -> np.ndarray:
+        """Return noisy actions."""
+        return np.clip(action + self._eps * self._max_u * noise, -self._max_u, self._max_u)
 
 
-class Exploration:
-    """What training does instead of a policy's actions, in B environments."""
+class HeldRandomActions(Part):
+    """Uniform actions, each held for a geometrically distributed number of steps, `random_hold` on average.
 
-    def __init__(self, config: HERConfig, num_env: int, action_size: int, rng: np.random.Generator, guide: NoGuide):
-        self._config, self._rng, self._guide = config, rng, guide
+    This is temporally extended epsilon-greedy (2006.01782): independent actions lead nowhere, held ones reach and lift.
+    The share of random steps is eps = random_eps for every hold h: an environment that holds nothing begins a hold with
+    probability p = eps / (eps + h (1 - eps)), so that of a mean period of (1 - p) / p + h steps h are random.
+    """
+
+    def __init__(self, config: HERConfig, num_env: int, action_size: int):
+        self._max_u, self._hold, self._eps = config.max_u, config.random_hold, config.random_eps
         self._held = np.zeros((num_env, action_size))
         self._holds = np.zeros((num_env, 1), bool)
 
-    def __call__(self, action: np.ndarray, observation: Observation) -> np.ndarray:
-        """Noise, then held random actions, then the guide's, each in place of some of the rows of `action` [B, u]."""
-        return self._guide(self._noisy(action), observation, self._rng).astype(np.float32)
-
-    def _noisy(self, action: np.ndarray) -> np.ndarray:
-        """Gaussian noise, clipped; then some rows replaced by uniform actions (1802.09464, appendix A).
-
-        A uniform action is held for a geometrically distributed number of steps, `random_hold` in the mean (temporally
-        extended epsilon-greedy, 2006.01782): independent ones go nowhere, held ones reach and lift. The share of random
-        steps is `random_eps` for every hold h: steps that hold nothing begin a hold with probability p = eps / (eps +
-        h (1 - eps)), so that of a mean period of (1 - p) / p + h steps h are random.
-        """
-        config, rng = self._config, self._rng
-        max_u, hold, eps = config.max_u, config.random_hold, config.random_eps
-        noise = rng.standard_normal(action.shape)
+    def __call__(
+        self, action: np.ndarray, observation: Observation, noise: np.ndarray, rng: np.random.Generator
+    ) -> np.ndarray:
+        """Return the held actions where an environment holds one."""
+        max_u, hold, eps = self._max_u, self._hold, self._eps
         uniform = rng.uniform(-max_u, max_u, action.shape)
         begins = ~self._holds & (rng.random((len(action), 1)) < eps / (eps + hold * (1 - eps)))  # [B, 1]
         random = self._holds | begins
@@ -99,19 +71,38 @@ class Exploration:
         if hold > 1:
             held = np.clip(held + HELD_NOISE * max_u * noise, -max_u, max_u)
             self._holds = random & (rng.random(random.shape) >= 1 / hold)
-        return np.where(random, held, np.clip(action + config.noise_eps * max_u * noise, -max_u, max_u))
+        return np.where(random, held, action)
 
     def state(self) -> dict[str, np.ndarray]:
-        """What is held, and what the guide has learnt."""
-        guide = {f"guide/{name}": array for name, array in self._guide.state().items()}
-        return {"held": self._held, "holds": self._holds, **guide}
+        """Return the held actions [B, u] and who holds one [B, 1]."""
+        return {"held": self._held, "holds": self._holds}
 
     def load_state(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Take over what `state` gave; runs of version 0.2.0 gave nothing. Raises KeyError or ValueError."""
-        if not arrays:
-            return
-        for name in ("held", "holds"):
-            if arrays[name].shape != getattr(self, f"_{name}").shape:
-                raise ValueError(f"exploration: {name} is that of other environments")
+        """Restore a `state`."""
+        if arrays["held"].shape != self._held.shape or arrays["holds"].shape != self._holds.shape:
+            raise ValueError("the held actions are those of other environments")
         self._held, self._holds = arrays["held"].astype(float), arrays["holds"].astype(bool)
-        self._guide.load_state({k.removeprefix("guide/"): x for k, x in arrays.items() if k.startswith("guide/")})
+
+
+class Exploration:
+    """All parts by name, called one after the other."""
+
+    def __init__(self, parts: Mapping[str, Part], rng: np.random.Generator):
+        self.parts, self._rng = dict(parts), rng
+
+    def __call__(self, action: np.ndarray, observation: Observation) -> np.ndarray:
+        """Return the actions [B, u] that training takes in place of the policy's."""
+        noise = self._rng.standard_normal(action.shape)
+        for part in self.parts.values():
+            action = part(action, observation, noise, self._rng)
+        return action.astype(np.float32)
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Return the states of all parts, named `part/array`."""
+        return {f"{part}/{name}": array for part, it in self.parts.items() for name, array in it.state().items()}
+
+    def load_state(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Restore a `state`. Raises KeyError or ValueError."""
+        for part, it in self.parts.items():
+            prefix = f"{part}/"
+            it.load_state({name.removeprefix(prefix): x for name, x in arrays.items() if name.startswith(prefix)})

@@ -1,151 +1,143 @@
-"""The replay buffer: whole episodes, the oldest overwritten first."""
+"""The replay buffer: whole episodes, of which the oldest are overwritten first."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 
 from baselines.common.errors import UserError
+from baselines.common.specs import EnvSpec
 from baselines.envs.reward import RewardFunction
-from baselines.her.her_sampler import sample_relabelled, sample_times, sample_times_by_priority
-from baselines.her.types import EpisodeBatch, GoalEnvSpec, TransitionBatch
-
-_STORED = ("observation", "achieved_goal", "desired_goal", "action", "terminated", "info")
-_FIELDS = (*_STORED, "priority")
+from baselines.her.experiment.config import HERConfig
+from baselines.her.sampling import PRIORITIES, sample_relabelled, sample_times, sample_times_by_priority
+from baselines.her.types import Episodes, Transitions
 
 
 class ReplayBuffer:
-    """Episodes of up to T steps, stored as they came; goals are relabelled when sampled.
+    """Episodes of up to T steps, stored as they came; goals are relabelled when they are sampled.
 
-    The arrays are float32 and take memory only where episodes were stored: `np.zeros` asks the system for pages that
-    it hands out when they are first written.
+    The arrays take memory only where episodes were stored: the system hands out pages of `np.zeros` when they are first
+    written.
     """
 
     def __init__(
         self,
-        spec: GoalEnvSpec,
+        spec: EnvSpec,
+        config: HERConfig,
         capacity: int,
-        relabelled_p: tuple[float, float],
         compute_reward: RewardFunction,
         rng: np.random.Generator,
-        priority: Callable[[EpisodeBatch], np.ndarray] | None = None,
         info_size: int = 0,
+        priority: str | None = None,
     ):
-        """`capacity` in transitions; it is rounded down to whole episodes, and at least one is kept.
+        """Make room for `capacity` transitions, rounded down to whole episodes, at least one.
 
-        `priority` gives how likely episodes are drawn, [B], all above 0; without it all transitions are alike.
-        `info_size` numbers of each step's info are kept for `compute_reward`. Raises UserError where there is not
-        enough memory.
+        Args:
+            config: Its relabelling strategy and priorities are used.
+            info_size: Numbers of each step's info that `compute_reward` reads.
+            priority: A name of PRIORITIES or "none"; the config's by default.
+
+        Raises UserError where there is not enough memory.
         """
-        self._relabelled_p, self._compute_reward = relabelled_p, compute_reward
-        self.rng, self._priority_of = rng, priority
-        n, T = max(1, capacity // spec.horizon), spec.horizon
-        self.max_episodes = n
+        self._config, self._compute_reward, self.rng = config, compute_reward, rng
+        self._priority_of = PRIORITIES.get(config.replay_priority if priority is None else priority)
+        self.max_episodes = max(1, capacity // spec.horizon)
         try:
-            self.observation = np.zeros((n, T + 1, spec.observation_size), np.float32)
-            self.achieved_goal = np.zeros((n, T + 1, spec.goal_size), np.float32)
-            self.desired_goal = np.zeros((n, T, spec.goal_size), np.float32)
-            self.action = np.zeros((n, T, spec.action_size), np.float32)
-            self.info = np.zeros((n, T, info_size))
+            self._stored = Episodes.zeros(spec, self.max_episodes, info_size)
         except (MemoryError, ValueError):
-            raise UserError(f"buffer_size: {capacity} transitions do not fit in this machine's memory") from None
-        self._length = np.zeros(n, np.int32)
-        self.terminated = np.zeros(n, bool)
-        self.priority = np.zeros(n)
+            raise UserError(f"buffer_size: {capacity} transitions do not fit into this machine's memory") from None
+        self._priority = np.zeros(self.max_episodes)
         self.num_episodes = 0
         self._next = 0
 
     @property
-    def length(self) -> np.ndarray:
-        """Steps of each stored episode, [num_episodes]."""
-        return self._length[: self.num_episodes]
+    def episodes(self) -> Episodes:
+        """All stored episodes, as views."""
+        return self._stored.select(slice(self.num_episodes))
 
-    def store(self, episodes: EpisodeBatch) -> None:
+    def store(self, episodes: Episodes) -> None:
         """Append B episodes, over the oldest ones once the buffer is full."""
         # [7, 8, 9, 0, 1] for 5 episodes at position 7 of 10; of more episodes than fit, only the last ones stay.
         kept = slice(-self.max_episodes, None)
         rows = (self._next + np.arange(len(episodes.length)))[kept] % self.max_episodes
-        for name in _STORED:
-            getattr(self, name)[rows] = getattr(episodes, name)[kept]
-        self._length[rows] = episodes.length[kept]
+        for stored, new in zip(self._stored, episodes, strict=True):
+            stored[rows] = new[kept]
         if self._priority_of:
-            self.priority[rows] = self._priority_of(episodes)[kept]
+            self._priority[rows] = self._priority_of(episodes, self._config.priority_clip)[kept]
         self._next = (int(rows[-1]) + 1) % self.max_episodes
         self.num_episodes = min(self.num_episodes + len(rows), self.max_episodes)
 
-    def sample(self, n_batches: int, batch_size: int) -> TransitionBatch:
-        """Relabelled transitions [n_batches, batch_size, ...], drawn from all that are stored."""
+    def sample(self, n_batches: int, batch_size: int) -> Transitions:
+        """Return relabelled transitions [n_batches, batch_size, ...], drawn from all that are stored."""
         assert self.num_episodes > 0, "nothing is stored yet"
-        shape = n_batches, batch_size
+        episodes, shape = self.episodes, (n_batches, batch_size)
         if self._priority_of:
-            priority = self.priority[: self.num_episodes]
-            rows, times = sample_times_by_priority(self.length, priority, shape, self.rng)
+            priority = self._priority[: self.num_episodes]
+            rows, times = sample_times_by_priority(episodes.length, priority, shape, self.rng)
         else:
-            rows, times = sample_times(self.length, shape, self.rng)
-        return sample_relabelled(self, rows, times, self._relabelled_p, self._compute_reward, self.rng)
+            rows, times = sample_times(episodes.length, shape, self.rng)
+        return self._relabelled(episodes, rows, times)
 
-    def sample_from(self, episodes: EpisodeBatch) -> TransitionBatch:
-        """As many relabelled transitions [N, ...] as these episodes have steps: what the normalizers learn from."""
-        rows, times = sample_times(episodes.length, (episodes.num_steps,), self.rng)
-        return sample_relabelled(episodes, rows, times, self._relabelled_p, self._compute_reward, self.rng)
+    def sample_from(self, episodes: Episodes) -> Transitions:
+        """Return as many relabelled transitions [N, ...] as these episodes have steps: the normalizers see them."""
+        return self._relabelled(episodes, *sample_times(episodes.length, (episodes.num_steps,), self.rng))
+
+    def _relabelled(self, episodes: Episodes, rows: np.ndarray, times: np.ndarray) -> Transitions:
+        strategy, probabilities = self._config.replay_strategy, self._config.relabel_probabilities
+        return sample_relabelled(episodes, rows, times, strategy, probabilities, self._compute_reward, self.rng)
 
     def state(self) -> dict[str, np.ndarray]:
-        """All that is stored, as views; the generator is `rng`."""
-        stored = {name: getattr(self, name)[: self.num_episodes] for name in _FIELDS}
-        return {**stored, "length": self.length, "next": np.array(self._next)}
+        """Return all that is stored, as views."""
+        priority = self._priority[: self.num_episodes]
+        return {**self.episodes._asdict(), "priority": priority, "next": np.array(self._next)}
 
     def load_state(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Take over what `state` of a buffer of the same sizes gave. Raises KeyError or ValueError."""
+        """Replace the contents by a `state`. Raises KeyError or ValueError for one of another environment or size."""
         n, length, position = len(arrays["length"]), arrays["length"], int(arrays["next"])
-        # Which runs of version 0.3.0 have not.
-        arrays = {"terminated": np.zeros(n, bool), "info": np.zeros((*arrays["action"].shape[:2], 0)), **arrays}
-        if n and not (1 <= length.min() and length.max() <= self.action.shape[1] and 0 <= position < self.max_episodes):
-            raise ValueError("lengths of episodes, or the place of the next one, are none")
-        for name in _FIELDS:
-            if n > self.max_episodes or arrays[name].shape != (n, *getattr(self, name).shape[1:]):
-                raise ValueError(f"{name} has shape {list(arrays[name].shape)}, which does not fit")
-            getattr(self, name)[:n] = arrays[name]
-        self._length[:n] = length
+        if n and not (1 <= length.min() and length.max() <= self._stored.reward.shape[1]):
+            raise ValueError("the lengths of the episodes are not within the horizon")
+        if n > self.max_episodes or not 0 <= position < self.max_episodes:
+            raise ValueError("the buffer was of another size")
+        for name, room in {**self._stored._asdict(), "priority": self._priority}.items():
+            if arrays[name].shape != (n, *room.shape[1:]):
+                raise ValueError(f"{name} has the shape {list(arrays[name].shape)}, expected {[n, *room.shape[1:]]}")
+            room[:n] = arrays[name]
         self.num_episodes, self._next = n, position
 
 
 class Demonstrations:
-    """A buffer whose transitions, relabelled like all others, fill the last rows of every batch (1709.10089, IV-B)."""
+    """Demonstrated episodes, whose transitions fill the last rows of every batch (1709.10089, section IV-B).
 
-    def __init__(self, make_buffer: Callable[[int], ReplayBuffer], rows: int):
-        """`make_buffer(n)` makes a buffer that n episodes fill exactly; `rows` is how many of each batch are filled."""
-        self._make_buffer, self.rows = make_buffer, rows
-        self.buffer = make_buffer(1)
+    They are relabelled like all others; without a demo_file there are none, and batches stay as they are.
+    """
 
-    def store(self, episodes: EpisodeBatch) -> None:
-        """Be these episodes."""
-        self.buffer = self._make_buffer(len(episodes.length))
+    def __init__(self, spec: EnvSpec, config: HERConfig, compute_reward: RewardFunction, rng: np.random.Generator):
+        self._arguments = spec, config
+        self._compute_reward, self._rng = compute_reward, rng
+        self.rows = config.demo_rows
+        self.buffer: ReplayBuffer | None = None
+
+    def store(self, episodes: Episodes) -> None:
+        """Replace all demonstrations by these episodes."""
+        self.buffer = self._room_for(len(episodes.length))
         self.buffer.store(episodes)
 
-    def fill(self, batches: TransitionBatch) -> TransitionBatch:
-        """`batches` [n_batches, N, ...] with `rows` demonstrated transitions appended to each."""
+    def fill(self, batches: Transitions) -> Transitions:
+        """Return `batches` [n_batches, N, ...] with `rows` demonstrated transitions appended to each."""
+        if self.buffer is None:
+            return batches
         demonstrated = self.buffer.sample(len(batches.reward), self.rows)
-        return TransitionBatch(*(np.concatenate(pair, axis=1) for pair in zip(batches, demonstrated, strict=True)))
+        return Transitions(*(np.concatenate(pair, axis=1) for pair in zip(batches, demonstrated, strict=True)))
 
     def state(self) -> dict[str, np.ndarray]:
-        """That of the buffer."""
-        return self.buffer.state()
+        """Return the demonstrations, so that a resumed run needs no file."""
+        return {} if self.buffer is None else self.buffer.state()
 
     def load_state(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Take over what `state` gave. Raises KeyError or ValueError."""
-        self.buffer = self._make_buffer(max(1, len(arrays["length"])))
-        self.buffer.load_state(arrays)
+        """Replace all demonstrations by a `state`. Raises KeyError or ValueError."""
+        if self.rows:
+            self.buffer = self._room_for(max(1, len(arrays["length"])))
+            self.buffer.load_state(arrays)
 
-
-class NoDemonstrations:
-    """Leaves batches as they are."""
-
-    rows = 0
-
-    def fill(self, batches: TransitionBatch) -> TransitionBatch:
-        return batches
-
-    def state(self) -> dict[str, np.ndarray]:
-        return {}
-
-    def load_state(self, arrays: Mapping[str, np.ndarray]) -> None:
-        pass
+    def _room_for(self, count: int) -> ReplayBuffer:
+        spec, config = self._arguments
+        return ReplayBuffer(spec, config, count * spec.horizon, self._compute_reward, self._rng, priority="none")

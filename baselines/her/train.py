@@ -1,62 +1,179 @@
-"""HER itself: epochs of cycles of batches (1707.01495, algorithm 1)."""
+"""HER: `learn` builds the parts and runs the algorithm (1707.01495, algorithm 1)."""
 
+import functools
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from baselines.common.errors import UserError
+from baselines.envs.base import SUCCESS_BY_REWARD, VecEnv
+from baselines.envs.reward import RewardFunction
+from baselines.her.checks import reward_offset, terminal_value, warnings_about
 from baselines.her.ddpg import DDPG
-from baselines.her.exploration import NoGuide
-from baselines.her.metrics import epoch_metrics
-from baselines.her.replay_buffer import Demonstrations, NoDemonstrations, ReplayBuffer
+from baselines.her.demonstrations import read_demonstrations
+from baselines.her.experiment.config import HERConfig
+from baselines.her.exploration import Exploration, GaussianNoise, HeldRandomActions, Part
+from baselines.her.guide import Guide, make_guide
+from baselines.her.replay_buffer import Demonstrations, ReplayBuffer
 from baselines.her.rollout import RolloutWorker
-from baselines.runs.clock import Clock
+from baselines.her.types import Episodes
+from baselines.learning.networks import share_threads
+from baselines.policies.policy import begin_from
 from baselines.runs.run import Run
+
+
+def learn(env: VecEnv, config: HERConfig, run: Run) -> DDPG:
+    """Train an agent and return it; `agent.policy().act(observation)` is what it learnt. Raises UserError."""
+    share_threads(run.comm)
+    spec, compute_reward = env.spec, env.compute_reward
+    assert compute_reward is not None  # `Config.for_env` refuses environments without it
+    offset = reward_offset(config, compute_reward)
+    reward = functools.partial(_reward_less, compute_reward, offset) if offset else compute_reward
+    agent = DDPG(spec, config, run.rng("weights", shared=True), run.comm, terminal_value(config, offset, spec.horizon))
+    run.plan(config.n_cycles, spec.horizon * env.num_env, losses=agent.metrics)
+    if run.initial_policy:
+        begin_from(agent, run.initial_policy)
+    buffer = ReplayBuffer(spec, config, config.buffer_size, reward, run.rng("replay"), compute_reward.info_size)
+    demonstrations = Demonstrations(spec, config, reward, run.rng("demonstrations"))
+    if config.demo_file and not run.saved:  # a resumed run brings its own
+        _learn_about_demonstrations(agent, demonstrations, compute_reward.info_size)
+    test_env = run.evaluation_env(env.num_env * config.n_test_rollouts)
+    guide = make_guide(spec, config, run.rng, run.comm)
+    parts: dict[str, Part] = {
+        "noise": GaussianNoise(config),
+        "held": HeldRandomActions(config, env.num_env, spec.action_size),
+    }
+    if guide:
+        parts["guide"] = guide
+    exploration = Exploration(parts, run.rng("exploration"))
+    worker = RolloutWorker(env, exploration, run.seeds_for("train", env.num_env))
+    evaluator = RolloutWorker(test_env, None, run.seeds_for("test", test_env.num_env))
+    run.register(
+        agent, rollout_worker=worker, evaluator=evaluator, exploration=exploration, buffer=buffer,
+        demonstrations=demonstrations,
+    )  # fmt: skip
+    # More BLAS threads than one would spin between the policy's small products and steal the environments' cores.
+    with threadpool_limits(1, "blas"):
+        run.begin()
+        _announce(config, demonstrations, test_env, offset, run)
+        train(agent, worker, evaluator, buffer, demonstrations, guide, run)
+    return agent
 
 
 def train(
     agent: DDPG,
-    rollout_worker: RolloutWorker,
+    worker: RolloutWorker,
     evaluator: RolloutWorker,
     buffer: ReplayBuffer,
-    demonstrations: Demonstrations | NoDemonstrations,
-    guide: NoGuide,
+    demonstrations: Demonstrations,
+    guide: Guide | None,
     run: Run,
 ) -> None:
-    """Epochs of cycles of batches, from where the run stands."""
+    """Run epochs of cycles: one episode in each environment, `n_batches` updates, one step of the targets."""
+    config, clock = agent.config, run.clock
     for epoch in run.epochs():
-        rollout_worker.start_epoch(epoch)
+        worker.start_epoch(epoch)
         for _ in run.cycles():
-            run.progress.losses.append(train_cycle(agent, rollout_worker, buffer, demonstrations, guide, run.clock))
-        with run.clock.measure("evaluate"):
-            evaluator.start_epoch(epoch)
-            evaluate(agent, evaluator, rollout_worker.env.num_env * agent.config.n_test_rollouts)
-        metrics = epoch_metrics(agent, rollout_worker, evaluator, run)
-        rollout_worker.end_epoch()
-        run.end_epoch(metrics, score=metrics["test/success_rate"])
+            with clock.measure("rollout"):
+                episodes = worker.generate(agent.policy("main"))
+            with clock.measure("sample"):
+                if not buffer.num_episodes:
+                    _warn(episodes, agent, worker.env, run)
+                buffer.store(episodes)
+                agent.update_normalizers(buffer.sample_from(episodes))
+                batches = buffer.sample(config.n_batches, config.batch_size - demonstrations.rows)
+                batches = demonstrations.fill(batches)
+            with clock.measure("train" if agent.compiled else "compile"):
+                run.progress.losses.append(agent.train(batches))
+                agent.end_cycle()
+                if guide:
+                    guide.train(buffer.episodes, episodes)
+        with clock.measure("evaluate"):
+            evaluate(agent, evaluator, epoch, worker.env.num_env * config.n_test_rollouts)
+        row = log_row(agent, worker, evaluator, run)
+        worker.end_epoch()
+        run.end_epoch(row, score=row["test/success_rate"])
 
 
-def train_cycle(
-    agent: DDPG,
-    rollout_worker: RolloutWorker,
-    buffer: ReplayBuffer,
-    demonstrations: Demonstrations | NoDemonstrations,
-    guide: NoGuide,
-    clock: Clock,
-) -> dict[str, float]:
-    """One episode in each environment, `n_batches` updates, one step of the targets. Returns the mean losses."""
-    config = agent.config
-    with clock.measure("rollout"):
-        episodes = rollout_worker.generate(agent.policy("main", complete=False))
-    with clock.measure("sample"):
-        buffer.store(episodes)
-        agent.update_normalizers(buffer.sample_from(episodes))
-        own = buffer.sample(config.n_batches, config.batch_size - demonstrations.rows)
-        batches = demonstrations.fill(own)
-    with clock.measure("train" if agent.compiled else "compile"):
-        losses = agent.train(batches)
-        agent.end_cycle()
-        guide.train(buffer, episodes)
-    return losses
-
-
-def evaluate(agent: DDPG, evaluator: RolloutWorker, num_episodes: int) -> None:
-    """Roll out `num_episodes` without noise, in as many rounds as the evaluator's environments need."""
-    policy = agent.policy(complete=False)
+def evaluate(agent: DDPG, evaluator: RolloutWorker, epoch: int, num_episodes: int) -> None:
+    """Play `num_episodes` without noise, in as many rounds as the evaluator's environments need."""
+    evaluator.start_epoch(epoch)
+    policy = agent.policy()
     for _ in range(-(-num_episodes // evaluator.env.num_env)):
         evaluator.generate(policy)
+
+
+def log_row(agent: DDPG, worker: RolloutWorker, evaluator: RolloutWorker, run: Run) -> dict[str, float]:
+    """Return what the epoch adds to the log: means or sums over all workers; docs/logs.md defines the keys."""
+    workers = run.comm.size
+    mean = run.mean(
+        {
+            "test/success_rate": evaluator.success_rate,
+            "test/mean_Q": evaluator.mean_Q,
+            "train/success_rate": worker.success_rate,
+            "steps": worker.steps,
+            **{key: float(np.mean([losses[key] for losses in run.progress.losses])) for key in agent.metrics},
+        }
+    )
+    return {
+        "test/success_rate": mean["test/success_rate"],
+        "test/mean_Q": mean["test/mean_Q"],
+        "test/episode": evaluator.episodes * workers,
+        "train/success_rate": mean["train/success_rate"],
+        "train/episode": worker.episodes * workers,
+        "stats_o/mean": float(agent.o_stats.mean.mean()),
+        "stats_o/std": float(agent.o_stats.std.mean()),
+        "stats_g/mean": float(agent.g_stats.mean.mean()),
+        "stats_g/std": float(agent.g_stats.std.mean()),
+        **{key: mean[key] for key in agent.metrics},
+        "total/timesteps": round(mean["steps"] * workers),
+        "total/updates": agent.updates * workers,
+    }
+
+
+def _reward_less(
+    compute_reward: RewardFunction, offset: float, achieved: np.ndarray, desired: np.ndarray, *info: np.ndarray
+) -> np.ndarray:
+    return compute_reward(achieved, desired, *info) - np.float32(offset)
+
+
+def _learn_about_demonstrations(agent: DDPG, demonstrations: Demonstrations, info_size: int) -> None:
+    """Read the demo_file; the normalizers see its transitions too."""
+    config = agent.config
+    if info_size:
+        raise UserError("demo_file: demonstrations hold no info, but compute_reward reads it (--reward_info)")
+    assert config.demo_file is not None
+    episodes = read_demonstrations(config.demo_file, agent.spec, config.num_demo)
+    demonstrations.store(episodes)
+    assert demonstrations.buffer is not None
+    agent.update_normalizers(demonstrations.buffer.sample_from(episodes))
+
+
+def _warn(episodes: Episodes, agent: DDPG, env: VecEnv, run: Run) -> None:
+    """Warn about likely mistakes in the environment, which its first episodes show."""
+    assert env.compute_reward is not None
+    if not env.says_success:
+        run.logger.info(SUCCESS_BY_REWARD)
+    for line in warnings_about(episodes, agent.config, env.compute_reward):
+        run.logger.warn(line)
+
+
+def _announce(config: HERConfig, demonstrations: Demonstrations, test_env: VecEnv, offset: float, run: Run) -> None:
+    """Say what a cycle is, and what a user may not expect."""
+    info, env = run.logger.info, run.env
+    if not run.schedule.n_epochs:
+        return
+    info(
+        f"a cycle: {env.num_env} episodes of {env.spec.horizon} steps and {config.n_batches} updates of "
+        f"{config.batch_size} transitions per worker"
+    )
+    if run.comm.size == config.simulated_workers == 1 and config.target_interval == 0:
+        info("hint: one process learns fastest with --preset=single; the papers' 19 workers: mpirun -np 19 ...")
+    if demonstrations.buffer:
+        count = demonstrations.buffer.num_episodes
+        fewer = f" (the file has no more; num_demo is {config.num_demo})" if count < config.num_demo else ""
+        info(f"demonstrations: {count} episodes{fewer}, {config.demo_rows} of {config.batch_size} rows a batch")
+    if offset:
+        info(f"the reward at the goal is {offset:g}; training uses reward - {offset:g}, so that returns are at most 0")
+    if test_env is env:
+        info("evaluation: in the training environments, because no others can be made (or pass eval_env)")

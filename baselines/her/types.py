@@ -1,75 +1,89 @@
-"""The shapes that travel through the code.
+"""Shapes that travel through HER, and the two records that carry them.
 
-    B  episodes rolled out in lockstep      T  horizon: the most steps an episode can have
-    N  transitions in a minibatch           o, g, u  sizes of observation, goal and action
+    B  episodes that are rolled out together    T  horizon: the most steps that an episode can have
+    N  transitions in a minibatch               o, g, u  sizes of observation, goal and action
+    i  numbers of a step's info that compute_reward reads (--reward_info), mostly 0
 
-Arrays are float32 unless a line says otherwise. Shapes are given in brackets at the end of a line: `# [N, g]`.
+Arrays are float32 unless a line says otherwise. A shape stands in brackets at the end of a line: `# [N, g]`.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from baselines.common.errors import UserError
-from baselines.common.specs import GOAL_KEYS, Actions, EnvSpec
+from baselines.common.specs import EnvSpec
+from baselines.envs.lockstep import Episode
 
 
-class GoalEnvSpec(NamedTuple):
-    """What the agent needs to know of an environment."""
-
-    env_id: str
-    observation_size: int  # o
-    goal_size: int  # g
-    action_size: int  # u
-    horizon: int  # T, steps
-    actions: Actions = Actions()
-    env_kwargs: str = ""  # what it was made with
-
-    @classmethod
-    def of(cls, spec: EnvSpec) -> "GoalEnvSpec":
-        """Raises UserError, with all that is missing, for what is no goal environment."""
-        sizes = spec.observation_sizes
-        missing = [f"'{key}', a vector, in its observations" for key in GOAL_KEYS if key not in sizes]
-        if not missing and sizes["achieved_goal"] != sizes["desired_goal"]:
-            missing.append(f"goals of one size (achieved {sizes['achieved_goal']}, desired {sizes['desired_goal']})")
-        if not spec.has_reward_function:
-            missing.append("compute_reward(achieved_goal, desired_goal, info)")
-        if spec.discrete:
-            missing.append("a vector of continuous actions (--alg=ppo2 takes discrete ones)")
-        if not spec.horizon:
-            missing.append("a time limit (max_episode_steps where it is registered, or a TimeLimit wrapper)")
-        if missing:
-            raise UserError(f"HER needs a goal environment; '{spec.env_id}' lacks: {'; '.join(missing)}")
-        o, g = sizes["observation"], sizes["desired_goal"]
-        return cls(spec.env_id, o, g, spec.action_size, spec.horizon, spec.actions, spec.env_kwargs)
-
-    def env_spec(self) -> EnvSpec:
-        """The same as every other algorithm has it."""
-        sizes = dict(zip(GOAL_KEYS, (self.observation_size, self.goal_size, self.goal_size), strict=True))
-        return EnvSpec(self.env_id, sizes, self.action_size, self.horizon, has_reward_function=True,
-                       actions=self.actions, env_kwargs=self.env_kwargs)  # fmt: skip
-
-
-class EpisodeBatch(NamedTuple):
+class Episodes(NamedTuple):
     """B whole episodes, each valid up to its own length: T actions, T + 1 observations."""
 
     observation: np.ndarray  # [B, T + 1, o]
     achieved_goal: np.ndarray  # [B, T + 1, g]
     desired_goal: np.ndarray  # [B, T, g]
-    action: np.ndarray  # [B, T, u]
+    action: np.ndarray  # [B, T, u], in [-1, 1]
     reward: np.ndarray  # [B, T]
     length: np.ndarray  # [B] int32: steps before the episode ended, 1..T
     success: np.ndarray  # [B] bool: the goal was reached at the last step
-    terminated: np.ndarray  # [B] bool: it ended by itself at the last step, not by a time limit
-    info: np.ndarray  # [B, T, i] float64: what compute_reward reads of each step's info; mostly nothing, i = 0
+    terminated: np.ndarray  # [B] bool: the environment itself ended it at the last step, not a time limit
+    info: np.ndarray  # [B, T, i] float64
+
+    @classmethod
+    def zeros(cls, spec: EnvSpec, count: int, info_size: int = 0) -> "Episodes":
+        """Return `count` episodes of zeros with length T."""
+        B, T, o, g, u = count, spec.horizon, spec.observation_size, spec.goal_size, spec.action_size
+        return cls(
+            observation=np.zeros((B, T + 1, o), np.float32),
+            achieved_goal=np.zeros((B, T + 1, g), np.float32),
+            desired_goal=np.zeros((B, T, g), np.float32),
+            action=np.zeros((B, T, u), np.float32),
+            reward=np.zeros((B, T), np.float32),
+            length=np.full(B, T, np.int32),
+            success=np.zeros(B, bool),
+            terminated=np.zeros(B, bool),
+            info=np.zeros((B, T, info_size)),
+        )
+
+    @classmethod
+    def of(cls, played: Sequence[Episode], spec: EnvSpec, info_size: int = 0) -> "Episodes":
+        """Return single episodes as one record, filled up with zeros to T steps.
+
+        Raises ValueError, naming the episode and the entry, for sizes that do not fit `spec`.
+        """
+        episodes = cls.zeros(spec, len(played), info_size)
+        for i, episode in enumerate(played):
+            L = len(episode.action)
+            columns = {
+                "observation": episode.observation["observation"],
+                "achieved_goal": episode.observation["achieved_goal"],
+                "desired_goal": episode.observation["desired_goal"][:L],
+                "action": episode.action,
+                "reward": episode.reward,
+                "info": np.zeros((L, 0)) if episode.reward_info is None else episode.reward_info,
+            }
+            for name, rows in columns.items():
+                room = getattr(episodes, name)[i]
+                if rows.shape[1:] != room.shape[1:] or not 0 < len(rows) <= len(room):
+                    expected = f"up to {len(room)} steps of size {list(room.shape[1:])}"
+                    raise ValueError(f"episode {i}: {name} has the shape {list(rows.shape)}, expected {expected}")
+                room[: len(rows)] = rows
+            episodes.length[i], episodes.terminated[i] = L, episode.terminated
+            episodes.success[i] = bool(episode.success)
+        return episodes
+
+    def select(self, which: slice | np.ndarray) -> "Episodes":
+        """Return some of the episodes; `which` is a slice, indices or flags [B]."""
+        return Episodes(*(column[which] for column in self))
 
     @property
     def num_steps(self) -> int:
+        """Number of valid steps of all episodes together."""
         return int(self.length.sum())
 
 
-class TransitionBatch(NamedTuple):
-    """Transitions as the networks are trained on; for several minibatches at once, [n_batches, N, ...]."""
+class Transitions(NamedTuple):
+    """Transitions as the networks are trained on; for several minibatches at once [n_batches, N, ...]."""
 
     observation: np.ndarray  # [N, o]
     achieved_goal: np.ndarray  # [N, g]
@@ -78,4 +92,4 @@ class TransitionBatch(NamedTuple):
     reward: np.ndarray  # [N]
     next_observation: np.ndarray  # [N, o]
     next_achieved_goal: np.ndarray  # [N, g]
-    terminated: np.ndarray  # [N] bool: the episode ended by itself, nothing follows; in the graph None where none did
+    terminated: np.ndarray  # [N] bool: nothing follows; in the compiled update None where no episode terminated

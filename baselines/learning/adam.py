@@ -1,4 +1,4 @@
-"""Adam whose gradients are averaged over all workers."""
+"""Adam, and helpers for gradients that are averaged over all workers."""
 
 import zlib
 from collections.abc import Mapping, Sequence
@@ -20,12 +20,12 @@ def adam_update(
     learning_rate: float | tf.Tensor,
     epsilon: float = EPSILON,
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """One step of Adam (1412.6980, section 2's last form), on tensors of any one shape.
+    """Compute one step of Adam (1412.6980, end of section 2), on tensors of one shape.
 
     m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2
     change = -lr * sqrt(1 - b2^t) / (1 - b1^t) * m / (sqrt(v) + epsilon)
 
-    `step` is t, from 1, a float scalar. Returns change, m, v.
+    `step` is t, counted from 1, a float scalar. Returns change, m, v.
     """
     m = BETA1 * m + (1 - BETA1) * gradient
     v = BETA2 * v + (1 - BETA2) * tf.square(gradient)
@@ -33,10 +33,11 @@ def adam_update(
     return -step_size * m / (tf.sqrt(v) + epsilon), m, v
 
 
-class MpiAdam(tf.Module):
-    """Adam's state for some weights. Every worker must hand in the same (averaged) gradients."""
+class Adam(tf.Module):
+    """Adam for some weights. Every worker must apply the same (averaged) gradients."""
 
     def __init__(self, weights: Sequence[tf.Variable], learning_rate: float, epsilon: float = EPSILON):
+        """Start with moments of zero at step 0."""
         super().__init__()
         self.weights = list(weights)
         self.learning_rate, self.epsilon = learning_rate, epsilon
@@ -45,7 +46,7 @@ class MpiAdam(tf.Module):
         self.step = tf.Variable(0.0)
 
     def apply(self, gradients: Sequence[tf.Tensor], learning_rate: tf.Tensor | None = None) -> None:
-        """Step all weights, by another `learning_rate` if one is given; to be called inside a `tf.function`."""
+        """Step all weights, with another `learning_rate` if one is given; to be called inside a `tf.function`."""
         step, rate = self.step.assign_add(1.0), self.learning_rate if learning_rate is None else learning_rate
         for weight, gradient, m, v in zip(self.weights, gradients, self.m, self.v, strict=True):
             change, new_m, new_v = adam_update(gradient, m, v, step, rate, self.epsilon)
@@ -54,12 +55,12 @@ class MpiAdam(tf.Module):
             v.assign(new_v)
 
     def state(self) -> dict[str, np.ndarray]:
-        """The state, e.g. `step` and `m/0`, the first weight's."""
+        """Return the state: `step`, and for example `m/0` of the first weight."""
         named = {f"{kind}/{i}": x for kind in ("m", "v") for i, x in enumerate(getattr(self, kind))}
         return {name: x.numpy().copy() for name, x in {"step": self.step, **named}.items()}
 
     def load_state(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Take over what `state` of an Adam for weights of the same shapes gave."""
+        """Restore a `state` for weights of the same shapes."""
         self.step.assign(arrays["step"])
         for kind in ("m", "v"):
             for i, x in enumerate(getattr(self, kind)):
@@ -67,12 +68,12 @@ class MpiAdam(tf.Module):
 
 
 def flatten(tensors: Sequence[tf.Tensor]) -> tf.Tensor:
-    """All tensors raveled into one vector."""
+    """Return all tensors raveled into one vector."""
     return tf.concat([tf.reshape(t, [-1]) for t in tensors], 0)
 
 
 def unflatten(flat: tf.Tensor, weights: Sequence[tf.Variable]) -> list[tf.Tensor]:
-    """What `flatten` made one vector of: tensors of the shapes of `weights`."""
+    """Return the tensors that `flatten` made a vector of, in the shapes of `weights`."""
     parts = tf.split(flat, [int(np.prod(w.shape)) for w in weights])
     return [tf.reshape(part, w.shape) for part, w in zip(parts, weights, strict=True)]
 

@@ -9,18 +9,19 @@ import tensorflow as tf
 
 from baselines.common.mpi import Communicator
 
-# (rng, fan_in, fan_out, whether it is the output's) -> a kernel [fan_in, fan_out]
-Initial = Callable[[np.random.Generator, int, int, bool], np.ndarray]
+# (rng, fan_in, fan_out, whether it is the output layer) -> a kernel [fan_in, fan_out]
+Initializer = Callable[[np.random.Generator, int, int, bool], np.ndarray]
+LAYER_NORM_EPSILON = 1e-6  # added to the variance of a layer's units; `her.policy` has the same
 
 
 def glorot_uniform(rng: np.random.Generator, fan_in: int, fan_out: int, last: bool) -> np.ndarray:
-    """Glorot & Bengio 2010, eq. 16."""
+    """Return a kernel [fan_in, fan_out] of uniform numbers (Glorot & Bengio 2010, eq. 16)."""
     limit = np.sqrt(6 / (fan_in + fan_out))
     return rng.uniform(-limit, limit, (fan_in, fan_out)).astype(np.float32)
 
 
 class MLP(tf.Module):
-    """Hidden layers and a linear output, as pairs of `kernel` [in, out] and `bias` [out]. Biases start at zero."""
+    """Hidden layers and a linear output, as pairs of `kernel` [in, out] and `bias` [out], which starts at zero."""
 
     def __init__(
         self,
@@ -28,38 +29,49 @@ class MLP(tf.Module):
         rng: np.random.Generator,
         name: str,
         activation: Callable[[tf.Tensor], tf.Tensor] = tf.nn.relu,
-        initial: Initial = glorot_uniform,
+        initializer: Initializer = glorot_uniform,
+        layer_norm: bool = False,
     ):
+        """Make layers of `sizes`, from the inputs to the outputs.
+
+        With `layer_norm` the units of each hidden layer are normalised before the activation, without scale and shift
+        (1607.06450).
+        """
         super().__init__(name=name)
-        self.kernels, self.biases, self._activation = [], [], activation
+        self.kernels, self.biases, self._activation, self._layer_norm = [], [], activation, layer_norm
         for i, (fan_in, fan_out) in enumerate(itertools.pairwise(sizes)):
-            self.kernels.append(tf.Variable(initial(rng, fan_in, fan_out, i == len(sizes) - 2)))
+            self.kernels.append(tf.Variable(initializer(rng, fan_in, fan_out, i == len(sizes) - 2)))
             self.biases.append(tf.Variable(tf.zeros(fan_out)))
 
     @property
     def weights(self) -> list[tf.Variable]:
-        """0_kernel, 0_bias, 1_kernel, ... : the order of every flat vector of weights."""
+        """All variables: 0_kernel, 0_bias, 1_kernel, ...; flat vectors of weights have this order."""
         return [w for layer in zip(self.kernels, self.biases, strict=True) for w in layer]
 
     def __call__(self, x: tf.Tensor) -> tf.Tensor:
+        """Return the outputs [N, out] for inputs [N, in]."""
         return self.output(self.hidden(x))
 
     def hidden(self, x: tf.Tensor) -> tf.Tensor:
-        """What the last hidden layer gives; `x` itself where there is none."""
+        """Return the units of the last hidden layer [N, hidden], or `x` where there is none."""
         for kernel, bias in zip(self.kernels[:-1], self.biases[:-1], strict=True):
-            x = self._activation(x @ kernel + bias)
+            x = x @ kernel + bias
+            if self._layer_norm:
+                mean, variance = tf.nn.moments(x, 1, keepdims=True)
+                x = (x - mean) * tf.math.rsqrt(variance + LAYER_NORM_EPSILON)
+            x = self._activation(x)
         return x
 
     def output(self, hidden: tf.Tensor) -> tf.Tensor:
-        """The linear layer."""
+        """Return the linear output [N, out] of the last hidden layer."""
         return hidden @ self.kernels[-1] + self.biases[-1]
 
     def state(self) -> dict[str, np.ndarray]:
-        """Name -> array, e.g. `0_kernel` [in, out]."""
+        """Return the arrays by name, e.g. `0_kernel` [in, out]."""
         return {name: w.numpy().copy() for name, w in zip(self._names(), self.weights, strict=True)}
 
     def load_state(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Take over what `state` of a network of the same sizes gave."""
+        """Take over the `state` of a network of the same sizes. Raises KeyError or ValueError."""
         for name, weight in zip(self._names(), self.weights, strict=True):
             weight.assign(arrays[name])
 
@@ -68,7 +80,7 @@ class MLP(tf.Module):
 
 
 def share_threads(comm: Communicator) -> None:
-    """Let TensorFlow use this worker's share of the cores; before anything is computed."""
+    """Limit TensorFlow to this worker's share of the cores; to be called before anything is computed."""
     if comm.size > 1:
         with contextlib.suppress(RuntimeError):  # the caller has used TensorFlow already
             tf.config.threading.set_intra_op_parallelism_threads(comm.share_of_cores())

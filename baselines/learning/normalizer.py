@@ -12,20 +12,25 @@ class Normalizer:
 
     mean = sum / count;  std = sqrt(max(eps^2, sumsq / count - mean^2))
 
-    As in the reference implementation the count starts at 1 with a sum of 0, as if one zero vector had been seen.
-    Its weight fades: after 49 samples around 100 the mean reads 98.
+    The count starts at `initial_count` with a sum of 0, as if so many zero vectors had been seen. It is 1 in HER's
+    reference implementation, where its weight fades: after 49 samples around 100 the mean reads 98.
     """
 
-    def __init__(self, size: int, eps: float, comm: Communicator, simulated_workers: int = 1):
-        """`simulated_workers` is how many workers' data each call of `update` gets."""
+    def __init__(
+        self, size: int, eps: float, comm: Communicator, simulated_workers: int = 1, initial_count: float = 1.0
+    ):
+        """Expect vectors of `size` numbers; each call of `update` gets the data of `simulated_workers` workers.
+
+        The sums are divided by the workers because the reference implementation averages them over MPI, too.
+        """
         self.size, self.eps, self.comm, self.simulated_workers = size, eps, comm, simulated_workers
         self.sum = np.zeros(size)
         self.sumsq = np.zeros(size)
-        self.count = np.ones(1)
+        self.count = np.full(1, initial_count)
         self._refresh()
 
     def update(self, x: np.ndarray) -> None:
-        """Take in this worker's `x` [N, size]; every worker must call this together."""
+        """Take in this worker's `x` [N, size]. All workers must call this together."""
         x = np.asarray(x, np.float64).reshape(-1, self.size)
         local = np.concatenate([x.sum(0), np.square(x).sum(0), [len(x)]])
         average = self.comm.mean(local) / self.simulated_workers
@@ -41,13 +46,13 @@ class Normalizer:
         self.std = np.sqrt(np.maximum(self.eps**2, variance)).astype(np.float32)  # [size]
 
     def state(self) -> dict[str, np.ndarray]:
-        """The whole state in float64 (sum, sumsq, count), and what follows from it (mean, std)."""
+        """Return the state in float64 (sum, sumsq, count) and the mean and std that follow from it, in float32."""
         return {k: getattr(self, k) for k in ("sum", "sumsq", "count", "mean", "std")}
 
     def load_state(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Take over what `state` of a normalizer of the same size gave. Raises KeyError or ValueError."""
+        """Restore a `state` of the same size. Raises KeyError or ValueError."""
         total, squares, count = (np.array(arrays[k], np.float64) for k in ("sum", "sumsq", "count"))
         if not total.shape == squares.shape == (self.size,) or count.shape != (1,) or not count > 0:
-            raise ValueError(f"no statistics of {self.size} numbers")
+            raise ValueError(f"expected statistics of {self.size} numbers")
         self.sum, self.sumsq, self.count = total, squares, count
         self._refresh()

@@ -1,6 +1,6 @@
 """Proximal policy optimisation: PPO with clipping (1707.06347), and advantages by GAE (1506.02438).
 
-The face of the algorithm, as `baselines.runs.algorithms` describes it.
+These are the names that the launcher uses; `baselines.algorithm` describes them.
 """
 
 from typing import TYPE_CHECKING
@@ -10,7 +10,6 @@ from baselines.ppo2.config import ENV_DEFAULTS as ENV_DEFAULTS
 from baselines.ppo2.config import PRESETS as PRESETS
 from baselines.ppo2.config import SEARCH as SEARCH
 from baselines.ppo2.config import PPOConfig as Config
-from baselines.ppo2.policy import load_policy as load_policy
 
 if TYPE_CHECKING:
     from baselines.envs.base import VecEnv
@@ -19,8 +18,8 @@ if TYPE_CHECKING:
 
 
 def learn(env: "VecEnv", config: Config, run: "Run") -> "PPO":
-    """Train an agent; see `baselines.ppo2.ppo2`."""
-    import_tensorflow()  # takes seconds: not before everything that was given is known to be sound
-    from baselines.ppo2 import ppo2
+    """Train an agent; see `baselines.ppo2.train`."""
+    import_tensorflow()  # takes seconds, so not before all input has been checked
+    from baselines.ppo2 import train
 
-    return ppo2.learn(env, config, run)
+    return train.learn(env, config, run)

@@ -1,43 +1,94 @@
-"""PPO itself: epochs of cycles of a rollout and an update (1707.06347, algorithm 1)."""
+"""PPO: `learn` builds the parts and runs the algorithm (1707.06347, algorithm 1)."""
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from baselines.envs.base import VecEnv
-from baselines.ppo2.metrics import epoch_metrics
+from baselines.learning.networks import share_threads
+from baselines.policies.policy import begin_from
+from baselines.ppo2.config import PPOConfig
 from baselines.ppo2.ppo import PPO
 from baselines.ppo2.rollout import RolloutWorker
 from baselines.runs.evaluation import Evaluation, evaluate_in
 from baselines.runs.run import Run
 
 
+def learn(env: VecEnv, config: PPOConfig, run: Run) -> PPO:
+    """Train an agent and return it; `agent.policy().act(observation)` is what it learnt. Raises UserError."""
+    share_threads(run.comm)
+    size = config.minibatch_size(env.num_env)
+    agent = PPO(env.spec, config, run.rng("weights", shared=True), run.comm)
+    if run.initial_policy:
+        begin_from(agent, run.initial_policy)
+    run.plan(config.n_cycles, config.nsteps * env.num_env, losses=agent.logged)
+    test_env = run.evaluation_env(config.n_test_episodes)
+    worker = RolloutWorker(env, config, run.rng("actions"), run.seeds_for("train", env.num_env))
+    run.register(agent, rollout_worker=worker)
+    minibatches = run.rng("minibatches")
+    # More BLAS threads than one would spin between the policy's small products and steal the environments' cores.
+    with threadpool_limits(1, "blas"):
+        run.begin()
+        if run.schedule.n_epochs:
+            run.logger.info(
+                f"a cycle: {config.nsteps} steps of {env.num_env} environments and {config.noptepochs} x "
+                f"{config.nminibatches} updates of {size} rows per worker"
+            )
+        train(agent, worker, test_env, minibatches, run)
+    return agent
+
+
 def train(agent: PPO, worker: RolloutWorker, test_env: VecEnv, rng: np.random.Generator, run: Run) -> None:
-    """Epochs of cycles, from where the run stands; `rng` draws the minibatches."""
+    """Run epochs of cycles: `nsteps` steps of each environment, then all updates; `rng` draws the minibatches."""
     for epoch in run.epochs():
         worker.start_epoch(epoch)
         for cycle in run.cycles():
-            run.progress.losses.append(train_cycle(agent, worker, _left(run, epoch, cycle), rng, run))
+            with run.clock.measure("rollout"):
+                rollout = worker.generate(agent.policy())
+            with run.clock.measure("train" if agent.compiled else "compile"):
+                run.progress.losses.append(agent.train(rollout, progress_remaining(run, epoch, cycle), rng))
         with run.clock.measure("evaluate"):
-            tested = evaluate(agent, test_env, epoch, run)
-        metrics = epoch_metrics(agent, worker, tested, run)
+            test_env.reseed(run.seeds_for("test", test_env.num_env)(epoch))
+            tested = evaluate_in(agent.policy(), test_env, agent.config.n_test_episodes)
+        row = log_row(agent, worker, tested, run)
         worker.end_epoch()
-        run.end_epoch(metrics, score=metrics["test/mean_return"])
+        run.end_epoch(row, score=row["test/mean_return"])
 
 
-def train_cycle(agent: PPO, worker: RolloutWorker, left: float, rng: np.random.Generator, run: Run) -> dict[str, float]:
-    """`nsteps` steps of each environment, then all updates from them. Returns the mean losses."""
-    with run.clock.measure("rollout"):
-        rollout = worker.generate(agent.policy(complete=False))
-    with run.clock.measure("train" if agent.compiled else "compile"):
-        return agent.learn_from(rollout, left, rng)
-
-
-def evaluate(agent: PPO, test_env: VecEnv, epoch: int, run: Run) -> Evaluation:
-    """`n_test_episodes` whole episodes of the most probable actions, with this epoch's seeds."""
-    test_env.reseed(run.seeds_for("test", test_env.num_env)(epoch))
-    return evaluate_in(agent.policy(complete=False), test_env, agent.config.n_test_episodes)
-
-
-def _left(run: Run, epoch: int, cycle: int) -> float:
-    """The share of the training that is still to come, 1 for the first cycle."""
+def progress_remaining(run: Run, epoch: int, cycle: int) -> float:
+    """Return the share of the training that is still to come, 1 for the first cycle."""
     schedule = run.schedule
     return 1 - (epoch * schedule.n_cycles + cycle) / (schedule.n_epochs * schedule.n_cycles)
+
+
+def log_row(agent: PPO, worker: RolloutWorker, tested: Evaluation, run: Run) -> dict[str, float]:
+    """Return what the epoch adds to the log; docs/ppo2.md defines the keys.
+
+    These are means over the workers' evaluations, and over all episodes that ended in training in this epoch (NaN where
+    none did).
+    """
+    finished, losses = worker.finished, run.progress.losses
+    if worker.reports_success is None:
+        worker.reports_success = tested.success_rate is not None
+    mean = run.mean(
+        {
+            "test/mean_return": tested.mean_return,
+            "test/mean_length": tested.mean_length,
+            "test/success_rate": np.nan if tested.success_rate is None else tested.success_rate,
+            "finished": len(finished),
+            "train/mean_return": sum(f.total for f in finished),
+            "train/mean_length": sum(f.length for f in finished),
+            "train/success_rate": sum(f.success or 0.0 for f in finished),
+            "episodes": worker.episodes,
+            "steps": worker.steps,
+            **{key: float(np.mean([row[key] for row in losses])) for key in agent.logged},
+        }
+    )
+    train = {key: mean[key] / mean["finished"] if mean["finished"] else np.nan for key in mean if key[:6] == "train/"}
+    shown = {**{key: value for key, value in mean.items() if key.startswith("test/")}, **train}
+    return {
+        **{key: value for key, value in shown.items() if worker.reports_success or not key.endswith("success_rate")},
+        "train/episode": round(mean["episodes"] * run.comm.size),
+        **{key: mean[key] for key in agent.logged},
+        "total/timesteps": round(mean["steps"] * run.comm.size),
+        "total/updates": agent.updates * run.comm.size,
+    }

@@ -4,90 +4,31 @@ import contextlib
 import math
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from tqdm import tqdm
 
-from baselines.common.errors import TrainingError, UserError
+from baselines.common.errors import UserError
 from baselines.common.seeding import env_seeds
 from baselines.common.settings import Settings, setting
 from baselines.common.specs import EnvSpec, check_same_sizes, other_task
 from baselines.envs import as_vec_env, make_vec_env
 from baselines.envs.arguments import NONE, EnvArguments, parse_arguments, recorded_arguments
-from baselines.envs.base import Observation, VecEnv, first_not_finite
+from baselines.envs.base import VecEnv
 from baselines.envs.extra_import import import_extra
-
-
-class Episode(NamedTuple):
-    """L steps of one environment."""
-
-    observation: dict[str, np.ndarray]  # each entry [L + 1, size]
-    action: np.ndarray  # [L, u], or [L] where actions are discrete
-    reward: np.ndarray  # [L]
-    success: bool | None  # at the last step; None without goals where the environment does not say
-    terminated: bool  # it ended by itself, not by a time limit
-
-    @property
-    def final_distance(self) -> float | None:
-        """Between the last achieved and the last desired goal, in the goal's units; None without goals."""
-        goals = [self.observation.get(key) for key in ("achieved_goal", "desired_goal")]
-        if goals[0] is None or goals[1] is None:
-            return None
-        return float(np.linalg.norm(np.float64(goals[0][-1]) - goals[1][-1]))
-
-
-def run_episodes(env: VecEnv, act: Callable[[Observation], np.ndarray]) -> list[Episode]:
-    """One whole episode in each environment, from a reset on. `act` gives the actions of all [B, u].
-
-    Raises TrainingError, naming the environment, where one returns NaN or infinity.
-    """
-    B = env.num_env
-    observation = env.reset()
-    if (broken := first_not_finite(observation, np.zeros(B), np.ones(B, bool))) is not None:
-        raise TrainingError(f"environment {broken} returned NaN or infinity at step 0 of its episode")
-    seen: list[Observation] = [observation]
-    actions: list[np.ndarray] = []
-    rewards: list[np.ndarray] = []
-    length, success, terminated = np.zeros(B, int), np.zeros(B, bool), np.zeros(B, bool)
-    known, alive = True, np.ones(B, bool)
-    while alive.any():
-        # What the ended ones show has no meaning, and policies take finite numbers only.
-        actions.append(act(observation if alive.all() else {k: np.nan_to_num(x) for k, x in observation.items()}))
-        step = env.step(actions[-1])
-        observation = step.observation
-        seen.append(observation)
-        rewards.append(step.reward)
-        if (broken := first_not_finite(observation, step.reward, alive)) is not None:
-            raise TrainingError(f"environment {broken} returned NaN or infinity at step {len(actions)} of its episode")
-        length[alive] += 1
-        terminated[alive] = step.terminated[alive]
-        if step.success is not None or (alive & step.ended).any():
-            succeeded = env.succeeded(step, alive)
-            known = known and succeeded is not None
-            success[alive] = False if succeeded is None else succeeded[alive]
-        alive &= ~step.ended
-    columns = {key: np.stack([o[key] for o in seen], 1) for key in seen[0]}  # [B, steps + 1, size]
-    action, reward = np.stack(actions, 1), np.stack(rewards, 1)
-    return [
-        Episode(
-            {key: column[i, : n + 1] for key, column in columns.items()},
-            action[i, :n],
-            reward[i, :n],
-            bool(success[i]) if known else None,
-            bool(terminated[i]),
-        )
-        for i, n in enumerate(length)
-    ]
+from baselines.envs.lockstep import Episode, run_episodes
 
 
 @dataclass(frozen=True)
 class PolicyOptions(Settings):
     """Which policy acts, and in which environment: what the commands that play episodes have in common."""
 
-    load_path: str | None = setting(None, "folder of the policy", path=True, default_text="")
+    load_path: str | None = setting(
+        None, "the policy: a file, or a folder that holds latest.safetensors", path=True, default_text=""
+    )
     env: str | None = setting(None, "environment", default_text="what the policy was trained on")
     extra_import: str | None = setting(
         None, "module to import first, e.g. one that registers the environment", default_text=""
@@ -183,7 +124,7 @@ def evaluate_in(policy: Acting, env: VecEnv, episodes: int, progress: bool = Fal
     played: list[Episode] = []
     with tqdm(total=episodes, unit="episode", disable=None if progress else True) as bar:
         while len(played) < episodes:
-            played += run_episodes(env, policy.act)
+            played += run_episodes(env, lambda observation, alive: policy.act(observation))
             bar.update(min(len(played), episodes) - bar.n)
     return summary(played[:episodes])
 

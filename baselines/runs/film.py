@@ -12,7 +12,7 @@ from typing import Self
 from baselines.common.cli import errors_end_the_process
 from baselines.common.seeding import env_seeds
 from baselines.envs import Video, gymnasium_env, parse_arguments
-from baselines.runs.algorithms import find, read_policy
+from baselines.policies.policy import read_policy
 
 _MOST_PICTURES = 100  # of the GIF
 _MOST_WIDTH = 300
@@ -22,8 +22,7 @@ _MOST_WIDTH = 300
 class Scene:
     """What is filmed, and where to."""
 
-    policy: str  # folder
-    alg: str
+    policy: str  # file
     env: str
     env_kwargs: str | None
     max_episode_steps: int | None
@@ -44,10 +43,10 @@ class Scene:
 
 def film(scene: Scene) -> None:
     """Play one episode without noise, or its first steps, into an mp4 file and a small GIF. Raises UserError."""
-    policy = read_policy(scene.policy, find(scene.alg))
+    policy = read_policy(scene.policy)
     arguments = parse_arguments(scene.env_kwargs, scene.max_episode_steps)
     seeds, video = env_seeds(scene.seed, 0, "video", 1), Video(scene.folder, scene.length, "film")
-    # MuJoCo's EGL can crash in a process that has TensorFlow, which an algorithm of the user's own may import.
+    # MuJoCo's EGL can crash in a process that has TensorFlow, which the environment's module may import.
     apart = "tensorflow" in sys.modules
     with contextlib.closing(gymnasium_env.make(scene.env, 1, seeds, apart, video, arguments=arguments)) as env:
         observation = env.reset()

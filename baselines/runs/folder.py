@@ -11,8 +11,8 @@ from baselines.common.errors import UserError
 from baselines.common.settings import Settings, names_of
 from baselines.runs.options import Options
 from baselines.runs.schedule import Schedule
-from baselines.storage.files import check_writable
-from baselines.storage.policy_folder import read_document
+from baselines.storage.arrays import SUFFIX
+from baselines.storage.files import check_writable, read_json
 
 FORMAT = "baselines run 2"
 _LAST_VERSION_OF_FORMAT_1 = "0.1.0"
@@ -68,7 +68,7 @@ def record_of(options: Options, config: Settings, schedule: Schedule, workers: i
 
 def read_record(folder: str) -> Record:
     """Raises UserError where there is no run, or one that another version must resume."""
-    document = read_document(folder, "config.json")
+    document = read_json(os.path.join(folder, "config.json"))
     if document.get("format") != FORMAT:
         by = f"version {_LAST_VERSION_OF_FORMAT_1}" if "schedule" in document else "no version of baselines"
         raise UserError(
@@ -100,7 +100,7 @@ def check_save_path(path: str) -> None:
     """Raise UserError where nothing can be saved, or where policies would be lost."""
     check_writable(path)
     for name in os.listdir(path) if os.path.isdir(path) else []:
-        if name in ("latest", "best") or name.startswith("epoch_"):
+        if name.removesuffix(SUFFIX) in ("latest", "best") or name.startswith("epoch_"):
             raise UserError(f"{path} holds policies of another run ({name}); choose another --save_path")
 
 

@@ -21,8 +21,8 @@ from baselines.envs import (
     render_without_display,
 )
 from baselines.envs.base import VecEnv
-from baselines.policies.policy import Agent, Policy
-from baselines.runs.algorithms import Algorithm, find, read_policy
+from baselines.policies.policy import Agent, Policy, read_policy
+from baselines.runs.algorithms import Algorithm, find
 from baselines.runs.checkpoints import read_newest
 from baselines.runs.folder import Record, check_save_path, new_run_folder, read_record, record_of
 from baselines.runs.logger import Logger
@@ -85,7 +85,7 @@ def launch(
             check_same_sizes("the policy", made.spec, run.eval_env.spec)
         if record and recorded:
             check_same_settings(record.folder, recorded, config, settings)
-            _resume(run, record, algorithm)
+            _resume(run, record)
         if run.initial_policy:
             what = f"the policy in {options.load_path}"
             check_same_sizes(what, run.initial_policy.spec, made.spec)
@@ -108,8 +108,8 @@ def _prepare(
         return _Prepared(options, algorithm, config, None, record, recorded)
     options = Options(**{**defaults, **given})
     algorithm = find(options.alg)
-    loaded = read_policy(options.load_path, algorithm) if options.load_path else None
-    of_policy = loaded.document().get("config") if loaded else None
+    loaded = read_policy(options.load_path) if options.load_path else None
+    of_policy = loaded.config if loaded else None
     config = algorithm.config(options.env, settings, options.preset, of_policy, tuple(names_of(Options)))
     if options.save_path and comm.rank == 0:
         check_save_path(options.save_path)
@@ -123,7 +123,7 @@ def _check_same_run(comm: Communicator, config: Settings, env: VecEnv) -> None:
     check_same_on_all(comm, {**trained, "num_env": env.num_env, **env.spec.document()})
 
 
-def _resume(run: Run, record: Record, algorithm: Algorithm) -> None:
+def _resume(run: Run, record: Record) -> None:
     """Give the run what it continues from. Raises UserError where it is not the same run."""
     for name, then, now in (
         ("env", record.options.env, run.options.env),
@@ -134,7 +134,7 @@ def _resume(run: Run, record: Record, algorithm: Algorithm) -> None:
     run.resumed = record.schedule
     run.saved = read_newest(record.folder, run.options.checkpoint_interval, run.comm, run.logger)
     if run.options.load_path and not run.saved:
-        run.initial_policy = read_policy(run.options.load_path, algorithm)
+        run.initial_policy = read_policy(run.options.load_path)
 
 
 def _complete(options: Options, algorithm: Algorithm, comm: Communicator, new_folder: bool) -> Options:

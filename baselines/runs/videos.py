@@ -94,8 +94,8 @@ class Videos:
     def _start(self, agent: Agent, epoch: int, step: int) -> None:
         options = self._options
         assert options.seed is not None
-        policy, name = os.path.join(self._place, "policy"), f"epoch-{epoch}"
-        scene = Scene(policy, options.alg, options.env, options.env_kwargs, options.max_episode_steps,
+        policy, name = os.path.join(self._place, "policy.safetensors"), f"epoch-{epoch}"
+        scene = Scene(policy, options.env, options.env_kwargs, options.max_episode_steps,
                       options.save_video_length, options.seed, self._place, name)  # fmt: skip
         try:
             for old in os.listdir(self._place):  # of one that failed
@@ -109,8 +109,8 @@ class Videos:
                     env={**child_environment(), "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
                 )  # fmt: skip
             self._child = _Child(process, epoch, step)
-        except OSError as error:
-            self._fail(epoch, error.strerror or str(error))
+        except (OSError, UserError) as error:
+            self._fail(epoch, getattr(error, "strerror", None) or str(error))
 
     def _collect(self) -> bool:
         """Whether the process has ended, and what it made, if anything, is where it belongs."""

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from baselines.learning.adam import MpiAdam, adam_update, flatten, unflatten
+from baselines.learning.adam import Adam, adam_update, flatten, unflatten
 
 
 def slow_adam(weight, gradients, rates, epsilon):
@@ -24,7 +24,7 @@ GRADIENTS = [3.0, -1.0, 0.5, 0.0, 1e-4]
 @pytest.mark.parametrize("epsilon", [1e-8, 1e-5, 0.1])
 def test_steps_are_those_of_the_slow_twin(epsilon):
     weight = tf.Variable([[2.0]])
-    adam = MpiAdam([weight], 0.01, epsilon)
+    adam = Adam([weight], 0.01, epsilon)
     for g in GRADIENTS:
         adam.apply([tf.constant([[g]])])
     assert float(weight[0, 0]) == pytest.approx(slow_adam(2.0, GRADIENTS, [0.01] * 5, epsilon), rel=1e-5)
@@ -34,7 +34,7 @@ def test_steps_are_those_of_the_slow_twin(epsilon):
 def test_the_default_epsilon_is_1e_8():
     small = 1e-7  # beside it, an epsilon of 1e-8 counts and another would count more
     weight = tf.Variable([2.0])
-    MpiAdam([weight], 0.5).apply([tf.constant([small])])
+    Adam([weight], 0.5).apply([tf.constant([small])])
     assert float(weight[0]) == pytest.approx(slow_adam(2.0, [small], [0.5], 1e-8), rel=1e-5)
     assert slow_adam(2.0, [small], [0.5], 1e-5) > 1.99 > 1.9 > slow_adam(2.0, [small], [0.5], 1e-8)
 
@@ -42,7 +42,7 @@ def test_the_default_epsilon_is_1e_8():
 @pytest.mark.parametrize("compiled", [False, True])
 def test_each_step_may_have_a_learning_rate_of_its_own(compiled):
     rates, weights = [0.1, 0.0, 0.05, 0.2, 0.01], [tf.Variable([2.0, 1.0]), tf.Variable(-1.0)]
-    adam = MpiAdam(weights, 123.0, 1e-5)
+    adam = Adam(weights, 123.0, 1e-5)
     apply = tf.function(adam.apply, jit_compile=True) if compiled else adam.apply
     for g, rate in zip(GRADIENTS, rates, strict=True):
         apply([tf.constant([g, -g]), tf.constant(g)], tf.constant(rate))
@@ -53,7 +53,7 @@ def test_each_step_may_have_a_learning_rate_of_its_own(compiled):
 
 def test_a_learning_rate_of_0_changes_the_moments_alone():
     weight = tf.Variable([2.0])
-    adam = MpiAdam([weight], 1.0)
+    adam = Adam([weight], 1.0)
     adam.apply([tf.constant([4.0])], tf.constant(0.0))
     assert weight == [2] and adam.step == 1
     np.testing.assert_allclose([adam.m[0], adam.v[0]], [[0.4], [0.016]], rtol=1e-5)
@@ -73,7 +73,7 @@ def test_the_state_comes_back():
             adam.apply([tf.constant([1.0, -2.0])], tf.constant(0.1))
         return adam.weights[0].numpy()
 
-    first, second = (MpiAdam([tf.Variable([0.0, 0.0])], 1.0, 1e-5) for _ in range(2))
+    first, second = (Adam([tf.Variable([0.0, 0.0])], 1.0, 1e-5) for _ in range(2))
     second.weights[0].assign(stepped(first, 3))
     second.load_state(first.state())
     np.testing.assert_array_equal(stepped(first, 2), stepped(second, 2))

@@ -18,11 +18,11 @@ import numpy as np
 
 from baselines.common.errors import UserError
 from baselines.common.specs import GOAL_KEYS, EnvSpec, task_of
+from baselines.envs.lockstep import Episode
 from baselines.her.demonstrations.minari import read_minari
 from baselines.her.demonstrations.openai import convert_in_child
-from baselines.her.episodes import episode_shapes, field_type, select, single_episode, stack_episodes
-from baselines.her.types import EpisodeBatch, GoalEnvSpec
-from baselines.runs.evaluation import Episode
+from baselines.her.experiment.config import check_goal_env
+from baselines.her.types import Episodes
 from baselines.storage.files import replace_file
 
 FORMAT = "baselines.her demonstrations 2"
@@ -31,7 +31,7 @@ _LIBRARIES = ("numpy", "gymnasium", "gymnasium-robotics", "mujoco", "envpool")
 
 
 def write_demonstrations(
-    path: str, episodes: EpisodeBatch, env_id: str, generator: str = "", seed: int | None = None
+    path: str, episodes: Episodes, env_id: str, generator: str = "", seed: int | None = None
 ) -> None:
     """Write episodes, whose actions are in the environment's own units, to an `.npz` file.
 
@@ -53,33 +53,22 @@ def write_played(path: str, episodes: Sequence[Episode], spec: EnvSpec, generato
     """Write episodes that a policy played. Raises UserError if they have no goals."""
     if not spec.has_goals:
         raise UserError(f"demonstrations need a goal environment; {spec.env_id} has no goals")
-    batches = [
-        single_episode(
-            **{key: episode.observation[key] for key in GOAL_KEYS},
-            action=episode.action,
-            reward=episode.reward,
-            success=bool(episode.success),
-            terminated=episode.terminated,
-        )
-        for episode in episodes
-    ]
-    write_demonstrations(path, stack_episodes(batches, spec.horizon), spec.env_id, generator, seed)
+    write_demonstrations(path, Episodes.of(episodes, spec), spec.env_id, generator, seed)
 
 
-def read_demonstrations(path: str, spec: GoalEnvSpec | EnvSpec, max_episodes: int | None = None) -> EpisodeBatch:
+def read_demonstrations(path: str, spec: EnvSpec, max_episodes: int | None = None) -> Episodes:
     """Return the first `max_episodes` episodes of a file, or all, with actions scaled to [-1, 1].
 
     `path` is a file of our format or of OpenAI Baselines, or `minari:NAME`. Nothing in a file is executed. Raises
     UserError, naming the episode and the field, if the file does not fit `spec`.
     """
-    if isinstance(spec, EnvSpec):
-        spec = GoalEnvSpec.of(spec)
+    check_goal_env(spec)
     try:
         if path.startswith("minari:"):
             episodes = read_minari(path.removeprefix("minari:"), spec)
         else:
             episodes = _read_file(path, spec, max_episodes)
-        return select(_checked(episodes, spec), slice(max_episodes))
+        return _checked(episodes, spec).select(slice(max_episodes))
     except UserError:
         raise
     except Exception as error:  # damaged archives fail in many ways
@@ -87,14 +76,15 @@ def read_demonstrations(path: str, spec: GoalEnvSpec | EnvSpec, max_episodes: in
         raise UserError(f"cannot read demonstrations {path}: {kind}{' '.join(str(error).split())}") from None
 
 
-def _read_file(path: str, spec: GoalEnvSpec, max_episodes: int | None) -> EpisodeBatch:
+def _read_file(path: str, spec: EnvSpec, max_episodes: int | None) -> Episodes:
     if not os.path.isfile(path):
         raise ValueError("it is a folder; give the .npz file" if os.path.isdir(path) else "there is no such file")
     with open(path, "rb") as file, _open_archive(file) as archive:
         if not {"acs", "obs"} <= set(archive.files):
             _check_header(archive, spec)
             return _episodes(archive, spec)
-        shapes = {name: episode_shapes(spec, 1)[name][1:] for name in (*GOAL_KEYS, "action")}
+        room = Episodes.zeros(spec, 1)
+        shapes = {name: getattr(room, name).shape[1:] for name in (*GOAL_KEYS, "action")}
         with tempfile.TemporaryFile() as plain:
             convert_in_child(file, plain, shapes, max_episodes)
             return _episodes(_open_archive(plain), spec)
@@ -114,7 +104,7 @@ def _open_archive(file: IO[bytes]) -> Any:
     return archive
 
 
-def _check_header(archive: Any, spec: GoalEnvSpec) -> None:
+def _check_header(archive: Any, spec: EnvSpec) -> None:
     if "header" not in archive:
         raise ValueError("it has neither the arrays of our format nor acs and obs, those of OpenAI Baselines")
     header = json.loads(archive["header"].tobytes())
@@ -127,27 +117,26 @@ def _check_header(archive: Any, spec: GoalEnvSpec) -> None:
         raise ValueError(f"it was recorded in {header.get('env_id')}, not in {spec.env_id}")
 
 
-def _episodes(archive: Any, spec: GoalEnvSpec) -> EpisodeBatch:
-    fields: dict[str, np.ndarray] = {}
-    for name in EpisodeBatch._fields:
+def _episodes(archive: Any, spec: EnvSpec) -> Episodes:
+    count = np.size(archive["length"]) if "length" in archive else 0
+    fields = Episodes.zeros(spec, count)._asdict()
+    for name, zeros in fields.items():
         stored = "is_success" if name == "success" else name
         if stored in archive:
             with np.errstate(all="ignore"):  # infinity is refused later
-                fields[name] = np.asarray(archive[stored]).astype(field_type(name))
-        elif name in ("terminated", "info"):
-            fields[name] = np.zeros(episode_shapes(spec, fields["length"].size)[name], field_type(name))
-        else:
+                fields[name] = np.asarray(archive[stored]).astype(zeros.dtype)
+        elif name not in ("terminated", "info"):
             raise ValueError(f"it has no array '{stored}'")
-    return EpisodeBatch(**fields)
+    return Episodes(**fields)
 
 
-def _checked(episodes: EpisodeBatch, spec: GoalEnvSpec) -> EpisodeBatch:
+def _checked(episodes: Episodes, spec: EnvSpec) -> Episodes:
     """Return the episodes with actions in [-1, 1]. Raises ValueError for wrong shapes, lengths and numbers."""
     N, T = episodes.length.size, spec.horizon
     if N == 0:
         raise ValueError("it holds no episodes")
-    for name, shape in episode_shapes(spec, N).items():
-        actual = getattr(episodes, name).shape
+    for name, room in Episodes.zeros(spec, N)._asdict().items():
+        actual, shape = getattr(episodes, name).shape, room.shape
         if actual != shape:
             raise ValueError(
                 f"{name} has the shape {list(actual)}, but {spec.env_id} needs {list(shape)} (episodes, steps, size)"

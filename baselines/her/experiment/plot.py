@@ -6,7 +6,7 @@ import sys
 
 
 def translate(argv: list[str]) -> list[str]:
-    """Return the arguments for `baselines.plot`, with DIR/curves.png as the picture unless --output is given."""
+    """Return the arguments for `baselines.plot`, which by default writes curves.png into the first folder."""
     folder = next((word for word in argv if os.path.isdir(word)), None)
     if folder is None or any(word.startswith(("--output", "--help", "-h")) for word in argv):
         return argv

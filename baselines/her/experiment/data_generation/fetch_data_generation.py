@@ -16,10 +16,8 @@ from baselines.common.settings import Settings, setting
 from baselines.common.specs import task_of
 from baselines.envs import BACK_ENDS, make_vec_env
 from baselines.envs.base import Observation, VecEnv
-from baselines.her.demonstrations import write_demonstrations
-from baselines.her.episodes import concatenate, select
-from baselines.her.rollout import roll_out
-from baselines.her.types import EpisodeBatch
+from baselines.envs.lockstep import Episode, run_episodes
+from baselines.her.demonstrations import write_played
 from baselines.storage.files import check_file_writable
 
 _COMMAND = "baselines.her.experiment.data_generation.fetch_data_generation"
@@ -139,7 +137,7 @@ def controller_for(env_id: str) -> Controller:
     return CONTROLLERS[task]
 
 
-def demonstrate(env: VecEnv, controller: Controller, noise: float, rng: np.random.Generator) -> EpisodeBatch:
+def demonstrate(env: VecEnv, controller: Controller, noise: float, rng: np.random.Generator) -> list[Episode]:
     """Return one scripted episode of each environment; `noise` is the std of Gaussian noise on the actions."""
     scripts = [controller() for _ in range(env.num_env)]
     for script in scripts:
@@ -151,26 +149,24 @@ def demonstrate(env: VecEnv, controller: Controller, noise: float, rng: np.rando
         actions = np.stack([script.send(Positions(*positions)) for script, *positions in rows])
         return np.clip(actions + noise * rng.standard_normal(actions.shape), -1, 1).astype(np.float32)
 
-    return roll_out(env, act)
+    return run_episodes(env, act)
 
 
 def generate(
     env: VecEnv, controller: Controller, num_episodes: int, noise: float, keep_failures: bool, rng: np.random.Generator
-) -> tuple[EpisodeBatch, np.ndarray, np.ndarray]:
-    """Return `num_episodes` episodes to keep, and the success flags and returns of all that were played."""
-    batches: list[EpisodeBatch] = []
-    successes: list[bool] = []
-    returns: list[float] = []
+) -> tuple[list[Episode], list[Episode]]:
+    """Return `num_episodes` episodes to keep, and all that were played."""
+    kept: list[Episode] = []
+    played: list[Episode] = []
     with tqdm(total=num_episodes, unit="episode", disable=None) as bar:
-        while sum(len(e.length) for e in batches) < num_episodes:
+        while len(kept) < num_episodes:
             episodes = demonstrate(env, controller, noise, rng)
-            successes.extend(episodes.success)
-            returns.extend(episodes.reward.sum(1))
-            batches.append(episodes if keep_failures else select(episodes, episodes.success))
-            bar.update(len(batches[-1].length))
-            if len(successes) > 100 + 20 * num_episodes:
+            played += episodes
+            kept += [episode for episode in episodes if keep_failures or episode.success]
+            bar.update(len(kept) - bar.n)
+            if len(played) > 100 + 20 * num_episodes:
                 raise UserError("fewer than one episode in twenty succeeds; try less --noise, or --keep_failures")
-    return select(concatenate(batches), slice(num_episodes)), np.array(successes), np.array(returns)
+    return kept[:num_episodes], played
 
 
 @dataclass(frozen=True)
@@ -202,15 +198,15 @@ def _run(options: GenerationOptions) -> None:
     rng = make_rng(options.seed, 0, "demonstration noise")
     env = make_vec_env(options.env, options.num_env, seeds, options.vec_env, num_threads=os.cpu_count() or 1)
     with contextlib.closing(env):
-        episodes, successes, returns = generate(
-            env, controller, options.num_episodes, options.noise, options.keep_failures, rng
-        )
+        kept, played = generate(env, controller, options.num_episodes, options.noise, options.keep_failures, rng)
     generator = f"scripted controller {controller.__name__}, noise {options.noise:g}"
-    write_demonstrations(options.output, episodes, options.env, generator, options.seed)
+    write_played(options.output, kept, env.spec, generator, options.seed)
+    successes = np.array([bool(episode.success) for episode in played])
+    mean_return = np.mean([episode.reward.sum() for episode in played])
     print(
-        f"{len(successes)} scripted episodes: success rate {successes.mean():.3f}, mean return {returns.mean():.2f}; "
+        f"{len(played)} scripted episodes: success rate {successes.mean():.3f}, mean return {mean_return:.2f}; "
         f"dropped {0 if options.keep_failures else (~successes).sum()} failed ones; "
-        f"wrote {len(episodes.length)} to {options.output}"
+        f"wrote {len(kept)} to {options.output}"
     )
 
 

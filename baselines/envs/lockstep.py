@@ -1,0 +1,121 @@
+"""The one loop that steps environments: training, evaluation, playing and recording go through it."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from baselines.common.errors import TrainingError
+from baselines.envs.base import Observation, Step, VecEnv
+
+
+class Episode(NamedTuple):
+    """One episode of L steps in one environment."""
+
+    observation: dict[str, np.ndarray]  # each entry [L + 1, size]
+    action: np.ndarray  # [L, u], or [L] where actions are discrete
+    reward: np.ndarray  # [L]
+    success: bool | None  # at the last step; None where neither the environment nor its reward says so
+    terminated: bool  # the environment ended it, not a time limit
+    reward_info: np.ndarray | None = None  # [L, i]: the info that compute_reward reads, if any
+
+    @property
+    def final_distance(self) -> float | None:
+        """Distance between the last achieved and the last desired goal, in the goal's units; None without goals."""
+        goals = [self.observation.get(key) for key in ("achieved_goal", "desired_goal")]
+        if goals[0] is None or goals[1] is None:
+            return None
+        return float(np.linalg.norm(np.float64(goals[0][-1]) - goals[1][-1]))
+
+
+class Lockstep:
+    """B environments that are stepped together, with a check of everything that they return.
+
+    Attributes:
+        alive: [B] bool, the environments whose next step belongs to an episode that has not ended.
+        length: [B], steps so far of each environment's episode.
+        success: [B] bool of the last step, or None where nothing says whether an episode succeeded.
+    """
+
+    def __init__(self, env: VecEnv, restart: bool = False):
+        """With `restart` an environment whose episode ended begins a new one; its next step only shows the beginning.
+
+        Without it, what such an environment shows has no meaning until the next `reset`.
+        """
+        self.env, self._restart = env, restart
+        self.alive, self.length = np.ones(env.num_env, bool), np.zeros(env.num_env, int)
+        self.success: np.ndarray | None = None
+
+    def reset(self) -> Observation:
+        """Begin a new episode in every environment."""
+        observation = self.env.reset()
+        self.alive, self.length = np.ones(self.env.num_env, bool), np.zeros(self.env.num_env, int)
+        self._check_finite(observation, np.zeros(self.env.num_env), self.alive)
+        return observation
+
+    def step(self, action: np.ndarray) -> Step:
+        """Step all environments; `action` [B, u] (or [B]) is in the environment's units.
+
+        Raises TrainingError, naming the environment and the step, where one returns NaN or infinity.
+        """
+        step, counted = self.env.step(action), self.alive
+        self.length = np.where(counted, self.length + 1, self.length if not self._restart else 0)
+        self._check_finite(step.observation, step.reward, counted | self._restart)
+        self.success = None
+        if step.success is not None or (counted & step.ended).any():
+            self.success = self.env.succeeded(step, counted)
+        self.alive = ~(step.ended & counted) if self._restart else counted & ~step.ended
+        return step
+
+    def _check_finite(self, observation: Observation, reward: np.ndarray, checked: np.ndarray) -> None:
+        if all(np.isfinite(values).all() for values in (reward, *observation.values())):
+            return  # half the time of what finds the environment
+        finite = np.isfinite(reward)
+        for entry in observation.values():
+            finite &= np.isfinite(entry).all(1)
+        broken = np.flatnonzero(checked & ~finite)
+        if len(broken):
+            raise TrainingError(
+                f"environment {broken[0]} returned NaN or infinity at step {self.length[broken[0]]} of its episode. A "
+                "simulation that became unstable? Try a smaller time step, smaller actions or another --seed"
+            )
+
+
+def run_episodes(env: VecEnv, act: Callable[[Observation, np.ndarray], np.ndarray]) -> list[Episode]:
+    """Play one whole episode in each environment, from a reset on.
+
+    `act(observation, alive)` returns the actions [B, u] in the environment's units for entries [B, size]; `alive` [B]
+    says whose episode still runs: the other rows are played too, but nobody reads them.
+    """
+    lockstep = Lockstep(env)
+    observation = lockstep.reset()
+    shown, steps, actions = [observation], [], []
+    success, known = np.zeros(env.num_env, bool), True
+    while (alive := lockstep.alive).any():
+        # Policies take finite numbers only, and an environment whose episode has ended may show anything.
+        seen = observation if alive.all() else {key: np.nan_to_num(entry) for key, entry in observation.items()}
+        actions.append(act(seen, alive))
+        step = lockstep.step(actions[-1])
+        observation = step.observation
+        shown.append(observation)
+        steps.append(step)
+        if lockstep.success is not None:
+            success[alive] = lockstep.success[alive]
+        elif (alive & step.ended).any():
+            known = False
+    columns = {key: np.stack([entries[key] for entries in shown], 1) for key in shown[0]}  # [B, steps + 1, size]
+    action, reward = np.stack(actions, 1), np.stack([step.reward for step in steps], 1)
+    infos = [step.reward_info for step in steps if step.reward_info is not None]
+    info = np.stack(infos, 1) if infos else None
+    terminated = np.stack([step.terminated for step in steps], 1)
+    return [
+        Episode(
+            {key: column[i, : L + 1] for key, column in columns.items()},
+            action[i, :L],
+            reward[i, :L],
+            bool(success[i]) if known else None,
+            bool(terminated[i, L - 1]),
+            None if info is None else info[i, :L],
+        )
+        for i, L in enumerate(lockstep.length)
+    ]
