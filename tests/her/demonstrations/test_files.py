@@ -9,7 +9,7 @@ import pytest
 
 from baselines.common.errors import UserError
 from baselines.her.demonstrations import read_demonstrations, write_demonstrations
-from tests.her.demonstrations.files import SPEC, npy, zipped
+from tests.her.demonstrations.files import SPEC, text, zipped
 
 
 def test_episodes_come_back_as_they_were_written(file, episodes):
@@ -76,8 +76,7 @@ def test_another_environment_or_horizon_is_refused(file):
 
 
 def test_files_of_version_0_3_0_are_refused_with_a_remedy(tmp_path, episodes):
-    header = np.frombuffer(b'{"format": "baselines.her demonstrations 1"}', np.uint8)
-    (tmp_path / "old.npz").write_bytes(zipped({"header": npy(header)}))
+    (tmp_path / "old.npz").write_bytes(zipped({"header": text(b'{"format": "baselines.her demonstrations 1"}')}))
     with pytest.raises(UserError, match="it was written by version 0.3.0: convert it with version 0.4.0, or record it"):
         read_demonstrations(str(tmp_path / "old.npz"), SPEC)
 

@@ -73,6 +73,7 @@ def test_fewer_episodes_than_num_demo_are_used_and_the_log_says_so(trained):
         (dict(demo_file=None, bc_loss=1), "give a --demo_file"),
         (dict(demo_file="nowhere.npz"), "there is no such file"),
         (dict(bc_loss=0), "give one or the other"),
+        (dict(preset="demos", demo_file=None), "demo_file"),
     ],
 )
 def test_impossible_settings_are_refused(file, settings, message):
@@ -89,11 +90,6 @@ def test_the_preset_clones_without_a_filter_beside_all_that_single_has_and_the_c
                     batch_size=256, noise_eps=0.3, prm_loss_weight=0.001, aux_loss_weight=0.0156)  # fmt: skip
     assert {k: config[k] for k in expected} == expected
     assert config["demo_file"] == file and document(log)["num_env"] == 8
-
-
-def test_the_preset_needs_a_file():
-    with pytest.raises(UserError, match="demo_file"):
-        train_rows(preset="demos", n_epochs=0)
 
 
 @pytest.mark.slow
