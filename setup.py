@@ -31,6 +31,7 @@ setup(
         "tensorflow>=2.20,<3",
         "tensorboard>=2.20,<3",  # tf.summary writes through it
         "numpy>=1.26",
+        "safetensors>=0.8",  # policies and checkpoints; the first that writes arrays without copying them
         "gymnasium>=1.2,<2",
         # The tests hold its reset poses; another release may move them.
         "gymnasium-robotics==1.4.2",
