@@ -5,4 +5,4 @@ from baselines.api import export as export
 from baselines.api import load_policy as load_policy
 from baselines.api import train as train
 
-__version__ = "0.4.0"
+__version__ = "0.5.0"

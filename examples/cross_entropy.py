@@ -11,7 +11,7 @@ import numpy as np
 from baselines.common.settings import Settings, setting
 from baselines.common.specs import EnvSpec
 from baselines.envs.base import VecEnv
-from baselines.policies.policy import Agent, NetworkPolicy
+from baselines.policies.policy import Agent, NetworkPolicy, check_same_arrays
 from baselines.runs.evaluation import run_episodes, summary
 from baselines.runs.run import Run
 
@@ -49,6 +49,7 @@ def learn(env: VecEnv, config: Config, run: Run) -> CrossEntropy:
     """Generations of candidates; all else is the run's: logs, saving, stopping, exact resume, workers."""
     agent, rng = CrossEntropy(env.spec), run.rng("candidates")
     if run.initial_policy:
+        check_same_arrays(run.initial_policy, agent.policy().arrays)
         agent.mean = np.vstack([run.initial_policy.arrays[name] for name in ("pi/0_kernel", "pi/0_bias")])
     test_env = run.evaluation_env(num_episodes=16)
     run.plan(config.generations, config.population * env.num_env * env.spec.horizon)

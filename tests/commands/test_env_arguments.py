@@ -9,6 +9,7 @@ import pytest
 
 import baselines
 from baselines import play, run
+from baselines.storage.arrays import read_arrays, write_arrays
 from tests.environments import PointReach
 from tests.helpers import TINY
 
@@ -79,12 +80,10 @@ def test_a_policy_is_evaluated_and_played_in_what_it_was_trained_on(alg, remembe
 
 
 def test_what_could_name_a_file_is_not_taken_from_a_policys_folder(remembered, capsys):
-    path = Path(remembered, "latest", "policy.json")
-    text = path.read_text()
+    path = str(Path(remembered, "latest.safetensors"))
+    sound, arrays = read_arrays(path)
     for kwargs in ("colour=/etc/passwd", "{'colour': ['a', {'b': '..'}]}", "colour=red.xml"):
-        document = json.loads(text)
-        document["environment"]["env_kwargs"] = kwargs
-        path.write_text(json.dumps(document))
+        write_arrays(path, {**sound, "environment": {**sound["environment"], "env_kwargs": kwargs}}, arrays)
         with pytest.raises(SystemExit) as ended:
             evaluate.main([f"--load_path={remembered}", "--episodes=1"])
         line = capsys.readouterr().err

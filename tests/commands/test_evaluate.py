@@ -16,7 +16,7 @@ from baselines.common.seeding import env_seeds
 from baselines.common.settings import names_of
 from baselines.envs.gymnasium_env import GymnasiumVecEnv
 from baselines.evaluate import EvaluateOptions, main
-from tests.commands.doors import FETCH_REACH_SIZES, command_refused, save, servo
+from tests.commands.doors import FETCH_REACH_SIZES, POINT_REACH_SIZES, command_refused, save, servo
 from tests.helpers import HORIZON, POINT_REACH, POINT_REACH_ID, point_reach
 
 
@@ -112,7 +112,7 @@ def test_environments_by_name_are_closed_and_ones_own_are_not(monkeypatch):
 def test_a_policy_is_evaluated_in_what_it_was_trained_on_unless_that_would_import_a_module():
     found = baselines.evaluate(servo(), episodes=2, vec_env="sync")
     assert found.success_rate == 1
-    foreign = servo(servo().sizes._replace(env_id="no_such_module_of_mine:Id-v0"))
+    foreign = servo(POINT_REACH_SIZES._replace(env_id="no_such_module_of_mine:Id-v0"))
     with pytest.raises(UserError, match="if you trust it, add --env=no_such_module_of_mine:Id-v0"):
         baselines.evaluate(foreign, episodes=2)
     assert baselines.evaluate(foreign, POINT_REACH_ID, 2, vec_env="sync").success_rate == 1
@@ -158,7 +158,7 @@ def test_a_json_file_is_replaced(cwd, capsys):
     main([f"--load_path={save('policy')}", "--vec_env=sync", "--episodes=1", "--json=o.json"])
     written = json.loads((cwd / "o.json").read_text())
     assert (written["env"], written["seed"], written["episodes"]) == ("PointReach-v0", 0, 1)
-    assert sorted(os.listdir()) == ["o.json", "policy", "taken"]
+    assert sorted(os.listdir()) == ["o.json", "policy.safetensors", "taken"]
 
 
 def test_help_has_every_flag(capsys):
@@ -178,7 +178,7 @@ def test_a_real_process_evaluates(cwd):
 
 
 BAD_INPUT = {
-    "no policy": ([POINT_REACH], ["--load_path=DIR"]),
+    "no policy": ([POINT_REACH], ["--load_path=PATH"]),
     "policy that is not there": (["--load_path=nowhere"], ["nowhere"]),
     "policy that is a file": (["--load_path=taken"], ["taken"]),
     "environment that is not there": (["--load_path=policy", "--env=PointReech-v0"], ["nearest: PointReach-v0"]),
@@ -192,21 +192,21 @@ BAD_INPUT = {
     "unknown flag": (["--load_path=policy", "--episode=3"], ["'episode'", "nearest: episodes"]),
     "stray word": (["policy"], ["expected --flag=value, got 'policy'"]),
     "flag without value": (["--load_path"], ["--load_path needs a value"]),
-    "unknown algorithm": (["--load_path=policy", "--alg=hr"], ["'hr'", "nearest: her"]),
     "file below a file": (["--load_path=policy", "--json=taken/o.json"], ["cannot write", "taken"]),
-    "file that is a folder": (["--load_path=policy", "--json=policy"], ["cannot write", "policy"]),
+    "file that is a folder": (["--load_path=policy", "--json=folder"], ["cannot write", "folder"]),
 }
 
 
 @pytest.mark.parametrize(("argv", "words"), BAD_INPUT.values(), ids=BAD_INPUT)
 def test_bad_input_ends_with_one_line_and_leaves_nothing_behind(argv, words, cwd, capsys):
     save("policy")
-    save("modular", sizes=servo().sizes._replace(env_id=POINT_REACH_ID))
+    os.mkdir("folder")
+    save("modular", sizes=POINT_REACH_SIZES._replace(env_id=POINT_REACH_ID))
     line = command_refused(capsys, main, *argv)
     assert [word for word in words if word not in line] == []
 
 
 def test_an_environment_that_returns_nan_ends_with_one_line_and_writes_no_figures(cwd, capsys):
-    policy = save("policy", sizes=servo().sizes._replace(env_id="PointReach-nan-v0"))
+    policy = save("policy", sizes=POINT_REACH_SIZES._replace(env_id="PointReach-nan-v0"))
     argv = [f"--load_path={policy}", "--env=PointReach-nan-v0", "--vec_env=sync", "--json=o.json"]
     assert "NaN" in command_refused(capsys, main, *argv, code=1)

@@ -158,7 +158,7 @@ def test_playing_and_evaluating_take_an_extra_import(modules, capsys):
 @pytest.mark.parametrize("words", [["--logdir=old", "--num_cpu=1"], ["--logdir", "old", "--num_cpu", "1"]])
 def test_the_old_door_of_training_trains_and_keeps_policies_where_it_did(words, untrained):
     old_train.main([POINT_REACH, *TINY, "--n_epochs=0", *words])
-    assert document("old")["alg"] == "her" and os.path.isdir("old/latest")
+    assert document("old")["alg"] == "her" and os.path.isfile("old/latest.safetensors")
     old_play.main(["old", POINT_REACH, "--n_test_rollouts=1", "--record_demos=demos.npz", "--keep_failures"])
 
 
@@ -180,17 +180,15 @@ def test_a_policy_as_a_word_alone_is_answered_with_its_flag(capsys):
     from baselines.play import main as play
 
     save("policy")
-    assert "a policy is given as --load_path=policy" in command_refused(capsys, play, "policy")
+    word = "policy.safetensors"
+    assert f"a policy is given as --load_path={word}" in command_refused(capsys, play, word)
 
 
-def test_a_pickled_policy_is_named_for_what_it_is(capsys):
+def test_a_pickled_policy_is_refused(capsys):
     with open("policy_best.pkl", "wb") as file:
         file.write(b"\x80\x03cbaselines.her.ddpg\nDDPG\nq\x00.")
     line = command_refused(capsys, old_play.main, "policy_best.pkl")
-    assert "no policy at policy_best.pkl: it is a pickle, which is not read here" in line and "--save_path=DIR" in line
-    os.mkdir("logs")
-    os.rename("policy_best.pkl", "logs/policy_best.pkl")
-    assert "policy_best.pkl is a pickle" in command_refused(capsys, old_play.main, "logs")
+    assert "cannot read policy_best.pkl: it is not a .safetensors file of baselines" in line
 
 
 def test_the_old_door_of_plotting_takes_a_folder_of_runs(capsys):

@@ -46,7 +46,7 @@ def test_a_policy_is_played_into_a_file(kind, capsys):
     assert [line.partition(": return ")[0] for line in printed[1:3]] == ["episode 1", "episode 2"]
     assert all(line.endswith(", success") for line in printed[1:3])
     assert printed[3].startswith("played 2 episodes: success rate 1.000, mean return -")
-    assert sorted(os.listdir()) == ["policy", f"seen.{kind}", "taken"]
+    assert sorted(os.listdir()) == ["policy.safetensors", f"seen.{kind}", "taken"]
     assert moves(frames(f"seen.{kind}"))
     with VideoFileClip(f"seen.{kind}") as clip:
         assert clip.duration == pytest.approx((2 * HORIZON + 2) / 10, abs=0.5)  # PointReach has 10 pictures a second
@@ -71,7 +71,7 @@ def test_without_a_file_and_a_display_a_video_is_recorded_here(capsys):
     main([f"--load_path={save('policy')}", POINT_REACH, "--episodes=1"])
     assert "recording a video into ." in capsys.readouterr().out
     (video,) = (name for name in os.listdir() if name.endswith(".mp4"))
-    assert sorted(os.listdir()) == sorted([video, "policy", "taken"]) and moves(frames(video))
+    assert sorted(os.listdir()) == sorted([video, "policy.safetensors", "taken"]) and moves(frames(video))
 
 
 def test_episodes_are_recorded_as_demonstrations_instead_of_shown(capsys):
@@ -83,7 +83,7 @@ def test_episodes_are_recorded_as_demonstrations_instead_of_shown(capsys):
     for i in range(3):
         observed = {key: getattr(demos, key)[i, :HORIZON] for key in ("observation", "achieved_goal", "desired_goal")}
         np.testing.assert_allclose(policy.act(observed), demos.action[i], atol=1e-6)
-    assert sorted(os.listdir()) == ["demos.npz", "policy", "taken"]
+    assert sorted(os.listdir()) == ["demos.npz", "policy.safetensors", "taken"]
 
 
 def test_the_same_seed_plays_the_same_episodes_and_a_different_seed_others(capsys):
@@ -132,7 +132,7 @@ def test_help_has_every_flag(capsys):
 
 
 BAD_INPUT = {
-    "no policy": ([], ["--load_path=DIR"]),
+    "no policy": ([], ["--load_path=PATH"]),
     "policy that is not there": (["--load_path=nowhere"], ["nowhere"]),
     "policy that is a file": (["--load_path=taken"], ["taken"]),
     "module that the policy names": (["--load_path=modular"], ["if you trust it, add --env=tests.environments"]),
@@ -147,7 +147,7 @@ BAD_INPUT = {
     "video of another kind": (["--load_path=policy", "--video=a.avi"], [".mp4 or .gif", "a.avi"]),
     "video below a file": (["--load_path=policy", "--video=taken/a.mp4"], ["cannot write", "taken"]),
     "demonstrations below a file": (["--load_path=policy", "--record_demos=taken/d.npz"], ["cannot write", "taken"]),
-    "demonstrations in a folder": (["--load_path=policy", "--record_demos=policy"], ["cannot write", "policy"]),
+    "demonstrations in a folder": (["--load_path=policy", "--record_demos=folder"], ["cannot write", "folder"]),
     "failures that are not recorded": (["--load_path=policy", "--keep_failures"], ["--record_demos=FILE"]),
     "video of what is not shown": (
         ["--load_path=policy", "--video=a.mp4", "--record_demos=d.npz"], ["--record_demos", "leave --video out"]),
@@ -159,6 +159,7 @@ BAD_INPUT = {
 @pytest.mark.parametrize(("argv", "words"), BAD_INPUT.values(), ids=BAD_INPUT)
 def test_bad_input_ends_with_one_line_and_leaves_nothing_behind(argv, words, capsys):
     save("policy")
+    os.mkdir("folder")
     save("modular", sizes=POINT_REACH_SIZES._replace(env_id=POINT_REACH_ID))
     save_policy("network", NetworkPolicy(POINT_REACH_SIZES.env_spec(), [(np.zeros((6, 2)), np.zeros(2))]))
     line = command_refused(capsys, main, *argv)

@@ -108,7 +108,7 @@ def test_a_run_of_version_0_1_0_is_refused_and_the_version_that_can_resume_it_na
     Path("old/checkpoint").mkdir(parents=True)
     for name, text in files.items():
         Path("old", name).write_text(text)
-    Path("old/checkpoint/99-rank0.npz").write_bytes(b"state")
+    Path("old/checkpoint/99-rank0.safetensors").write_bytes(b"state")
     line = refused(capsys, "--resume=old", *more)  # which also sees to it that nothing is changed
     assert re.search(r"config\.json was written by version 0\.1\.0\. Version 0\.1\.0 can resume its own runs", line)
 
