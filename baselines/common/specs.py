@@ -95,6 +95,16 @@ class EnvSpec:
         return set(GOAL_KEYS) <= self.observation_sizes.keys()
 
     @property
+    def observation_size(self) -> int:
+        """Return the size of the entry "observation"; 0 where there is no such entry."""
+        return self.observation_sizes.get("observation", 0)
+
+    @property
+    def goal_size(self) -> int:
+        """Return the size of a goal; 0 in environments without goals."""
+        return self.observation_sizes["desired_goal"] if self.has_goals else 0
+
+    @property
     def sizes(self) -> dict[str, int]:
         """What a policy's networks depend on; both goals of a goal environment have one size."""
         sizes = {"goal" if k == "desired_goal" else k: n for k, n in self.observation_sizes.items()}
