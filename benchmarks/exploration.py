@@ -6,7 +6,7 @@ from collections.abc import Callable
 from threadpoolctl import threadpool_limits
 
 from baselines.common.mpi import Communicator
-from baselines.common.seeding import Streams
+from baselines.common.seeding import RngStreams
 from baselines.envs import make_vec_env
 from baselines.her.ddpg import DDPG
 from baselines.her.exploration import Exploration
@@ -31,7 +31,7 @@ def exploration(rounds: int) -> list[dict]:
 
 def _cycles(settings: dict[str, object]) -> Callable[[], float]:
     """Work of one cycle, of a learner of its own."""
-    streams, comm, num_env = Streams(0, 0), Communicator(), 8
+    streams, comm, num_env = RngStreams(0, 0), Communicator(), 8
     env = make_vec_env(ENV, num_env, list(range(num_env)), num_threads=os.cpu_count())
     config, spec = find("her").config(ENV, settings, "single").for_env(env.spec), GoalEnvSpec.of(env.spec)
     agent, guide = DDPG(spec, config, streams.rng("weights"), comm), make_guide(spec, config, streams.rng, comm)

@@ -6,7 +6,7 @@ from baselines.common.mpi import Communicator
 from baselines.policies.policy import Agent, save_policy
 from baselines.runs.logger import Logger
 from baselines.runs.options import Options
-from baselines.runs.progress import Progress
+from baselines.runs.state import Progress
 
 
 class PolicySaver:
@@ -25,10 +25,10 @@ class PolicySaver:
             self.save(agent, f"epoch_{done.epoch}")
 
     def save(self, agent: Agent, name: str) -> None:
-        """Keep the policy as it is now; training goes on where it cannot be written."""
+        """Keep the policy as it is now; training continues where it cannot be written."""
         if self._path:
             path = os.path.join(self._path, name)
             try:
                 save_policy(path, agent.policy())
             except OSError as error:
-                self._logger.warn(f"cannot save the policy to {path}: {error.strerror or error}; training goes on")
+                self._logger.warn(f"cannot save the policy to {path}: {error.strerror or error}; training continues")

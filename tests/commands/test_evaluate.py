@@ -54,7 +54,7 @@ def alone(policy, seeds, rounds):
 
 @pytest.mark.parametrize("policy", [Slow(), Still(), servo()], ids=["slow", "still", "servo"])
 def test_the_figures_are_those_of_episodes_that_are_played_one_by_one(policy):
-    found = baselines.evaluate(policy, POINT_REACH_ID, 21, num_env=7, seed=5, vec_env="sync")
+    found = baselines.evaluate_policy(policy, POINT_REACH_ID, 21, num_env=7, seed=5, vec_env="sync")
     success, returns, length, distance = alone(policy, env_seeds(5, 0, "evaluate", 7), rounds=3).T
     assert found.episodes == 21 and found.success_rate == success.mean()
     assert found.mean_return == pytest.approx(returns.mean()) and found.std_return == pytest.approx(returns.std())
@@ -71,20 +71,20 @@ def test_the_figures_are_those_of_episodes_that_are_played_one_by_one(policy):
     ids=["always", "never"],
 )  # fmt: skip
 def test_the_interval_of_a_rate_is_that_of_a_calculation_by_hand(policy, low, high):
-    found = baselines.evaluate(policy, POINT_REACH_ID, 20, num_env=20, vec_env="sync")
+    found = baselines.evaluate_policy(policy, POINT_REACH_ID, 20, num_env=20, vec_env="sync")
     assert found.success_rate in (0, 1)
     assert found.success_interval == pytest.approx((low, high), abs=5e-5)
 
 
 def test_the_same_seed_gives_the_same_figures_and_a_different_seed_others():
-    figures = [baselines.evaluate(Slow(), POINT_REACH_ID, 8, seed=seed, vec_env="sync") for seed in (1, 1, 2)]
+    figures = [baselines.evaluate_policy(Slow(), POINT_REACH_ID, 8, seed=seed, vec_env="sync") for seed in (1, 1, 2)]
     assert figures[0] == figures[1] != figures[2]
 
 
 @pytest.mark.slow
 def test_both_back_ends_agree_on_fetch_reach():
     policy = servo(FETCH_REACH_SIZES)
-    figures = [baselines.evaluate(policy, episodes=60, num_env=20, vec_env=kind) for kind in ("envpool", "sync")]
+    figures = [baselines.evaluate_policy(policy, episodes=60, num_env=20, vec_env=kind) for kind in ("envpool", "sync")]
     for found in figures:
         assert (found.episodes, found.success_rate, found.mean_length) == (60, 1, 50)
         assert found.mean_final_distance < 0.01
@@ -97,25 +97,27 @@ def test_environments_by_name_are_closed_and_ones_own_are_not(monkeypatch):
     closed, close = [], GymnasiumVecEnv.close
     monkeypatch.setattr(GymnasiumVecEnv, "close", lambda env: closed.append(env) or close(env))
     with contextlib.closing(point_reach(3)) as own:
-        baselines.evaluate(servo(), own, 5)
+        baselines.evaluate_policy(servo(), own, 5)
         assert closed == []
-        assert baselines.evaluate(servo(), gymnasium.make("PointReach-v0"), 2).success_rate == 1
+        assert baselines.evaluate_policy(servo(), gymnasium.make("PointReach-v0"), 2).success_rate == 1
         assert closed == []
     closed.clear()
-    baselines.evaluate(servo(), POINT_REACH_ID, 5, num_env=2, vec_env="sync")
+    baselines.evaluate_policy(servo(), POINT_REACH_ID, 5, num_env=2, vec_env="sync")
     assert len(closed) == 1
     with pytest.raises(ZeroDivisionError):
-        baselines.evaluate(type("Raises", (), {"act": lambda self, o: 1 / 0})(), POINT_REACH_ID, 5, vec_env="sync")
+        baselines.evaluate_policy(
+            type("Raises", (), {"act": lambda self, o: 1 / 0})(), POINT_REACH_ID, 5, vec_env="sync"
+        )
     assert len(closed) == 2
 
 
 def test_a_policy_is_evaluated_in_what_it_was_trained_on_unless_that_would_import_a_module():
-    found = baselines.evaluate(servo(), episodes=2, vec_env="sync")
+    found = baselines.evaluate_policy(servo(), episodes=2, vec_env="sync")
     assert found.success_rate == 1
     foreign = servo(servo().sizes._replace(env_id="no_such_module_of_mine:Id-v0"))
     with pytest.raises(UserError, match="if you trust it, add --env=no_such_module_of_mine:Id-v0"):
-        baselines.evaluate(foreign, episodes=2)
-    assert baselines.evaluate(foreign, POINT_REACH_ID, 2, vec_env="sync").success_rate == 1
+        baselines.evaluate_policy(foreign, episodes=2)
+    assert baselines.evaluate_policy(foreign, POINT_REACH_ID, 2, vec_env="sync").success_rate == 1
 
 
 @pytest.mark.parametrize("first", ["import baselines.evaluate", "from baselines.evaluate import main", "pass"])
@@ -127,7 +129,7 @@ import baselines
 class Still:
     def act(self, observation):
         return observation["desired_goal"] * 0
-found = baselines.evaluate(Still(), "{POINT_REACH_ID}", 4, num_env=2, vec_env="sync")
+found = baselines.evaluate_policy(Still(), "{POINT_REACH_ID}", 4, num_env=2, vec_env="sync")
 print(found.episodes, found.mean_length, "tensorflow" in sys.modules)
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=os.path.dirname(
@@ -141,7 +143,7 @@ print(found.episodes, found.mean_length, "tensorflow" in sys.modules)
 def test_the_command_prints_and_writes_what_python_gets(cwd, capsys):
     main([f"--load_path={save('policy')}", POINT_REACH, "--episodes=10", "--seed=3", "--vec_env=sync", "--json=o.json"])
     lines = capsys.readouterr().out.splitlines()
-    found = baselines.evaluate(servo(), POINT_REACH_ID, 10, seed=3, vec_env="sync")
+    found = baselines.evaluate_policy(servo(), POINT_REACH_ID, 10, seed=3, vec_env="sync")
     written = json.loads((cwd / "o.json").read_text())
     assert written == {"env": POINT_REACH_ID, "seed": 3, **json.loads(json.dumps(found.document()))}
     assert lines == [

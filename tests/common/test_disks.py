@@ -128,10 +128,10 @@ def test_logs_that_were_changed_are_refused_and_left_as_they_are(tmp_path, logge
     before = contents(tmp_path)
     resumed = Logger(str(tmp_path / "log"), resume=True)
     with pytest.raises(UserError, match="progress.csv has .* bytes, but 9999"):
-        resumed.cut_back_to({"log.txt": 1, "progress.csv": 9999})
+        resumed.truncate({"log.txt": 1, "progress.csv": 9999})
     for odd in (-1, 1.5, True, None, "1", [], 10**400):
         with pytest.raises(UserError, match="progress.csv has .* bytes, but .* it was changed"):
-            resumed.cut_back_to({"log.txt": 1, "progress.csv": odd})
+            resumed.truncate({"log.txt": 1, "progress.csv": odd})
     resumed.close()
     assert contents(tmp_path) == before
 

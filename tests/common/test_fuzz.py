@@ -16,7 +16,7 @@ from baselines.api import DEFAULTS
 from baselines.common import cli
 from baselines.common.errors import UserError
 from baselines.common.mpi import Communicator
-from baselines.common.seeding import Streams
+from baselines.common.seeding import RngStreams
 from baselines.common.settings import names_of
 from baselines.envs import parse_arguments
 from baselines.her.ddpg import DDPG
@@ -28,17 +28,15 @@ from baselines.her.replay_buffer import Demonstrations
 from baselines.her.rollout import RolloutWorker, roll_out
 from baselines.her.types import GoalEnvSpec
 from baselines.plot import read_column
-from baselines.run import Afterwards, Words
+from baselines.run import AfterTraining, LauncherOptions
 from baselines.runs.algorithms import find, read_policy
 from baselines.runs.checkpoints import FORMAT, read_newest
 from baselines.runs.clock import Clock
-from baselines.runs.folder import read_record, record_of
 from baselines.runs.logger import Logger
 from baselines.runs.options import Options
-from baselines.runs.progress import Progress
-from baselines.runs.resume import resumed_config, resumed_options
+from baselines.runs.record import read_record, record_of, resumed_config, resumed_options
 from baselines.runs.schedule import Schedule
-from baselines.runs.state import RunState, Saved
+from baselines.runs.state import Progress, RunState, Saved
 from baselines.storage import npz, policy_folder, state_files
 from tests.common.spoilt import ODD, spoilt
 from tests.helpers import contents, damaged, point_reach
@@ -77,7 +75,7 @@ def case(tmp_path):
 
 def taken_in_order(given, settings):
     """What the launcher does with words before anything is made."""
-    Afterwards(**{name: given.pop(name) for name in names_of(Afterwards) if name in given})
+    AfterTraining(**{name: given.pop(name) for name in names_of(AfterTraining) if name in given})
     given.pop("extra_import", None)  # which would import what a case says
     options = Options(**{**DEFAULTS, **given})
     parse_arguments(options.env_kwargs, options.max_episode_steps)
@@ -87,7 +85,7 @@ def taken_in_order(given, settings):
 
 @pytest.mark.slow
 def test_3000_command_lines(case):
-    flags = [f"--{name}" for name in ("help", *names_of(Words))]
+    flags = [f"--{name}" for name in ("help", *names_of(LauncherOptions))]
     settings = [f"--{name}" for name in names_of(HERConfig)]
     values = ["1", "0.5", "her", "FetchReach-v1", "True", *map(str, ODD), *PRESETS]
     words = []
@@ -103,7 +101,7 @@ def test_3000_command_lines(case):
             words[at] = "".join(chr(rng.integers(1, 1000)) if rng.random() < 0.2 else c for c in words[at])
 
     def use(_):
-        given, settings, wants_help = cli.parse(words, Words)
+        given, settings, wants_help = cli.parse(words, LauncherOptions)
         if not wants_help:
             taken_in_order(given, settings)
 
@@ -155,7 +153,7 @@ def state(tmp_path):
     """The state of a small run of four episodes, its document and arrays, and the log folder with its checkpoint."""
     env = point_reach(1, name="tests.environments:PointReach-end-v0")  # 5 steps that resuming has to repeat
     config = HERConfig(hidden=3, layers=1, buffer_size=150)
-    streams = Streams(0, 0)
+    streams = RngStreams(0, 0)
     agent = DDPG(SPEC, config, streams.rng("weights"), Communicator())
     exploration = Exploration(config, 1, SPEC.action_size, streams.rng("exploration"), NoGuide())
     worker = RolloutWorker(env, exploration, streams.seeds_for("train", 1))

@@ -17,9 +17,8 @@ from baselines.common.settings import names_of
 from baselines.her.experiment.config import HERConfig
 from baselines.learning.normalizer import Normalizer
 from baselines.runs.algorithms import find
-from baselines.runs.folder import read_record, record_of
 from baselines.runs.options import Options
-from baselines.runs.resume import resumed_config, resumed_options
+from baselines.runs.record import read_record, record_of, resumed_config, resumed_options
 from baselines.runs.schedule import Schedule
 from baselines.storage import state_files
 from tests.common.strategies import ARRAYS, FINITE, JSON, NAMES

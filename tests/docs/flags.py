@@ -10,7 +10,7 @@ from baselines.her.experiment.config import HERConfig
 from baselines.her.experiment.data_generation.fetch_data_generation import GenerationOptions
 from baselines.play import PlayOptions
 from baselines.ppo2.config import PPOConfig
-from baselines.run import Words
+from baselines.run import LauncherOptions
 from baselines.runs.algorithms import find
 from baselines.tune import TuneOptions
 
@@ -18,7 +18,7 @@ from baselines.tune import TuneOptions
 OPEN = re.compile(r"(?<![\w-])[A-Z]+(?:_[A-Z]+)*(?![\w-])|\.\.\.")
 GENERATION = "baselines.her.experiment.data_generation.fetch_data_generation"
 OPTIONS = {
-    "baselines.run": Words,
+    "baselines.run": LauncherOptions,
     "baselines.play": PlayOptions,
     "baselines.evaluate": EvaluateOptions,
     "baselines.export": ExportOptions,

@@ -5,7 +5,7 @@ from baselines.common.cli import as_one_word
 # The most that a flag may be: enough for two epochs, and for two more where a run is resumed.
 MOST = dict(num_timesteps=100, timesteps=100, n_epochs=1, n_trials=1, episodes=1, play_episodes=1, num_episodes=2,
             num_env=2, n_cycles=1, n_batches=1, n_test_rollouts=1, n_test_episodes=1, batch_size=16, hidden=8, layers=1,
-            save_video_interval=1, save_video_length=5)  # fmt: skip
+            save_video_interval=1)  # fmt: skip
 MOST_RESUMED = {**MOST, "num_timesteps": 400, "n_epochs": 2}
 # What is added where it is not given: to training, by algorithm (`demo_batch_size` must be less than `batch_size`) ...
 ADDED = {

@@ -34,7 +34,7 @@ class HERConfig(Settings):
     clip_return: bool = setting(True, "bound the targets of Q: below by -1/(1-gamma), above as clip_pos_returns says")
     clip_pos_returns: bool = setting(True, "with clip_return, bound them above by 0: right where no reward is positive")
     bootstrap_terminated: bool = setting(
-        False, "learn as if episodes that terminated had gone on; after a time limit that is always so", before=True
+        False, "learn as if episodes that terminated had gone on; after a time limit that is always so"
     )
     action_l2: float = setting(1.0, "weight of the mean squared action in the actor's loss", 0)
     batch_size: int = setting(256, "transitions per update and worker", 1)

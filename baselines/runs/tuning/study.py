@@ -9,8 +9,7 @@ import numpy as np
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from baselines.common.cli import one_line
-from baselines.common.errors import TrainingError, UserError
+from baselines.common.errors import TrainingError, UserError, one_line
 from baselines.runs.tuning.alive import is_lost, note, noting
 from baselines.runs.tuning.space import Dimension, rounded
 from baselines.runs.tuning.storages import shown, storage_errors
