@@ -1,6 +1,5 @@
 """Checkpoints: the complete states of a run in its log folder, from which it continues exactly."""
 
-import contextlib
 import os
 import time
 
@@ -9,7 +8,7 @@ from baselines.common.mpi import Communicator
 from baselines.runs.logger import Logger, rows_logged
 from baselines.runs.options import Options
 from baselines.runs.schedule import Schedule
-from baselines.runs.signals import StopRequest, stop_requests
+from baselines.runs.signals import StopRequest
 from baselines.runs.state import RunState, Saved
 from baselines.storage import state_files
 
@@ -18,21 +17,16 @@ FORMAT = "baselines state 3"
 
 
 class Checkpoints:
-    """Checkpoints every `interval` epochs, and when the run is asked to stop."""
+    """Checkpoints every `checkpoint_interval` epochs, and when Ctrl-C or SIGTERM asks the run to stop."""
 
     def __init__(
-        self,
-        interval: int,
-        n_cycles: int,
-        state: RunState,
+        self, options: Options, schedule: Schedule, state: RunState, comm: Communicator, logger: Logger,
         request: StopRequest,
-        comm: Communicator,
-        logger: Logger,
-    ):
-        assert logger.shared_folder is not None
-        self._interval, self._n_cycles, self._state, self._request = interval, n_cycles, state, request
-        self._comm, self._logger = comm, logger
-        self._folder = os.path.join(logger.shared_folder, FOLDER)
+    ):  # fmt: skip
+        self._interval, self._cycles_per_epoch = options.checkpoint_interval, schedule.n_cycles
+        self._state, self._request, self._comm, self._logger = state, request, comm, logger
+        self._log_path = str(options.log_path)
+        self._folder = os.path.join(self._log_path, FOLDER)
         self._written_at = time.perf_counter()
 
     def after_cycle(self) -> None:
@@ -40,7 +34,7 @@ class Checkpoints:
         signal = max(self._comm.all_gather(self._request.signal))
         if signal:
             lost = "" if self._write() else ", but the last checkpoint could not be written"
-            how = f"python -m baselines.run --resume={self._logger.shared_folder}"
+            how = f"python -m baselines.run --resume={self._log_path}"
             raise Interrupted(f"stopped{lost}; to continue: {how}", signal)
 
     def after_epoch(self, last: bool) -> None:
@@ -52,8 +46,8 @@ class Checkpoints:
     def _write(self) -> bool:
         """Return True if all workers have written; otherwise the previous checkpoint remains."""
         start, rank, done = time.perf_counter(), self._comm.rank, self._state.progress
-        # n_cycles + 1: the end of an epoch's last cycle and the end of the epoch are two positions.
-        number = done.epoch * (self._n_cycles + 1) + done.cycle
+        # + 1: the end of an epoch's last cycle and the end of the epoch are two positions.
+        number = done.epoch * (self._cycles_per_epoch + 1) + done.cycle
         try:
             positions = self._logger.positions()
             document, arrays = self._state.capture()
@@ -72,27 +66,6 @@ class Checkpoints:
         cost = f"{size / 1e6:.1f} MB in {now - start:.2f} s, {share:.1%} of the time since the last"
         self._logger.info(f"checkpoint after {done.epoch} epochs and {done.cycle} cycles: {cost}")
         return True
-
-
-class NoCheckpoints:
-    """For runs without a log folder or with --checkpoint_interval=0."""
-
-    def after_cycle(self) -> None:
-        """Do nothing."""
-
-    def after_epoch(self, last: bool) -> None:
-        """Do nothing."""
-
-
-def start_checkpoints(
-    options: Options, schedule: Schedule, state: RunState, comm: Communicator, logger: Logger,
-    stack: contextlib.ExitStack,
-) -> Checkpoints | NoCheckpoints:  # fmt: skip
-    """Return the checkpoints of a run; until `stack` closes, Ctrl-C and SIGTERM write one and end the run."""
-    if not options.checkpoint_interval or not logger.shared_folder:
-        return NoCheckpoints()
-    request = stack.enter_context(stop_requests(quiet=comm.rank > 0))
-    return Checkpoints(options.checkpoint_interval, schedule.n_cycles, state, request, comm, logger)
 
 
 def read_newest(log_folder: str, interval: int, comm: Communicator, logger: Logger) -> Saved | None:

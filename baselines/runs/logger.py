@@ -70,12 +70,6 @@ class LogFolder:
                 raise UserError(f"cannot write to folder {self.path}: {error.strerror}") from None
         return self._text
 
-    def write_line(self, text: str) -> None:
-        """Append a line to log.txt; a full disk is ignored here, the other files report it."""
-        file = self.claim()
-        with contextlib.suppress(OSError):
-            print(text, file=file, flush=True)
-
     def write_json(self, name: str, document: Mapping[str, Any]) -> None:
         """Write a document. Raises TrainingError."""
         self.claim()
@@ -105,15 +99,13 @@ class LogFolder:
                 raise TrainingError(f"cannot write {path}: {error.strerror}. {hint}") from None
 
     def positions(self) -> dict[str, int]:
-        """Return the sizes in bytes of the files that grow."""
-        files = os.scandir(self.path) if os.path.isdir(self.path) else ()
-        return {f.name: f.stat().st_size for f in files if f.name in _GROWING or f.name.startswith(FILES)}
-
-    def sync(self) -> None:
-        """Write these files to the disk, so that they survive a power failure. Raises OSError."""
-        for name in self.positions():
-            with open(os.path.join(self.path, name), "rb") as file:
+        """Return the sizes of the files that grow, after writing them to the disk. Raises OSError."""
+        files = list(os.scandir(self.path)) if os.path.isdir(self.path) else []
+        growing = [f for f in files if f.name in _GROWING or f.name.startswith(FILES)]
+        for entry in growing:
+            with open(entry.path, "rb") as file:
                 os.fsync(file.fileno())
+        return {f.name: f.stat().st_size for f in growing}
 
     def truncate(self, positions: Mapping[str, int]) -> None:
         """Cut the files to `positions`, for a resumed run to write the rest again.
@@ -172,12 +164,12 @@ class Logger:
         """Print and write a line."""
         if self._quiet:
             return
-        if self._files:
-            self._files.claim()  # before printing: a refused run prints only its error
+        file = self._files.claim() if self._files else None  # first: a refused run prints only its error
         if not self._silent or text.startswith(_WARNING):
             show(text)
-        if self._files:
-            self._files.write_line(text)
+        if file:
+            with contextlib.suppress(OSError):  # a full disk: the metrics' files report it
+                print(text, file=file, flush=True)
 
     def warn(self, text: str) -> None:
         """Print and write a warning."""
@@ -189,11 +181,8 @@ class Logger:
             self._files.write_json(name, document)
 
     def positions(self) -> dict[str, int]:
-        """Return the sizes of the log files, on the disk, for a checkpoint. Raises OSError."""
-        if self._files is None:
-            return {}
-        self._files.sync()
-        return self._files.positions()
+        """Return the sizes of the log files for a checkpoint. Raises OSError."""
+        return self._files.positions() if self._files else {}
 
     def truncate(self, positions: Mapping[str, int]) -> None:
         """Cut the log files to the sizes in a checkpoint. Raises UserError."""

@@ -12,7 +12,7 @@ from baselines.common.mpi import Communicator
 from baselines.common.seeding import RngStreams
 from baselines.envs.base import VecEnv, evaluation_copies
 from baselines.policies.policy import Policy
-from baselines.runs.checkpoints import Checkpoints, NoCheckpoints, start_checkpoints
+from baselines.runs.checkpoints import Checkpoints
 from baselines.runs.clock import Clock
 from baselines.runs.logger import Logger
 from baselines.runs.options import Options
@@ -20,8 +20,9 @@ from baselines.runs.progress_bar import bar_over
 from baselines.runs.record import shown_settings
 from baselines.runs.saving import PolicySaver
 from baselines.runs.schedule import Schedule, describe, plan
+from baselines.runs.signals import stop_requests
 from baselines.runs.state import Progress, RunState, Saved, Stateful
-from baselines.runs.videos import Videos, start_videos
+from baselines.runs.videos import Videos
 
 
 @dataclasses.dataclass(eq=False)
@@ -53,7 +54,7 @@ class Run:
         streams = RngStreams(self.seed, self.comm.rank)
         self.rng, self.seeds_for = streams.rng, streams.seeds_for
         self._state, self._envs, self._begun, self._ended = RunState(streams), [self.env], False, False
-        self._checkpoints: Checkpoints | NoCheckpoints = NoCheckpoints()
+        self._checkpoints: Checkpoints | None = None
         self._videos: Videos | None = None
         self._policies = PolicySaver(self.options, self.comm, self.logger)
 
@@ -110,12 +111,21 @@ class Run:
             self._policies.save(self._agent, "latest")
         else:
             self.logger.start(shown_settings(record), new=saved is None)
-            horizon = self.env.spec.horizon
-            self._videos = start_videos(self.options, horizon, self.schedule, self.comm, self.logger, self.stack)
-            self._checkpoints = start_checkpoints(
-                self.options, self.schedule, self._state, self.comm, self.logger, self.stack
-            )
+            self._start_videos()
+            if self.options.checkpoint_interval and self.options.log_path:
+                request = self.stack.enter_context(stop_requests(quiet=self.comm.rank > 0))
+                self._checkpoints = Checkpoints(
+                    self.options, self.schedule, self._state, self.comm, self.logger, request
+                )
         self.clock = Clock(self._env_seconds(), self.progress.seconds)
+
+    def _start_videos(self) -> None:
+        interval = self.options.save_video_interval
+        if interval > self.schedule.n_epochs:
+            self.logger.warn(f"--save_video_interval={interval} counts epochs, and this run has "
+                             f"{self.schedule.n_epochs}: there will be no video")  # fmt: skip
+        elif interval and self.comm.rank == 0:
+            self._videos = self.stack.enter_context(Videos(self.options, self.env.spec.horizon, self.logger))
 
     # ---- the loop ----
 
@@ -136,7 +146,8 @@ class Run:
         for cycle in bar_over(self.schedule, lambda: self.progress, visible):
             yield cycle
             self.progress.cycle, self.progress.seconds = cycle + 1, self.clock.seconds()
-            self._checkpoints.after_cycle()
+            if self._checkpoints:
+                self._checkpoints.after_cycle()
 
     def end_epoch(self, metrics: Mapping[str, float], score: float) -> None:
         """Log a row, save policies, call the callback, write a checkpoint.
@@ -157,7 +168,8 @@ class Run:
         self._state.progress = Progress(done.epoch + 1, best=best, timesteps=steps, seconds=self.clock.seconds())
         if self.callback is not None:
             self._ended = any(self.comm.all_gather(int(self.callback(dict(row)) is False)))
-        self._checkpoints.after_epoch(last=self._ended)
+        if self._checkpoints:
+            self._checkpoints.after_epoch(last=self._ended)
 
     def mean(self, values: Mapping[str, float]) -> dict[str, float]:
         """Return the means over all workers, which must call this together."""

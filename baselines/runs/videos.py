@@ -5,15 +5,12 @@ import os
 import shutil
 import subprocess
 import sys
-from types import TracebackType
 
 from baselines.common.errors import UserError
-from baselines.common.mpi import Communicator
 from baselines.envs.rendering import child_environment
 from baselines.policies.policy import Agent, save_policy
 from baselines.runs.logger import Logger
 from baselines.runs.options import Options
-from baselines.runs.schedule import Schedule
 
 _MOST_STEPS = 200  # of a video
 _LAST_SECONDS = 60.0  # how long the end of a run waits for its last video
@@ -31,24 +28,23 @@ play.write_gif(f"{scratch}/epoch.mp4", f"{scratch}/epoch.gif", most_frames=100)
 class Videos:
     """One video after each `save_video_interval` epochs, unless the previous one is not finished."""
 
-    def __init__(self, options: Options, horizon: int, folder: str, logger: Logger):
-        """Write videos of at most `horizon` steps to `folder`. Raises UserError."""
-        self._options, self._folder, self._logger = options, os.path.abspath(folder), logger
-        self._steps = min(horizon or _MOST_STEPS, _MOST_STEPS)
+    def __init__(self, options: Options, horizon: int, logger: Logger):
+        """Write videos of at most `horizon` steps below the log folder. Raises UserError."""
+        self._options, self._steps, self._logger = options, min(horizon or _MOST_STEPS, _MOST_STEPS), logger
+        self._folder = os.path.abspath(os.path.join(logger.folder or ".", "videos"))
         self._scratch = os.path.join(self._folder, ".unfinished")
         self._process: subprocess.Popen[bytes] | None = None
         self._epoch = self._step = 0  # of the video that is being made
         self._warned = False
         try:
             os.makedirs(self._folder, exist_ok=True)
-            shutil.rmtree(self._scratch, ignore_errors=True)  # of a run that was killed
         except OSError as error:
-            raise UserError(f"cannot write to folder {folder}: {error.strerror}") from None
+            raise UserError(f"cannot write to folder {self._folder}: {error.strerror}") from None
 
     def __enter__(self) -> "Videos":
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         """Wait for the last video, except after an error; leave no process and no unfinished files behind."""
         try:
             if self._process and kind is None:
@@ -98,9 +94,9 @@ class Videos:
         code, self._process = self._process.returncode, None
         made, path = os.path.join(self._scratch, "epoch"), os.path.join(self._folder, f"epoch-{self._epoch}.mp4")
         try:
-            with open(os.path.join(self._scratch, "errors"), errors="replace") as file:
-                last = ["", *file.read().strip().splitlines()][-1].removeprefix("error: ")[:300]
             if code:
+                with open(os.path.join(self._scratch, "errors"), errors="replace") as file:
+                    last = ["", *file.read().strip().splitlines()][-1].removeprefix("error: ")[:300]
                 raise OSError(last or f"its process ended with exit code {code}")
             with open(f"{made}.gif", "rb") as gif:
                 os.replace(f"{made}.mp4", path)
@@ -112,22 +108,3 @@ class Videos:
         if not self._warned:
             self._warned = True
             self._logger.warn(f"no video of epoch {epoch}: {why}; training continues, and so do later videos")
-
-
-def start_videos(
-    options: Options,
-    horizon: int,
-    schedule: Schedule,
-    comm: Communicator,
-    logger: Logger,
-    stack: contextlib.ExitStack,
-) -> Videos | None:
-    """Return the videos of rank 0, which end when `stack` closes, or None. Raises UserError."""
-    interval = options.save_video_interval
-    if not interval or comm.rank > 0:
-        return None
-    if interval > schedule.n_epochs:
-        logger.warn(f"--save_video_interval={interval} counts epochs, and this run has {schedule.n_epochs}: "
-                    "there will be no video")  # fmt: skip
-        return None
-    return stack.enter_context(Videos(options, horizon, os.path.join(logger.folder or ".", "videos"), logger))
