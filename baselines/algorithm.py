@@ -47,8 +47,8 @@ from baselines.common.settings import setting as setting
 from baselines.common.specs import EnvSpec as EnvSpec
 from baselines.envs.base import Step as Step
 from baselines.envs.base import VecEnv as VecEnv
-from baselines.policies.numpy_networks import NetworkPolicy as NetworkPolicy
 from baselines.policies.policy import Agent as Agent
+from baselines.policies.policy import NetworkPolicy as NetworkPolicy
 from baselines.policies.policy import Policy as Policy
 from baselines.runs.algorithms import Preset as Preset
 from baselines.runs.algorithms import Range as Range

@@ -81,15 +81,18 @@ def train(
     return launch(given, settings, comm, env=own_env, eval_env=eval_env, callback=callback)
 
 
-def load_policy(path: str, alg: str | None = None) -> "Policy":
-    """The policy that a run saved in folder `path` (or in its `latest`); needs NumPy alone.
+def load_policy(path: str) -> "Policy":
+    """Return a saved policy, of any algorithm. It needs only NumPy and safetensors, and executes nothing of the file.
 
-    Executes nothing from the folder. `alg` names the module of an algorithm of your own, where the policy is of one;
-    those of `baselines` are found. Raises UserError where there is none that can be used here.
+    Args:
+        path: The file, with or without .safetensors, or a folder that holds latest.safetensors.
+
+    Raises:
+        UserError: There is no policy of this version.
     """
-    from baselines.runs.algorithms import find, read_policy
+    from baselines.policies.policy import read_policy
 
-    return read_policy(path, find(alg) if alg else None)
+    return read_policy(path)
 
 
 def evaluate_policy(

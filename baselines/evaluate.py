@@ -30,7 +30,7 @@ def main(argv: list[str] | None = None) -> None:
         assert options.load_path is not None  # NEEDS_POLICY
         if options.json:
             check_file_writable(options.json)
-        policy = api.load_policy(options.load_path, options.alg)
+        policy = api.load_policy(options.load_path)
         env, arguments = options.import_env(), options.env_arguments()
         evaluation = api.evaluate_policy(
             policy, env, options.episodes, num_env=options.num_env, seed=options.seed, vec_env=options.vec_env,

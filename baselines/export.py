@@ -36,7 +36,7 @@ def main(argv: list[str] | None = None) -> None:
             return
         assert options.load_path and options.format and options.output  # _NEEDED
         places = place_for(options.format, options.output)
-        api.export_policy(api.load_policy(options.load_path, options.alg), options.format, options.output)
+        api.export_policy(api.load_policy(options.load_path), options.format, options.output)
         print(f"wrote {' and '.join(places)}")
 
 

@@ -17,9 +17,8 @@ from baselines.common.specs import EnvSpec, check_same_sizes, other_task
 from baselines.envs import Video, check_renders, gymnasium_env, has_display, render_without_display
 from baselines.envs.arguments import NONE, EnvArguments
 from baselines.envs.base import SUCCESS_BY_REWARD, VecEnv
-from baselines.policies.numpy_networks import NETWORK
-from baselines.policies.policy import Policy
-from baselines.runs.algorithms import Algorithm, find, read_policy
+from baselines.policies.policy import Policy, read_policy
+from baselines.runs.algorithms import Algorithm, find, known_algorithms
 from baselines.runs.evaluation import Episode, run_episodes, summary, task_of_policy
 from baselines.runs.options import EnvOptions, PolicyOptions
 from baselines.storage.files import check_file_writable
@@ -42,6 +41,9 @@ class PlayOptions(EnvOptions, PolicyOptions):
         None, "file to write the episodes to as demonstrations, instead of showing them", path=True, default_text=""
     )
     keep_failures: bool = setting(False, "with --record_demos: write failed episodes too")
+    alg: str | None = setting(
+        None, "with --record_demos: the algorithm that writes them", default_text="the policy's own"
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -170,13 +172,12 @@ def main(argv: list[str] | None = None) -> None:
             check_file_writable(file)
         algorithm = find(options.alg) if options.alg else None
         env, arguments = options.import_env(), options.env_arguments()
-        policy = read_policy(options.load_path, algorithm)
+        policy = read_policy(options.load_path)
         env_id, arguments = (env, arguments) if env else task_of_policy(policy.spec, arguments)
-        alg = policy.document()["alg"]
         if not options.record_demos:
             play(policy, env_id, options.episodes, options.seed, video=options.video, arguments=arguments)
             return
-        write = demonstrations_writer(algorithm or (find(alg) if alg != NETWORK else None))
+        write = demonstrations_writer(algorithm or (find(policy.alg) if policy.alg in known_algorithms() else None))
         played = play(policy, env_id, options.episodes, options.seed, render=False, arguments=arguments)
         record(options.record_demos, played, policy.spec, options.keep_failures, write, options.seed)
 

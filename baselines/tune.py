@@ -28,8 +28,8 @@ from baselines.common.mpi import Communicator, make_communicator
 from baselines.common.settings import Settings, describe, names_of, setting
 from baselines.envs import BACK_ENDS
 from baselines.envs.extra_import import import_extra
-from baselines.policies.policy import Agent, check_complete
-from baselines.runs.algorithms import Algorithm, find, read_policy
+from baselines.policies.policy import Agent
+from baselines.runs.algorithms import Algorithm, find
 from baselines.runs.launch import launch
 from baselines.runs.options import Options
 from baselines.runs.run import Run
@@ -118,8 +118,6 @@ def _tune(options: TuneOptions, algorithm: Algorithm, settings: Mapping[str, obj
     check_writable(options.log_path)
     given = {**_given(options), "env": env}
     _rehearse({**given, "num_timesteps": 0}, fixed)
-    if options.load_path:
-        check_complete(read_policy(options.load_path, algorithm))
 
     document = {name: value for name, value in options.document().items() if name not in _FREE}
     ranges = "; ".join(f"{name} {space[name].range}" for name in sorted(space))

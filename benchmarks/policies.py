@@ -1,19 +1,17 @@
 """Trained policies to carry away: `python -m benchmarks.policies` fills data/policies from finished runs.
 
 Of each experiment below the policy with the highest success over its 1,000 episodes, of all seeds that are in the
-folder of runs, latest or best, without what acting does not need.
+folder of runs, latest or best.
 """
 
 import argparse
 from pathlib import Path
 from typing import NamedTuple
 
-import baselines
 from baselines.common.cli import errors_end_the_process, show
 from baselines.common.errors import UserError
 from baselines.common.specs import without_version
-from baselines.her.policy import Policy
-from baselines.policies.policy import save_policy
+from baselines.policies.policy import read_policy, save_policy
 from benchmarks.experiments import EXPERIMENTS
 from benchmarks.result_files import write_text
 from benchmarks.runs import Run, finished, mark, read_json
@@ -27,9 +25,9 @@ ABOUT = """# Trained policies
     python -m baselines.evaluate --load_path=data/policies/fetch-pick-and-place
 
 Each is of the best of the seeds whose runs were at hand, by its success over 1,000 episodes after training. The best
-looks better than a typical one: all seeds are in [data/results](../results/README.md). A folder has `policy.json`
-(settings, environment) and `arrays.npz`, with what acts alone: it is played, evaluated and exported, but not trained
-on. Reading one executes nothing. `python -m benchmarks.policies` wrote this page.
+looks better than a typical one: all seeds are in [data/results](../results/README.md). Each file holds all networks,
+so training can begin from it, with the settings and the environment. Reading one executes nothing.
+`python -m benchmarks.policies` wrote this page.
 
 """
 
@@ -37,7 +35,7 @@ on. Reading one executes nothing. `python -m benchmarks.policies` wrote this pag
 class Found(NamedTuple):
     """A policy of a finished run."""
 
-    folder: Path
+    path: Path  # without .safetensors
     run: Run
     success: float
 
@@ -56,21 +54,11 @@ def best_of(name: str, runs: Path) -> Found:
     return max(every, key=lambda found: found.success)
 
 
-def ship(found: Found, folder: Path) -> None:
-    """Put what acts of it into `folder`, in the place of what was there."""
-    policy = baselines.load_policy(str(found.folder))
-    assert isinstance(policy, Policy)
-    try:
-        save_policy(str(folder), policy.acting_part())
-    except OSError as error:
-        raise UserError(f"cannot save the policy to {folder}: {error.strerror or error}") from None
-
-
 def row_of(name: str, found: Found) -> list[object]:
     experiment, run = EXPERIMENTS[name], found.run
-    low, high = read_json(run.folder / f"{found.folder.name}.json")["success_interval"]
+    low, high = read_json(run.folder / f"{found.path.name}.json")["success_interval"]
     rate = f"{found.success:.3f} ({low:.3f} to {high:.3f})"
-    steps = f"{found.folder.name} of {experiment.arms[ARM].num_timesteps:,}"
+    steps = f"{found.path.name} of {experiment.arms[ARM].num_timesteps:,}"
     return [f"`{name}`", without_version(run.arm.env), steps, run.seed, rate, mark(run)["commit"]]
 
 
@@ -83,8 +71,8 @@ def main(argv: list[str] | None = None) -> None:
     with errors_end_the_process():
         found = {name: best_of(name, args.runs) for name in SHIPPED}
         for name, policy in found.items():
-            ship(policy, args.output / name)
-            show(f"{args.output / name}: {policy.folder}, success {policy.success:.3f}")
+            save_policy(str(args.output / name), read_policy(str(policy.path)))
+            show(f"{args.output / name}: {policy.path}, success {policy.success:.3f}")
         head = ["policy", "task", "steps", "seed", "success over 1,000 episodes (95 percent)", "commit"]
         table = markdown(head, [row_of(name, policy) for name, policy in found.items()])
         write_text(args.output / "README.md", ABOUT + "\n".join(table) + "\n")

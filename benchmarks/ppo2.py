@@ -46,7 +46,7 @@ class Learner:
         self.worker.start_epoch(0)
 
     def rollout(self) -> float:
-        self.latest = self.worker.generate(self.agent.policy(complete=False))
+        self.latest = self.worker.generate(self.agent.policy())
         return self.latest.reward.size
 
     def update(self, left: float = 1.0) -> float:

@@ -36,7 +36,7 @@ def _with(num_env: int, rounds: int) -> dict:
     explored = np.ascontiguousarray(worker.generate(agent.policy()).action.swapaxes(0, 1))
 
     def train() -> float:
-        episodes = worker.generate(agent.policy(complete=False))
+        episodes = worker.generate(agent.policy())
         buffer.store(episodes)
         return episodes.num_steps
 

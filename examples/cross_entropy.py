@@ -47,7 +47,7 @@ def learn(env: VecEnv, config: Config, run: Run) -> CrossEntropy:
     """Train by generations of candidates; the run does logs, saving, stopping, exact resume and workers."""
     agent, rng = CrossEntropy(env.spec), run.rng("candidates")
     if run.initial_policy:
-        agent.mean = np.vstack([run.initial_policy.arrays()[name] for name in ("0_kernel", "0_bias")])
+        agent.mean = np.vstack([run.initial_policy.arrays[name] for name in ("pi/0_kernel", "pi/0_bias")])
     test_env = run.evaluation_env(num_episodes=16)
     run.plan(config.generations, config.population * env.num_env * env.spec.horizon)
     run.register(agent)

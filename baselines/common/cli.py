@@ -12,7 +12,7 @@ from baselines.common.errors import Interrupted, TrainingError, UserError, one_l
 from baselines.common.old_names import hint
 from baselines.common.settings import Settings, check_known, describe, names_of
 
-NEEDS_POLICY = {"load_path": "--load_path=PATH: give a policy file, or the folder of a run's policies"}
+NEEDS_POLICY = {"load_path": "--load_path=PATH: give a policy, or a folder with latest.safetensors"}
 _LONGEST_VALUE = 1000
 S = TypeVar("S", bound=Settings)
 

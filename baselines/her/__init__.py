@@ -9,7 +9,6 @@ from baselines.her.experiment.config import ENV_DEFAULTS as ENV_DEFAULTS
 from baselines.her.experiment.config import PRESETS as PRESETS
 from baselines.her.experiment.config import SEARCH as SEARCH
 from baselines.her.experiment.config import HERConfig as Config
-from baselines.her.policy import load_policy as load_policy
 from baselines.learning.quiet import import_tensorflow
 
 if TYPE_CHECKING:

@@ -1,23 +1,22 @@
 """The agent: DDPG updates of an actor and a critic, their targets and the normalizers."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 import tensorflow as tf
 
-from baselines.common.errors import TrainingError
+from baselines.common.errors import TrainingError, UserError
 from baselines.common.mpi import Communicator
 from baselines.her import losses
 from baselines.her.actor_critic import ActorCritic
 from baselines.her.experiment.config import HERConfig
-from baselines.her.policy import Policy, acting, acting_groups
+from baselines.her.policy import make_policy
 from baselines.her.types import GoalEnvSpec, TransitionBatch
 from baselines.her.updates import Gradients, make_updates
 from baselines.learning.adam import MpiAdam, check_workers_agree
 from baselines.learning.networks import MLP
 from baselines.learning.normalizer import Normalizer
-from baselines.policies.policy import Agent
-from baselines.policies.policy import Policy as AnyPolicy
+from baselines.policies.policy import Agent, Policy, check_same_arrays
 from baselines.runs.state import Stateful, load_states, states_of
 
 CHECK_INTERVAL = 100  # updates between comparisons of the workers' weights
@@ -53,7 +52,6 @@ class DDPG(Agent):
         self.weights = (self.main.Q_network.weights, self.main.pi_network.weights)
         self._update = make_updates(self, comm)
         self.updates = 0  # of this agent; all workers step together
-        self.acting_alone = False  # it began from a policy that has no more
         self.compiled = False  # the first updates take seconds longer
         self._begin_alike()
 
@@ -97,28 +95,24 @@ class DDPG(Agent):
         if not self.config.target_interval:
             self._polyak_step()
 
-    def begin_from(self, policy: AnyPolicy) -> None:
-        """Take over all that the policy has."""
-        arrays = policy.arrays()
-        self.acting_alone = not getattr(policy, "complete", True)
-        self.load_policy_state(arrays, {name.partition("/")[0] for name in arrays} if self.acting_alone else None)
+    def begin_from(self, policy: Policy) -> None:
+        """Take over a policy's networks, targets and statistics. Raises UserError where they do not fit."""
+        check_same_arrays(policy, self.policy_state())
+        try:
+            self.load_policy_state(policy.arrays)
+        except ValueError as error:
+            raise UserError(f"--load_path: training cannot begin from this policy: {error}") from None
 
-    def policy(self, which: str | None = None, complete: bool = True) -> Policy:
-        """A NumPy copy of the 'main', 'target' or 'average' networks as they are now; None: as evaluated.
-
-        A `complete` one has all that training needs to begin from it; the other, and that of an agent which began from
-        such a policy, all that acting needs.
-        """
-        which = which or acting(self.config)
-        needed = None if complete and not self.acting_alone else acting_groups(which)
-        return Policy(self.spec, self.config, self.policy_state(needed), which)
+    def policy(self, networks: str | None = None) -> Policy:
+        """Return a NumPy copy of the 'main', 'target' or 'average' networks; by default of those that are evaluated."""
+        return make_policy(self.spec.env_spec(), self.config, self.policy_state(), networks)
 
     # ---- the update ----
 
     def inputs(
         self, observation: tf.Tensor, achieved_goal: tf.Tensor, desired_goal: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """As `Policy.inputs`, in the graph."""
+        """As `Policy.inputs`, in the graph; for the observation and for the goal."""
         goal = self.config.goal_seen(achieved_goal, desired_goal)
         return self._normalize(observation, "o"), self._normalize(goal, "g")  # [N, o], [N, g]
 
@@ -205,13 +199,13 @@ class DDPG(Agent):
         load_states(self._optimizers(), arrays)
         self.updates = int(arrays["updates"])
 
-    def policy_state(self, groups: Collection[str] | None = None) -> dict[str, np.ndarray]:
-        """Networks, targets and normalizers (or the named ones) as arrays, e.g. `main_pi/0_kernel`, `o_stats/sum`."""
-        return states_of({k: part for k, part in self._parts().items() if groups is None or k in groups})
+    def policy_state(self) -> dict[str, np.ndarray]:
+        """Return networks, targets and normalizers as arrays, e.g. `main_pi/0_kernel`, `o_stats/sum`."""
+        return states_of(self._parts())
 
-    def load_policy_state(self, arrays: Mapping[str, np.ndarray], groups: Collection[str] | None = None) -> None:
+    def load_policy_state(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Take over what `policy_state` of an agent of the same sizes gave. Raises KeyError or ValueError."""
-        load_states({k: part for k, part in self._parts().items() if groups is None or k in groups}, arrays)
+        load_states(self._parts(), arrays)
         self._refresh_stats()
 
     def _parts(self) -> dict[str, Stateful]:

@@ -23,7 +23,6 @@ from baselines.her.rollout import RolloutWorker
 from baselines.her.train import train
 from baselines.her.types import EpisodeBatch, GoalEnvSpec
 from baselines.learning.networks import share_threads
-from baselines.policies.policy import check_complete
 from baselines.runs.run import Run
 
 
@@ -35,10 +34,8 @@ def learn(env: VecEnv, config: HERConfig, run: Run) -> DDPG:
     _ = env.compute_reward.at_goal  # which raises where it cannot be called
     after_end = end_value(config, env.compute_reward, spec.horizon)
     agent = DDPG(spec, config, run.rng("weights", shared=True), run.comm, after_end)
-    schedule = run.plan(config.n_cycles, spec.horizon * env.num_env, losses=agent.metrics)
+    run.plan(config.n_cycles, spec.horizon * env.num_env, losses=agent.metrics)
     if run.initial_policy:
-        if schedule.n_epochs:
-            check_complete(run.initial_policy)
         agent.begin_from(run.initial_policy)
     buffer = make_buffer(env, config, config.buffer_size, run.rng("replay"))
     demonstrations = _demonstrations(agent, env, run)

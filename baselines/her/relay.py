@@ -12,9 +12,9 @@ from baselines.her.ddpg import DDPG
 from baselines.her.experiment.config import HERConfig
 from baselines.her.exploration import Guide
 from baselines.her.her_sampler import StoredEpisodes, sample_relabelled, sample_times
-from baselines.her.policy import Policy
 from baselines.her.replay_buffer import ReplayBuffer
 from baselines.her.types import EpisodeBatch, GoalEnvSpec, TransitionBatch
+from baselines.policies.policy import Policy
 
 # Reaching is easy: small networks, small batches, quick targets. Many updates, as nothing is learnt before the relay
 # reaches; and small actions (action_l2), as a hard push knocks the object out of reach.
@@ -56,9 +56,12 @@ class Relay(Guide):
     def reach(self, action: np.ndarray, observation: Observation, rng: np.random.Generator) -> np.ndarray:
         """The relay's own actions, with noise of their own."""
         if self._policy is None:
-            self._policy = self._agent.policy(complete=False)
+            self._policy = self._agent.policy()
         o, max_u = observation["observation"], self.config.max_u
-        pi = self._policy.pi(*self._policy.inputs(o, o[:, self.effector], observation["achieved_goal"]))
+        inputs = self._policy.inputs(
+            {"observation": o, "achieved_goal": o[:, self.effector], "desired_goal": observation["achieved_goal"]}
+        )
+        pi = self._policy.output(inputs)
         return np.clip(pi + self.config.noise_eps * max_u * rng.standard_normal(pi.shape), -max_u, max_u)
 
     def train(self, buffer: ReplayBuffer, episodes: EpisodeBatch) -> None:

@@ -5,13 +5,13 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from baselines.common.errors import TrainingError
-from baselines.common.specs import GOAL_KEYS
 from baselines.envs.base import Observation, VecEnv, first_not_finite
 from baselines.envs.info import InfoLayout
 from baselines.her.episodes import empty_episodes
 from baselines.her.exploration import Exploration
-from baselines.her.policy import Policy
+from baselines.her.policy import action_values
 from baselines.her.types import EpisodeBatch, GoalEnvSpec
+from baselines.policies.policy import Policy
 
 
 class RolloutWorker:
@@ -105,11 +105,11 @@ class RolloutWorker:
         """One episode in each environment. Raises TrainingError, see `roll_out`."""
 
         def act(observation: Observation, alive: np.ndarray) -> np.ndarray:
-            o, g = policy.inputs(*(observation[key] for key in GOAL_KEYS))
-            action = policy.pi(o, g)
+            inputs = policy.inputs(observation)
+            action = policy.output(inputs)
             if self.exploration is not None:
                 return self.exploration(action, observation)
-            self._values.append(policy.Q(o, g, action)[alive, 0])
+            self._values.append(action_values(policy, inputs, action)[alive, 0])
             return action
 
         episodes = roll_out(self.env, act)

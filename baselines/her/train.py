@@ -42,7 +42,7 @@ def train_cycle(
     """One episode in each environment, `n_batches` updates, one step of the targets. Returns the mean losses."""
     config = agent.config
     with clock.measure("rollout"):
-        episodes = rollout_worker.generate(agent.policy("main", complete=False))
+        episodes = rollout_worker.generate(agent.policy("main"))
     with clock.measure("sample"):
         buffer.store(episodes)
         agent.update_normalizers(buffer.sample_from(episodes))
@@ -57,6 +57,6 @@ def train_cycle(
 
 def evaluate(agent: DDPG, evaluator: RolloutWorker, num_episodes: int) -> None:
     """Roll out `num_episodes` without noise, in as many rounds as the evaluator's environments need."""
-    policy = agent.policy(complete=False)
+    policy = agent.policy()
     for _ in range(-(-num_episodes // evaluator.env.num_env)):
         evaluator.generate(policy)

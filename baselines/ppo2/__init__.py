@@ -10,7 +10,6 @@ from baselines.ppo2.config import ENV_DEFAULTS as ENV_DEFAULTS
 from baselines.ppo2.config import PRESETS as PRESETS
 from baselines.ppo2.config import SEARCH as SEARCH
 from baselines.ppo2.config import PPOConfig as Config
-from baselines.ppo2.policy import load_policy as load_policy
 
 if TYPE_CHECKING:
     from baselines.envs.base import VecEnv

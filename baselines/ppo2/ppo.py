@@ -5,17 +5,17 @@ from collections.abc import Mapping
 import numpy as np
 import tensorflow as tf
 
-from baselines.common.errors import TrainingError
+from baselines.common.errors import TrainingError, UserError
 from baselines.common.mpi import Communicator
 from baselines.common.specs import EnvSpec
 from baselines.learning.adam import MpiAdam, check_workers_agree
-from baselines.policies.policy import Agent
+from baselines.policies.policy import Agent, Policy, check_same_arrays
 from baselines.ppo2 import losses
 from baselines.ppo2.actor_critic import ActorCritic
 from baselines.ppo2.config import PPOConfig
 from baselines.ppo2.estimates import explained_variance, generalized_advantages
 from baselines.ppo2.normalization import Statistics, normalized
-from baselines.ppo2.policy import Policy
+from baselines.ppo2.policy import PPOPolicy
 from baselines.ppo2.types import Batch, Rollout
 from baselines.ppo2.updates import Updates
 from baselines.runs.state import Stateful, load_states, states_of
@@ -65,7 +65,7 @@ class PPO(Agent):
 
     def batch(self, rollout: Rollout) -> Batch:
         """The rows of a rollout [T x B], with their advantages and the value's targets."""
-        config, policy = self.config, self.policy(complete=False)
+        config, policy = self.config, self.policy()
         T, B, size = len(rollout.action), rollout.reward.shape[1], rollout.observation.shape[-1]
         observation = policy.normalize(rollout.observation.reshape(-1, size))
         value = policy.value(observation).reshape(T + 1, B)
@@ -74,10 +74,17 @@ class PPO(Agent):
         parts = rollout.action, value[:-1], advantage, advantage + value[:-1], rollout.valid.astype(np.float32)
         return Batch(observation[: T * B], *(part.reshape(T * B, *part.shape[2:]) for part in parts))
 
-    def policy(self, complete: bool = True) -> Policy:
-        """A NumPy copy as it is now. A `complete` one has all that training needs to begin from it."""
-        needed: dict[str, Stateful] = {"networks": self.networks, "observation_stats": self.observation_stats}
-        return Policy(self.spec, self.config, self.policy_state() if complete else states_of(needed))
+    def policy(self) -> PPOPolicy:
+        """Return a NumPy copy of the policy."""
+        return PPOPolicy(self.spec, self.config, self.policy_state())
+
+    def begin_from(self, policy: Policy) -> None:
+        """Take over a policy's networks and statistics. Raises UserError where they do not fit."""
+        check_same_arrays(policy, self.policy_state())
+        try:
+            self.load_policy_state(policy.arrays)
+        except ValueError as error:
+            raise UserError(f"--load_path: training cannot begin from this policy: {error}") from None
 
     # ---- the update ----
 

@@ -17,7 +17,7 @@ def learn(env: VecEnv, config: PPOConfig, run: Run) -> PPO:
     size = config.minibatch_size(env.num_env)
     agent = PPO(env.spec, config, run.rng("weights", shared=True), run.comm)
     if run.initial_policy:
-        agent.load_policy_state(run.initial_policy.arrays())
+        agent.begin_from(run.initial_policy)
     run.plan(config.n_cycles, config.nsteps * env.num_env, losses=agent.metrics)
     test_env = run.evaluation_env(config.n_test_episodes)
     worker = RolloutWorker(env, config, run.rng("actions"), run.seeds_for("train", env.num_env))

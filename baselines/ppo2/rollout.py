@@ -9,7 +9,7 @@ from baselines.common.errors import TrainingError
 from baselines.envs.base import Observation, VecEnv, first_not_finite
 from baselines.ppo2.config import PPOConfig
 from baselines.ppo2.estimates import discounted_sums
-from baselines.ppo2.policy import Policy
+from baselines.ppo2.policy import PPOPolicy
 from baselines.ppo2.types import Rollout
 
 
@@ -56,17 +56,17 @@ class RolloutWorker:
         """Nothing needs to be led through this epoch's steps again."""
         self._epoch, self._actions = None, []
 
-    def generate(self, policy: Policy) -> Rollout:
+    def generate(self, policy: PPOPolicy) -> Rollout:
         """The next `nsteps` steps. Raises TrainingError where an environment returns NaN or infinity."""
         T, B, spec = self._config.nsteps, self.env.num_env, self.env.spec
         rollout = _empty_rollout(T, B, sum(spec.observation_sizes.values()), spec.action_size, spec.discrete)
         assert self._observation is not None, "start_epoch comes first"
-        rollout.observation[0] = policy.rows(self._observation)
+        rollout.observation[0] = policy.columns(self._observation)
         for t in range(T):
             action = policy.sample(policy.normalize(rollout.observation[t]), self._rng)
             rollout.action[t], rollout.valid[t] = action, self._valid
             rollout.reward[t], rollout.terminated[t], rollout.ended[t] = self._step(action)
-            rollout.observation[t + 1] = policy.rows(self._observation)
+            rollout.observation[t + 1] = policy.columns(self._observation)
         rollout.discounted[:], self._discounted = discounted_sums(
             rollout.reward, rollout.ended, self._discounted, self._config.gamma
         )

@@ -26,7 +26,7 @@ def train(agent: PPO, worker: RolloutWorker, test_env: VecEnv, rng: np.random.Ge
 def train_cycle(agent: PPO, worker: RolloutWorker, left: float, rng: np.random.Generator, run: Run) -> dict[str, float]:
     """`nsteps` steps of each environment, then all updates from them. Returns the mean losses."""
     with run.clock.measure("rollout"):
-        rollout = worker.generate(agent.policy(complete=False))
+        rollout = worker.generate(agent.policy())
     with run.clock.measure("train" if agent.compiled else "compile"):
         return agent.learn_from(rollout, left, rng)
 
@@ -34,7 +34,7 @@ def train_cycle(agent: PPO, worker: RolloutWorker, left: float, rng: np.random.G
 def evaluate(agent: PPO, test_env: VecEnv, epoch: int, run: Run) -> Evaluation:
     """`n_test_episodes` whole episodes of the most probable actions, with this epoch's seeds."""
     test_env.reseed(run.seeds_for("test", test_env.num_env)(epoch))
-    return evaluate_in(agent.policy(complete=False), test_env, agent.config.n_test_episodes)
+    return evaluate_in(agent.policy(), test_env, agent.config.n_test_episodes)
 
 
 def _left(run: Run, epoch: int, cycle: int) -> float:

@@ -7,19 +7,14 @@ import importlib
 import importlib.util
 import operator
 import os
-import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
-
-import numpy as np
 
 import baselines
 from baselines.common.errors import UserError, nearest
 from baselines.common.settings import Settings, check_known, names_of
 from baselines.common.specs import without_version
-from baselines.policies.numpy_networks import NETWORK, NetworkPolicy
-from baselines.policies.policy import FORMAT, Agent, Policy
-from baselines.storage import policy_folder
+from baselines.policies.policy import Agent
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,7 +62,6 @@ class Algorithm(NamedTuple):
     PRESETS: Mapping[str, Preset]
     ENV_DEFAULTS: Mapping[str, Mapping[str, object]]
     SEARCH: Mapping[str, Range]
-    load_policy: Callable[[Mapping[str, Any], Mapping[str, np.ndarray]], Policy]
     write_demonstrations: Callable[..., None] | None
 
     def preset(self, name: str | None) -> Preset:
@@ -127,42 +121,11 @@ def known_algorithms() -> list[str]:
     return sorted(p for p in os.listdir(root) if os.path.exists(os.path.join(root, p, "train.py")))
 
 
-def read_policy(path: str, algorithm: Algorithm | None = None) -> Policy:
-    """The policy that a run saved in folder `path`, or in its `latest`.
-
-    Executes nothing from the folder; and without an `algorithm` it imports none but those of `baselines`, whatever the
-    folder names. Raises UserError.
-    """
-    document, arrays = policy_folder.read(path)
-    try:
-        alg = _alg_of(document)
-        load = algorithm.load_policy if algorithm else NetworkPolicy.load
-        if algorithm is None and alg != NETWORK:
-            if alg not in known_algorithms():
-                raise UserError(f"it is of '{alg}', whose code would be run: if you trust that, add --alg={alg}")
-            load = find(alg).load_policy
-        return load({**document, "alg": alg}, arrays)
-    except UserError as error:
-        raise UserError(f"{path} holds no policy that can be used here: {error}") from None
-
-
-def _alg_of(document: Mapping[str, Any]) -> str:
-    """The algorithm that a policy's document names. Raises UserError."""
-    found = document.get("format")
-    alg = document.get("alg") if found == FORMAT else None
-    if version_1 := re.fullmatch(r"baselines\.(\w+) policy 1", str(found)):
-        alg = version_1[1]
-    if not isinstance(alg, str):
-        raise UserError(f"expected format '{FORMAT}' and the name of an algorithm, got {found!r} and {alg!r}")
-    return alg
-
-
 _FILLED_IN: dict[str, Any] = {
     "Config": Settings,
     "PRESETS": {},
     "ENV_DEFAULTS": {},
     "SEARCH": {},
-    "load_policy": NetworkPolicy.load,
     "write_demonstrations": None,
 }
 

@@ -15,8 +15,8 @@ from baselines.common.specs import check_same_sizes, other_task
 from baselines.envs import as_vec_env, check_renders, has_display, make_vec_env, render_without_display
 from baselines.envs.base import VecEnv
 from baselines.envs.extra_import import import_extra
-from baselines.policies.policy import Agent, Policy
-from baselines.runs.algorithms import Algorithm, find, read_policy
+from baselines.policies.policy import Agent, Policy, read_policy
+from baselines.runs.algorithms import Algorithm, find
 from baselines.runs.checkpoints import read_newest
 from baselines.runs.logger import Logger
 from baselines.runs.options import Options
@@ -87,7 +87,7 @@ def launch(
             check_same_settings(record.folder, recorded, config, settings)
             saved = _read_saved(record, options, comm, logger)
             if options.load_path and not saved:
-                policy = read_policy(options.load_path, algorithm)
+                policy = read_policy(options.load_path)
         if policy:
             what = f"the policy in {options.load_path}"
             check_same_sizes(what, policy.spec, vec_env.spec)
@@ -116,8 +116,8 @@ def _validate(given: Mapping[str, Any], settings: Mapping[str, object], comm: Co
     else:
         options = Options(**given)
         algorithm = find(options.alg)
-        policy = read_policy(options.load_path, algorithm) if options.load_path else None
-        of_policy = policy.document().get("config") if policy else None
+        policy = read_policy(options.load_path) if options.load_path else None
+        of_policy = policy.config if policy else None
         config = algorithm.config(options.env, settings, options.preset, of_policy, tuple(names_of(Options)))
         if options.save_path and comm.rank == 0:
             check_save_path(options.save_path)

@@ -51,8 +51,9 @@ class VecEnvOptions(EnvOptions):
 class PolicyOptions(Settings):
     """The policy that a command loads."""
 
-    load_path: str | None = setting(None, "policy file, or the folder of a run's policies", path=True, default_text="")
-    alg: str | None = setting(None, "module of your own algorithm, if the policy is of one", default_text="")
+    load_path: str | None = setting(
+        None, "policy: a file, or a folder with latest.safetensors", path=True, default_text=""
+    )
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,11 @@ class Options(VecEnvOptions):
     )
     preset: str | None = setting(None, "name of a set of settings, see below", default_text="")
     load_path: str | None = setting(
-        None, "policy to begin with: a file or a folder", path=True, on_resume=MOVED, default_text=""
+        None,
+        "policy to begin with: a file, or its folder",
+        path=True,
+        on_resume=MOVED,
+        default_text="",
     )
     save_path: str | None = setting(None, "folder for the policies: latest, best, epoch_N", path=True, default_text="")
     policy_save_interval: int = setting(

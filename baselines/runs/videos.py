@@ -68,8 +68,8 @@ class Videos:
                 self._start(agent, epoch, step)
 
     def _start(self, agent: Agent, epoch: int, step: int) -> None:
-        options, policy = self._options, os.path.join(self._scratch, "policy")
-        words = {"load_path": policy, "alg": options.alg, "env": options.env, "env_kwargs": options.env_kwargs,
+        options, policy = self._options, os.path.join(self._scratch, "policy.safetensors")
+        words = {"load_path": policy, "env": options.env, "env_kwargs": options.env_kwargs,
                  "max_episode_steps": self._steps, "seed": options.seed, "episodes": 1}  # fmt: skip
         flags = [f"--{name}={value}" for name, value in words.items() if value is not None]
         threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
@@ -84,8 +84,8 @@ class Videos:
                     env={**child_environment(), **threads, "TMPDIR": self._scratch},
                 )  # fmt: skip
             self._epoch, self._step = epoch, step
-        except OSError as error:
-            self._warn(epoch, error.strerror or str(error))
+        except (OSError, UserError) as error:
+            self._warn(epoch, str(error))
 
     def _collect(self) -> None:
         """Show the video if its process has ended."""

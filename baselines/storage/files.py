@@ -1,29 +1,32 @@
-"""Files and folders that a run writes."""
+"""Files that appear whole or not at all."""
 
 import contextlib
 import errno
+import json
 import os
 import tempfile
 from collections.abc import Iterator
-from typing import IO, AnyStr
+from typing import IO, Any, AnyStr
 
 from baselines.common.errors import UserError
 
+_LARGEST_JSON = 1 << 20  # bytes; ours have about 4 kB
+
 
 def check_writable(folder: str) -> None:
-    """Try, without making it, that `folder` can be made and written to. Raises UserError."""
-    there = os.path.abspath(folder)
-    while not os.path.lexists(there):
-        there = os.path.dirname(there)
+    """Raise UserError where `folder` could not be created or written to; creates nothing."""
+    existing = os.path.abspath(folder)
+    while not os.path.lexists(existing):
+        existing = os.path.dirname(existing)
     try:
-        with tempfile.TemporaryFile(dir=there):
+        with tempfile.TemporaryFile(dir=existing):
             pass
     except OSError as error:
         raise UserError(f"cannot write to folder {folder}: {error.strerror}") from None
 
 
 def check_file_writable(path: str) -> None:
-    """Try, without making it, that a file can be written at `path`. Raises UserError."""
+    """Raise UserError where no file could be written at `path`; creates nothing."""
     if os.path.isdir(path):
         raise UserError(f"cannot write {path}: it is a folder")
     check_writable(os.path.dirname(os.path.abspath(path)))
@@ -31,7 +34,7 @@ def check_file_writable(path: str) -> None:
 
 @contextlib.contextmanager
 def synced(file: IO[AnyStr]) -> Iterator[IO[AnyStr]]:
-    """An opened file that is closed, and on the disk, when the block ends."""
+    """Give an open file, which is closed and on the disk when the block ends."""
     with file:
         yield file
         file.flush()
@@ -40,26 +43,44 @@ def synced(file: IO[AnyStr]) -> Iterator[IO[AnyStr]]:
 
 @contextlib.contextmanager
 def replace_file(path: str) -> Iterator[IO[bytes]]:
-    """A file to write that takes the place of `path` when the block ends, and leaves no trace if it fails."""
-    os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=f".{os.path.basename(path)}.", dir=os.path.dirname(path) or ".")
+    """Give a new file that takes the place of `path` when the block ends, or leaves no trace where it fails.
+
+    Where `path` is a symbolic link, the file that it leads to is replaced. `.name` is the new file's temporary path.
+    """
+    path = os.path.realpath(path)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    temporary = os.path.join(os.path.dirname(path), f".{os.path.basename(path)}.{os.urandom(4).hex()}")
+    new = open(temporary, "xb")  # not tempfile's mkstemp, which ignores the user's umask
     try:
-        with synced(os.fdopen(handle, "wb")) as file:
+        with synced(new) as file:
             yield file
-        os.chmod(temporary, 0o644)  # mkstemp's 0600 is for secrets
         os.replace(temporary, path)
     except BaseException:
         os.unlink(temporary)
         raise
 
 
+def read_json(path: str) -> dict[str, Any]:
+    """Return the JSON object in a file. Raises UserError."""
+    try:
+        if os.path.getsize(path) > _LARGEST_JSON:
+            raise ValueError(f"it is larger than {_LARGEST_JSON} bytes")
+        with open(path, encoding="utf-8") as file:
+            document = json.load(file)
+        if not isinstance(document, dict):
+            raise ValueError("it holds no JSON object")
+        return document
+    except (OSError, ValueError, RecursionError) as error:
+        raise UserError(f"cannot read {path}: {error}") from None
+
+
 def append_whole(path: str, data: bytes) -> None:
-    """Append to a file all of `data` or, raising OSError, nothing of it."""
+    """Append `data` to a file: all of it or, raising OSError, nothing."""
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     try:
         end = os.fstat(handle).st_size
         try:
-            # One call: a process that is killed has written all or nothing.
+            # One system call, so that a process that is killed has written all or nothing.
             if os.write(handle, data) != len(data):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         except OSError:
@@ -70,7 +91,7 @@ def append_whole(path: str, data: bytes) -> None:
 
 
 def lock(file: IO[str]) -> None:
-    """Keep the file locked until it is closed or this process ends. Raises BlockingIOError where another one does."""
+    """Lock the file until it is closed or this process ends. Raises BlockingIOError where another process holds it."""
     try:
         import fcntl
     except ImportError:  # Windows
@@ -80,4 +101,4 @@ def lock(file: IO[str]) -> None:
     except BlockingIOError:
         raise
     except OSError:
-        pass  # a file system that knows no locks
+        pass  # the file system has no locks

@@ -7,8 +7,6 @@ from typing import IO, Any, Literal
 
 import numpy as np
 
-from baselines.storage.kinds import odd_kind
-
 # Not LZMA: its decoder allocates what the file claims, up to 4 GB.
 _COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _PIECE = 1 << 22  # bytes
@@ -22,8 +20,6 @@ def read_members(path: str, most_bytes: int) -> dict[str, bytes]:
     than `most_bytes`, whatever the archive claims.
     """
     contents, left = {}, most_bytes
-    if kind := odd_kind(path):
-        raise ValueError(kind)
     try:
         with zipfile.ZipFile(path) as archive:
             for member in archive.infolist():

@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
+from baselines.common.mpi import Communicator
+from baselines.her.ddpg import DDPG
 from baselines.her.experiment.config import HERConfig
-from baselines.her.policy import Policy, expected_arrays
+from baselines.her.policy import make_policy
 from baselines.her.types import GoalEnvSpec
 from baselines.policies.policy import save_policy
 from tests.helpers import contents
@@ -19,20 +21,21 @@ def servo(sizes=POINT_REACH_SIZES, gain=10.0, max_u=1.0):
     Its units are relu(g) and relu(-g) of the relative goal g; the normalizers have mean 0 and standard deviation 1.
     """
     config = HERConfig(hidden=2 * sizes.goal_size, layers=1, relative_goals=True, max_u=max_u)
-    arrays = {name: np.zeros(shape, kind) for name, (shape, kind) in expected_arrays(sizes, config).items()}
+    agent = DDPG(sizes, config, np.random.default_rng(0), Communicator())
+    arrays = {name: np.zeros_like(array) for name, array in agent.policy_state().items()}
     eye = np.eye(sizes.goal_size, dtype=np.float32)
     arrays["main_pi/0_kernel"][sizes.observation_size :] = np.hstack([eye, -eye])
     arrays["main_pi/1_kernel"][:, : sizes.goal_size] = gain * np.vstack([eye, -eye])
     for name in arrays:
         if name.endswith(("/std", "/count", "/sumsq")):
             arrays[name] += 1
-    return Policy(sizes, config, arrays)
+    return make_policy(sizes.env_spec(), config, arrays)
 
 
-def save(folder, **how):
-    """Such a policy in a folder; returns its path."""
-    save_policy(str(folder), servo(**how))
-    return str(folder)
+def save(path, **how):
+    """Save such a policy, and return its path without .safetensors."""
+    save_policy(str(path), servo(**how))
+    return str(path)
 
 
 def command_refused(capsys, main, *argv, code=2):

@@ -6,13 +6,16 @@ import itertools
 import numpy as np
 import tensorflow as tf
 
+from baselines.common.mpi import Communicator
 from baselines.common.specs import Actions, EnvSpec
-from baselines.her import policy as her
+from baselines.her.ddpg import DDPG
 from baselines.her.experiment.config import HERConfig
+from baselines.her.policy import make_policy
 from baselines.her.types import GoalEnvSpec
-from baselines.policies.numpy_networks import NetworkPolicy
-from baselines.ppo2 import policy as ppo2
+from baselines.policies.policy import NetworkPolicy
 from baselines.ppo2.config import PPOConfig
+from baselines.ppo2.policy import PPOPolicy
+from baselines.ppo2.ppo import PPO
 
 FETCH = GoalEnvSpec("FetchPush-v1", 25, 3, 4, 50)
 UNITS = Actions((-3.0, 0.0, 1.0, -0.5), (4.0, 0.25, 1.0, 0.5), "float32")
@@ -20,24 +23,24 @@ GOALS = {"observation": 10, "achieved_goal": 3, "desired_goal": 3}
 ROWS = 1000
 
 
-def random_arrays(expected, rng):
-    """Weights as a network begins with, statistics of numbers around 1."""
-    arrays = {}
-    for name, (shape, kind) in expected.items():
-        scale = 1 / np.sqrt(shape[0]) if name.endswith("kernel") else 0.3
-        array = rng.normal(0, scale, shape)
-        arrays[name] = (np.abs(array) + 0.1 if name.endswith(("std", "count")) else array).astype(kind)
+def random_arrays(agent):
+    """Return weights as a network begins with, and statistics of numbers around 1."""
+    arrays, rng = {}, np.random.default_rng(0)
+    for name, old in agent.policy_state().items():
+        array = rng.normal(0, 1 / np.sqrt(len(old)) if name.endswith("kernel") else 0.3, old.shape)
+        arrays[name] = (np.abs(array) + 0.1 if name.endswith(("std", "count")) else array).astype(old.dtype)
     return arrays
 
 
 def her_policy(sizes=FETCH, **settings):
     config = HERConfig(**settings)
-    return her.Policy(sizes, config, random_arrays(her.expected_arrays(sizes, config), np.random.default_rng(0)))
+    agent = DDPG(sizes, config, np.random.default_rng(0), Communicator())
+    return make_policy(sizes.env_spec(), config, random_arrays(agent))
 
 
 def ppo_policy(sizes, action_size, **of_spec):
     spec, config = EnvSpec("Hopper-v4", sizes, action_size, 10, **of_spec), PPOConfig()
-    return ppo2.Policy(spec, config, random_arrays(ppo2.expected_arrays(spec, config), np.random.default_rng(0)))
+    return PPOPolicy(spec, config, random_arrays(PPO(spec, config, np.random.default_rng(0), Communicator())))
 
 
 def network_policy(widths, action_size, **of_spec):

@@ -13,8 +13,7 @@ from baselines.common.settings import names_of
 from baselines.her.demonstrations import read_demonstrations
 from baselines.her.experiment import play as old_door
 from baselines.play import PlayOptions, _move_video, main
-from baselines.policies.numpy_networks import NetworkPolicy
-from baselines.policies.policy import save_policy
+from baselines.policies.policy import NetworkPolicy, save_policy
 from tests.commands.doors import FETCH_REACH_SIZES, POINT_REACH_SIZES, command_refused, save, servo
 from tests.helpers import HORIZON, POINT_REACH, POINT_REACH_ID, ROOT, TINY, refused
 

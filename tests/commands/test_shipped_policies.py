@@ -15,14 +15,14 @@ CLAIMED = dict(re.findall(r"^\| `([\w-]+)` \|.*\| (\d\.\d+) \(", (POLICIES / "RE
 
 
 def test_the_page_names_each_policy():
-    assert sorted(CLAIMED) == sorted(SHIPPED) == sorted(p.name for p in POLICIES.iterdir() if p.is_dir())
+    assert sorted(CLAIMED) == sorted(SHIPPED) == sorted(p.stem for p in POLICIES.glob("*.safetensors"))
 
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_a_policy_is_small_and_of_its_task(name):
-    size = sum(os.path.getsize(path) for path in (POLICIES / name).iterdir())
+    size = os.path.getsize(POLICIES / f"{name}.safetensors")
     policy = baselines.load_policy(str(POLICIES / name))
-    assert size < 2e6 and policy.spec.env_id == EXPERIMENTS[name].arms[ARM].env
+    assert size < 4e6 and policy.spec.env_id == EXPERIMENTS[name].arms[ARM].env
 
 
 @pytest.mark.slow

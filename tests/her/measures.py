@@ -6,9 +6,11 @@ from unittest import mock
 import numpy as np
 import tensorflow as tf
 
+from baselines.common.specs import GOAL_KEYS
 from baselines.her.ddpg import DDPG
 from baselines.her.train import evaluate
 from baselines.her.types import TransitionBatch
+from baselines.policies.policy import read_policy
 from tests.helpers import HORIZON, rows
 
 
@@ -31,10 +33,10 @@ def transitions(agent, reward, count=4):
 def widths(wiring):
     """Units of the hidden layers of every saved network."""
     wiring.agent.save("measured")
-    with np.load("measured/arrays.npz") as saved:
-        nets = ("main_pi", "target_pi", "main_Q", "target_Q")
-        layers = {net: sorted(name for name in saved if name.startswith(f"{net}/") and "bias" in name) for net in nets}
-        found = {net: [len(saved[name]) for name in names[:-1]] for net, names in layers.items()}
+    saved = read_policy("measured").arrays
+    nets = ("main_pi", "target_pi", "main_Q", "target_Q")
+    layers = {net: sorted(name for name in saved if name.startswith(f"{net}/") and "bias" in name) for net in nets}
+    found = {net: [len(saved[name]) for name in names[:-1]] for net, names in layers.items()}
     assert found["main_pi"] == found["target_pi"] == found["main_Q"] == found["target_Q"]
     return found["main_pi"]
 
@@ -116,7 +118,7 @@ def kept_share_of_average(wiring):
     make_constant(agent, main_pi=1, **({"average_pi": 1} if agent.average_pi else {}))
     agent.main.pi_network.biases[-1].assign(np.zeros(agent.spec.action_size))
     agent.train(TransitionBatch(*(x[None] for x in transitions(agent, reward=-1))))
-    return float(np.arctanh(agent.policy().pi(np.zeros((1, 2)), np.zeros((1, 2)))[0, 0]))
+    return float(np.arctanh(agent.policy().output(np.zeros((1, 4)))[0, 0]))
 
 
 def loss_of_action(wiring):
@@ -252,7 +254,6 @@ def share_of_relabelled_goals(wiring):
 def inputs_of_networks(wiring):
     """What an observation of 0.005, and a goal of 0.005 when 0.002 is achieved, look like to fresh networks."""
     parts = [np.full((1, 2), x, np.float32) for x in (0.005, 0.002, 0.005)]
-    seen = wiring.agent.policy().inputs(*parts)
-    for ours, graph in zip(seen, wiring.agent.inputs(*map(tf.constant, parts)), strict=True):
-        np.testing.assert_allclose(ours, graph, rtol=1e-6)
-    return [float(part[0, 0]) for part in seen]
+    seen = wiring.agent.policy().inputs(dict(zip(GOAL_KEYS, parts, strict=True)))
+    np.testing.assert_allclose(seen, np.hstack(wiring.agent.inputs(*map(tf.constant, parts))), rtol=1e-6)
+    return [float(seen[0, 0]), float(seen[0, 2])]

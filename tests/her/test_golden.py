@@ -11,9 +11,11 @@ import pytest
 import tensorflow as tf
 
 from baselines.common.mpi import Communicator
+from baselines.common.specs import GOAL_KEYS
 from baselines.her import losses
 from baselines.her.ddpg import DDPG
 from baselines.her.experiment.config import HERConfig
+from baselines.her.policy import action_values
 from baselines.her.types import GoalEnvSpec, TransitionBatch
 from baselines.learning.normalizer import Normalizer
 
@@ -96,10 +98,11 @@ def test_numpy_policy_gives_the_golden_outputs(agent, golden):
     batch = batch_of(golden)
     for which, prefix in (("main", ""), ("target", "target_")):
         policy = agent.policy(which)
-        o, g = policy.inputs(*((batch.observation if prefix == "" else batch.next_observation), *batch[1:3]))
-        pi = policy.pi(o, g)
+        observation = batch.observation if prefix == "" else batch.next_observation
+        inputs = policy.inputs(dict(zip(GOAL_KEYS, (observation, *batch[1:3]), strict=True)))
+        pi = policy.output(inputs)
         assert_near(pi, golden[f"out/{prefix}pi"])
-        assert_near(policy.Q(o, g, pi), golden[f"out/{prefix}Q_pi"])
+        assert_near(action_values(policy, inputs, pi), golden[f"out/{prefix}Q_pi"])
 
 
 @pytest.mark.parametrize("reward, expected", [("batch/r", "out/target"), ("clip/r", "clip/target")])

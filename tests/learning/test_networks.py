@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from baselines.learning.networks import MLP, glorot_uniform
-from baselines.policies.numpy_networks import forward, relu
+from baselines.policies.policy import forward, relu
 
 ACTIVATIONS = {"relu": (tf.nn.relu, relu), "tanh": (tf.tanh, np.tanh)}
 

@@ -71,9 +71,9 @@ def test_the_numpy_policy_equals_the_networks_in_the_graph(spec, value_network, 
     agent = agent_of(SPECS[spec], value_network=value_network, num_layers=num_layers, num_hidden=5)
     rows = np.random.default_rng(2).normal(size=(40, 3)).astype(np.float32)
     output, value = agent.networks(rows)
-    for policy in (agent.policy(), agent.policy(complete=False)):
-        np.testing.assert_allclose(policy.output(rows), output, rtol=1e-4, atol=1e-6)
-        np.testing.assert_allclose(policy.value(rows), value, rtol=1e-4, atol=1e-6)
+    policy = agent.policy()
+    np.testing.assert_allclose(policy.network_output(rows), output, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(policy.value(rows), value, rtol=1e-4, atol=1e-6)
     assert value.shape == (40,) and np.std(output, 0).min() > 0.01 and np.std(value) > 0.01
 
 

@@ -25,7 +25,7 @@ def without_updates(monkeypatch):
     """Cycles that roll out and store, for what does not depend on what is learnt: nothing is compiled."""
 
     def train_cycle(agent, rollout_worker, buffer, demonstrations, guide, clock):
-        buffer.store(rollout_worker.generate(agent.policy("main", complete=False)))
+        buffer.store(rollout_worker.generate(agent.policy("main")))
         return dict.fromkeys(agent.metrics, 0.0)
 
     monkeypatch.setattr(train, "train_cycle", train_cycle)

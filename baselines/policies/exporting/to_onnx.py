@@ -1,29 +1,50 @@
 """A policy as an ONNX file."""
 
-import itertools
-
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from baselines.policies.exporting.graph import Graph, Step
+from baselines.policies.exporting.formats import action_type, bounds_of, inputs_of
+from baselines.policies.policy import Policy
 
-# Old ones, which every runtime of the last years reads: `onnx` alone would write its newest.
+# Old versions, which every runtime of the last years reads: `onnx` by itself would write its newest.
 _OPSET, _IR_VERSION = 13, 8
-_OPS = {"add": "Add", "subtract": "Sub", "multiply": "Mul", "tanh": "Tanh", "round": "Round"}
-_PAIRS = {"clip": ("Max", "Min"), "normalize": ("Sub", "Div")}
-_ACTIVATIONS = {"relu_network": "Relu", "tanh_network": "Tanh"}
+_ACTIVATIONS = {"relu": "Relu", "tanh": "Tanh"}
 
 
-def write(graph: Graph, path: str) -> None:
-    """The file at `path`; inputs [N, size] and output [N, ..] have the graph's names."""
-    inputs = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", n]) for name, n in graph.inputs.items()]
-    kind = helper.np_dtype_to_tensor_dtype(np.dtype(graph.action_type))
-    output = helper.make_tensor_value_info("action", kind, ["N", *graph.action_shape])
-    numbers = [numpy_helper.from_array(np.asarray(array), name) for name, array in graph.constants.items()]
-    nodes = list(itertools.chain.from_iterable(map(_nodes, graph.steps)))
+class _Nodes:
+    """The nodes and constants of a graph; their names begin with _, as no input's does."""
+
+    def __init__(self) -> None:
+        self.nodes: list[onnx.NodeProto] = []
+        self.constants: list[onnx.TensorProto] = []
+
+    def add(self, op: str, *inputs: str | float | np.ndarray, **attributes: int) -> str:
+        """Add a node and return the name of its output; plain numbers become float32 constants."""
+        names = [x if isinstance(x, str) else self._constant(x) for x in inputs]
+        self.nodes.append(helper.make_node(op, names, [f"_{len(self.nodes)}"], **attributes))
+        return str(self.nodes[-1].output[0])
+
+    def clip(self, x: str, low: float | np.ndarray, high: float | np.ndarray) -> str:
+        return self.add("Min", self.add("Max", x, low), high)
+
+    def _constant(self, x: float | np.ndarray) -> str:
+        array = x if isinstance(x, np.ndarray) else np.array(x, np.float32)
+        self.constants.append(numpy_helper.from_array(array, f"_constant{len(self.constants)}"))
+        return str(self.constants[-1].name)
+
+
+def write(policy: Policy, path: str) -> None:
+    """Write the file, with an input [N, size] for each entry of the observation and the output `action` [N, ..]."""
+    nodes = _Nodes()
+    _compute(policy, nodes)
+    nodes.nodes[-1].output[0] = "action"
+    inputs = [helper.make_tensor_value_info(k, TensorProto.FLOAT, ["N", n]) for k, n in inputs_of(policy).items()]
+    kind = helper.np_dtype_to_tensor_dtype(action_type(policy))
+    shape = ["N"] if policy.spec.discrete else ["N", policy.spec.action_size]
+    output = helper.make_tensor_value_info("action", kind, shape)
     model = helper.make_model(
-        helper.make_graph(nodes, "policy", inputs, [output], numbers),
+        helper.make_graph(nodes.nodes, "policy", inputs, [output], nodes.constants),
         producer_name="baselines",
         ir_version=_IR_VERSION,
         opset_imports=[helper.make_opsetid("", _OPSET)],
@@ -33,32 +54,25 @@ def write(graph: Graph, path: str) -> None:
         file.write(model.SerializeToString())
 
 
-def _nodes(step: Step) -> list[onnx.NodeProto]:
-    x, *others = step.inputs
-    if step.op in _ACTIVATIONS:
-        return _network(step, _ACTIVATIONS[step.op])
-    if step.op in _PAIRS:
-        (first, second), (a, b), between = _PAIRS[step.op], others, f"{step.output}/0"
-        return [helper.make_node(first, [x, a], [between]), helper.make_node(second, [between, b], [step.output])]
-    if step.op == "concat":
-        return [helper.make_node("Concat", list(step.inputs), [step.output], axis=-1)]
-    if step.op == "argmax":
-        return [helper.make_node("ArgMax", [x], [step.output], axis=-1, keepdims=0)]
-    if step.op == "cast":
-        kind = helper.np_dtype_to_tensor_dtype(np.dtype(step.kind))
-        return [helper.make_node("Cast", [x], [step.output], to=kind)]
-    return [helper.make_node(_OPS[step.op], list(step.inputs), [step.output])]
-
-
-def _network(step: Step, activation: str) -> list[onnx.NodeProto]:
-    x, *arrays = step.inputs
-    nodes = []
-    for i, (kernel, bias) in enumerate(zip(arrays[::2], arrays[1::2], strict=True)):
-        product, total, seen = (f"{step.output}/{i}/{name}" for name in ("product", "sum", "seen"))
-        is_last = 2 * i + 2 == len(arrays)
-        nodes.append(helper.make_node("MatMul", [x, kernel], [product]))
-        nodes.append(helper.make_node("Add", [product, bias], [step.output if is_last else total]))
-        if not is_last:
-            nodes.append(helper.make_node(activation, [total], [seen]))
-        x = seen
-    return nodes
+def _compute(policy: Policy, nodes: _Nodes) -> None:
+    """Add the nodes of `Policy.act`; the last one gives the action."""
+    design, add = policy.design, nodes.add
+    x = add("Concat", *(add("Sub", a, b) if b else a for a, b in design.columns), axis=-1)
+    if design.clip is not None:
+        x = nodes.clip(x, -design.clip, design.clip)
+    if design.statistics:
+        x = add("Div", add("Sub", x, policy.mean), policy.std)
+        x = x if design.norm_clip is None else nodes.clip(x, -design.norm_clip, design.norm_clip)
+    for i, (kernel, bias) in enumerate(policy.layers):
+        x = x if i == 0 else add(_ACTIVATIONS[design.activation], x)
+        x = add("Add", add("MatMul", x, kernel), bias)
+    if policy.spec.discrete:
+        add("ArgMax", x, axis=-1, keepdims=0)
+        return
+    x = add("Mul", add("Tanh", x) if design.squash == "tanh" else nodes.clip(x, -1, 1), design.scale)
+    if bounds := bounds_of(policy):
+        x = add("Cast", x, to=TensorProto.DOUBLE)
+        x = add("Add", add("Mul", add("Add", x, np.array(1.0)), bounds["half_width"]), bounds["low"])
+        x = add("Round", x) if action_type(policy).kind in "iu" else x
+        x = nodes.clip(x, bounds["least"], bounds["most"])
+        add("Cast", x, to=helper.np_dtype_to_tensor_dtype(action_type(policy)))
