@@ -120,23 +120,25 @@ def _environment(
     render: bool,
 ) -> Iterator[VecEnv]:  # fmt: skip
     """Yield an environment that is shown or recorded, or neither if it cannot be rendered."""
-    # Rendering has its own process: with TensorFlow in the same one, MuJoCo's EGL can crash.
     shown: dict[str, Any] = {"asynchronous": False}
+    kinds = ["window"] if render and not file and has_display() else []
     with tempfile.TemporaryDirectory() if file else contextlib.nullcontext(folder) as place:
-        window = render and not file and has_display()
-        try:
-            if window:
-                check_renders(env_id, "human", arguments)
-                shown = {"asynchronous": True, "render_mode": "human"}
-            elif render:
-                render_without_display()
-                check_renders(env_id, arguments=arguments)
+        for kind in [*kinds, "video"] if render else []:
+            try:
+                if kind == "video":
+                    render_without_display()
+                check_renders(env_id, "human" if kind == "window" else "rgb_array", arguments)
+            except UserError as error:
+                if file:
+                    raise
+                info(f"playing without a {kind}: {error}")
+                continue
+            # Rendering has its own process: with TensorFlow in the same one, MuJoCo's EGL can crash.
+            shown = {"asynchronous": True, "render_mode": "human"}
+            if kind == "video":
                 info(f"recording a video into {file or place}")
                 shown = {"asynchronous": True, "video": Video(place, _ENDLESS, "play")}
-        except UserError as error:
-            if file:
-                raise
-            info(f"playing without a {'window' if window else 'video'}: {error}")
+            break
         seeds = env_seeds(seed, 0, "play", 1)
         with contextlib.closing(gymnasium_env.make(env_id, 1, seeds, arguments=arguments, **shown)) as env:
             yield env

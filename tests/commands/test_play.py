@@ -122,7 +122,7 @@ BAD_INPUT = {
     "no policy": ([], ["--load_path=PATH"]),
     "policy that is not there": (["--load_path=nowhere"], ["nowhere"]),
     "policy that is a file": (["--load_path=taken"], ["taken"]),
-    "module that the policy names": (["--load_path=modular"], ["if you trust it, add --env=tests.environments"]),
+    "module that the policy names": (["--load_path=modular"], ["if you trust the file, add --env=tests.environments"]),
     "environment that is not there": (["--load_path=policy", "--env=PointReech-v0"], ["nearest: PointReach-v0"]),
     "environment of other sizes": (["--load_path=policy", "--env=CartPole-v1"], ["observation size 2, not 4"]),
     "environment of other sizes, to record": (
@@ -134,7 +134,7 @@ BAD_INPUT = {
     "video of another kind": (["--load_path=policy", "--video=a.avi"], [".mp4 or .gif", "a.avi"]),
     "video below a file": (["--load_path=policy", "--video=taken/a.mp4"], ["cannot write", "taken"]),
     "demonstrations below a file": (["--load_path=policy", "--record_demos=taken/d.npz"], ["cannot write", "taken"]),
-    "demonstrations in a folder": (["--load_path=policy", "--record_demos=policy"], ["cannot write", "policy"]),
+    "demonstrations in a folder": (["--load_path=policy", "--record_demos=."], ["cannot write", "folder"]),
     "failures that are not recorded": (["--load_path=policy", "--keep_failures"], ["--record_demos=FILE"]),
     "video of what is not shown": (
         ["--load_path=policy", "--video=a.mp4", "--record_demos=d.npz"], ["--record_demos", "leave out --video"]),

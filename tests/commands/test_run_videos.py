@@ -52,8 +52,14 @@ def seconds(gif):
 # ---- whole runs ----
 
 
+@pytest.fixture
+def patient(monkeypatch):
+    """Wait long for the last video, whose process has the lowest priority."""
+    monkeypatch.setattr(videos, "_LAST_SECONDS", 300)
+
+
 @pytest.mark.slow
-def test_a_video_every_n_epochs_and_nothing_else_changes(capsys):
+def test_a_video_every_n_epochs_and_nothing_else_changes(patient, capsys):
     common = [POINT_REACH, *TINY, "--seed=3"]
     run.main([*common, "--n_epochs=2", "--save_video_interval=2", "--log_path=log"])
     assert os.listdir("log/videos") == ["epoch-1.mp4"]
@@ -74,7 +80,7 @@ def test_a_video_every_n_epochs_and_nothing_else_changes(capsys):
 
 
 @pytest.mark.slow
-def test_videos_of_an_algorithm_of_the_users_own_and_the_environments_arguments(monkeypatch):
+def test_videos_of_an_algorithm_of_the_users_own_and_the_environments_arguments(patient, monkeypatch):
     monkeypatch.syspath_prepend(ROOT)
     small = ["--generations=1", "--population=4", "--elites=2", "--n_epochs=1", "--seed=0", "--log_path=log"]
     run.main(["--alg=examples.cross_entropy", *NAMED, "--env_kwargs=colour=red", "--max_episode_steps=6", *small,

@@ -11,7 +11,6 @@ from baselines.common.errors import UserError
 from tests.helpers import contents, point_reach, refused, timeless
 from tests.runs.helpers import words
 
-
 # ---- what differs from the run ----
 
 
