@@ -97,14 +97,14 @@ def test_training_goes_on_when_checkpoints_no_longer_fit_on_a_real_small_disk(tm
     _, _, table = text.partition("epoch,test/success_rate")
     for row in ("epoch,test/success_rate" + table).strip().splitlines():
         assert row.count(",") == table.splitlines()[0].count(",") + 1, "half a row"
-    assert ".npz" in text.partition("FILES")[2] and "cannot read" not in text
+    assert ".safetensors" in text.partition("FILES")[2] and "cannot read" not in text
 
 
 def test_a_policy_that_cannot_be_saved_does_not_end_the_training(tmp_path, monkeypatch, capsys):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("baselines.runs.saving.save_policy", full)
+    monkeypatch.setattr("baselines.policies.policy.write_arrays", full)
     agent = baselines.train(env=point_reach(2), n_epochs=1, seed=0, save_path=str(tmp_path / "saved"), **TINY_SETTINGS)
     assert agent.updates == 4
     assert "cannot save the policy" in capsys.readouterr().out

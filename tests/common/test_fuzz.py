@@ -3,7 +3,6 @@
 Nothing else: no other exception, no file made, changed or lost, no memory beyond a bound.
 """
 
-import functools
 import json
 import shutil
 import tracemalloc
@@ -28,8 +27,9 @@ from baselines.her.replay_buffer import Demonstrations
 from baselines.her.rollout import RolloutWorker, roll_out
 from baselines.her.types import GoalEnvSpec
 from baselines.plot import read_column
+from baselines.policies.policy import read_policy
 from baselines.run import AfterTraining, LauncherOptions
-from baselines.runs.algorithms import find, read_policy
+from baselines.runs.algorithms import find
 from baselines.runs.checkpoints import FORMAT, read_newest
 from baselines.runs.clock import Clock
 from baselines.runs.logger import Logger
@@ -37,7 +37,8 @@ from baselines.runs.options import Options
 from baselines.runs.record import read_record, record_of, resumed_config, resumed_options
 from baselines.runs.schedule import Schedule
 from baselines.runs.state import Progress, RunState, Saved
-from baselines.storage import npz, policy_folder, state_files
+from baselines.storage import npz, state_files
+from baselines.storage.arrays import read_arrays, write_arrays
 from tests.common.spoilt import ODD, spoilt
 from tests.helpers import contents, damaged, point_reach
 
@@ -115,34 +116,23 @@ def test_3000_command_lines(case):
 def policy(tmp_path):
     agent = DDPG(SPEC, HERConfig(hidden=3, layers=2, max_u=0.5), np.random.default_rng(0), Communicator())
     agent.save(str(tmp_path / "policy"))
-    return tmp_path / "policy"
+    return tmp_path / "policy.safetensors"
 
 
-@pytest.mark.parametrize(("count", "name"), [(2000, "policy.json"), (500, "config.json")])
 @pytest.mark.slow
-def test_2500_documents_of_policies_of_this_and_the_last_format(count, name, case, policy, monkeypatch):
-    for reader in (npz.read_members, npz.plain_array):  # the arrays stay as they are: read them once
-        monkeypatch.setattr(policy_folder, reader.__name__, functools.cache(reader))
-    sound = json.loads((policy / "policy.json").read_text())
-    if name == "config.json":
-        sound = {"format": "baselines.her policy 1", "environment": sound["environment"],
-                 "config": {**sound["config"], "policy_save_interval": 5}}  # fmt: skip
-        (policy / "policy.json").unlink()
+def test_1000_documents_of_policies(case, policy):
+    sound, arrays = read_arrays(str(policy))
 
     def spoil(rng):
-        (policy / name).write_text(json.dumps(spoilt(sound, rng)))
+        write_arrays(str(policy), spoilt(sound, rng), arrays)
 
-    assert 10 < case(count, spoil, lambda _: read_policy(str(policy))) < count / 2
+    assert 10 < case(1000, spoil, lambda _: read_policy(str(policy))) < 500
 
 
 @pytest.mark.slow
 def test_1000_files_of_policies(case, policy):
-    sound = (policy / "arrays.npz").read_bytes()
-
-    def spoil(rng):
-        (policy / "arrays.npz").write_bytes(damaged(sound, rng))
-
-    assert case(1000, spoil, lambda _: read_policy(str(policy))) < 500
+    sound = policy.read_bytes()
+    assert case(1000, lambda rng: policy.write_bytes(damaged(sound, rng)), lambda _: read_policy(str(policy))) < 500
 
 
 # ---- runs to resume ----
@@ -181,7 +171,7 @@ def state(tmp_path):
 @pytest.mark.slow
 def test_1000_files_of_checkpoints(case, state):
     *_, log = state
-    path = log / "checkpoint" / "7-rank0.npz"
+    path = log / "checkpoint" / "7-rank0.safetensors"
     sound = path.read_bytes()
     quiet = Logger(quiet=True)
     taken = case(

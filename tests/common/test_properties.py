@@ -46,6 +46,7 @@ def test_a_state_comes_back_to_the_bit(document, arrays, transposed):
         found, loaded = state_files.read(folder, 3, 1)
     assert found == document and loaded.keys() == arrays.keys()
     for name, x in arrays.items():
+        x = x.astype(x.dtype.newbyteorder("<"))
         assert (loaded[name].dtype, loaded[name].shape) == (x.dtype, x.shape)
         assert loaded[name].tobytes() == x.tobytes()
 
