@@ -4,6 +4,8 @@ import gymnasium
 import numpy as np
 import pytest
 import tensorflow as tf
+from baselines.her.her import make_buffer
+from baselines.her.relay import Relay
 
 import baselines
 from baselines import run
@@ -12,9 +14,7 @@ from baselines.common.specs import GOAL_KEYS
 from baselines.her.ddpg import DDPG
 from baselines.her.experiment.config import HERConfig
 from baselines.her.exploration import NoGuide
-from baselines.her.her import make_buffer
 from baselines.her.policy import action_values
-from baselines.her.relay import Relay
 from baselines.her.replay_buffer import NoDemonstrations
 from baselines.her.rollout import RolloutWorker
 from baselines.her.train import evaluate, train_cycle

@@ -143,7 +143,7 @@ def demonstrate(env: VecEnv, controller: Controller, noise: float, rng: np.rando
     for script in scripts:
         next(script)
 
-    def act(observation: Observation, alive: np.ndarray) -> np.ndarray:
+    def act(observation: Observation) -> np.ndarray:
         columns = observation["observation"][:, :3], observation["achieved_goal"], observation["desired_goal"]
         rows = zip(scripts, *(np.asarray(x, np.float64) for x in columns), strict=True)
         actions = np.stack([script.send(Positions(*positions)) for script, *positions in rows])
