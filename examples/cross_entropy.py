@@ -50,7 +50,7 @@ def learn(env: VecEnv, config: Config, run: Run) -> CrossEntropy:
     agent, rng = CrossEntropy(env.spec), run.rng("candidates")
     if run.initial_policy:
         check_same_arrays(run.initial_policy, agent.policy().arrays)
-        agent.mean = np.vstack([run.initial_policy.arrays[name] for name in ("pi/0_kernel", "pi/0_bias")])
+        agent.mean = np.vstack(run.initial_policy.layers[0])
     test_env = run.evaluation_env(num_episodes=16)
     run.plan(config.generations, config.population * env.num_env * env.spec.horizon)
     run.register(agent)
