@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from baselines.her.her import make_buffer
 
 from baselines.api import DEFAULTS
 from baselines.common import cli
@@ -22,7 +23,6 @@ from baselines.her.ddpg import DDPG
 from baselines.her.demonstrations import read_demonstrations, write_demonstrations
 from baselines.her.experiment.config import PRESETS, HERConfig
 from baselines.her.exploration import Exploration, NoGuide
-from baselines.her.her import make_buffer
 from baselines.her.replay_buffer import Demonstrations
 from baselines.her.rollout import RolloutWorker, roll_out
 from baselines.her.types import GoalEnvSpec

@@ -7,6 +7,7 @@ import gymnasium
 import numpy as np
 import pytest
 import tensorflow as tf
+from baselines.her.her import make_buffer
 
 import baselines
 from baselines.envs import as_vec_env, make_vec_env
@@ -14,7 +15,6 @@ from baselines.her import losses
 from baselines.her.checks import end_value
 from baselines.her.demonstrations import read_demonstrations
 from baselines.her.experiment.config import HERConfig
-from baselines.her.her import make_buffer
 from baselines.her.rollout import roll_out
 from tests.environments import PointReach
 from tests.helpers import TINY_SETTINGS

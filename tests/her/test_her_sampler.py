@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from baselines.her.her_sampler import energy, movement, sample_relabelled, sample_times, sample_times_by_priority
 
 from baselines.her.experiment.config import HERConfig
-from baselines.her.her_sampler import energy, movement, sample_relabelled, sample_times, sample_times_by_priority
 from tests.her.numbered import numbered_episodes, sparse_reward
 
 

@@ -6,12 +6,12 @@ import os
 
 import numpy as np
 import pytest
+from baselines.her.updates import AveragedUpdates
 
 from baselines.common.mpi import Communicator
 from baselines.her import ddpg
 from baselines.her.demonstrations import write_demonstrations
 from baselines.her.rollout import roll_out
-from baselines.her.updates import AveragedUpdates
 from baselines.storage import state_files
 from tests.helpers import POINT_PUSH_ID, POINT_REACH, TINY, mpirun, point_reach, straight
 from tests.her.mpi_worker import share

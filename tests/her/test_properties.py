@@ -5,11 +5,11 @@ import math
 import pickle
 
 import numpy as np
+from baselines.her.her_sampler import sample_relabelled, sample_times, sample_times_by_priority
 from hypothesis import given
 from hypothesis import strategies as st
 
 from baselines.her.demonstrations.openai import _Unpickler
-from baselines.her.her_sampler import sample_relabelled, sample_times, sample_times_by_priority
 from tests.common.strategies import PLAIN, SEED
 from tests.her.numbered import SPEC, numbered_episodes, sparse_reward
 

@@ -5,16 +5,16 @@ from unittest import mock
 
 import numpy as np
 import pytest
+from baselines.her.episodes import empty_episodes
+from baselines.her.her import make_buffer
+from baselines.her.relay import Relay
 
 import baselines
 from baselines.common.errors import UserError
 from baselines.common.mpi import Communicator
 from baselines.her.ddpg import DDPG
-from baselines.her.episodes import empty_episodes
 from baselines.her.experiment.config import HERConfig
 from baselines.her.exploration import Exploration
-from baselines.her.her import make_buffer
-from baselines.her.relay import Relay
 from baselines.her.replay_buffer import ReplayBuffer
 from baselines.her.rollout import RolloutWorker
 from baselines.her.types import GoalEnvSpec, TransitionBatch

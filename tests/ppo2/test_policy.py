@@ -6,7 +6,6 @@ import pytest
 import baselines
 from baselines.common.errors import UserError
 from baselines.common.specs import EnvSpec
-from baselines.policies.policy import begin_from
 from tests.ppo2.helpers import CONTINUOUS, DISCRETE, agent_of, make_constant
 
 ENTRIES = EnvSpec("my.module:Arm-v0", {"joints": 2, "camera": 1}, 2)
@@ -91,7 +90,7 @@ def test_a_saved_policy_comes_back_to_the_bit(spec, value_network, tmp_path, row
     assert loaded.document() == saved.document() and loaded.config == agent.config.document()
     np.testing.assert_array_equal(loaded.output(loaded.normalize(rows)), saved.output(saved.normalize(rows)))
     other = agent_of(spec, value_network=value_network)
-    begin_from(other, loaded)
+    other.begin_from(loaded)
     for name, array in agent.policy_state().items():
         assert loaded.arrays[name].dtype == array.dtype
         np.testing.assert_array_equal(other.policy_state()[name], array)
@@ -99,13 +98,13 @@ def test_a_saved_policy_comes_back_to_the_bit(spec, value_network, tmp_path, row
 
 def test_training_does_not_begin_from_other_networks():
     with pytest.raises(UserError, match=r"its array 'networks/pi/0_bias' is \[4\], but that of the new agent is \[5\]"):
-        begin_from(agent_of(CONTINUOUS, num_hidden=5), agent_of(CONTINUOUS).policy())
+        agent_of(CONTINUOUS, num_hidden=5).begin_from(agent_of(CONTINUOUS).policy())
     with pytest.raises(UserError, match=r"'networks/vf/0_bias' is \[4\], but that of the new agent is \[1\]"):
-        begin_from(agent_of(CONTINUOUS, value_network="shared"), agent_of(CONTINUOUS).policy())
+        agent_of(CONTINUOUS, value_network="shared").begin_from(agent_of(CONTINUOUS).policy())
     policy = agent_of(CONTINUOUS).policy()
     policy.arrays["return_stats/count"] = np.float64([-1])
     with pytest.raises(UserError, match="cannot begin from this policy: no statistics of 1 numbers"):
-        begin_from(agent_of(CONTINUOUS), policy)
+        agent_of(CONTINUOUS).begin_from(policy)
 
 
 def test_without_normalisation_networks_see_observations_as_they_are():
