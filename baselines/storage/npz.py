@@ -1,4 +1,4 @@
-"""Reading `.npz` files of strangers: what is inside is looked at before anything is allocated or believed."""
+"""Untrusted `.npz` files: sizes are checked before memory is allocated."""
 
 import io
 import math
@@ -14,9 +14,9 @@ _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.r
 
 
 def read_members(path: str, most_bytes: int) -> dict[str, bytes]:
-    """Name (without '.npy') -> content of each file in the archive.
+    """Return the content of each file in the archive, by its name without '.npy'.
 
-    Raises OSError or ValueError for what is no sound archive, and ValueError where all contents together are larger
+    Raises OSError or ValueError where it is not a valid archive, and ValueError where all contents together have more
     than `most_bytes`, whatever the archive claims.
     """
     contents, left = {}, most_bytes
@@ -32,15 +32,15 @@ def read_members(path: str, most_bytes: int) -> dict[str, bytes]:
                     contents[member.filename.removesuffix(".npy")] = content
     except OSError:
         raise
-    except Exception as error:  # damaged archives fail in every way there is, each kind of compression in its own
-        raise ValueError(f"it is no sound .npz file ({type(error).__name__}: {error})") from None
+    except Exception as error:  # damaged archives raise exceptions of many kinds
+        raise ValueError(f"it is not a valid .npz file ({type(error).__name__}: {error})") from None
     if left < 0:
         raise ValueError(f"it holds more than {most_bytes} bytes")
     return contents
 
 
 def _read_up_to(file: IO[bytes], most: int) -> bytes:
-    """In pieces: one read of `most` would allocate as much, whatever there is."""
+    """Read in pieces: one read of `most` bytes would allocate as much, however small the file is."""
     pieces = []
     while most > 0 and (piece := file.read(min(most, _PIECE))):
         pieces.append(piece)
@@ -49,7 +49,7 @@ def _read_up_to(file: IO[bytes], most: int) -> bytes:
 
 
 def plain_array(content: bytes) -> np.ndarray:
-    """The array of one `.npy` file. Raises ValueError for Python objects and for sizes that are not there."""
+    """Return the array of one `.npy` file. Raises ValueError for Python objects and for wrong sizes."""
     shape, order, dtype, data = header_of(content)
     if dtype.hasobject:
         raise ValueError("it holds Python objects instead of numbers")
@@ -62,11 +62,11 @@ def plain_array(content: bytes) -> np.ndarray:
 
 
 def header_of(content: bytes) -> tuple[tuple[int, ...], Literal["C", "F"], "np.dtype[Any]", bytes]:
-    """Shape, order ("C" or "F"), dtype and the bytes after the header of one `.npy` file. Raises ValueError."""
+    """Return shape, order ("C" or "F"), dtype and the bytes after the header of one `.npy` file. Raises ValueError."""
     file = io.BytesIO(content)
     try:
         version = np.lib.format.read_magic(file)
         shape, fortran, dtype = _HEADERS[version](file)
-    except Exception as error:  # NumPy's parser fails in many ways
+    except Exception as error:  # NumPy's parser raises exceptions of many kinds
         raise ValueError(f"the header of an array is damaged ({type(error).__name__})") from None
     return shape, "F" if fortran else "C", dtype, content[file.tell() :]
