@@ -10,10 +10,11 @@ import tensorflow as tf
 
 import tests.environments  # noqa: F401 (registers PointReach)
 from baselines import run
-from baselines.her import train as her_train
+from baselines.common.specs import GOAL_KEYS, EnvSpec
+from baselines.envs.lockstep import Episode
+from baselines.her import train
 from baselines.her.demonstrations import write_demonstrations
-from baselines.her.types import Episodes
-from tests.helpers import HORIZON, POINT_REACH, ROOT, TINY, goal_spec
+from tests.helpers import HORIZON, POINT_REACH, ROOT, TINY
 
 # These tests make many agents in one process, for which TensorFlow warns of functions traced again.
 tf.get_logger().setLevel("ERROR")
@@ -50,7 +51,7 @@ def eagerly():
 @pytest.fixture
 def untrained(monkeypatch):
     """Everything but the training itself: the run begins, and has no epochs."""
-    monkeypatch.setattr(her_train, "train", lambda *arguments, **named: None)
+    monkeypatch.setattr(train, "train", lambda *arguments, **named: None)
 
 
 @pytest.fixture(scope="session")
@@ -67,9 +68,9 @@ def demos(cwd):
     """A file of three demonstrations of PointReach in the working directory, whose actions are all 0.7."""
     rng = np.random.default_rng(0)
     goals = rng.uniform(-1, 1, (3, HORIZON + 1, 2)).astype(np.float32)
-    actions = np.full((3, HORIZON, 2), 0.7, np.float32)
-    columns = dict(observation=goals, achieved_goal=goals, desired_goal=goals[:, 1:], action=actions)
-    episodes = Episodes.zeros(goal_spec("PointReach-v0", 2, 2, 2, HORIZON), 3)._replace(
-        **columns, reward=-np.ones((3, HORIZON), np.float32), success=np.ones(3, bool)
-    )
-    write_demonstrations("demos.npz", episodes, "PointReach-v0")
+    action, reward = np.full((HORIZON, 2), 0.7, np.float32), -np.ones(HORIZON, np.float32)
+    episodes = [
+        Episode({"observation": g, "achieved_goal": g, "desired_goal": g[1:]}, action, reward, True, False)
+        for g in goals
+    ]
+    write_demonstrations("demos.npz", episodes, EnvSpec("PointReach-v0", dict.fromkeys(GOAL_KEYS, 2), 2, HORIZON))

@@ -53,7 +53,10 @@ class Episodes(NamedTuple):
         """
         episodes = cls.zeros(spec, len(played), info_size)
         for i, episode in enumerate(played):
-            L = len(episode.action)
+            L, count = len(episode.action), len(episode.observation["observation"])
+            if count != L + 1:
+                remedy = ": append the observation after the last action" if count == L else ""
+                raise ValueError(f"episode {i} has {count} observations for {L} actions, expected {L + 1}{remedy}")
             columns = {
                 "observation": episode.observation["observation"],
                 "achieved_goal": episode.observation["achieved_goal"],

@@ -35,7 +35,7 @@ from tests.helpers import ROOT, contents
 def exported(policy, format, folder):
     """What runs the exported policy."""
     run, name = RUNTIMES[format]
-    baselines.export(policy, format, str(folder / name))
+    baselines.export_policy(policy, format, str(folder / name))
     return run(str(folder / name))
 
 
@@ -120,7 +120,7 @@ def test_the_numpy_file_is_short_and_says_how_to_call_it(tmp_path):
     units = Actions((-1.0,) * 4, (2.0,) * 4, "int32")
     policy = her_policy(replace(FETCH, actions=units), relative_goals=True, layers=20, hidden=4)
     run, name = RUNTIMES["numpy"]
-    baselines.export(policy, "numpy", str(tmp_path / name))
+    baselines.export_policy(policy, "numpy", str(tmp_path / name))
     text = (tmp_path / name).read_text()
     assert len(text.splitlines()) < 60 and max(map(len, text.splitlines())) <= 120
     assert text.startswith('"""A trained policy for FetchPush-v1') and "from policy import act" in text
@@ -156,7 +156,7 @@ print(json.dumps([action, sorted({name.partition(".")[0] for name in sys.modules
 
 def test_the_numpy_file_acts_where_nothing_of_ours_can_be_imported(cwd):
     policy = her_policy(hidden=8)
-    baselines.export(policy, "numpy", "policy.py")
+    baselines.export_policy(policy, "numpy", "policy.py")
     inputs = {name: x.tolist() for name, x in random_inputs(policy, 5).items()}
     done = subprocess.run([sys.executable, "-c", PROGRAM], input=json.dumps(inputs), capture_output=True, text=True,
                           env={"PYTHONPATH": "."})  # fmt: skip
@@ -229,7 +229,7 @@ def test_export_is_a_function_whether_or_not_its_module_was_imported(cwd):
 import sys
 {first}
 import baselines
-baselines.export(baselines.load_policy("policy"), "numpy", "out.py")
+baselines.export_policy(baselines.load_policy("policy"), "numpy", "out.py")
 print("tensorflow" in sys.modules)
 """
         done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
@@ -291,10 +291,10 @@ def test_bad_input_ends_with_one_line_and_leaves_everything_as_it_was(words, exp
 
 def test_python_is_told_the_formats_and_what_is_in_the_way(cwd):
     with pytest.raises(UserError, match="format: expected one of savedmodel, tflite, onnx, numpy, got .onyx"):
-        baselines.export(servo(), "onyx", "o.onnx")
-    baselines.export(servo(), "onnx", "o.onnx")
+        baselines.export_policy(servo(), "onyx", "o.onnx")
+    baselines.export_policy(servo(), "onnx", "o.onnx")
     with pytest.raises(UserError, match="o.onnx exists already"):
-        baselines.export(servo(), "onnx", "o.onnx")
+        baselines.export_policy(servo(), "onnx", "o.onnx")
 
 
 MISSING = {"onnx": ("onnx", "pip install 'baselines-her[onnx]'"),
@@ -327,7 +327,7 @@ def test_a_policy_that_acts_in_a_way_of_its_own_is_refused(cwd):
 def test_inputs_whose_names_are_no_words_are_refused(name, tmp_path):
     policy = ppo_policy({name: 2, "b": 3}, 2)
     with pytest.raises(UserError, match=f"cannot export an input '{name}': expected a word"):
-        baselines.export(policy, "numpy", str(tmp_path / "o.py"))
+        baselines.export_policy(policy, "numpy", str(tmp_path / "o.py"))
     assert contents(tmp_path) == {}
 
 
@@ -344,5 +344,5 @@ def test_an_export_that_fails_leaves_nothing(at, cwd, monkeypatch):
     target = {"write": "numpy.savez", "fsync": "os.fsync"}.get(at, "os.rename")
     monkeypatch.setattr(target, lambda *arguments, **named: fail(*arguments))
     with pytest.raises(UserError, match="cannot write o.py: No space left on device"):
-        baselines.export(servo(), "numpy", "o.py")
+        baselines.export_policy(servo(), "numpy", "o.py")
     assert calls and sorted(os.listdir()) == ["taken"]

@@ -196,9 +196,9 @@ def test_a_run_in_ones_own_environment_is_resumed_in_ones_own_and_may_be_longer(
     agent = baselines.train(env=vector(), resume="log", n_epochs=4)
     assert timeless("log") == timeless(whole[0])
     assert_same(agent, whole[1])
-    with pytest.raises(UserError, match="num_env 1 against 2 there"):
+    with pytest.raises(UserError, match="num_env=2, not 1"):
         baselines.train(env=single(), resume="log", n_epochs=5)
-    with pytest.raises(UserError, match="polyak 0.5 against 0.95 there"):
+    with pytest.raises(UserError, match="polyak=0.95, not 0.5"):
         baselines.train(env=vector(), resume="log", n_epochs=5, polyak=0.5)
     with pytest.raises(UserError, match="seed 4 against 3 there"):
         baselines.train(env=vector(), resume="log", n_epochs=5, seed=4)

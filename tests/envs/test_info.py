@@ -270,7 +270,7 @@ def test_evaluating_steps_and_resets_a_users_environment_no_more_than_it_plays(b
             return self._observe(), -1.0, False, False, {"cost": 0.5}
 
     env = gymnasium.wrappers.TimeLimit(Counted(None, lambda info: info["cost"]), 8)
-    found = baselines.evaluate(Still(), env, episodes=2)
+    found = baselines.evaluate_policy(Still(), env, episodes=2)
     assert Counted.steps == 16 and found.mean_length == 8
     assert (found.success_rate is None) is broken
 

@@ -85,7 +85,7 @@ def test_two_workers_resume_together_and_only_two(forks, longer):
     assert sorted(p.name for p in Path("parts/checkpoint").iterdir()) == [
         "13-rank0.safetensors", "13-rank1.safetensors", "26-rank0.safetensors", "26-rank1.safetensors"]  # fmt: skip
     alone = subprocess.run([sys.executable, "-m", "baselines.run", "--resume=parts"], capture_output=True, text=True)
-    assert alone.returncode == 2 and "workers 1 against 2" in alone.stderr
+    assert alone.returncode == 2 and "workers=2, not 1" in alone.stderr
     damage("parts/checkpoint/26-rank1.safetensors", "flipped")  # both go back
     finish(Launched(forks, 2, ["--resume=parts", "--n_epochs=4"]))
     assert timeless("parts") == timeless(longer(2)[0])[:4] and len(timeless("parts")) == 4

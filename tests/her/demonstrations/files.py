@@ -6,9 +6,9 @@ import zipfile
 
 import numpy as np
 
-from baselines.her.types import GoalEnvSpec
+from baselines.common.specs import GOAL_KEYS, EnvSpec
 
-SPEC = GoalEnvSpec("PointReach-v0", 2, 2, 2, 30)
+SPEC = EnvSpec("PointReach-v0", dict.fromkeys(GOAL_KEYS, 2), 2, 30, has_reward_function=True)
 
 
 def openai_lists(episodes):

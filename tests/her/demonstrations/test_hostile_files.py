@@ -85,7 +85,7 @@ CODE = {  # what a hostile file does once it executes code after all, and the an
     "os._exit(0)": "it is not an .npz file",
     "sys.stdout.write('x' * 10**6); sys.exit(3)": "x{300}$",
     "print('a\\x1b[31m\\nb'); sys.exit(3)": r"a\\x1b\[31m\\nb\\n$",
-    "exec('while True: pass')": "ended with code -",
+    "exec('while True: pass')": "ended with code -|takes more than 2 seconds",
     "import time; time.sleep(1000)": "takes more than 2 seconds",
     "exec('while True: os.write(1, bytes(10**6))')": "ended with code",
     "exec('x = []\\nwhile True: x.append(bytes(10**6))')": "ended with code 1",
@@ -107,8 +107,8 @@ def test_even_code_in_the_child_process_could_end_in_one_line_only(file, tmp_pat
     assert not marker.exists()
 
 
-def test_archives_of_our_format_that_claim_too_much_are_refused(file, tmp_path, episodes):
-    write_demonstrations(str(file), episodes, "PointReach-v0")
+def test_archives_of_our_format_that_claim_too_much_are_refused(file, played):
+    write_demonstrations(str(file), played, SPEC)
     with zipfile.ZipFile(file) as archive:
         members = {name.removesuffix(".npy"): archive.read(name) for name in archive.namelist()}
     claim = npy(b"\0" * 100, "<f4", (10**6, 10**3, 10**3))
@@ -122,10 +122,10 @@ def test_archives_of_our_format_that_claim_too_much_are_refused(file, tmp_path, 
     assert "allow_pickle=False" in refused(file, zipped({**members, "action": npy(b"N.")}))
 
 
-@pytest.mark.parametrize("kind, cases", [("ours", 200), ("openai", 30)])
-def test_damaged_files_give_one_clear_error_and_nothing_else(file, episodes, kind, cases):
+@pytest.mark.parametrize("kind, cases", [("ours", 200), ("openai", 15)])
+def test_damaged_files_give_one_clear_error_and_nothing_else(file, played, episodes, kind, cases):
     """Bytes flipped, cut and repeated, in the members as well as in the archive around them."""
-    write_demonstrations(str(file), episodes, "PointReach-v0")
+    write_demonstrations(str(file), played, SPEC)
     sound = file.read_bytes() if kind == "ours" else openai_bytes(episodes)
     with zipfile.ZipFile(io.BytesIO(sound)) as archive:
         members = {name.removesuffix(".npy"): archive.read(name) for name in archive.namelist()}

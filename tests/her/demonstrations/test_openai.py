@@ -94,7 +94,7 @@ OBSERVED = {key: np.zeros(2) for key in ("observation", "achieved_goal", "desire
         (dict(acs=[[np.zeros(2)] * 31] * 4), "episode 0 has 31 actions, expected 1 to 30"),
         (dict(acs=[[np.zeros(3)] * 30] * 4), "episode 0 has an entry of action that is no vector of 2 numbers"),
         (dict(info=[[{"is_success": FOLDED}] * 30] * 4), "it is damaged"),
-        (dict(info=[[{"is_success": SPEC}] * 30] * 4), "it asks for baselines.her.types.GoalEnvSpec"),
+        (dict(info=[[{"is_success": SPEC}] * 30] * 4), "it asks for baselines.common.specs.EnvSpec"),
     ],
 )
 def test_what_does_not_fit_is_refused_by_episode_and_field(tmp_path, episodes, changes, message):
