@@ -22,7 +22,8 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-from baselines.common.errors import Interrupted, TrainingError, UserError, one_line, show
+from baselines.common.cli import show
+from baselines.common.errors import Interrupted, TrainingError, UserError, one_line
 from baselines.common.settings import check_known, names_of
 from baselines.runs.algorithms import Algorithm, Range
 
