@@ -4,8 +4,6 @@ import gymnasium
 import numpy as np
 import pytest
 import tensorflow as tf
-from baselines.her.her import make_buffer
-from baselines.her.relay import Relay
 
 import baselines
 from baselines import run
@@ -13,34 +11,41 @@ from baselines.common.mpi import Communicator
 from baselines.common.specs import GOAL_KEYS
 from baselines.her.ddpg import DDPG
 from baselines.her.experiment.config import HERConfig
-from baselines.her.exploration import NoGuide
+from baselines.her.guide import Guide
 from baselines.her.policy import action_values
-from baselines.her.replay_buffer import NoDemonstrations
 from baselines.her.rollout import RolloutWorker
-from baselines.her.train import evaluate, train_cycle
-from baselines.her.types import GoalEnvSpec, TransitionBatch
+from baselines.her.types import Transitions
 from baselines.policies.policy import save_policy
-from baselines.runs.clock import Clock
-from tests.helpers import HORIZON, POINT_PUSH_ID, POINT_REACH, TINY, TINY_SETTINGS, document, point_reach, refused
+from tests.helpers import (
+    HORIZON,
+    POINT_PUSH_ID,
+    POINT_REACH,
+    TINY,
+    TINY_SETTINGS,
+    document,
+    goal_spec,
+    point_reach,
+    refused,
+)
 from tests.her.numbered import random_transitions
 from tests.ppo2.helpers import agent_of
 
-SPEC = GoalEnvSpec("PointReach-v0", 2, 2, 2, HORIZON)
+SPEC = goal_spec("PointReach-v0")
 
 
 def test_the_numpy_policy_equals_the_networks_in_the_graph():
-    spec = GoalEnvSpec("any", 6, 3, 2, 10)
+    spec = goal_spec("any", 6, 3, 2, 10)
     config = HERConfig(hidden=32, relative_goals=True, max_u=0.5)
     rng = np.random.default_rng(0)
     agent = DDPG(spec, config, rng, Communicator())
     rows = [rng.normal(0, 5, (40, n)).astype(np.float32) for n in (6, 3, 3)]
-    agent.update_normalizers(TransitionBatch(*rows, *[None] * 5))
+    agent.update_normalizers(Transitions(*rows, *[None] * 5))
     policy = agent.policy()
     inputs = policy.inputs(dict(zip(GOAL_KEYS, rows, strict=True)))
     np.testing.assert_allclose(inputs, np.hstack(agent.inputs(*map(tf.constant, rows))), rtol=1e-5, atol=1e-6)
     o, g, u = inputs[:, :6], inputs[:, 6:], policy.output(inputs)
     np.testing.assert_allclose(u, agent.main.pi(o, g), rtol=1e-4, atol=1e-6)
-    np.testing.assert_allclose(action_values(policy, inputs, u), agent.main.Q(o, g, u), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(action_values(policy, inputs, u), agent.main.Q(o, g, u)[0][:, 0], rtol=1e-4, atol=1e-5)
 
 
 # ---- which networks act ----
@@ -74,7 +79,7 @@ def observations(count=20):
 
 def acts(which, agent):
     """Of an actor in the graph."""
-    actors = {"main": agent.main.pi_network, "target": agent.target.pi_network, "average": agent.average_pi}
+    actors = {"main": agent.main.actor, "target": agent.target.actor, "average": agent.average_actor}
     return np.tanh(actors[which](tf.concat(agent.inputs(*map(np.float32, observations().values())), 1)))
 
 
@@ -88,7 +93,7 @@ def test_the_policy_that_is_saved_and_loaded_is_the_one_that_is_evaluated(acting
         for idle in {"main", "target"} - {acting}:
             assert np.abs(found - acts(idle, agent)).max() > 0.1
         inputs = policy.inputs(observations())
-        value = critic.Q(inputs[:, :2], inputs[:, 2:], np.float32(found))
+        value = critic.Q(inputs[:, :2], inputs[:, 2:], np.float32(found))[0][:, 0]
         np.testing.assert_allclose(action_values(policy, inputs, found), value, rtol=1e-4, atol=1e-6)
 
 
@@ -108,23 +113,19 @@ def test_networks_act_where_they_are_named(acting, agent):
         np.testing.assert_allclose(agent.policy(name).act(observations()), acts(name, agent), atol=1e-6)
 
 
-def test_evaluation_is_by_the_networks_that_are_saved(acting, agent):
-    env = point_reach(2)
-    worker, seen = RolloutWorker(env), []
+def actions_of(policy, networks):
+    """What environments are given by `policy`, and what the named networks do there."""
+    env, seen = point_reach(2), []
     step = env.step
     env.step = lambda action: seen.append(action.copy()) or step(action)
-    evaluate(agent, worker, 2)
-    episodes = RolloutWorker(point_reach(2)).generate(agent.policy(acting))
+    episodes = RolloutWorker(env, None, lambda _: [0, 1]).generate(policy)
+    expected = RolloutWorker(point_reach(2), None, lambda _: [0, 1]).generate(networks)
     np.testing.assert_array_equal(np.swapaxes(seen, 0, 1), episodes.action)
+    return episodes.action, expected.action
 
 
-def test_training_acts_with_the_main_networks_even_where_others_are_evaluated(agent):
-    env, clock = point_reach(2), Clock()
-    clock.start_epoch()
-    buffer = make_buffer(env, agent.config, 1000, np.random.default_rng(0))
-    main, agent.train = agent.policy("main"), lambda batches: {}
-    train_cycle(agent, RolloutWorker(env), buffer, NoDemonstrations(), NoGuide(), clock)
-    np.testing.assert_array_equal(buffer.action[:2], RolloutWorker(point_reach(2)).generate(main).action)
+def test_evaluation_is_by_the_networks_that_are_saved(acting, agent):
+    np.testing.assert_array_equal(*actions_of(agent.policy(), agent.policy(acting)))
 
 
 # ---- the average of actors ----
@@ -189,7 +190,7 @@ class Recorded(gymnasium.Wrapper):
 
 
 def test_whole_runs_are_evaluated_without_noise_and_guide(acting, eagerly, monkeypatch):
-    monkeypatch.setattr(Relay, "train", lambda *_: None)  # it may act as it likes
+    monkeypatch.setattr(Guide, "train", lambda *_: None)  # it may act as it likes
     training, evaluation = (Recorded(gymnasium.make(POINT_PUSH_ID)) for _ in range(2))
     settings = dict(TINY_SETTINGS, n_test_rollouts=3, polyak=0.9, pi_lr=0.1, **SETTINGS[acting])
     agent = baselines.train(env=training, eval_env=evaluation, n_epochs=1, seed=0, random_hold=5, guide_eps=0.9,
@@ -209,7 +210,7 @@ def test_whole_runs_are_evaluated_without_noise_and_guide(acting, eagerly, monke
 def test_the_document_tells_the_environment_and_the_settings(acting, agent, tmp_path):
     agent.save(str(tmp_path / "policy"))
     policy = baselines.load_policy(str(tmp_path / "policy"))
-    assert policy.spec == SPEC.env_spec() and policy.alg == "her" and policy.design == agent.policy().design
+    assert policy.spec == SPEC and policy.alg == "her" and policy.design == agent.policy().design
     assert {**policy.config, "demo_file": None} == agent.config.document()
 
 
@@ -223,11 +224,11 @@ def test_a_policy_begins_training_with_its_settings_networks_and_statistics(acti
 
 
 def test_training_does_not_begin_from_another_algorithms_policy_or_statistics_of_nothing(agent, cwd, capsys):
-    agent_of(SPEC.env_spec()).save("ppo")
+    agent_of(SPEC).save("ppo")
     line = refused(capsys, POINT_REACH, "--load_path=ppo", "--n_epochs=1", *TINY)
     assert "from this policy of --alg=ppo2: its array 'g_stats/count' is missing" in line
     policy = agent.policy()
     policy.arrays["o_stats/count"] = np.zeros(1)
     save_policy("empty", policy)
     line = refused(capsys, POINT_REACH, "--load_path=empty", "--num_timesteps=0")
-    assert "--load_path: training cannot begin from this policy: no statistics of 2 numbers" in line
+    assert "--load_path: training cannot begin from this policy: expected statistics of 2 numbers" in line
