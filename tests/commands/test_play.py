@@ -172,7 +172,7 @@ def test_the_fetch_robot_is_rendered_without_a_display():
 
 
 def test_a_loaded_policy_is_played_into_a_video_without_training(capsys, monkeypatch, finished):
-    monkeypatch.setattr("baselines.her.train.train_cycle", None)  # a call would fail
+    monkeypatch.setattr("baselines.her.ddpg.DDPG.train", None)  # a call would fail
     monkeypatch.setattr("baselines.her.train.evaluate", None)
     run.main([POINT_REACH, "--num_timesteps=0", f"--load_path={finished[1]}", "--play=1", "--play_episodes=3",
               "--log_path=play"])  # fmt: skip

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from baselines import run
-from baselines.her import her
+from baselines.her import train as her
 from tests.helpers import POINT_REACH, TINY, refused, timeless
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from baselines import run
 from baselines.common.settings import names_of
-from baselines.her import her
+from baselines.her import train as her
 from baselines.her.experiment.config import HERConfig
 from baselines.runs.options import Options
 from tests.helpers import HORIZON, POINT_REACH, document
