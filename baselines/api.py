@@ -95,6 +95,7 @@ def evaluate(
     vec_env: str = "auto",
     env_kwargs: Mapping[str, Any] | None = None,
     max_episode_steps: int | None = None,
+    reward_info: str | None = None,
     progress: bool = False,
 ) -> "Evaluation":
     """Play `episodes` whole episodes without noise: success rate with its interval, return, length, final distance.
@@ -102,20 +103,21 @@ def evaluate(
     `policy` is anything with `act(observation)` for several observations at once. `env` is a name, a Gymnasium
     environment or a vector of them; without it, what the policy was trained on. `num_env` environments are stepped
     together; their seeds follow from `seed`. `env_kwargs` and `max_episode_steps` are for environments by name.
+    `reward_info` is needed only where success follows from a reward that reads a step's info.
 
     Raises UserError where the policy does not fit the environment, TrainingError where that fails.
     """
     from baselines.common.errors import UserError
-    from baselines.envs.arguments import EnvArguments
+    from baselines.envs.arguments import EnvArguments, parse_keys
     from baselines.envs.base import SUCCESS_BY_REWARD
     from baselines.runs.evaluation import environment_for, evaluate_in
 
-    arguments = EnvArguments(env_kwargs or {}, max_episode_steps)
-    if arguments.given() and env is not None and not isinstance(env, str):
+    arguments = EnvArguments(env_kwargs or {}, max_episode_steps, parse_keys(reward_info))
+    if arguments.for_make() and env is not None and not isinstance(env, str):
         raise UserError("env_kwargs and max_episode_steps are for environments by name; you made this one yourself")
     with environment_for(policy, env, min(num_env, episodes), seed, vec_env, arguments) as made:
         found = evaluate_in(policy, made, episodes, progress)
-        if not made.says_success and found.success_rate is not None:
+        if not made.reports_success and found.success_rate is not None:
             print(f"note: {SUCCESS_BY_REWARD}", file=sys.stderr)
         return found
 

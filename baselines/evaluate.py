@@ -39,7 +39,8 @@ def main(argv: list[str] | None = None) -> None:
         env, arguments = options.environment()
         found = api.evaluate(policy, env, options.episodes, num_env=options.num_env, seed=options.seed,
                              vec_env=options.vec_env, progress=True, env_kwargs=arguments.kwargs,
-                             max_episode_steps=arguments.max_episode_steps)  # fmt: skip
+                             max_episode_steps=arguments.max_episode_steps,
+                             reward_info=options.reward_info)  # fmt: skip
         for line in lines_of(found):
             print(line)
         if options.json:

@@ -15,7 +15,7 @@ from baselines.common.mpi import Communicator, abort_all_on_error, check_same_on
 from baselines.common.old_names import LOG_FOLDER, VARIABLES, log_notes
 from baselines.common.settings import Settings, describe, names_of, setting
 from baselines.envs import parse_arguments
-from baselines.envs.extra_import import import_extra
+from baselines.envs.names import import_extra
 from baselines.play import play, record, writer_of
 from baselines.policies.policy import Agent
 from baselines.runs.algorithms import Algorithm, find
@@ -137,9 +137,10 @@ def _words(settings: Mapping[str, Any]) -> str:
 
 def _play(agent: Agent, run: Run, afterwards: Afterwards) -> None:
     options, info = run.options, run.logger.info
+    arguments = parse_arguments(options.env_kwargs, options.max_episode_steps, options.reward_info)
     played = play(agent.policy(), options.env, afterwards.play_episodes, run.seed, info, run.logger.folder or ".",
                   render=not afterwards.record_demos,
-                  arguments=parse_arguments(options.env_kwargs, options.max_episode_steps))  # fmt: skip
+                  arguments=arguments)  # fmt: skip
     if afterwards.record_demos:
         write = writer_of(find(options.alg))
         record(afterwards.record_demos, played, run.env.spec, afterwards.keep_failures, write, run.seed, info)

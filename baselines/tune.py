@@ -27,7 +27,7 @@ from baselines.common.errors import Interrupted, TrainingError, UserError
 from baselines.common.mpi import Communicator, make_communicator
 from baselines.common.settings import Settings, describe, names_of, setting
 from baselines.envs import BACK_ENDS
-from baselines.envs.extra_import import import_extra
+from baselines.envs.names import import_extra
 from baselines.policies.policy import Agent, check_complete
 from baselines.runs.algorithms import Algorithm, find, read_policy
 from baselines.runs.launch import launch
@@ -71,6 +71,9 @@ class TuneOptions(Settings):
     vec_env: str = setting("auto", "what steps them", choices=BACK_ENDS)
     step_timeout: float = setting(0.0, "seconds that an environment in a process may take for a step; 0: any", 0, 1e6)
     env_kwargs: str | None = setting(None, "arguments for making the environment: NAME=VALUE", default_text="")
+    reward_info: str | None = setting(
+        None, "entries of a step's info that compute_reward reads: KEY,KEY", default_text=""
+    )
     max_episode_steps: int | None = setting(
         None, "time limit of episodes, in steps", 1, _MOST, default_text="the environment's own"
     )

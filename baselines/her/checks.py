@@ -18,7 +18,7 @@ def reward_shift(config: HERConfig, compute_reward: GoalReward) -> float:
     `end_value`); and values begin at 0, where those of a goal are then.
     """
     bounded = config.clip_return and config.clip_pos_returns and not compute_reward.varies
-    return compute_reward.at_goal if bounded else 0.0
+    return compute_reward.goal_reward if bounded else 0.0
 
 
 def end_value(config: HERConfig, compute_reward: GoalReward, horizon: int) -> float:
@@ -43,7 +43,7 @@ def warnings_of(episodes: EpisodeBatch, config: HERConfig, compute_reward: GoalR
 
 def _rewards_that_differ(episodes: EpisodeBatch, valid: np.ndarray, compute_reward: GoalReward) -> Iterator[str]:
     """Goals are relabelled with compute_reward, which should be what `step` pays."""
-    info = [episodes.info[valid]] if compute_reward.layout.size else []
+    info = [episodes.info[valid]] if compute_reward.info_size else []
     goals = episodes.achieved_goal[:, 1:][valid], episodes.desired_goal[valid]
     computed = np.asarray(compute_reward(*goals, *info), float)
     paid = episodes.reward[valid]

@@ -32,7 +32,7 @@ def learn(env: VecEnv, config: HERConfig, run: Run) -> DDPG:
     share_threads(run.comm)
     spec = GoalEnvSpec.of(env.spec)
     assert env.compute_reward is not None
-    _ = env.compute_reward.at_goal  # which raises where it cannot be called
+    _ = env.compute_reward.goal_reward  # which raises where it cannot be called
     after_end = end_value(config, env.compute_reward, spec.horizon)
     agent = DDPG(spec, config, run.rng("weights", shared=True), run.comm, after_end)
     schedule = run.plan(config.n_cycles, spec.horizon * env.num_env, losses=agent.metrics)
@@ -63,7 +63,7 @@ def learn(env: VecEnv, config: HERConfig, run: Run) -> DDPG:
 def _look_at(episodes: EpisodeBatch, config: HERConfig, env: VecEnv, run: Run) -> None:
     """Warn of what would not learn; the first episodes show it."""
     assert env.compute_reward is not None
-    if not env.says_success:
+    if not env.reports_success:
         run.logger.info(SUCCESS_BY_REWARD)
     for line in warnings_of(episodes, config, env.compute_reward):
         run.logger.warn(line)
@@ -90,7 +90,7 @@ def make_buffer(env: VecEnv, config: HERConfig, capacity: int, rng: np.random.Ge
     reward: RewardFunction = env.compute_reward
     if shift := reward_shift(config, env.compute_reward):
         reward = functools.partial(_shifted, env.compute_reward, shift)
-    size = env.compute_reward.layout.size
+    size = env.compute_reward.info_size
     return ReplayBuffer(GoalEnvSpec.of(env.spec), capacity, config.relabelled_p, reward, rng, priority, size)
 
 
@@ -106,7 +106,7 @@ def _demonstrations(agent: DDPG, env: VecEnv, run: Run) -> Demonstrations | NoDe
     alike = dataclasses.replace(config, replay_priority="none")
     horizon = agent.spec.horizon
     assert env.compute_reward is not None
-    if names := ", ".join(entry.name for entry in env.compute_reward.layout.entries):
+    if names := ", ".join(env.compute_reward.reward_info):
         raise UserError(f"demo_file: demonstrations hold no info, of which compute_reward reads {names}")
     demonstrations = Demonstrations(lambda n: make_buffer(env, alike, n * horizon, rng), config.demo_rows)
     if not run.saved:

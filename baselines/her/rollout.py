@@ -7,7 +7,6 @@ import numpy as np
 from baselines.common.errors import TrainingError
 from baselines.common.specs import GOAL_KEYS
 from baselines.envs.base import Observation, VecEnv, first_not_finite
-from baselines.envs.info import InfoLayout
 from baselines.her.episodes import empty_episodes
 from baselines.her.exploration import Exploration
 from baselines.her.policy import Policy
@@ -133,8 +132,7 @@ def roll_out(env: VecEnv, act: Callable[[Observation, np.ndarray], np.ndarray]) 
     """
     spec, B = GoalEnvSpec.of(env.spec), env.num_env
     assert env.compute_reward is not None  # of goal environments
-    layout = env.compute_reward.layout
-    episodes = empty_episodes(spec, B, layout.size)
+    episodes = empty_episodes(spec, B, env.compute_reward.info_size)
     alive = np.ones(B, bool)
     observation = env.reset()
     _check_finite(observation, np.zeros(B), alive, 0)
@@ -152,8 +150,8 @@ def roll_out(env: VecEnv, act: Callable[[Observation, np.ndarray], np.ndarray]) 
         episodes.reward[alive, t] = step.reward[alive]
         episodes.length[alive & ended] = t + 1
         episodes.terminated[alive] = step.terminated[alive]
-        if layout.size:
-            episodes.info[alive, t] = _checked_info(step.read, alive, layout, t + 1)
+        if step.reward_info is not None:
+            episodes.info[alive, t] = step.reward_info[alive]
         if step.success is not None or (alive & ended).any():
             success = env.succeeded(step, alive)
             if success is None:
@@ -163,22 +161,6 @@ def roll_out(env: VecEnv, act: Callable[[Observation, np.ndarray], np.ndarray]) 
         if not alive.any():
             break
     return episodes
-
-
-def _checked_info(read: np.ndarray | None, alive: np.ndarray, layout: InfoLayout, step: int) -> np.ndarray:
-    """What was read of those `alive`. Raises TrainingError where it is not as in the first steps."""
-    names = ", ".join([*(f"'{entry.name}' {entry.type} {list(entry.shape)}" for entry in layout.entries),
-                       *(f"no '{name}'" for name in layout.absent)])  # fmt: skip
-    if read is None:
-        raise TrainingError(f"compute_reward reads info ({names}), of which these environments return nothing")
-    broken = np.flatnonzero(np.isnan(read).any(1) & alive)
-    if len(broken):
-        raise TrainingError(
-            f"environment {broken[0]} returned another info at step {step} of its episode than in its first steps: "
-            f"compute_reward reads it, and expects {names}"
-        )
-    kept: np.ndarray = read[alive]
-    return kept
 
 
 def _check_finite(observation: Observation, reward: np.ndarray, alive: np.ndarray, step: int) -> None:

@@ -18,7 +18,7 @@ from baselines.common.specs import EnvSpec, check_same_sizes, other_task
 from baselines.envs import as_vec_env, make_vec_env
 from baselines.envs.arguments import NONE, EnvArguments, parse_arguments, recorded_arguments
 from baselines.envs.base import Observation, VecEnv, first_not_finite
-from baselines.envs.extra_import import import_extra
+from baselines.envs.names import import_extra
 
 
 class Episode(NamedTuple):
@@ -95,13 +95,18 @@ class PolicyOptions(Settings):
     env_kwargs: str | None = setting(
         None, "arguments for making the environment: NAME=VALUE,NAME=VALUE, or a dictionary", default_text=""
     )
+    reward_info: str | None = setting(
+        None, "entries of a step's info that compute_reward reads: KEY,KEY", default_text=""
+    )
     max_episode_steps: int | None = setting(
         None, "time limit of episodes, in steps", 1, 1 << 62, default_text="the environment's own"
     )
 
     def environment(self) -> tuple[str | None, EnvArguments]:
         """Its name, if one was given, and what it is made with; imports what was asked for. Raises UserError."""
-        return import_extra(self.extra_import, self.env), parse_arguments(self.env_kwargs, self.max_episode_steps)
+        return import_extra(self.extra_import, self.env), parse_arguments(
+            self.env_kwargs, self.max_episode_steps, self.reward_info
+        )
 
 
 class Acting(Protocol):
@@ -146,7 +151,7 @@ def environment_for(
         seeds, cores = env_seeds(seed, 0, "evaluate", num_env), os.cpu_count() or 1
         made = make_vec_env(env, num_env, seeds, back_end, cores, arguments=arguments)
     else:
-        made = as_vec_env(env, lambda n: env_seeds(seed, 0, "evaluate", n))
+        made = as_vec_env(env, lambda n: env_seeds(seed, 0, "evaluate", n), arguments.reward_info)
     try:
         if isinstance(trained_on, EnvSpec):
             check_same_sizes("the policy", trained_on, made.spec)
@@ -165,7 +170,7 @@ def task_of_policy(spec: EnvSpec, arguments: EnvArguments) -> tuple[str, EnvArgu
     """
     name = trusted_name(spec.env_id)
     kwargs = arguments.kwargs or recorded_arguments(spec.env_kwargs)
-    return name, EnvArguments(kwargs, arguments.max_episode_steps or spec.horizon or None)
+    return name, EnvArguments(kwargs, arguments.max_episode_steps or spec.horizon or None, arguments.reward_info)
 
 
 def trusted_name(env_id: str) -> str:

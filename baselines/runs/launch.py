@@ -18,6 +18,7 @@ from baselines.envs import (
     has_display,
     make_vec_env,
     parse_arguments,
+    parse_keys,
     render_without_display,
 )
 from baselines.envs.base import VecEnv
@@ -77,9 +78,10 @@ def launch(
         _check_same_run(comm, config, made)
         run = Run(options, made, comm, logger, lambda schedule: record_of(options, config, schedule, comm.size), stack)
         run.callback, run.initial_policy = callback, loaded
-        run.notes = (*notes, *(made.find_notes() if eval_env is None else ()))
+        run.notes = tuple(notes)
         if eval_env is not None:
-            run.eval_env = as_vec_env(eval_env, lambda n: run.seeds_for("test", n)(0))
+            keys = parse_keys(options.reward_info)
+            run.eval_env = as_vec_env(eval_env, lambda n: run.seeds_for("test", n)(0), keys)
             if not run.eval_env.spec.horizon:
                 raise UserError("eval_env has no time limit, and would be waited for: wrap it in TimeLimit")
             check_same_sizes("the policy", made.spec, run.eval_env.spec)
@@ -153,9 +155,9 @@ def _environment(options: Options, env: object, comm: Communicator, stack: conte
     assert options.seed is not None and options.num_env is not None
     seeds_for = functools.partial(env_seeds, options.seed, comm.rank, "train")
     if env is not None:
-        return as_vec_env(env, seeds_for)
+        return as_vec_env(env, seeds_for, parse_keys(options.reward_info))
+    arguments = parse_arguments(options.env_kwargs, options.max_episode_steps, options.reward_info)
     seeds, cores = seeds_for(options.num_env), comm.share_of_cores()
-    arguments = parse_arguments(options.env_kwargs, options.max_episode_steps)
     made = make_vec_env(options.env, options.num_env, seeds, options.vec_env, cores, options.step_timeout, arguments)
     stack.callback(made.close)
     if options.save_video_interval and comm.rank == 0:

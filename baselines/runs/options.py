@@ -31,6 +31,9 @@ class Options(Settings):
     env_kwargs: str | None = setting(
         None, "arguments for making the environment: NAME=VALUE,NAME=VALUE, or a dictionary", default_text=""
     )
+    reward_info: str | None = setting(
+        None, "entries of a step's info that compute_reward reads: KEY,KEY", default_text=""
+    )
     max_episode_steps: int | None = setting(
         None, "time limit of episodes, in steps", 1, _MOST, default_text="the environment's own"
     )

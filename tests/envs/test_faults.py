@@ -23,7 +23,7 @@ def faulty(kind):
     ("fault", "words"),
     [
         ("raise", ["environment 0", "ValueError: the robot is on fire", "environments.py, line", "step 5"]),
-        ("shape", ["environment 0", "'observation' has shape (1,), not (2,)", "step 5"]),
+        ("shape", ["environment 0", "'observation' of shape (1,), not (2,)", "step 5"]),
         ("nan", ["environment 0", "NaN", "step 5"]),
     ],
 )
