@@ -2,17 +2,15 @@
 
 import contextlib
 import dataclasses
-from collections.abc import Callable, Sequence
-
-import gymnasium
 
 from baselines.common.errors import UserError
-from baselines.envs import envpool_env, gymnasium_env, own_env
+from baselines.envs import envpool_env, gymnasium_env
 from baselines.envs.arguments import NONE, EnvArguments, as_text
 from baselines.envs.arguments import parse_arguments as parse_arguments
 from baselines.envs.arguments import parse_keys as parse_keys
 from baselines.envs.base import VecEnv
 from baselines.envs.names import OLD_GYM, gymnasium_id, import_module_of
+from baselines.envs.own_env import as_vec_env as as_vec_env
 from baselines.envs.rendering import Video as Video
 from baselines.envs.rendering import check_renders as check_renders
 from baselines.envs.rendering import has_display as has_display
@@ -59,12 +57,3 @@ def make_vec_env(
             env.spec = dataclasses.replace(env.spec, env_kwargs=as_text(arguments.kwargs))
     env.description += instead
     return env
-
-
-def as_vec_env(env: object, seeds_for: Callable[[int], list[int]], reward_info: Sequence[str] = ()) -> VecEnv:
-    """Wrap the user's own environment or vector; `seeds_for(num_env)` gives seeds. Raises UserError."""
-    if isinstance(env, VecEnv):
-        return env
-    if not isinstance(env, (gymnasium.Env, gymnasium.vector.VectorEnv)):
-        raise UserError(f"env: expected a name, a Gymnasium environment or a vector of them, got {env!r}")
-    return own_env.wrap(env, seeds_for, reward_info)

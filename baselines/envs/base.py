@@ -3,7 +3,7 @@
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import NamedTuple, ParamSpec, TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,11 +13,7 @@ from baselines.envs.reward import GoalReward
 
 # Each entry of the observation [B, size], float32; a plain vector is the entry "observation".
 Observation = dict[str, np.ndarray]
-
 SUCCESS_BY_REWARD = "the environment has no info['is_success']: success is a reward as at the goal"
-
-P = ParamSpec("P")
-R = TypeVar("R")
 
 
 class Step(NamedTuple):
@@ -59,17 +55,19 @@ class VecEnv(ABC):
 
     def reset(self) -> Observation:
         """Start a new episode in all environments. The first call starts processes or threads."""
-        return self._timed(self._reset)
+        observation: Observation = self._timed(self._reset)
+        return observation
 
     def step(self, action: np.ndarray) -> Step:
         """Apply actions in the environment's own units, [B, u], or [B] integers where actions are discrete."""
-        return self._timed(self._step, action)
+        step: Step = self._timed(self._step, action)
+        return step
 
     def succeeded(self, step: Step, alive: np.ndarray) -> np.ndarray | None:
         """Return which of the episodes `alive` [B] succeeded, [B], or None if that is unknown.
 
-        Environments that do not report success are judged by their reward: it must be that of the goal. Raises
-        UserError where compute_reward needs an entry of info that --reward_info does not name.
+        Where success is not reported, the last reward must be that of the goal. Raises UserError where compute_reward
+        needs an entry of info that --reward_info does not name.
         """
         if step.success is not None or self.compute_reward is None:
             return step.success
@@ -100,9 +98,9 @@ class VecEnv(ABC):
     def close(self) -> None:
         """End processes and threads."""
 
-    def _timed(self, call: Callable[P, R], *arguments: P.args, **named: P.kwargs) -> R:
+    def _timed(self, call: Callable[..., Any], *arguments: Any) -> Any:
         start = time.perf_counter()
-        result = call(*arguments, **named)
+        result = call(*arguments)
         self.seconds += time.perf_counter() - start
         return result
 
@@ -125,11 +123,8 @@ def first_not_finite(observation: Observation, reward: np.ndarray, alive: np.nda
 def evaluation_copies(
     env: VecEnv, num_episodes: int, seeds_for: Callable[[str, int], Callable[[int], list[int]]]
 ) -> VecEnv:
-    """Make environments of the same task for full rounds of `num_episodes`; return `env` if that is impossible.
-
-    There are up to 16, or as many as `env` has. The number does not depend on the cores, so that a run evaluates alike
-    wherever it is resumed.
-    """
+    """Make environments of the same task for full rounds of `num_episodes`; return `env` if that is impossible."""
+    # The number does not depend on the cores, so that a run evaluates alike wherever it is resumed.
     num_env = evaluation_size(num_episodes, max(env.num_env, 16))
     return env.copies(num_env, seeds_for("test", num_env)(0))
 

@@ -76,13 +76,7 @@ class EnvPoolVecEnv(VecEnv):
     def _make_pool(self, seeds: list[int]) -> Any:
         import envpool
 
-        task = task_of(self.spec.env_id)
-        return envpool.make(
-            self.spec.env_id,
-            env_type="gymnasium",
-            num_envs=self.num_env,
-            seed=seeds,
-            num_threads=min(self._num_threads, self.num_env),
-            max_episode_steps=self.spec.horizon,
-            **({"initial_slide0": _BASE_POSITION[task]} if task in _BASE_POSITION else {}),
-        )
+        task, threads = task_of(self.spec.env_id), min(self._num_threads, self.num_env)
+        options = {"initial_slide0": _BASE_POSITION[task]} if task in _BASE_POSITION else {}
+        options |= dict(num_threads=threads, max_episode_steps=self.spec.horizon)
+        return envpool.make(self.spec.env_id, env_type="gymnasium", num_envs=self.num_env, seed=seeds, **options)

@@ -32,10 +32,9 @@ def describe_error(error: BaseException) -> str:
     frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith("<")]
     own = [f for f in frames if not f.filename.startswith(_LIBRARIES) and "site-packages" not in f.filename]
     place = [(f.filename, f.lineno) for f in own or frames][-1:]
-    text = str(error)
-    if isinstance(error, SyntaxError) and error.filename:
-        place, text = [(error.filename, error.lineno)], error.msg
-    return f"{type(error).__name__}: {text}" + "".join(f" ({os.path.basename(file)}, line {n})" for file, n in place)
+    if isinstance(error, SyntaxError):
+        place = []  # its text ends with the place
+    return f"{type(error).__name__}: {error}" + "".join(f" ({os.path.basename(file)}, line {n})" for file, n in place)
 
 
 def one_number(value: Any) -> float:
@@ -50,10 +49,7 @@ class ErrorContext(gymnasium.Wrapper[Any, Any, Any, Any]):
     """Adds the environment's index, its step and the place in its code to errors, and checks what it returns."""
 
     def __init__(self, env: gymnasium.Env, index: int, entries: Sequence[InfoEntry] = (), keep_info: bool = False):
-        """Reduce infos to success and the numbers of `entries`, unless `keep_info`.
-
-        Gymnasium's vectors cannot join the infos of several environments where types or shapes differ.
-        """
+        """Reduce infos, which vectors cannot always join, to success and `entries`, unless `keep_info`."""
         super().__init__(env)
         self._index, self._steps, self.entries, self._keep_info = index, 0, entries, keep_info
 
@@ -65,7 +61,7 @@ class ErrorContext(gymnasium.Wrapper[Any, Any, Any, Any]):
             self._check(observation)
             kept = dict(info) if self._keep_info else {}
         if self.entries:  # in a vector, others may return theirs at the same time
-            kept[REWARD_INFO] = np.zeros(sum(entry.size for entry in self.entries))
+            kept[REWARD_INFO] = np.zeros(sum(int(np.prod(shape)) for _, shape, _ in self.entries))
         return observation, kept
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
@@ -75,29 +71,24 @@ class ErrorContext(gymnasium.Wrapper[Any, Any, Any, Any]):
             observation, reward, terminated, truncated, info = self.env.step(action)
             self._check(observation)
             kept = dict(info) if self._keep_info else {}
-            kept |= {key: self._flag(f"info['{key}']", info[key]) for key in SUCCESS_KEYS if key in info}
+            kept |= {key: self._number(f"info['{key}']", info[key], bool) for key in SUCCESS_KEYS if key in info}
             if self.entries:
                 kept[REWARD_INFO] = read_info(self.entries, info)
-            ends = self._flag("terminated", terminated), self._flag("truncated", truncated)
+            ends = self._number("terminated", terminated, bool), self._number("truncated", truncated, bool)
             return observation, self._number("reward", reward), *ends, kept
 
-    def _number(self, name: str, value: Any) -> float:
-        try:
-            return one_number(value)
-        except ValueError:
-            self._fail(f"returned {value!r:.60} as {name}, not one number,")
-
-    def _flag(self, name: str, value: Any) -> bool:
+    def _number(self, name: str, value: Any, kind: type[float] | type[bool] = float) -> Any:
         with contextlib.suppress(ValueError):
-            if not math.isnan(number := one_number(value)):
-                return bool(number)
-        self._fail(f"returned {value!r:.60} as {name}, not True or False,")
+            number = one_number(value)
+            if kind is float or not math.isnan(number):
+                return kind(number)
+        self._fail(f"returned {value!r:.60} as {name}, not {'one number' if kind is float else 'True or False'},")
 
     def _check(self, observation: Any) -> None:
         space = self.observation_space
         entries = space.spaces if isinstance(space, gymnasium.spaces.Dict) else {"": space}
         for key, entry in entries.items():
-            part = observation[key] if key else observation
+            part = observation.get(key) if key else observation
             if entry.shape is not None and np.shape(part) != entry.shape:  # a nested dictionary has no shape
                 self._fail(f"returned '{key or 'observation'}' of shape {np.shape(part)}, not {entry.shape},")
 
@@ -159,18 +150,15 @@ def naming_environments(vector: VectorEnv, seconds: float) -> Iterator[None]:
     """Turn failures of a vector's processes into TrainingError; `seconds` is --step_timeout."""
     level = gymnasium.logger.min_level
     gymnasium.logger.min_level = gymnasium.logger.ERROR + 1  # Gymnasium prints tracebacks
-    processes = getattr(vector, "processes", [])
     try:
         yield
     except multiprocessing.TimeoutError:
         silent = [i for i, pipe in enumerate(getattr(vector, "parent_pipes", [])) if not pipe.poll(0)]
-        _end(vector, processes)
-        raise TrainingError(f"{_name(silent)} did not answer within {seconds:g} s (--step_timeout)") from None
+        _fail(vector, silent, "environment", f"did not answer within {seconds:g} s (--step_timeout)")
     except (EOFError, BrokenPipeError, ConnectionResetError):
-        sentinels = [process.sentinel for process in processes]
+        sentinels = [process.sentinel for process in getattr(vector, "processes", [])]
         dead = [sentinels.index(sentinel) for sentinel in wait(sentinels, 2)]  # its pipe may break a moment before
-        _end(vector, processes)
-        raise TrainingError(f"the process of {_name(dead)} died; --vec_env=sync shows how") from None
+        _fail(vector, dead, "the process of environment", "died; --vec_env=sync shows how")
     except (TrainingError, UserError, KeyboardInterrupt):
         raise
     except Exception as error:  # in a vector of the user's own, without ErrorContext
@@ -179,13 +167,10 @@ def naming_environments(vector: VectorEnv, seconds: float) -> Iterator[None]:
         gymnasium.logger.min_level = level
 
 
-def _name(indices: list[Any]) -> str:
-    return f"environment {indices[0]}" if indices else "an environment"
-
-
-def _end(vector: VectorEnv, processes: Iterable[Any]) -> None:
-    _kill(processes)  # to close them one after the other would wait for those that hang
+def _fail(vector: VectorEnv, indices: list[Any], what: str, why: str) -> NoReturn:
+    _kill(getattr(vector, "processes", []))  # to close them one after the other would wait for those that hang
     vector.closed = True
+    raise TrainingError(f"{what} {indices[0] if indices else 'unknown'} {why}") from None
 
 
 def _kill(processes: Iterable[Any]) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import gymnasium
 import numpy as np
+from gymnasium.spaces import Box, Dict, Discrete
 from gymnasium.vector import AsyncVectorEnv, SyncVectorEnv, VectorEnv
 
 from baselines.common.errors import TrainingError, UserError
@@ -46,10 +47,10 @@ class GymnasiumVecEnv(VecEnv):
         step_timeout: float = 0,
         reward_info: Sequence[str] = (),
     ):
-        """Prepare a vector that `start` makes at the first reset, for the entries of info that are read.
+        """Prepare a vector that `start(entries of info)` makes at the first reset. Raises UserError.
 
         `model` is one such environment, for its spaces and its reward. `remake(num_env, seeds)` makes more of them.
-        `step_timeout` is in seconds, for environments in processes; 0 waits forever. Raises UserError.
+        `step_timeout` is in seconds, for environments in processes; 0 waits forever.
         """
         self.spec, self.num_env = spec_of(model, env_id), num_env
         self.compute_reward = reward_function(model, env_id, reward_info) if self.spec.has_goals else None
@@ -155,31 +156,27 @@ def make_one(
 def spec_of(env: gymnasium.Env, env_id: str) -> EnvSpec:
     """Return sizes and horizon. Raises UserError for observations and actions that are not vectors."""
     space, actions = env.observation_space, env.action_space
-    entries = space.spaces if isinstance(space, gymnasium.spaces.Dict) else {"observation": space}
-    for key, entry in entries.items():
-        if not isinstance(entry, gymnasium.spaces.Box) or len(entry.shape) != 1:
-            raise UserError(
-                f"'{env_id}': expected observations that are vectors, or a dictionary of vectors; '{key}' is {entry}. "
-                "gymnasium.wrappers.FlattenObservation makes a vector of most spaces"
-            )
-    if isinstance(actions, gymnasium.spaces.Discrete) and actions.start == 0:
+    entries = space.spaces if isinstance(space, Dict) else {"observation": space}
+    sizes = {key: entry.shape[0] for key, entry in entries.items() if isinstance(entry, Box) and len(entry.shape) == 1}
+    for key in [key for key in entries if key not in sizes]:
+        raise UserError(
+            f"'{env_id}': expected observations that are vectors, or a dictionary of vectors; '{key}' is "
+            f"{entries[key]}. gymnasium.wrappers.FlattenObservation makes a vector of most spaces"
+        )
+    if isinstance(actions, Discrete) and actions.start == 0:
         action_size, discrete, units = int(actions.n), True, Actions()
-    elif isinstance(actions, gymnasium.spaces.Box) and len(actions.shape) == 1:
+    elif isinstance(actions, Box) and len(actions.shape) == 1:
         action_size, discrete, units = actions.shape[0], False, _actions_of(actions, env_id)
     else:
         raise UserError(f"'{env_id}': expected actions that are a vector, or a number from 0 to n - 1, got {actions}")
-    sizes = {key: (entry.shape or (0,))[0] for key, entry in entries.items()}
-    return EnvSpec(env_id, sizes, action_size, _horizon(env) or 0, discrete, has_reward_function(env), units)
-
-
-def _horizon(env: gymnasium.Env) -> int | None:
     if env.has_wrapper_attr("_max_episode_steps"):  # of TimeLimit
-        limit: int | None = env.get_wrapper_attr("_max_episode_steps")
-        return limit
-    return env.spec.max_episode_steps if env.spec is not None else None
+        horizon = env.get_wrapper_attr("_max_episode_steps")
+    else:
+        horizon = env.spec.max_episode_steps if env.spec is not None else None
+    return EnvSpec(env_id, sizes, action_size, horizon or 0, discrete, has_reward_function(env), units)
 
 
-def _actions_of(space: gymnasium.spaces.Box, env_id: str) -> Actions:
+def _actions_of(space: Box, env_id: str) -> Actions:
     low, high = (np.asarray(bound, np.float64) for bound in (space.low, space.high))
     for i, (a, b) in enumerate(zip(low, high, strict=True)):
         if not (abs(a) < _UNBOUNDED and abs(b) < _UNBOUNDED and a <= b):

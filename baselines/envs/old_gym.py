@@ -2,10 +2,7 @@
 
 import contextlib
 import importlib
-import inspect
 import io
-from collections.abc import Callable
-from typing import Any
 
 import gymnasium
 
@@ -34,8 +31,11 @@ def make_old_gym(env_id: str, render_mode: str | None, arguments: EnvArguments) 
         )
     spec = registry[name]
     construct = gym.envs.registration.load(spec.entry_point) if isinstance(spec.entry_point, str) else spec.entry_point
-    mode = {"render_mode": render_mode} if render_mode and _takes_render_mode(construct) else {}
-    old = construct(**{**spec.kwargs, **arguments.kwargs, **mode})
+    kwargs = {**spec.kwargs, **arguments.kwargs}
+    try:
+        old = construct(**kwargs, **({"render_mode": render_mode} if render_mode else {}))
+    except TypeError:  # it does not take a render_mode
+        old = construct(**kwargs)
     first = old.reset()
     if isinstance(first, tuple) and len(first) == 2 and isinstance(first[1], dict):
         env = shimmy.GymV26CompatibilityV0(env=old)
@@ -47,11 +47,3 @@ def make_old_gym(env_id: str, render_mode: str | None, arguments: EnvArguments) 
     env.spec = None
     limit = arguments.max_episode_steps or spec.max_episode_steps
     return gymnasium.wrappers.TimeLimit(env, limit) if limit else env
-
-
-def _takes_render_mode(construct: Callable[..., Any]) -> bool:
-    try:
-        inspect.signature(construct).bind_partial(render_mode=None)
-    except (TypeError, ValueError):
-        return False
-    return True

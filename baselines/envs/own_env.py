@@ -17,16 +17,18 @@ from baselines.envs.gymnasium_env import GymnasiumVecEnv, one_after_the_other
 from baselines.envs.info import InfoEntry
 
 
-def wrap(
-    env: gymnasium.Env | VectorEnv, seeds_for: Callable[[int], list[int]], reward_info: Sequence[str] = ()
-) -> GymnasiumVecEnv:
-    """Wrap an environment that the user made; `seeds_for(num_env)` gives its seeds. Raises UserError."""
+def as_vec_env(env: object, seeds_for: Callable[[int], list[int]], reward_info: Sequence[str] = ()) -> VecEnv:
+    """Wrap the user's own environment or vector; `seeds_for(num_env)` gives seeds. Raises UserError."""
+    if isinstance(env, VecEnv):
+        return env
     vector: VectorEnv
     if isinstance(env, VectorEnv):
         vector, (model, spec) = env, _model_of(env)
-    else:
+    elif isinstance(env, gymnasium.Env):
         model, spec = flattened(env), env.spec
         vector = SyncVectorEnv([lambda: ErrorContext(model, 0)])
+    else:
+        raise UserError(f"env: expected a name, a Gymnasium environment or a vector of them, got {env!r}")
     if vector.metadata.get("autoreset_mode", AutoresetMode.NEXT_STEP) != AutoresetMode.NEXT_STEP:
         raise UserError("the vector environment must have Gymnasium's default, autoreset_mode=AutoresetMode.NEXT_STEP")
     if flattened(model) is not model:

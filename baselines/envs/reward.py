@@ -16,8 +16,7 @@ from baselines.envs.info import InfoEntry, as_infos, info_entries, read_info
 Env = gymnasium.Env[Any, Any]
 # (achieved_goal [N, g], desired_goal [N, g]) -> reward [N]; and with info [N, i] where --reward_info names entries
 RewardFunction = Callable[..., np.ndarray]
-_NAME = "compute_reward"
-_SAMPLES = 10  # goals, and steps for shapes and types of info, before training
+_SAMPLES = 10  # goals and steps to try it with before training
 
 
 class GoalReward:
@@ -29,28 +28,22 @@ class GoalReward:
     """
 
     def __init__(self, env: Env, env_id: str, reward_info: Sequence[str] = ()):
-        compute = env.get_wrapper_attr(_NAME)
+        compute = env.get_wrapper_attr("compute_reward")
         self._compute = compute if _takes_info(compute) else lambda achieved, desired, info: compute(achieved, desired)
         self._env, self._env_id, self.reward_info = env, env_id, tuple(reward_info)
         assert isinstance(env.observation_space, gymnasium.spaces.Dict)
         self._space = copy.deepcopy(env.observation_space["achieved_goal"])
         self._space.seed(0)  # all workers, and a run that is resumed, must draw the same goals
 
-    @functools.cached_property
+    @property
     def info_entries(self) -> tuple[InfoEntry, ...]:
-        """Shapes and types of the entries `reward_info`, from the first random steps. Raises UserError."""
-        try:
-            entries = info_entries(self.reward_info, self._first_infos) if self.reward_info else ()
-            self._first_rows(entries, _SAMPLES)  # checks that all steps have them
-        except Exception as error:
-            why = str(error) if isinstance(error, UserError) else f"its step raised {describe_error(error)}"
-            raise UserError(f"'{self._env_id}': --reward_info={','.join(self.reward_info)}: {why}") from error
-        return entries
+        """Shapes and types of the entries `reward_info`. Raises UserError where the environment does not have them."""
+        return self._info[0]
 
     @property
     def info_size(self) -> int:
         """Numbers per step that compute_reward reads of info; mostly 0."""
-        return sum(entry.size for entry in self.info_entries)
+        return len(self._info[1][0])
 
     @property
     def goal_reward(self) -> float:
@@ -68,7 +61,7 @@ class GoalReward:
         Raises UserError for a missing entry of info, and whatever else compute_reward raises.
         """
         try:
-            return float(self._one_by_one(goal[None], goal[None], None if info is None else info[None])[0])
+            return float(self._one_by_one(goal[None], goal[None], np.zeros((1, 0)) if info is None else info[None])[0])
         except KeyError as error:
             raise UserError(self._failure(error)) from error
 
@@ -81,22 +74,40 @@ class GoalReward:
         """
         call = self._call
         try:
-            reward = call(achieved_goal, desired_goal, info)
+            reward = call(achieved_goal, desired_goal, np.zeros((len(achieved_goal), 0)) if info is None else info)
         except Exception as error:
             raise TrainingError(self._failure(error)) from error
         if not np.isfinite(reward).all():
-            row = int(np.argmin(np.isfinite(reward)))
-            raise TrainingError(
-                f"compute_reward returned {reward[row]} for achieved_goal {achieved_goal[row]} and desired_goal "
-                f"{desired_goal[row]}"
-            )
+            i = int(np.argmin(np.isfinite(reward)))
+            goals = f"achieved_goal {achieved_goal[i]} and desired_goal {desired_goal[i]}"
+            raise TrainingError(f"compute_reward returned {reward[i]} for {goals}")
         return reward
 
-    # What follows is computed at its first use: an algorithm that relabels nothing does not need it.
+    # The following are computed at their first use: an algorithm that relabels nothing does not need them.
+
+    @functools.cached_property
+    def _info(self) -> tuple[tuple[InfoEntry, ...], np.ndarray]:
+        """The entries, and their numbers in the first random steps [10, i]."""
+        if not self.reward_info:
+            return (), np.zeros((_SAMPLES, 0))
+        try:
+            self._env.action_space.seed(0)
+            self._env.reset(seed=0)
+            infos = []
+            for _ in range(_SAMPLES):
+                *_, terminated, truncated, info = self._env.step(self._env.action_space.sample())
+                infos.append(info)
+                if terminated or truncated:
+                    self._env.reset()
+            entries = info_entries(self.reward_info, infos)
+            return entries, np.stack([read_info(entries, info) for info in infos])
+        except Exception as error:
+            why = str(error) if isinstance(error, UserError) else f"its step raised {describe_error(error)}"
+            raise UserError(f"'{self._env_id}': --reward_info={','.join(self.reward_info)}: {why}") from error
 
     @functools.cached_property
     def _goal_rewards(self) -> np.ndarray:
-        goals, info = self._sample_goals(_SAMPLES), self._first_rows(self.info_entries, _SAMPLES)
+        goals, info = self._sample_goals(_SAMPLES), self._info[1]
         others = np.roll(goals, 1, axis=0)  # an error may be raised only away from the goal
         try:
             try:
@@ -109,59 +120,42 @@ class GoalReward:
             raise UserError(f"'{self._env_id}': {self._failure(error)}") from error
 
     @functools.cached_property
-    def _first_infos(self) -> list[dict[str, Any]]:
-        self._env.action_space.seed(0)
-        self._env.reset(seed=0)
-        infos = []
-        for _ in range(_SAMPLES):
-            *_, terminated, truncated, info = self._env.step(self._env.action_space.sample())
-            infos.append(info)
-            if terminated or truncated:
-                self._env.reset()
-        return infos
-
-    def _first_rows(self, entries: tuple[InfoEntry, ...], count: int) -> np.ndarray | None:
-        return np.stack([read_info(entries, info) for info in self._first_infos[:count]]) if entries else None
-
-    @functools.cached_property
-    def _call(self) -> Callable[[np.ndarray, np.ndarray, np.ndarray | None], np.ndarray]:
+    def _call(self) -> Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]:
         _ = self._goal_rewards  # raises if it cannot be called at all
-        return self._at_once if self._takes_batches() else self._one_by_one
+        return self._at_once if all(map(self._takes_batches_of, (1, 2, 5))) else self._one_by_one
 
-    def _takes_batches(self) -> bool:
-        for size in (1, 2, 5):
-            achieved, desired = np.split(self._sample_goals(2 * size), 2)
-            info = self._first_rows(self.info_entries, size)
-            try:
-                # The right shape is not enough: the Pen tasks take a row of the batch for a coordinate.
-                together = self._at_once(achieved, desired, info)
-                expected = self._one_by_one(achieved, desired, info)
-                if together.shape != expected.shape or not np.allclose(together, expected, rtol=1e-5):
-                    return False
-            except Exception:  # whatever a function for single goals does with several
-                return False
-        return True
+    def _takes_batches_of(self, size: int) -> bool:
+        achieved, desired = np.split(self._sample_goals(2 * size), 2)
+        pairs = achieved, desired, self._info[1][:size]
+        try:
+            # The right shape is not enough: the Pen tasks take a row of the batch for a coordinate.
+            together, expected = self._at_once(*pairs), self._one_by_one(*pairs)
+            return together.shape == expected.shape and np.allclose(together, expected, rtol=1e-5)
+        except Exception:  # whatever a function for single goals does with several
+            return False
 
     def _sample_goals(self, count: int) -> np.ndarray:
         return np.stack([self._space.sample() for _ in range(count)]).astype(np.float32)
 
-    def _at_once(self, achieved: np.ndarray, desired: np.ndarray, info: np.ndarray | None) -> np.ndarray:
+    # Both pass copies of the goals, because some functions work in place.
+
+    def _at_once(self, achieved: np.ndarray, desired: np.ndarray, info: np.ndarray) -> np.ndarray:
         # An array of dictionaries, as Stable-Baselines3 passes it.
-        infos: Any = {} if info is None else np.array(as_infos(self.info_entries, info), object)
-        reward = np.asarray(self._compute(achieved.copy(), desired.copy(), infos))  # some work in place
+        infos: Any = np.array(as_infos(self.info_entries, info), object) if info.size else {}
+        reward = np.asarray(self._compute(achieved.copy(), desired.copy(), infos))
         reward = reward[:, 0] if reward.shape == (len(achieved), 1) else reward
         return reward if reward.dtype.kind == "f" else reward.astype(np.float32)
 
-    def _one_by_one(self, achieved: np.ndarray, desired: np.ndarray, info: np.ndarray | None) -> np.ndarray:
-        infos = [{}] * len(achieved) if info is None else as_infos(self.info_entries, info)
+    def _one_by_one(self, achieved: np.ndarray, desired: np.ndarray, info: np.ndarray) -> np.ndarray:
+        infos = as_infos(self.info_entries, info)
         rows = zip(achieved.copy(), desired.copy(), infos, strict=True)
         return np.array([one_number(self._compute(*row)) for row in rows])
 
     def _failure(self, error: Exception) -> str:
         hint = "it may depend only on achieved_goal, desired_goal and the entries of info that --reward_info names"
         if isinstance(error, KeyError) and error.args and error.args[0] not in self.reward_info:
-            key = error.args[0]
-            hint = f"if it reads info['{key}'], add --reward_info={','.join([*self.reward_info, str(key)])}"
+            keys = ",".join(map(str, (*self.reward_info, error.args[0])))
+            hint = f"if it reads info['{error.args[0]}'], add --reward_info={keys}"
         return f"compute_reward raised {describe_error(error)}: {hint}"
 
 
@@ -172,7 +166,7 @@ def reward_function(env: Env, env_id: str, reward_info: Sequence[str] = ()) -> G
 
 def has_reward_function(env: Env) -> bool:
     """Return True if the environment or a wrapper of it has `compute_reward`."""
-    return env.has_wrapper_attr(_NAME) and callable(env.get_wrapper_attr(_NAME))
+    return env.has_wrapper_attr("compute_reward") and callable(env.get_wrapper_attr("compute_reward"))
 
 
 def _takes_info(compute: Callable[..., Any]) -> bool:

@@ -6,6 +6,7 @@ import pytest
 from gymnasium import spaces
 
 import baselines
+from baselines.common.errors import UserError
 from baselines.envs import as_vec_env, make_vec_env
 from baselines.envs.flattening import flattened
 from tests.environments import PointReach
@@ -96,23 +97,13 @@ def test_images_and_tuples_stay_to_be_refused_by_name(space):
     assert flattened(env) is env
 
 
-class Around(gymnasium.vector.VectorWrapper):
-    """A wrapper of the user's."""
-
-
-@pytest.mark.parametrize("wrapper", [lambda vector: vector, Around])
 @pytest.mark.parametrize("kind", [gymnasium.vector.SyncVectorEnv, gymnasium.vector.AsyncVectorEnv])
-def test_a_vector_of_the_users_is_flattened_as_single_environments_are(kind, wrapper):
-    makers = [lambda: gymnasium.wrappers.TimeLimit(Shelf(), 8)] * 2
-    env = as_vec_env(wrapper(kind(makers)), lambda n: [0] * n)
-    try:
-        assert env.spec.sizes == {"observation": 5, "goal": 4, "action": 1}
-        assert env.reset()["achieved_goal"].tolist() == [[1, 0, 0, 0]] * 2
-        step = env.step(np.ones((2, 1), np.float32))
-        assert step.observation["observation"].tolist() == [[0.25, 0.5, 1, 0, 0]] * 2
-        assert step.observation["achieved_goal"].tolist() == [[0, 1, 0, 0]] * 2
-        places = np.eye(4, dtype=np.float32)
-        assert env.compute_reward(places, places[[0, 1, 3, 2]]).tolist() == [0, 0, -1, -1]
-        baselines.train(env=env, n_epochs=1, seed=0, **TINY_SETTINGS)
-    finally:
-        env._vector.close()
+def test_a_vector_of_the_users_must_show_vectors(kind):
+    vector = kind([Shelf, Shelf])
+    with pytest.raises(UserError, match="must return vectors.*pass a single environment"):
+        as_vec_env(vector, lambda n: [0] * n)
+    vector.close()
+
+
+def test_a_single_environment_of_the_users_is_flattened_and_trained():
+    baselines.train(env=gymnasium.wrappers.TimeLimit(Shelf(), 8), n_epochs=1, seed=0, **TINY_SETTINGS)
