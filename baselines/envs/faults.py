@@ -71,7 +71,8 @@ class ErrorContext(gymnasium.Wrapper[Any, Any, Any, Any]):
             observation, reward, terminated, truncated, info = self.env.step(action)
             self._check(observation)
             kept = dict(info) if self._keep_info else {}
-            kept |= {key: self._number(f"info['{key}']", info[key], bool) for key in SUCCESS_KEYS if key in info}
+            for key in [key for key in SUCCESS_KEYS if key in info][:1]:
+                kept[key] = self._number(f"info['{key}']", info[key], bool)
             if self.entries:
                 kept[REWARD_INFO] = read_info(self.entries, info)
             ends = self._number("terminated", terminated, bool), self._number("truncated", truncated, bool)

@@ -29,11 +29,9 @@ def recorded(env: gymnasium.Env, video: Video) -> gymnasium.Env:
     name = next(name for name in names if not any(file.startswith(f"{name}-step-") for file in files))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the folder exists
-        return RecordVideo(env, video.folder, step_trigger=_at_start, video_length=video.length, name_prefix=name)
-
-
-def _at_start(step: int) -> bool:
-    return step == 0
+        return RecordVideo(
+            env, video.folder, step_trigger=lambda step: step == 0, video_length=video.length, name_prefix=name
+        )
 
 
 def has_display() -> bool:

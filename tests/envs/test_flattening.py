@@ -9,47 +9,13 @@ import baselines
 from baselines.common.errors import UserError
 from baselines.envs import as_vec_env, make_vec_env
 from baselines.envs.flattening import flattened
-from tests.environments import PointReach
+from tests.environments import PointReach, Shelf
 from tests.helpers import TINY_SETTINGS
-
-
-class Shelf(gymnasium.Env):
-    """A row of 4 places: the goal is a place by its number; joints are nested."""
-
-    observation_space = spaces.Dict(
-        observation=spaces.Dict(joints=spaces.Box(-1, 1, (2,)), lamps=spaces.MultiBinary(3)),
-        achieved_goal=spaces.Discrete(4),
-        desired_goal=spaces.Discrete(4),
-    )
-    action_space = spaces.Box(-1, 1, (1,))
-
-    def reset(self, *, seed=None, options=None):
-        super().reset(seed=seed)
-        self.place, self.goal = 0, int(self.np_random.integers(4))
-        return self.show(), {}
-
-    def show(self):
-        lamps = np.array([self.place > i for i in range(3)], np.int8)
-        joints = np.array([self.place / 4, 0.5], np.float32)
-        return {"observation": {"joints": joints, "lamps": lamps}, "achieved_goal": self.place,
-                "desired_goal": self.goal}  # fmt: skip
-
-    def step(self, action):
-        self.place = int(np.clip(self.place + np.sign(action[0]), 0, 3))
-        reward = self.compute_reward(self.place, self.goal, {})
-        return self.show(), reward, False, False, {"is_success": reward == 0}
-
-    def compute_reward(self, achieved_goal, desired_goal, info):
-        assert np.ndim(achieved_goal) == 0 and 0 <= achieved_goal < 4
-        return -float(achieved_goal != desired_goal)
-
-
-gymnasium.register("Shelf-v0", Shelf, max_episode_steps=8)
 
 
 @pytest.mark.parametrize("back_end", ["sync", "async"])
 def test_bits_numbers_and_nested_dictionaries_become_vectors(back_end):
-    env = make_vec_env("tests.envs.test_flattening:Shelf-v0", 2, [0, 1], back_end)
+    env = make_vec_env("tests.environments:Shelf-v0", 2, [0, 1], back_end)
     try:
         assert env.spec.sizes == {"observation": 5, "goal": 4, "action": 1}
         env.reset()

@@ -12,49 +12,10 @@ from baselines.envs.reward import reward_function
 from baselines.her.experiment.config import HERConfig
 from baselines.her.her import make_buffer
 from baselines.her.rollout import roll_out
-from tests.environments import PointReach
+from tests.environments import Batched, Careful, PointReach
 from tests.helpers import TINY_SETTINGS, refused
 
-
-class Careful(PointReach):
-    """Pays less where the step was forceful, which the goals do not show; at its step `at`, info is changed."""
-
-    def __init__(self, at=None, change=lambda info: None, **kwargs):
-        super().__init__(**kwargs)
-        self.at, self.change = at, change
-
-    def step(self, action):
-        self._steps += 1
-        self._position = np.clip(self._position + 0.1 * action, -1, 1)
-        force = np.abs(np.asarray(action, np.float64))
-        info = {"force": force, "hard": np.bool_(force.max() > 0.5), "word": "step", "nested": {"a": 1},
-                "lengths": [0] * self._steps, "count": self._steps, "cost": 0 if self._steps == 1 else 0.5}  # fmt: skip
-        if self._steps == self.at:
-            self.change(info)
-        paid = {"force": force, "hard": force.max() > 0.5}
-        return self._observe(), self.compute_reward(self._position, self._goal, paid), False, False, info
-
-    def compute_reward(self, achieved_goal, desired_goal, info):
-        reached = np.linalg.norm(np.asarray(achieved_goal) - desired_goal) < 0.05
-        return float(reached) - float(info["force"].sum()) - 0.25 * info["hard"]
-
-
-class Batched(Careful):
-    """For many goals and an array of infos at once, as Stable-Baselines3 calls it."""
-
-    calls = 0
-
-    def compute_reward(self, achieved_goal, desired_goal, info):
-        Batched.calls += 1
-        if isinstance(info, dict):
-            return super().compute_reward(achieved_goal, desired_goal, info)
-        reached = np.linalg.norm(achieved_goal - desired_goal, axis=-1) < 0.05
-        return reached - np.array([i["force"].sum() + 0.25 * i["hard"] for i in info])
-
-
-for kind in (Careful, Batched):
-    gymnasium.register(f"{kind.__name__}-v0", kind, max_episode_steps=12)
-NAME, KEYS = "tests.envs.test_reward_info:Careful-v0", ("force", "hard")
+NAME, KEYS = "tests.environments:Careful-v0", ("force", "hard")
 
 
 def act(observation, alive):
