@@ -31,14 +31,12 @@ def parse_arguments(text: str | None, max_episode_steps: int | None, reward_info
     kwargs = literal(text or "{}")
     if not isinstance(kwargs, dict):
         parts = re.split(r",(?=\s*\w+\s*=)", str(text))  # a comma within a value has no NAME= after it
-        pairs = [[word.strip() for word in part.split("=", 1)] for part in parts]
-        if not all(len(pair) == 2 for pair in pairs):
-            raise UserError(f"--env_kwargs={text}: expected NAME=VALUE, or several with commas between them")
-        if len({name for name, _ in pairs}) < len(pairs):
+        pairs = [part.partition("=") for part in parts]
+        kwargs = {name.strip(): _value(value.strip(), str(text)) for name, _, value in pairs}
+        if len(kwargs) < len(parts):
             raise UserError(f"--env_kwargs={text}: a name is given twice")
-        kwargs = {name: _value(value, str(text)) for name, value in pairs}
     if wrong := [name for name in kwargs if not isinstance(name, str) or not name.isidentifier()]:
-        raise UserError(f"--env_kwargs={text}: expected the names of arguments, got {wrong[0]!r}")
+        raise UserError(f"--env_kwargs={text}: expected NAME=VALUE,NAME=VALUE, got the name {wrong[0]!r}")
     return EnvArguments(kwargs, max_episode_steps, parse_keys(reward_info))
 
 
@@ -49,8 +47,8 @@ def parse_keys(text: str | None) -> tuple[str, ...]:
 
 def _value(word: str, text: str) -> Any:
     value = literal({"true": "True", "false": "False", "none": "None"}.get(word.lower(), word))
-    if value == word and ("," in word or word[:1] in tuple("'\"[({")):
-        raise UserError(f"--env_kwargs={text}: cannot read {word}; a dictionary works: {{'name': 'value'}}")
+    if not word or (value == word and ("," in word or word[0] in "'\"[({")):
+        raise UserError(f"--env_kwargs={text}: expected NAME=VALUE,NAME=VALUE or a dictionary, cannot read {word!r}")
     return value
 
 

@@ -3,7 +3,7 @@
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
@@ -29,8 +29,7 @@ class Step(NamedTuple):
     @property
     def ended(self) -> np.ndarray:
         """Episodes that ended with this step, [B] bool."""
-        ended: np.ndarray = self.terminated | self.truncated
-        return ended
+        return cast(np.ndarray, self.terminated | self.truncated)
 
 
 class VecEnv(ABC):
@@ -55,13 +54,11 @@ class VecEnv(ABC):
 
     def reset(self) -> Observation:
         """Start a new episode in all environments. The first call starts processes or threads."""
-        observation: Observation = self._timed(self._reset)
-        return observation
+        return cast(Observation, self._timed(self._reset))
 
     def step(self, action: np.ndarray) -> Step:
         """Apply actions in the environment's own units, [B, u], or [B] integers where actions are discrete."""
-        step: Step = self._timed(self._step, action)
-        return step
+        return cast(Step, self._timed(self._step, action))
 
     def succeeded(self, step: Step, alive: np.ndarray) -> np.ndarray | None:
         """Return which of the episodes `alive` [B] succeeded, [B], or None if that is unknown.

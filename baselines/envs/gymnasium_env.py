@@ -12,16 +12,9 @@ from gymnasium.vector import AsyncVectorEnv, SyncVectorEnv, VectorEnv
 
 from baselines.common.errors import TrainingError, UserError
 from baselines.common.specs import Actions, EnvSpec
+from baselines.envs import faults
 from baselines.envs.arguments import NONE, EnvArguments
 from baselines.envs.base import Observation, Step, VecEnv, as_observation
-from baselines.envs.faults import (
-    REWARD_INFO,
-    SUCCESS_KEYS,
-    ErrorContext,
-    describe_error,
-    in_processes,
-    naming_environments,
-)
 from baselines.envs.flattening import flattened
 from baselines.envs.info import InfoEntry
 from baselines.envs.names import OLD_GYM, gymnasium_id
@@ -29,7 +22,6 @@ from baselines.envs.old_gym import make_old_gym
 from baselines.envs.rendering import Video, recorded
 from baselines.envs.reward import has_reward_function, reward_function
 
-Makers = Sequence[Callable[[], gymnasium.Env]]
 _UNBOUNDED = 1e18  # larger bounds of actions count as infinite: scaling to them loses all precision
 
 
@@ -72,13 +64,13 @@ class GymnasiumVecEnv(VecEnv):
         observed, reward, terminated, truncated, info = self._call("step", action)
         row = None
         if self.compute_reward and self.compute_reward.reward_info:
-            if (row := info.get(REWARD_INFO)) is None:
+            if (row := info.get(faults.REWARD_INFO)) is None:
                 raise UserError("--reward_info needs environments by name, single ones, or a SyncVectorEnv of them")
         success = _success(info, self.num_env)
         return Step(as_observation(observed), reward, terminated, truncated, success, row)
 
     def _call(self, name: str, *arguments: Any, **named: Any) -> Any:
-        with naming_environments(self._vector, self._timeout):
+        with faults.naming_environments(self._vector, self._timeout):
             if not self._timeout:
                 return getattr(self._vector, name)(*arguments, **named)
             getattr(self._vector, f"{name}_async")(*arguments, **named)
@@ -116,18 +108,18 @@ def make(
     def remake(num_env: int, seeds: list[int]) -> GymnasiumVecEnv:
         return make(env_id, num_env, seeds, asynchronous, step_timeout=step_timeout, arguments=arguments)
 
-    start = functools.partial(in_processes if asynchronous else one_after_the_other, makers)
+    start = functools.partial(faults.in_processes if asynchronous else one_after_the_other, makers)
     model = make_one(env_id, arguments=arguments)
     env = GymnasiumVecEnv(start, num_env, model, env_id, seeds, remake, step_timeout, arguments.reward_info)
     env.description += " in a process each" if asynchronous else " one after the other"
     return env
 
 
-def one_after_the_other(makers: Makers, entries: Sequence[InfoEntry]) -> VectorEnv:
+def one_after_the_other(makers: Sequence[Callable[[], gymnasium.Env]], entries: Sequence[InfoEntry]) -> VectorEnv:
     """Make environments in this process."""
 
     def make(index: int) -> gymnasium.Env:
-        return ErrorContext(makers[index](), index, entries)
+        return faults.ErrorContext(makers[index](), index, entries)
 
     return SyncVectorEnv([functools.partial(make, i) for i in range(len(makers))])
 
@@ -148,7 +140,7 @@ def make_one(
     except UserError:
         raise
     except (Exception, SystemExit) as error:
-        why = error if isinstance(error, gymnasium.error.Error) else describe_error(error)
+        why = error if isinstance(error, gymnasium.error.Error) else faults.describe_error(error)
         raise UserError(f"environment '{name}' cannot be made: {why}") from None
     return recorded(flattened(env), video) if video else flattened(env)
 
@@ -191,7 +183,7 @@ def _actions_of(space: Box, env_id: str) -> Actions:
 
 def _success(info: Mapping[str, Any], num_env: int) -> np.ndarray | None:
     """Return success, [B], or None where no environment reports it. Raises TrainingError."""
-    key = next((key for key in SUCCESS_KEYS if key in info), None)
+    key = next((key for key in faults.SUCCESS_KEYS if key in info), None)
     if key is None:
         return None
     try:  # a vector without ErrorContext may hold anything
