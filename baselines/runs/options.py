@@ -6,7 +6,7 @@ from baselines.common.errors import UserError
 from baselines.common.settings import FREE, MOVED, Settings, setting
 from baselines.envs import BACK_ENDS
 from baselines.envs.arguments import EnvArguments, parse_arguments
-from baselines.envs.extra_import import import_extra
+from baselines.envs.names import import_extra
 
 _MOST = 1 << 62
 
@@ -21,6 +21,9 @@ class EnvOptions(Settings):
     env_kwargs: str | None = setting(
         None, "arguments for making the environment: NAME=VALUE,NAME=VALUE, or a dictionary", default_text=""
     )
+    reward_info: str | None = setting(
+        None, "entries of a step's info that compute_reward reads: KEY,KEY", default_text=""
+    )
     max_episode_steps: int | None = setting(
         None, "time limit of episodes in steps", 1, _MOST, default_text="the environment's own"
     )
@@ -34,7 +37,7 @@ class EnvOptions(Settings):
 
     def env_arguments(self) -> EnvArguments:
         """Return the arguments for making the environment. Raises UserError."""
-        return parse_arguments(self.env_kwargs, self.max_episode_steps)
+        return parse_arguments(self.env_kwargs, self.max_episode_steps, self.reward_info)
 
 
 @dataclass(frozen=True)

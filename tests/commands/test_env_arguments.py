@@ -89,7 +89,7 @@ def test_what_could_name_a_file_is_not_taken_from_a_policys_folder(remembered, c
         with pytest.raises(SystemExit) as ended:
             evaluate.main([f"--load_path={remembered}", "--episodes=1"])
         line = capsys.readouterr().err
-        assert ended.value.code == 2 and "if you trust its folder, give the same --env_kwargs" in line
+        assert ended.value.code == 2 and "if you trust the policy, give the same --env_kwargs" in line
 
 
 # ---- what playing says ----
