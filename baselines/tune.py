@@ -26,7 +26,7 @@ from baselines.common.mpi import Communicator, make_communicator
 from baselines.common.settings import describe, names_of, setting
 from baselines.runs.algorithms import Algorithm, find
 from baselines.runs.launch import launch
-from baselines.runs.options import Options, VecEnvOptions
+from baselines.runs.options import AlgorithmOptions, Options, VecEnvOptions
 from baselines.runs.signals import interrupts
 from baselines.storage.files import check_writable
 
@@ -35,11 +35,9 @@ _STORAGES = "sqlite:///FILE, postgresql://USER:PASSWORD@HOST/NAME, mysql+pymysql
 
 
 @dataclass(frozen=True)
-class TuneOptions(VecEnvOptions):
+class TuneOptions(VecEnvOptions, AlgorithmOptions):
     """The flags of the command; those that `Options` has too belong to every trial's run."""
 
-    alg: str = setting("", "algorithm; your own: package.module with a function learn")
-    preset: str | None = setting(None, "settings by name, as for baselines.run", default_text="")
     n_trials: int = setting(30, "trials of the study in all, in whichever process they run", 1, _MOST)
     timesteps: int = setting(100_000, "environment steps of a trial: its --num_timesteps", 1, 1e18)
     tuned: str | None = setting(None, "settings to search: NAME,NAME", default_text="see below")

@@ -12,6 +12,14 @@ _MOST = 1 << 62
 
 
 @dataclass(frozen=True)
+class AlgorithmOptions(Settings):
+    """The algorithm and its preset."""
+
+    alg: str = setting("", "algorithm; your own: package.module with a function learn")
+    preset: str | None = setting(None, "name of a set of settings", default_text="")
+
+
+@dataclass(frozen=True)
 class EnvOptions(Settings):
     """The environment, as every command takes it."""
 
@@ -60,10 +68,9 @@ class PolicyOptions(Settings):
 
 
 @dataclass(frozen=True)
-class Options(VecEnvOptions):
+class Options(VecEnvOptions, AlgorithmOptions):
     """Options of a run, from the command line, from Python or from the run to resume. Raises UserError."""
 
-    alg: str = setting("", "algorithm; your own: package.module with a function learn")
     num_timesteps: float | None = setting(
         None, "environment steps of one worker; 0: no training", 0, 1e18, on_resume=FREE, default_text="1e6"
     )
@@ -76,7 +83,6 @@ class Options(VecEnvOptions):
     seed: int | None = setting(
         None, "seed of all random numbers", 0, _MOST, default_text="a new one, written to the log"
     )
-    preset: str | None = setting(None, "name of a set of settings, see below", default_text="")
     load_path: str | None = setting(
         None,
         "policy to begin with: a file, or its folder",

@@ -45,7 +45,8 @@ def test_help_has_every_setting_with_its_meaning_and_default(cwd, capsys):
     run.main(["--alg=her", "-h"])
     text = " ".join(capsys.readouterr().out.split())
     for setting in dataclasses.fields(HERConfig):
-        assert f" --{setting.name} {setting.metadata['meaning']} (default: {setting.default})" in text
+        default = setting.metadata["default_text"] or setting.default
+        assert f" --{setting.name} {setting.metadata['meaning']} (default: {default})" in text
 
 
 def test_help_has_every_preset_with_its_settings_and_its_environments(cwd, capsys):
