@@ -23,7 +23,7 @@ class Learner:
     """Environments, an agent, exploration and a buffer; `cycle` does the work of one cycle."""
 
     def __init__(self, num_env: int, config: HERConfig | None = None, comm: Communicator | None = None):
-        """The default settings are those of `baselines.run` without a preset."""
+        """Make them with the settings of `baselines.run` without a preset, unless `config` is given."""
         comm = comm or Communicator()
         streams, seeds = Streams(0, comm.rank), [num_env * comm.rank + i for i in range(num_env)]
         self.env = make_vec_env(

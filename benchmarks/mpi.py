@@ -25,7 +25,7 @@ SMALL = 8  # bytes of the message that measures the latency
 
 
 def mpi(rounds: int) -> list[dict]:
-    """Updates of 256 and environment steps, summed over 1 and 2 ranks with 2 environments each."""
+    """Measure updates of 256 and environment steps, summed over 1 and 2 ranks with 2 environments each."""
     launcher = shutil.which("mpirun", path=os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]]))
     if launcher is None:
         raise UserError("cannot measure mpi: mpirun is not installed; pip install -e '.[mpi]' installs it")
