@@ -10,11 +10,10 @@ import tensorflow as tf
 
 import tests.environments  # noqa: F401 (registers PointReach)
 from baselines import run
-from baselines.her import her
+from baselines.her import train as her_train
 from baselines.her.demonstrations import write_demonstrations
-from baselines.her.episodes import empty_episodes
-from baselines.her.types import GoalEnvSpec
-from tests.helpers import HORIZON, POINT_REACH, ROOT, TINY
+from baselines.her.types import Episodes
+from tests.helpers import HORIZON, POINT_REACH, ROOT, TINY, goal_spec
 
 # These tests make many agents in one process, for which TensorFlow warns of functions traced again.
 tf.get_logger().setLevel("ERROR")
@@ -51,7 +50,7 @@ def eagerly():
 @pytest.fixture
 def untrained(monkeypatch):
     """Everything but the training itself: the run begins, and has no epochs."""
-    monkeypatch.setattr(her, "train", lambda *arguments, **named: None)
+    monkeypatch.setattr(her_train, "train", lambda *arguments, **named: None)
 
 
 @pytest.fixture(scope="session")
@@ -70,7 +69,7 @@ def demos(cwd):
     goals = rng.uniform(-1, 1, (3, HORIZON + 1, 2)).astype(np.float32)
     actions = np.full((3, HORIZON, 2), 0.7, np.float32)
     columns = dict(observation=goals, achieved_goal=goals, desired_goal=goals[:, 1:], action=actions)
-    episodes = empty_episodes(GoalEnvSpec("PointReach-v0", 2, 2, 2, HORIZON), 3)._replace(
+    episodes = Episodes.zeros(goal_spec("PointReach-v0", 2, 2, 2, HORIZON), 3)._replace(
         **columns, reward=-np.ones((3, HORIZON), np.float32), success=np.ones(3, bool)
     )
     write_demonstrations("demos.npz", episodes, "PointReach-v0")
