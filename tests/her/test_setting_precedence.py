@@ -155,4 +155,4 @@ def test_a_loaded_policy_wins_over_a_preset_and_over_the_environments_own_settin
 def test_settings_that_belong_to_a_policy_are_all_that_its_numbers_depend_on():
     which_networks_act = {"test_with_polyak", "average_actor"}
     inputs = {"relative_goals", "clip_obs", "norm_eps", "norm_clip"}
-    assert set(OF_POLICY) == {"hidden", "layers", "max_u"} | inputs | which_networks_act
+    assert set(OF_POLICY) == {"hidden", "layers", "n_critics", "layer_norm", "max_u"} | inputs | which_networks_act
