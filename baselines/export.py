@@ -1,14 +1,12 @@
 """Write a saved policy for other programs: `python -m baselines.export --load_path=DIR --format=onnx --output=FILE`."""
 
-import sys
 from dataclasses import dataclass
-from types import ModuleType
-from typing import Any
 
 from baselines import api
 from baselines.common.cli import NEEDS_POLICY, errors_end_the_process, parse_all
-from baselines.common.settings import Settings, setting
+from baselines.common.settings import setting
 from baselines.policies.exporting import FORMATS, place_for
+from baselines.runs.options import PolicyOptions
 
 _NEEDED = {
     **NEEDS_POLICY,
@@ -18,12 +16,9 @@ _NEEDED = {
 
 
 @dataclass(frozen=True)
-class ExportOptions(Settings):
+class ExportOptions(PolicyOptions):
     """The command line."""
 
-    load_path: str | None = setting(
-        None, "the policy: a file, or a folder that holds latest.safetensors", path=True, default_text=""
-    )
     format: str | None = setting(None, ", ".join(FORMATS), choices=tuple(FORMATS), default_text="")
     output: str | None = setting(
         None,
@@ -41,18 +36,9 @@ def main(argv: list[str] | None = None) -> None:
             return
         assert options.load_path and options.format and options.output  # _NEEDED
         places = place_for(options.format, options.output)
-        api.export(api.load_policy(options.load_path), options.format, options.output)
+        api.export_policy(api.load_policy(options.load_path), options.format, options.output)
         print(f"wrote {' and '.join(places)}")
 
-
-class _Callable(ModuleType):
-    """`baselines.export` is this module for `python -m`, and a function for Python programs: it is both."""
-
-    def __call__(self, *arguments: Any, **named: Any) -> None:
-        api.export(*arguments, **named)
-
-
-sys.modules[__name__].__class__ = _Callable
 
 if __name__ == "__main__":
     main()

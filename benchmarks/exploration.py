@@ -3,14 +3,14 @@
 import os
 from collections.abc import Callable
 
+from baselines.her.her import make_buffer, make_guide
 from threadpoolctl import threadpool_limits
 
 from baselines.common.mpi import Communicator
-from baselines.common.seeding import Streams
+from baselines.common.seeding import RngStreams
 from baselines.envs import make_vec_env
 from baselines.her.ddpg import DDPG
 from baselines.her.exploration import Exploration
-from baselines.her.her import make_buffer, make_guide
 from baselines.her.replay_buffer import NoDemonstrations
 from baselines.her.rollout import RolloutWorker
 from baselines.her.train import train_cycle
@@ -31,7 +31,7 @@ def exploration(rounds: int) -> list[dict]:
 
 def _cycles(settings: dict[str, object]) -> Callable[[], float]:
     """Work of one cycle, of a learner of its own."""
-    streams, comm, num_env = Streams(0, 0), Communicator(), 8
+    streams, comm, num_env = RngStreams(0, 0), Communicator(), 8
     env = make_vec_env(ENV, num_env, list(range(num_env)), num_threads=os.cpu_count())
     config, spec = find("her").config(ENV, settings, "single").for_env(env.spec), GoalEnvSpec.of(env.spec)
     agent, guide = DDPG(spec, config, streams.rng("weights"), comm), make_guide(spec, config, streams.rng, comm)

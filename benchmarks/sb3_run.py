@@ -17,7 +17,7 @@ from pathlib import Path
 
 from baselines import api
 from baselines.common.cli import errors_end_the_process, parse_all
-from baselines.common.seeding import Streams
+from baselines.common.seeding import RngStreams
 from baselines.common.settings import Settings, setting
 from baselines.common.specs import Actions
 from baselines.envs import BACK_ENDS, make_vec_env
@@ -96,7 +96,7 @@ def train(model, options: SB3Options, epoch_steps: int, episodes: int) -> None:
             print(f"epoch {epoch}: return {found.mean_return:.2f}, success rate {success:.3f} after {seconds:.0f} s",
                   flush=True)  # fmt: skip
     if options.json:
-        found = api.evaluate(greedy, options.env, LAST_EPISODES, num_env=50, vec_env=options.vec_env)
+        found = api.evaluate_policy(greedy, options.env, LAST_EPISODES, num_env=50, vec_env=options.vec_env)
         with replace_file(options.json) as document:
             document.write(json.dumps(found.document(), indent=2).encode() + b"\n")
 
@@ -115,7 +115,7 @@ def rows_to(folder: Path) -> Iterator[Callable[[list], None]]:
 def evaluations(greedy: Greedy, options: SB3Options, episodes: int) -> Iterator[Callable[[int], Evaluation]]:
     """epoch -> evaluation: the same episodes as those of our runs with this seed."""
     num_env = evaluation_size(episodes, 16)
-    seeds_for = Streams(options.seed, 0).seeds_for("test", num_env)
+    seeds_for = RngStreams(options.seed, 0).seeds_for("test", num_env)
     with contextlib.closing(make_vec_env(options.env, num_env, seeds_for(0), options.vec_env, len(cores()))) as env:
 
         def evaluation_of(epoch: int) -> Evaluation:

@@ -34,7 +34,7 @@ TIMED = re.compile("time/.*|total/seconds|fps")  # columns of progress.csv
 # A module of the user's own whose one setting is `flavour`.
 FLAVOURED = """
 import dataclasses
-from baselines.common.settings import Settings, setting
+from baselines.algorithm import Settings, setting
 
 @dataclasses.dataclass(frozen=True)
 class Config(Settings):

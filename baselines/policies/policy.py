@@ -54,10 +54,9 @@ def hidden(layers: Layers, x: np.ndarray, activation: Activation) -> np.ndarray:
 def layers_of(arrays: Mapping[str, np.ndarray], network: str) -> Layers:
     """Return the layers `network/0_kernel`, `network/0_bias`, `network/1_kernel`, ... Raises UserError."""
     layers: list[tuple[np.ndarray, np.ndarray]] = []
-    while (kernel := arrays.get(f"{network}/{len(layers)}_kernel")) is not None:
-        layers.append((kernel, _array(arrays, f"{network}/{len(layers)}_bias")))
-    if not layers:
-        raise UserError(f"array '{network}/0_kernel' is missing")
+    while not layers or f"{network}/{len(layers)}_kernel" in arrays:
+        prefix = f"{network}/{len(layers)}"
+        layers.append((_float32(arrays, f"{prefix}_kernel"), _float32(arrays, f"{prefix}_bias")))
     return layers
 
 
@@ -120,7 +119,9 @@ class Policy:
         self.arrays, self.config = dict(arrays), dict(config or {})
         self.layers, self._activation = layers_of(arrays, design.network), ACTIVATIONS[design.activation]
         self.mean, self.std = (
-            np.concatenate([_array(arrays, f"{name}/{kind}") for name in design.statistics] or [np.zeros(0)])
+            np.concatenate(
+                [np.zeros(0, np.float32), *(_float32(arrays, f"{name}/{kind}") for name in design.statistics)]
+            )
             for kind in ("mean", "std")
         )
         self._check_shapes()
@@ -341,12 +342,14 @@ def _floats(entry: np.ndarray) -> np.ndarray:
 
 
 def _is_positive(value: object) -> bool:
-    return type(value) in (int, float) and 0 < value < math.inf  # type: ignore[operator]
+    return type(value) in (int, float) and 0 < value < 1e38  # type: ignore[operator]
 
 
-def _array(arrays: Mapping[str, np.ndarray], name: str) -> np.ndarray:
+def _float32(arrays: Mapping[str, np.ndarray], name: str) -> np.ndarray:
     if name not in arrays:
         raise UserError(f"array '{name}' is missing")
+    if arrays[name].dtype != np.float32:
+        raise UserError(f"array '{name}': expected float32, got {arrays[name].dtype}")
     return arrays[name]
 
 

@@ -9,6 +9,7 @@ import pytest
 
 import baselines
 from baselines import play, run
+from baselines.storage.arrays import read_arrays, write_arrays
 from tests.environments import PointReach
 from tests.helpers import TINY
 
@@ -37,7 +38,7 @@ def test_training_evaluating_and_playing_take_them(policy, capsys):
     assert json.loads(Path("found.json").read_text())["mean_length"] == 6
     play.main([*NAMED, f"--load_path={policy}", "--episodes=1", "--record_demos=demos.npz", "--keep_failures"])
     assert "wrote 1 of 1 episodes" in capsys.readouterr().out
-    found = baselines.evaluate(baselines.load_policy(policy), NAMED[0].removeprefix("--env="), 2,
+    found = baselines.evaluate_policy(baselines.load_policy(policy), NAMED[0].removeprefix("--env="), 2,
                                env_kwargs={"colour": "red"}, max_episode_steps=3)  # fmt: skip
     assert found.mean_length == 3
 
@@ -71,7 +72,9 @@ def test_a_policy_is_evaluated_and_played_in_what_it_was_trained_on(alg, remembe
     assert json.loads(Path("found.json").read_text())["mean_length"] == 6
     if alg == "her":
         play.main([f"--load_path={remembered}", "--episodes=1", "--record_demos=demos.npz", "--keep_failures"])
-    found = baselines.evaluate(baselines.load_policy(remembered), episodes=2, max_episode_steps=3, vec_env="sync")
+    found = baselines.evaluate_policy(
+        baselines.load_policy(remembered), episodes=2, max_episode_steps=3, vec_env="sync"
+    )
     assert found.mean_length == 3
     with pytest.raises(SystemExit):
         evaluate.main([f"--load_path={remembered}", "--episodes=1", "--env_kwargs=colour=blue", "--vec_env=sync"])
@@ -79,12 +82,10 @@ def test_a_policy_is_evaluated_and_played_in_what_it_was_trained_on(alg, remembe
 
 
 def test_what_could_name_a_file_is_not_taken_from_a_policys_folder(remembered, capsys):
-    path = Path(remembered, "latest", "policy.json")
-    text = path.read_text()
+    path = str(Path(remembered, "latest.safetensors"))
+    sound, arrays = read_arrays(path)
     for kwargs in ("colour=/etc/passwd", "{'colour': ['a', {'b': '..'}]}", "colour=red.xml"):
-        document = json.loads(text)
-        document["environment"]["env_kwargs"] = kwargs
-        path.write_text(json.dumps(document))
+        write_arrays(path, {**sound, "environment": {**sound["environment"], "env_kwargs": kwargs}}, arrays)
         with pytest.raises(SystemExit) as ended:
             evaluate.main([f"--load_path={remembered}", "--episodes=1"])
         line = capsys.readouterr().err

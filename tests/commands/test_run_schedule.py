@@ -46,4 +46,4 @@ def test_nothing_is_trained_where_nothing_is_asked_for(nothing, cwd, capsys, mon
     run.main([POINT_REACH, *TINY, nothing, "--save_path=policies", "--log_path=log"])
     assert "training: none" in capsys.readouterr().out
     assert not Path("log/progress.csv").exists()
-    assert Path("policies/latest/arrays.npz").exists()
+    assert Path("policies/latest.safetensors").exists()

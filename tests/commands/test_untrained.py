@@ -66,5 +66,5 @@ def test_versions_and_kinds_of_reward_of_one_task_are_the_same_task(env_id, caps
 
 def test_an_environment_without_a_name_is_no_other_task(capsys):
     policy = baselines.load_policy(save("policy"))
-    baselines.evaluate(policy, gymnasium.wrappers.TimeLimit(PointReach(), 30), 1)
+    baselines.evaluate_policy(policy, gymnasium.wrappers.TimeLimit(PointReach(), 30), 1)
     assert "warning" not in capsys.readouterr().err

@@ -3,6 +3,7 @@
 import gymnasium
 import numpy as np
 import pytest
+from baselines.her.her import make_buffer
 
 import baselines
 from baselines.common.errors import TrainingError, UserError
@@ -10,7 +11,6 @@ from baselines.envs import as_vec_env, make_vec_env
 from baselines.envs.info import InfoLayout, NotedInfo
 from baselines.envs.reward import reward_function
 from baselines.her.experiment.config import HERConfig
-from baselines.her.her import make_buffer
 from baselines.her.rollout import roll_out
 from tests.environments import PointReach
 from tests.helpers import TINY_SETTINGS
@@ -270,7 +270,7 @@ def test_evaluating_steps_and_resets_a_users_environment_no_more_than_it_plays(b
             return self._observe(), -1.0, False, False, {"cost": 0.5}
 
     env = gymnasium.wrappers.TimeLimit(Counted(None, lambda info: info["cost"]), 8)
-    found = baselines.evaluate(Still(), env, episodes=2)
+    found = baselines.evaluate_policy(Still(), env, episodes=2)
     assert Counted.steps == 16 and found.mean_length == 8
     assert (found.success_rate is None) is broken
 

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from baselines.common.mpi import Communicator
+from baselines.envs.lockstep import run_episodes
 from baselines.her.demonstrations import write_demonstrations
 from baselines.storage import state_files
-from tests.helpers import POINT_PUSH_ID, POINT_REACH, TINY, mpirun, play_episodes, point_reach, straight
+from tests.helpers import POINT_PUSH_ID, POINT_REACH, TINY, mpirun, point_reach, straight
 from tests.her.mpi_worker import share
 
 pytestmark = pytest.mark.slow
@@ -70,7 +71,8 @@ def test_the_updates_of_several_workers_done_by_one_give_the_numbers_of_the_comp
 def trained(tmp_path_factory):
     """A finished job of the launcher, with demonstrations, and the folder of its logs and policies."""
     folder = tmp_path_factory.mktemp("trained")
-    write_demonstrations(str(folder / "demos.npz"), play_episodes(point_reach(3), straight), "PointReach-v0")
+    env = point_reach(3)
+    write_demonstrations(str(folder / "demos.npz"), run_episodes(env, straight), env.spec)
     done = mpirun(2, "baselines.run", POINT_REACH, *TINY, "--n_epochs=2", "--seed=0", "--demo_batch_size=4",
                   f"--demo_file={folder / 'demos.npz'}", f"--log_path={folder / 'log'}",
                   f"--save_path={folder / 'policies'}")  # fmt: skip

@@ -4,16 +4,17 @@ import gymnasium
 import numpy as np
 import pytest
 import tensorflow as tf
+from baselines.her.her import make_buffer
+from baselines.her.relay import Relay
 
 import baselines
 from baselines import run
-from baselines.common.errors import UserError
 from baselines.common.mpi import Communicator
+from baselines.common.specs import GOAL_KEYS
 from baselines.her.ddpg import DDPG
 from baselines.her.experiment.config import HERConfig
 from baselines.her.exploration import NoGuide
-from baselines.her.her import make_buffer
-from baselines.her.relay import Relay
+from baselines.her.policy import action_values
 from baselines.her.replay_buffer import NoDemonstrations
 from baselines.her.rollout import RolloutWorker
 from baselines.her.train import evaluate, train_cycle
@@ -22,6 +23,7 @@ from baselines.policies.policy import save_policy
 from baselines.runs.clock import Clock
 from tests.helpers import HORIZON, POINT_PUSH_ID, POINT_REACH, TINY, TINY_SETTINGS, document, point_reach, refused
 from tests.her.numbered import random_transitions
+from tests.ppo2.helpers import agent_of
 
 SPEC = GoalEnvSpec("PointReach-v0", 2, 2, 2, HORIZON)
 
@@ -34,12 +36,11 @@ def test_the_numpy_policy_equals_the_networks_in_the_graph():
     rows = [rng.normal(0, 5, (40, n)).astype(np.float32) for n in (6, 3, 3)]
     agent.update_normalizers(TransitionBatch(*rows, *[None] * 5))
     policy = agent.policy()
-    for ours, graph in zip(policy.inputs(*rows), agent.inputs(*map(tf.constant, rows)), strict=True):
-        np.testing.assert_allclose(ours, graph, rtol=1e-5, atol=1e-6)
-    o, g = policy.inputs(*rows)
-    u = policy.pi(o, g)
+    inputs = policy.inputs(dict(zip(GOAL_KEYS, rows, strict=True)))
+    np.testing.assert_allclose(inputs, np.hstack(agent.inputs(*map(tf.constant, rows))), rtol=1e-5, atol=1e-6)
+    o, g, u = inputs[:, :6], inputs[:, 6:], policy.output(inputs)
     np.testing.assert_allclose(u, agent.main.pi(o, g), rtol=1e-4, atol=1e-6)
-    np.testing.assert_allclose(policy.Q(o, g, u), agent.main.Q(o, g, u), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(action_values(policy, inputs, u), agent.main.Q(o, g, u), rtol=1e-4, atol=1e-5)
 
 
 # ---- which networks act ----
@@ -81,18 +82,19 @@ def test_the_policy_that_is_saved_and_loaded_is_the_one_that_is_evaluated(acting
     agent.save(str(tmp_path / "policy"))
     loaded = baselines.load_policy(str(tmp_path / "policy"))
     critic = agent.target if acting == "target" else agent.main
-    for policy in (agent.policy(), agent.policy(complete=False), loaded):
+    for policy in (agent.policy(), loaded):
         found = policy.act(observations())
         np.testing.assert_allclose(found, acts(acting, agent), atol=1e-6)
         for idle in {"main", "target"} - {acting}:
             assert np.abs(found - acts(idle, agent)).max() > 0.1
-        o, g = policy.inputs(*observations().values())
-        np.testing.assert_allclose(policy.Q(o, g, found), critic.Q(o, g, np.float32(found)), rtol=1e-4, atol=1e-6)
+        inputs = policy.inputs(observations())
+        value = critic.Q(inputs[:, :2], inputs[:, 2:], np.float32(found))
+        np.testing.assert_allclose(action_values(policy, inputs, found), value, rtol=1e-4, atol=1e-6)
 
 
 def test_all_networks_are_saved_whichever_act_and_training_begins_from_all(acting, agent, tmp_path):
     agent.save(str(tmp_path / "policy"))
-    saved, own = baselines.load_policy(str(tmp_path / "policy")).arrays(), agent.policy_state()
+    saved, own = baselines.load_policy(str(tmp_path / "policy")).arrays, agent.policy_state()
     begun = baselines.train(env=gymnasium.make("PointReach-v0"), load_path=str(tmp_path / "policy"), n_epochs=0,
                             **SETTINGS[acting])  # fmt: skip
     assert saved.keys() == own.keys() == begun.policy_state().keys()
@@ -103,9 +105,7 @@ def test_all_networks_are_saved_whichever_act_and_training_begins_from_all(actin
 
 def test_networks_act_where_they_are_named(acting, agent):
     for name in {"main", "target", acting}:
-        for complete in (True, False):
-            found = agent.policy(name, complete).act(observations())
-            np.testing.assert_allclose(found, acts(name, agent), atol=1e-6)
+        np.testing.assert_allclose(agent.policy(name).act(observations()), acts(name, agent), atol=1e-6)
 
 
 def test_evaluation_is_by_the_networks_that_are_saved(acting, agent):
@@ -154,10 +154,9 @@ def test_a_policy_that_training_begins_with_says_whether_there_is_an_average(cwd
     run.main([POINT_REACH, *TINY, "--num_timesteps=0", "--average_actor=0.9", "--save_path=averaged", "--log_path=log"])
     run.main([POINT_REACH, "--num_timesteps=0", "--load_path=averaged", "--save_path=again", "--log_path=log2"])
     first, second = (baselines.load_policy(folder) for folder in ("averaged", "again"))
-    assert first.config.average_actor == second.config.average_actor == 0.9
-    inputs = dict(o=np.ones((1, 2), np.float32), g=np.ones((1, 2), np.float32))
-    averaged = second.arrays()
-    assert {"average_pi/0_kernel"} <= set(averaged) and second.pi(**inputs).tolist() == first.pi(**inputs).tolist()
+    assert first.config["average_actor"] == second.config["average_actor"] == 0.9
+    assert second.design.network == "average_pi"
+    np.testing.assert_array_equal(first.act(observations()), second.act(observations()))
 
 
 def test_two_ways_to_say_which_policy_is_evaluated_are_refused(cwd, capsys, untrained):
@@ -204,45 +203,31 @@ def test_whole_runs_are_evaluated_without_noise_and_guide(acting, eagerly, monke
     assert not any(own), "and training with both"
 
 
-# ---- what acts alone ----
+# ---- to a file and back ----
 
 
-def test_the_acting_part_acts_the_same_and_is_smaller(agent, tmp_path):
-    whole, path = agent.policy(), str(tmp_path / "part")
-    save_policy(path, whole.acting_part())
-    part = baselines.load_policy(path)
-    rng = np.random.default_rng(2)
-    seen = {k: rng.normal(size=(20, 2)) for k in ("observation", "achieved_goal", "desired_goal")}
-    np.testing.assert_array_equal(part.act(seen), whole.act(seen))
-    o, g = part.inputs(*seen.values())
-    np.testing.assert_array_equal(part.Q(o, g, part.pi(o, g)), whole.Q(o, g, whole.pi(o, g)))
-    assert whole.complete and not part.complete and len(part.arrays()) < len(whole.arrays())
+def test_the_document_tells_the_environment_and_the_settings(acting, agent, tmp_path):
+    agent.save(str(tmp_path / "policy"))
+    policy = baselines.load_policy(str(tmp_path / "policy"))
+    assert policy.spec == SPEC.env_spec() and policy.alg == "her" and policy.design == agent.policy().design
+    assert {**policy.config, "demo_file": None} == agent.config.document()
 
 
-def test_the_acting_part_is_played_but_not_trained_on(cwd, capsys):
-    run.main([POINT_REACH, "--n_epochs=1", "--save_path=policy", "--average_actor=0.9", "--log_path=a", *TINY])
-    save_policy("part", baselines.load_policy("policy").acting_part())
-    line = refused(capsys, POINT_REACH, "--load_path=part", "--n_epochs=1", "--log_path=b", *TINY)
-    assert "what acts alone" in line and "--num_timesteps=0" in line and not (cwd / "b").exists()
-    run.main([POINT_REACH, "--load_path=part", "--num_timesteps=0", "--play", "--play_episodes=1", "--log_path=c"])
-    assert "played 1 episodes" in capsys.readouterr().out
+def test_a_policy_begins_training_with_its_settings_networks_and_statistics(acting, agent, tmp_path):
+    agent.save(str(tmp_path / "policy"))
+    how = dict(env=gymnasium.make("PointReach-v0"), load_path=str(tmp_path / "policy"), seed=9)
+    begun = baselines.train(**how, n_epochs=1, **dict(TINY_SETTINGS, Q_lr=0, pi_lr=0, **SETTINGS[acting]))
+    before, after = agent.policy_state(), begun.policy_state()
+    np.testing.assert_array_equal(after["main_Q/0_kernel"], before["main_Q/0_kernel"])
+    assert after["o_stats/count"] == before["o_stats/count"] + 2 * HORIZON
 
 
-def test_the_acting_part_is_loaded_and_saved_as_what_it_is(acting, agent, tmp_path):
-    part = agent.policy().acting_part()
-    save_policy(str(tmp_path / "part"), part)
-    loaded = baselines.train(env=gymnasium.make("PointReach-v0"), load_path=str(tmp_path / "part"), n_epochs=0,
-                             **SETTINGS[acting])  # fmt: skip
-    loaded.save(str(tmp_path / "again"))
-    for policy in (loaded.policy(), baselines.load_policy(str(tmp_path / "again"))):
-        np.testing.assert_array_equal(policy.act(observations()), part.act(observations()))
-        assert not policy.complete and policy.arrays().keys() == part.arrays().keys()
-
-
-def test_other_parts_than_the_acting_one_are_refused(agent, tmp_path):
-    arrays = agent.policy().acting_part().arrays()
+def test_training_does_not_begin_from_another_algorithms_policy_or_statistics_of_nothing(agent, cwd, capsys):
+    agent_of(SPEC.env_spec()).save("ppo")
+    line = refused(capsys, POINT_REACH, "--load_path=ppo", "--n_epochs=1", *TINY)
+    assert "from this policy of --alg=ppo2: its array 'g_stats/count' is missing" in line
     policy = agent.policy()
-    policy._arrays = {k: x for k, x in arrays.items() if not k.startswith("g_stats")}
-    save_policy(str(tmp_path / "less"), policy)
-    with pytest.raises(UserError, match="its arrays are not those"):
-        baselines.load_policy(str(tmp_path / "less"))
+    policy.arrays["o_stats/count"] = np.zeros(1)
+    save_policy("empty", policy)
+    line = refused(capsys, POINT_REACH, "--load_path=empty", "--num_timesteps=0")
+    assert "--load_path: training cannot begin from this policy: no statistics of 2 numbers" in line

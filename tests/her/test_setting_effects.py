@@ -83,7 +83,7 @@ def test_policies_are_kept_by_number_every_policy_save_interval(given, kept, wir
 @pytest.mark.parametrize("form", ["--{}={}", "--{} {}"])
 def test_the_flags_of_a_run_are_written_to_config_json(form, demos, untrained):
     values = dict(num_env=3, vec_env="sync", seed=5, policy_save_interval=2, checkpoint_interval=7,
-                  save_video_length=9, save_path=os.path.abspath("policies"))  # fmt: skip
+                  save_path=os.path.abspath("policies"))  # fmt: skip
     words = [word for name, value in values.items() for word in form.format(name, value).split()]
     run.main([*words, POINT_REACH, *SMALL, "--num_timesteps=0", "--log_path=log"])
     found = document("log")

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from baselines.ppo2.actor_critic import ActorCritic, orthogonal
 
 from baselines.common.mpi import Communicator
-from baselines.ppo2.actor_critic import ActorCritic, orthogonal
 from baselines.ppo2.config import PPOConfig
 from baselines.ppo2.policy import network_sizes
 from baselines.ppo2.ppo import PPO

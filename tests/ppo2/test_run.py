@@ -19,6 +19,7 @@ from baselines.play import main as play
 from baselines.ppo2 import train
 from baselines.ppo2.config import PPOConfig
 from baselines.ppo2.ppo import PPO
+from baselines.storage import state_files
 from tests.environments import PointReach
 from tests.helpers import POINT_REACH, ROOT, checkpoints, contents, document, refused, rows, timeless
 from tests.ppo2.helpers import COUNTING, TINY, TINY_SETTINGS
@@ -68,7 +69,7 @@ def test_a_run_logs_what_it_did_and_saves_policies(kind, whole):
         assert 64 * num_env * count - int(row["train/episode"]) <= steps <= 64 * num_env * count
     assert all(math.isfinite(float(row[name])) for row in table for name in row if name.startswith(("loss/", "test/")))
     assert {"log.txt", "progress.csv", "progress.json", "config.json", "checkpoint"} <= set(os.listdir(log))
-    assert sorted(os.listdir(policies)) == ["best", "epoch_1", "latest"]
+    assert sorted(os.listdir(policies)) == [f"{name}.safetensors" for name in ("best", "epoch_1", "latest")]
     assert document(log)["alg"] == "ppo2" and document(log)["config"] == {
         **PPOConfig(**TINY_SETTINGS).document(), "value_network": "shared" if kind == "continuous" else "copy"
     }  # fmt: skip
@@ -178,11 +179,11 @@ def test_training_begins_with_a_loaded_policy_and_its_settings(kind, whole):
     run.main(["--alg=ppo2", *KINDS[kind][:3], f"--load_path={policies}", "--n_epochs=0", "--log_path=log",
               "--save_path=p", "--nsteps=32"])  # fmt: skip
     before, after = (baselines.load_policy(str(path)) for path in (policies, "p"))
-    assert before.arrays().keys() == after.arrays().keys()
-    for name, array in before.arrays().items():
-        np.testing.assert_array_equal(array, after.arrays()[name])
+    assert before.arrays.keys() == after.arrays.keys()
+    for name, array in before.arrays.items():
+        np.testing.assert_array_equal(array, after.arrays[name])
     config = document("log")["config"]
-    assert config["num_hidden"] == 8 and config["value_network"] == before.config.value_network
+    assert config["num_hidden"] == 8 and config["value_network"] == before.config["value_network"]
 
 
 def test_a_loaded_policy_of_other_sizes_or_another_algorithm_is_refused(whole, capsys, finished):
@@ -250,8 +251,7 @@ def test_a_run_with_constant_rates_can_be_given_more_epochs():
 
 def test_a_checkpoint_holds_all_that_changes(whole):
     log, _ = whole("continuous")
-    with np.load(log / "checkpoint" / f"{checkpoints(log)[-1]}-rank0.npz", allow_pickle=False) as file:
-        names = set(file.files)
+    names = state_files.read(str(log / "checkpoint"), checkpoints(log)[-1], 0)[1].keys()
     assert {"agent/networks/pi/0_kernel", "agent/networks/log_std", "agent/adam/step", "agent/adam/m/0",
             "agent/observation_stats/sum", "agent/return_stats/count", "agent/updates", "rollout_worker/counts",
             "rollout_worker/actions", "rollout_worker/finished", "rollout_worker/discounted"} <= names  # fmt: skip
