@@ -90,7 +90,7 @@ def test_nan_is_an_error_that_names_the_environment_and_the_step(restart, broken
 def test_nan_after_an_end_matters_to_nobody():
     assert history(Lockstep(Scripted(broken=(3, 0))), 4) == history(Lockstep(Scripted()), 4)
     seen = []
-    run_episodes(Scripted(broken=(3, 0)), lambda observation, alive: seen.append(observation["observation"]) or ACTION)
+    run_episodes(Scripted(broken=(3, 0)), lambda observation: seen.append(observation["observation"]) or ACTION)
     assert np.isfinite(seen).all(), "policies take finite numbers only"
 
 
@@ -103,14 +103,7 @@ def test_an_infinite_reward_is_refused_too():
 
 @pytest.mark.parametrize("says", [True, False])
 def test_run_episodes_returns_each_episode_up_to_its_own_end(says):
-    alive_at = []
-
-    def act(observation, alive):
-        alive_at.append(alive.tolist())
-        return observation["observation"] + 0.5
-
-    first, second = run_episodes(Scripted(says=says), act)
-    assert alive_at == [[True, True], [True, True], [False, True], [False, True]]
+    first, second = run_episodes(Scripted(says=says), lambda observation: observation["observation"] + 0.5)
     assert first.observation["observation"].ravel().tolist() == [0, 1, 2]
     assert second.observation["observation"].ravel().tolist() == [0, 1, 2, 3, 4]
     assert first.action.ravel().tolist() == [0.5, 1.5] and second.reward.tolist() == [10, 20, 30, 40]

@@ -13,27 +13,9 @@ from baselines.her.ddpg import DDPG
 from baselines.her.demonstrations import read_demonstrations
 from baselines.her.experiment.config import HERConfig
 from baselines.her.replay_buffer import ReplayBuffer
-from tests.environments import PointReach
 from tests.helpers import TINY_SETTINGS, goal_spec, play_episodes
 from tests.her.measures import make_constant, stacked, transitions
-
-
-class Ending(PointReach):
-    """Terminates at the goal, or after `lasts` steps; pays `pay` there and one less elsewhere."""
-
-    def __init__(self, lasts=99, pay=0.0, **kwargs):
-        super().__init__(**kwargs)
-        self.lasts, self.pay = lasts, pay
-
-    def step(self, action):
-        observation, reward, _, truncated, info = super().step(action)
-        return observation, reward, bool(info["is_success"]) or self._steps == self.lasts, truncated, info
-
-    def compute_reward(self, achieved_goal, desired_goal, info):
-        return super().compute_reward(achieved_goal, desired_goal, info) + np.float32(self.pay)
-
-
-gymnasium.register("Ending-v0", Ending, max_episode_steps=30)
+from tests.her.tasks import ENDING_ID, Ending
 
 
 def of(*lasts, limit=10):
@@ -41,7 +23,7 @@ def of(*lasts, limit=10):
     return as_vec_env(gymnasium.vector.SyncVectorEnv(makers), lambda n: list(range(n)))
 
 
-def away(observation, alive):
+def away(observation):
     return -0.1 * np.sign(observation["desired_goal"] - observation["achieved_goal"])
 
 
@@ -87,14 +69,14 @@ def test_an_end_is_worth_what_a_constant_less_at_every_step_makes_of_it():
 
 
 def test_a_resumed_run_and_demonstrations_keep_ends(cwd, eagerly):
-    settings = dict(env="tests.her.test_ends:Ending-v0", seed=0, env_kwargs={"lasts": 5}, **TINY_SETTINGS)
+    settings = dict(env=ENDING_ID, seed=0, env_kwargs={"lasts": 5}, **TINY_SETTINGS)
     whole, parts = [], []
     baselines.train(n_epochs=3, callback=whole.append, **settings)
     baselines.train(n_epochs=2, callback=parts.append, log_path="log", save_path="saved", **settings)
     baselines.train(resume="log", n_epochs=3, callback=parts.append)
     assert [row["loss/critic"] for row in parts] == [row["loss/critic"] for row in whole]
-    play.main(["--load_path=saved", "--env=tests.her.test_ends:Ending-v0", "--env_kwargs=lasts=5", "--episodes=2",
+    play.main(["--load_path=saved", f"--env={ENDING_ID}", "--env_kwargs=lasts=5", "--episodes=2",
                "--record_demos=demos.npz", "--keep_failures"])  # fmt: skip
-    env = make_vec_env("tests.her.test_ends:Ending-v0", 1, [0], "sync")
+    env = make_vec_env(ENDING_ID, 1, [0], "sync")
     recorded = read_demonstrations("demos.npz", env.spec)
     assert recorded.terminated.tolist() == [True, True] and recorded.length.tolist() == [5, 5]

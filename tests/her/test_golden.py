@@ -122,9 +122,9 @@ def test_bellman_target_is_golden_and_clipped_at_both_ends(agent, golden, reward
 def test_losses_and_gradients_are_golden(agent, golden):
     gradients, metrics = agent.gradients(Transitions(*map(tf.constant, batch_of(golden))))
     n = len(agent.main.critic_weights)
-    for loss, name, gradients in (("critic", "Q", gradients[:n]), ("actor", "pi", gradients[n:])):
+    for loss, name, own in (("critic", "Q", gradients[:n]), ("actor", "pi", gradients[n:])):
         assert_near(metrics[f"loss/{loss}"], golden[f"out/{name}_loss"])
-        assert_near(np.concatenate([np.ravel(x) for x in gradients]), golden[f"out/{name}_grad"])
+        assert_near(np.concatenate([np.ravel(x) for x in own]), golden[f"out/{name}_grad"])
 
 
 @pytest.mark.parametrize("updates", [1, 5])

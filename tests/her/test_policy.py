@@ -20,7 +20,9 @@ from tests.ppo2.helpers import agent_of
 SPEC = goal_spec("PointReach-v0")
 
 
-@pytest.mark.parametrize("settings", [dict(relative_goals=True, max_u=0.5), dict(layer_norm=True, n_critics=2)], ids=str)
+@pytest.mark.parametrize(
+    "settings", [dict(relative_goals=True, max_u=0.5), dict(layer_norm=True, n_critics=2)], ids=str
+)
 def test_the_numpy_policy_equals_the_networks_in_the_graph(settings):
     rng, spec = np.random.default_rng(0), goal_spec("any", 6, 3, 2, 10)
     agent = DDPG(spec, HERConfig(hidden=32, **settings), rng, Communicator())

@@ -107,7 +107,7 @@ def test_a_loaded_policy_wins_over_a_presets_settings_for_the_task():
     loaded = HERConfig(relative_goals=False).document()
     config = config_of("FetchPush-v1", {}, "single", loaded)
     assert (config.relative_goals, config.guide) == (False, "script")
-    with pytest.raises(UserError, match="--relative_goals=True contradicts the loaded policy"):
+    with pytest.raises(UserError, match="--relative_goals=True does not fit the loaded policy"):
         config_of("FetchPush-v1", {"relative_goals": True}, "single", loaded)
 
 

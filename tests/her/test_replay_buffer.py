@@ -53,7 +53,6 @@ def test_samples_have_the_shape_of_all_batches_of_a_cycle():
     assert batch.observation.shape == (5, 7, 2) and batch.reward.shape == (5, 7)
     assert all(x.dtype == np.float32 for x in batch[:-1]) and batch.terminated.dtype == bool
 
-
     assert len(buffer.sample_from(numbered_episodes([6, 1, 3])).reward) == 10, "normalizers see as many as there are"
 
 
