@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from baselines.common.cli import errors_end_the_process, parse_all
-from baselines.common.seeding import env_seeds
+from baselines.common.seeding import RngStreams, env_seeds
 from baselines.common.settings import Settings, setting
 from baselines.common.specs import Actions
 from baselines.envs import BACK_ENDS, make_vec_env

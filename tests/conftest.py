@@ -10,11 +10,10 @@ import tensorflow as tf
 
 import tests.environments  # noqa: F401 (registers PointReach)
 from baselines import run
-from baselines.common.specs import GOAL_KEYS, EnvSpec
 from baselines.envs.lockstep import Episode
 from baselines.her import train
 from baselines.her.demonstrations import write_demonstrations
-from tests.helpers import HORIZON, POINT_REACH, ROOT, TINY
+from tests.helpers import HORIZON, POINT_REACH, ROOT, TINY, goal_spec
 
 # These tests make many agents in one process, for which TensorFlow warns of functions traced again.
 tf.get_logger().setLevel("ERROR")
@@ -40,9 +39,9 @@ def modules(tmp_path, monkeypatch):
     return folder
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def eagerly():
-    """TensorFlow's functions run as Python: for a handful of updates, which takes less time than compiling them."""
+    """Run TensorFlow's functions as Python: a handful of updates takes less time than compiling them."""
     tf.config.run_functions_eagerly(True)
     yield
     tf.config.run_functions_eagerly(False)
@@ -73,4 +72,4 @@ def demos(cwd):
         Episode({"observation": g, "achieved_goal": g, "desired_goal": g[1:]}, action, reward, True, False)
         for g in goals
     ]
-    write_demonstrations("demos.npz", episodes, EnvSpec("PointReach-v0", dict.fromkeys(GOAL_KEYS, 2), 2, HORIZON))
+    write_demonstrations("demos.npz", episodes, goal_spec("PointReach-v0"))

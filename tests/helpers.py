@@ -149,7 +149,7 @@ def goal_spec(env_id="any", observation=2, goal=2, action=2, horizon=HORIZON):
 
 
 def play_episodes(env, act):
-    """Return one whole episode of each environment; `act(observation, alive)` is in the environment's units."""
+    """Return one whole episode of each environment; `act(observation)` is in the environment's units."""
     return Episodes.of(run_episodes(env, act), env.spec, env.compute_reward.info_size)
 
 
@@ -160,7 +160,7 @@ def train_rows(**settings):
     return seen
 
 
-def straight(observation, alive=None):
+def straight(observation):
     """A perfect demonstrator of PointReach."""
     return np.clip(10 * (observation["desired_goal"] - observation["achieved_goal"]), -1, 1)
 

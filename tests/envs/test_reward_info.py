@@ -3,6 +3,7 @@
 import gymnasium
 import numpy as np
 import pytest
+from baselines.her.her import make_buffer
 
 import baselines
 from baselines.common.errors import TrainingError, UserError
@@ -10,7 +11,6 @@ from baselines.envs import as_vec_env, make_vec_env, parse_arguments
 from baselines.envs.info import as_infos, info_entries, read_info
 from baselines.envs.reward import reward_function
 from baselines.her.experiment.config import HERConfig
-from baselines.her.her import make_buffer
 from baselines.her.rollout import roll_out
 from tests.environments import Batched, Careful, PointReach
 from tests.helpers import TINY_SETTINGS, refused

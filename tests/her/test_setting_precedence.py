@@ -148,11 +148,11 @@ def test_a_loaded_policy_wins_over_a_preset_and_over_the_environments_own_settin
     loaded = {"hidden": 16, "n_cycles": 3, "polyak": 0.5}
     config = make_config("FetchReach-v1", {}, None, loaded)
     assert (config.hidden, config.n_cycles, config.polyak) == (16, 10, 0.95), "only what is of a policy is taken over"
-    with pytest.raises(UserError, match="--hidden=8 contradicts the loaded policy, which has hidden=16"):
+    with pytest.raises(UserError, match="--hidden=8 does not fit the loaded policy, which has hidden=16"):
         make_config("FetchReach-v1", {"hidden": 8}, None, loaded)
 
 
 def test_settings_that_belong_to_a_policy_are_all_that_its_numbers_depend_on():
     which_networks_act = {"test_with_polyak", "average_actor"}
     inputs = {"relative_goals", "clip_obs", "norm_eps", "norm_clip"}
-    assert set(OF_POLICY) == {"hidden", "layers", "max_u"} | inputs | which_networks_act
+    assert set(OF_POLICY) == {"hidden", "layers", "n_critics", "layer_norm", "max_u"} | inputs | which_networks_act

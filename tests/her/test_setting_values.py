@@ -69,9 +69,9 @@ OUT_OF_RANGE = [
     "batch_size=0", "buffer_size=0", "n_cycles=0", "n_batches=0", "n_test_rollouts=0", "policy_save_interval=-1",
     "random_eps=-0.1", "random_eps=1.1", "noise_eps=-0.1", "replay_k=-1", "num_demo=0",
     "demo_batch_size=0", "prm_loss_weight=-1", "aux_loss_weight=-0.1", "clip_obs=0", "clip_obs=-1", "norm_eps=0",
-    "norm_clip=0", "norm_clip=-5", "target_interval=-1", "simulated_workers=0", "priority_floor=0", "priority_clip=-1",
-    "random_hold=0.5", "random_hold=1e7", "guide_eps=-0.1", "guide_eps=1.1", "guide_distance=-1", "relay_distance=0",
-    "replay_actual=-1", "q_filter_after=-1", "average_actor=-0.1", "average_actor=1",
+    "norm_clip=0", "norm_clip=-5", "target_interval=-1", "simulated_workers=0", "priority_clip=-1", "n_critics=0",
+    "random_hold=0.5", "random_hold=1e7", "guide_eps=-0.1", "guide_eps=1.1", "n_critics=101", "replay_actual=-1",
+    "average_actor=-0.1", "average_actor=1",
 ]  # fmt: skip
 
 
