@@ -1,4 +1,4 @@
-"""Write a saved policy for other programs: `python -m baselines.export --load_path=FILE --format=onnx --output=FILE`."""
+"""Write a saved policy for other programs: `python -m baselines.export --load_path=FILE --format=onnx --output=OUT`."""
 
 from dataclasses import dataclass
 
@@ -19,7 +19,7 @@ class ExportOptions(Settings):
     """The command line; `PolicyOptions` would need Gymnasium, which a robot may not have."""
 
     load_path: str | None = setting(
-        None, "the policy: a file, or a folder that holds latest.safetensors", path=True, default_text=""
+        None, "policy: a file, or a folder with latest.safetensors", path=True, default_text=""
     )
     format: str | None = setting(None, ", ".join(FORMATS), choices=tuple(FORMATS), default_text="")
     output: str | None = setting(
