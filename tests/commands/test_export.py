@@ -320,7 +320,7 @@ def test_a_policy_that_acts_in_a_way_of_its_own_is_refused(cwd):
             return observation
 
     with pytest.raises(UserError, match="cannot export a Own, which acts in a way of its own"):
-        baselines.export(Own(servo().spec, [(np.zeros((6, 2)), np.zeros(2))]), "numpy", "o.py")
+        baselines.export_policy(Own(servo().spec, [(np.zeros((6, 2)), np.zeros(2))]), "numpy", "o.py")
 
 
 @pytest.mark.parametrize("name", ["two words", "lambda", "action", "_hidden", "été", ""])
