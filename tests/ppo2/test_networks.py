@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from baselines.ppo2.actor_critic import ActorCritic, orthogonal
 
 from baselines.common.mpi import Communicator
 from baselines.ppo2.config import PPOConfig
