@@ -169,6 +169,27 @@ class Variable(gymnasium.Env):
         self.seen = os.environ.get("SEEN")
 
 
+class Coloured(PointReach):
+    """Can only be made with colour="red"."""
+
+    def __init__(self, colour="grey", **kwargs):
+        if colour != "red":
+            raise ValueError("expected a red one")
+        super().__init__(**kwargs)
+
+
+class Silent(PointReach):
+    """Reports no success, and cannot be rendered."""
+
+    def step(self, action):
+        return *super().step(action)[:4], {}
+
+    def render(self):
+        return [][0]
+
+
+gymnasium.register("Coloured-v0", Coloured)
+gymnasium.register("Silent-v0", Silent, max_episode_steps=6)
 gymnasium.register("Careful-v0", Careful, max_episode_steps=12)
 gymnasium.register("Batched-v0", Batched, max_episode_steps=12)
 gymnasium.register("Shelf-v0", Shelf, max_episode_steps=8)
