@@ -23,10 +23,10 @@ SPEC = goal_spec("any", observation=6, goal=2, action=3, horizon=10)
 AT = slice(2, 4)  # where an observation has the effector
 
 
-def make_reacher(spec=SPEC, rng=None, **settings):
+def make_reacher(spec=SPEC, rng=None, n_batches=10, **settings):
     config = HERConfig(relay_effector="2:4", **settings).for_env(spec)
     reacher = LearnedReacher(spec, config, np.random.default_rng(0), rng or np.random.default_rng(0), Communicator())
-    reacher.config = dataclasses.replace(reacher.config, n_batches=10)  # fewer take less time
+    reacher.config = dataclasses.replace(reacher.config, n_batches=n_batches)  # fewer take less time
     return reacher
 
 
@@ -235,13 +235,13 @@ def test_a_restored_reacher_continues_exactly(eagerly):
         return [*acts, reacher.reach(np.zeros((30, 3)), scenes, np.random.default_rng(6))]
 
     rng = np.random.default_rng(3)
-    first = make_reacher(rng=rng)
+    first = make_reacher(rng=rng, n_batches=3)
     first.train(episodes, episodes)
     state = {name: x.copy() for name, x in Exploration({"guide": first}, rng).state().items()}
     position = rng.bit_generator.state
     expected = go_on(first)
     assert not np.array_equal(*expected), "the case should have something to learn"
-    second = make_reacher(rng=rng)
+    second = make_reacher(rng=rng, n_batches=3)
     second.reach(np.zeros((30, 3)), scenes, np.random.default_rng(6))
     Exploration({"guide": second}, rng).load_state(state)
     rng.bit_generator.state = position
