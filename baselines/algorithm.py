@@ -27,7 +27,7 @@ Imports that take seconds, such as TensorFlow, belong into `learn`, so that --he
         for cycle in run.cycles():                      # a run can be stopped after each cycle
             ...                                         # act in `env`, update the agent
         test_env.reseed(run.seeds_for("test", test_env.num_env)(epoch))
-        tested = summary(run_episodes(test_env, agent.policy().act))
+        tested = evaluate_in(agent.policy(), test_env, 16)
         metrics = run.mean({"test/mean_return": tested.mean_return, "total/timesteps": ...})
         run.end_epoch(metrics, score=metrics["test/mean_return"])
     return agent

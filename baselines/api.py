@@ -105,6 +105,7 @@ def evaluate_policy(
     vec_env: str = "auto",
     env_kwargs: Mapping[str, Any] | None = None,
     max_episode_steps: int | None = None,
+    reward_info: str | None = None,
     progress: bool = False,
 ) -> "Evaluation":
     """Play whole episodes without noise and return their figures.
@@ -119,6 +120,7 @@ def evaluate_policy(
         vec_env: back end that steps the environments: "auto", "envpool", "sync" or "async".
         env_kwargs: arguments for making an environment by name.
         max_episode_steps: time limit of episodes of an environment by name.
+        reward_info: names of the info entries that compute_reward reads, where success follows from the reward.
         progress: show a progress bar.
 
     Raises:
@@ -126,16 +128,16 @@ def evaluate_policy(
         TrainingError: the environment fails.
     """
     from baselines.common.errors import UserError
-    from baselines.envs.arguments import EnvArguments
+    from baselines.envs.arguments import EnvArguments, parse_keys
     from baselines.envs.base import SUCCESS_BY_REWARD
     from baselines.runs.evaluation import environment_for, evaluate_in
 
-    arguments = EnvArguments(env_kwargs or {}, max_episode_steps)
-    if arguments.given() and env is not None and not isinstance(env, str):
+    arguments = EnvArguments(env_kwargs or {}, max_episode_steps, parse_keys(reward_info))
+    if arguments.for_make() and env is not None and not isinstance(env, str):
         raise UserError("env_kwargs and max_episode_steps are for environments by name; you made this one yourself")
     with environment_for(policy, env, min(num_env, episodes), seed, vec_env, arguments) as environments:
         evaluation = evaluate_in(policy, environments, episodes, progress)
-        if not environments.says_success and evaluation.success_rate is not None:
+        if not environments.reports_success and evaluation.success_rate is not None:
             print(f"note: {SUCCESS_BY_REWARD}", file=sys.stderr)
         return evaluation
 

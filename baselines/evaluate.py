@@ -34,7 +34,8 @@ def main(argv: list[str] | None = None) -> None:
         env, arguments = options.import_env(), options.env_arguments()
         evaluation = api.evaluate_policy(
             policy, env, options.episodes, num_env=options.num_env, seed=options.seed, vec_env=options.vec_env,
-            env_kwargs=arguments.kwargs, max_episode_steps=arguments.max_episode_steps, progress=True,
+            env_kwargs=arguments.kwargs, max_episode_steps=arguments.max_episode_steps, reward_info=options.reward_info,
+            progress=True,
         )  # fmt: skip
         print("\n".join(lines_of(evaluation)))
         if options.json:

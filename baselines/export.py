@@ -1,12 +1,11 @@
-"""Write a saved policy for other programs: `python -m baselines.export --load_path=DIR --format=onnx --output=FILE`."""
+"""Write a saved policy for other programs: `python -m baselines.export --load_path=FILE --format=onnx --output=OUT`."""
 
 from dataclasses import dataclass
 
 from baselines import api
 from baselines.common.cli import NEEDS_POLICY, errors_end_the_process, parse_all
-from baselines.common.settings import setting
+from baselines.common.settings import Settings, setting
 from baselines.policies.exporting import FORMATS, place_for
-from baselines.runs.options import PolicyOptions
 
 _NEEDED = {
     **NEEDS_POLICY,
@@ -16,13 +15,16 @@ _NEEDED = {
 
 
 @dataclass(frozen=True)
-class ExportOptions(PolicyOptions):
-    """The command line."""
+class ExportOptions(Settings):
+    """The command line; `PolicyOptions` would need Gymnasium, which a robot may not have."""
 
+    load_path: str | None = setting(
+        None, "policy: a file, or a folder with latest.safetensors", path=True, default_text=""
+    )
     format: str | None = setting(None, ", ".join(FORMATS), choices=tuple(FORMATS), default_text="")
     output: str | None = setting(
         None,
-        "what to write, which must not be there yet: FILE.tflite, FILE.onnx, FILE.py (and FILE.npz) or a folder",
+        "what to write, which must not exist yet: FILE.tflite, FILE.onnx, FILE.py (and FILE.npz) or a folder",
         path=True,
         default_text="",
     )

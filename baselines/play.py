@@ -88,7 +88,7 @@ def play(
             played += run_episodes(env, policy.act)
             outcome = {True: ", success", False: ", no success", None: ""}[played[-1].success]
             info(f"episode {number}: return {played[-1].reward.sum():.2f}{outcome}")
-        if not env.says_success and played[-1].success is not None:
+        if not env.reports_success and played[-1].success is not None:
             info(SUCCESS_BY_REWARD)
     whole = summary(played)
     rate = "" if whole.success_rate is None else f": success rate {whole.success_rate:.3f}"

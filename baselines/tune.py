@@ -23,12 +23,10 @@ from baselines.api import DEFAULTS
 from baselines.common.cli import errors_end_the_process, help_text, literal, parse, show
 from baselines.common.errors import Interrupted, TrainingError, UserError
 from baselines.common.mpi import Communicator, make_communicator
-from baselines.common.settings import Settings, describe, names_of, setting
-from baselines.envs import BACK_ENDS
-from baselines.envs.extra_import import import_extra
+from baselines.common.settings import describe, names_of, setting
 from baselines.runs.algorithms import Algorithm, find
 from baselines.runs.launch import launch
-from baselines.runs.options import Options
+from baselines.runs.options import AlgorithmOptions, Options, VecEnvOptions
 from baselines.runs.signals import interrupts
 from baselines.storage.files import check_writable
 
@@ -37,12 +35,9 @@ _STORAGES = "sqlite:///FILE, postgresql://USER:PASSWORD@HOST/NAME, mysql+pymysql
 
 
 @dataclass(frozen=True)
-class TuneOptions(Settings):
+class TuneOptions(VecEnvOptions, AlgorithmOptions):
     """The flags of the command; those that `Options` has too belong to every trial's run."""
 
-    alg: str = setting("", "algorithm; your own: package.module with a function learn")
-    env: str = setting("", "environment; your own: module:Id-v0")
-    preset: str | None = setting(None, "settings by name, as for baselines.run", default_text="")
     n_trials: int = setting(30, "trials of the study in all, in whichever process they run", 1, _MOST)
     timesteps: int = setting(100_000, "environment steps of a trial: its --num_timesteps", 1, 1e18)
     tuned: str | None = setting(None, "settings to search: NAME,NAME", default_text="see below")
@@ -52,13 +47,8 @@ class TuneOptions(Settings):
     startup_trials: int = setting(5, "trials that must be complete before one is ended early", 0, _MOST)
     warmup_epochs: int = setting(2, "epochs of a trial before it may be ended early", 0, _MOST)
     seed: int = setting(0, "seed of the search, and of each trial's run", 0, _MOST)
-    num_env: int | None = setting(None, "environments of a run", 1, 100_000, default_text="the preset's, else 1")
-    vec_env: str = setting("auto", "what steps them", choices=BACK_ENDS)
     step_timeout: float = setting(0.0, "seconds that a step in another process may take; 0: no limit", 0, 1e6)
-    env_kwargs: str | None = setting(None, "arguments for making the environment: NAME=VALUE", default_text="")
-    max_episode_steps: int | None = setting(None, "steps of an episode", 1, _MOST, default_text="the environment's own")
     load_path: str | None = setting(None, "policy to begin with", path=True, default_text="")
-    extra_import: str | None = setting(None, "module to import first", default_text="")
     log_path: str | None = setting(None, "folder for the trials' logs", path=True, default_text="runs/tune/STUDY")
 
 
@@ -101,7 +91,7 @@ def _tune(options: TuneOptions, algorithm: Algorithm, settings: Mapping[str, obj
     shown = tuning.show_storage(storage)
     log_path = options.log_path or os.path.join("runs", "tune", _file_name(name))
     space = tuning.search_space(algorithm, options.tuned, settings)
-    env = import_extra(options.extra_import, options.env)
+    env = options.import_env()
     config = algorithm.config(str(env), settings, options.preset, flags=tuple(names_of(TuneOptions)))
     fixed = {name: getattr(config, name) for name in settings}
     check_writable(log_path)

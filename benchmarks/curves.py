@@ -1,4 +1,4 @@
-"""Figures: success or return against steps and against minutes, of an experiment, and of all tasks on one page."""
+"""Figures of success or return against steps and minutes: one experiment, or all tasks on one page."""
 
 from collections.abc import Sequence
 from typing import IO
@@ -9,14 +9,14 @@ from benchmarks.experiments import SUCCESS, Measure
 from benchmarks.outcomes import Outcome
 from benchmarks.statistics import interquartile_interval, interquartile_mean
 
-# By Okabe & Ito, for people of any colour vision; their greys differ, and so do the dashes.
+# Okabe & Ito's colours differ for people with any colour vision, and in grey; the dashes differ too.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#E69F00", "#000000", "#CC79A7", "#56B4E9")
 DASHES = ("-", "--", "-.", ":")
 ON_ONE_CORE = "minutes on one core, beside another run"
 
 
 def draw(outcomes: list[Outcome], title: str, measure: Measure, file: IO[bytes]) -> None:
-    """A line and its 95 percent band for each arm, a thin line for each run. Writes a PNG."""
+    """Write a PNG with a line and its 95 percent band for each arm, and a thin line for each run."""
     pyplot = _pyplot()
     figure, panels = pyplot.subplots(1, 2, figsize=(12, 3.8), layout="constrained")
     _draw_both(panels, outcomes, measure)
@@ -27,7 +27,7 @@ def draw(outcomes: list[Outcome], title: str, measure: Measure, file: IO[bytes])
 
 
 def draw_page(experiments: Sequence[tuple[str, list[Outcome]]], file: IO[bytes]) -> None:
-    """Success in all of these experiments, by title: two in a row, steps on the left and minutes on the right."""
+    """Write a PNG of success in several experiments: two in a row, steps on the left and minutes on the right."""
     pyplot = _pyplot()
     rows = (len(experiments) + 1) // 2
     figure, panels = pyplot.subplots(rows, 4, figsize=(18, 3 * rows), squeeze=False, layout="constrained")
@@ -44,7 +44,7 @@ def draw_page(experiments: Sequence[tuple[str, list[Outcome]]], file: IO[bytes])
 
 
 def curve(outcomes: list[Outcome], axis: str) -> tuple[np.ndarray, np.ndarray]:
-    """Runs of one arm, for the evaluations that all have: x [n], the median of their minutes, and scores [runs, n]."""
+    """Return x [n] and scores [runs, n] of the evaluations that all runs of one arm have; minutes are medians."""
     n = min(len(o.score) for o in outcomes)
     x = np.median([o.steps[:n] if axis == "steps" else o.seconds[:n] / 60 for o in outcomes], axis=0)
     return x, np.stack([o.score[:n] for o in outcomes])
@@ -60,7 +60,7 @@ def _pyplot():
 
 
 def _draw_both(panels, outcomes: list[Outcome], measure: Measure) -> None:
-    """Against steps all runs; against minutes those that had all cores to themselves, or if there are none, all."""
+    """Draw all runs against steps; against minutes those that had all cores, or all runs where none had."""
     from matplotlib.ticker import EngFormatter
 
     quiet = [o for o in outcomes if o.quiet]

@@ -1,4 +1,4 @@
-"""What `python -m benchmarks.reproduce` can run: every learning figure of this project, as data."""
+"""Every learning figure of this project as data; `python -m benchmarks.reproduce` runs it."""
 
 import dataclasses
 import hashlib
@@ -12,18 +12,18 @@ SB3 = "benchmarks.sb3_run"
 
 @dataclass(frozen=True)
 class Arm:
-    """One command. Its runs are shared by all experiments that have an equal arm."""
+    """One command; all experiments that have an equal arm share its runs."""
 
     num_timesteps: int
     flags: tuple[str, ...]
     demonstrations: int = 0  # scripted episodes to learn from
-    noise: float = 0.0  # on their actions; those that fail stay then
+    noise: float = 0.0  # on their actions; with noise, failed episodes are written too
     module: str = "baselines.run"
-    episodes: int = 1000  # that its policies are evaluated over
-    until: float = 0.0  # it ends before its last step once the mean of three evaluations is so high; 0: never
+    episodes: int = 1000  # of the evaluation of each of its policies
+    until: float = 0.0  # mean of three evaluations at which it ends early; 0: never
 
     def value(self, name: str, default: str | None = None) -> str | None:
-        """What a flag says."""
+        """Return the value of a flag."""
         return dict(flag.removeprefix("--").split("=", 1) for flag in self.flags).get(name, default)
 
     @property
@@ -32,7 +32,7 @@ class Arm:
 
     @property
     def key(self) -> str:
-        """A folder's name, which no other arm has: any change of the command is a new arm."""
+        """The name of its folder, which no other arm has: any change of the command makes a new arm."""
         command = json.dumps(
             [self.module, sorted(self.flags), int(self.num_timesteps), self.demonstrations, self.noise]
         )
@@ -42,19 +42,19 @@ class Arm:
 
 @dataclass(frozen=True)
 class Measure:
-    """What an evaluation is judged by."""
+    """The figure that evaluations are compared by."""
 
     word: str
     key: str  # in an evaluation's file, and after test/ in progress.csv
     levels: tuple[float, ...]  # to reach
-    kept: float  # what a run should not fall below again
+    kept: float  # the level that a run should not fall below again
 
 
 SUCCESS = Measure("success", "success_rate", (0.5, 0.9, 0.95), 0.9)
 
 
 def returns(*levels: float) -> Measure:
-    """Of tasks without goals; the last level is to be kept."""
+    """Return the measure of tasks without goals; the last level is the one to keep."""
     return Measure("return", "mean_return", levels, levels[-1])
 
 
@@ -65,25 +65,25 @@ class Experiment:
     title: str
     arms: dict[str, Arm]
     seeds: tuple[int, ...]
-    minutes: float  # of all of its runs on two cores, about, one after the other
-    targets: str  # what should come out
+    minutes: float  # of all its runs on two cores, one after the other, roughly
+    targets: str  # the expected results
     measure: Measure = SUCCESS
 
 
 def merged(*flags: str) -> tuple[str, ...]:
-    """Of flags with the same name the last one, as the launcher takes them."""
+    """Return the flags; of those with the same name only the last one, as the launcher takes it."""
     return tuple({flag.partition("=")[0]: flag for flag in flags}.values())
 
 
 def ours(num_timesteps: float, env: str, *flags: str, demonstrations: int = 0) -> Arm:
-    """Epochs of 4,000 steps where an episode has 50, each with 13 x 8 = 104 evaluation episodes."""
+    """Return an arm with epochs of 4,000 steps (of episodes of 50) and 13 x 8 = 104 evaluation episodes."""
     preset = "demos" if demonstrations else "single"
     common = (f"--env={env}", f"--preset={preset}", "--n_cycles=10", "--n_test_rollouts=13")
     return Arm(int(num_timesteps), merged(*common, *flags), demonstrations)
 
 
 def but(arm: Arm, *flags: str) -> Arm:
-    """The arm with other flags."""
+    """Return the arm with other flags."""
     return dataclasses.replace(arm, flags=merged(*arm.flags, *flags))
 
 
@@ -92,19 +92,19 @@ def seeds(count: int) -> tuple[int, ...]:
 
 
 def ppo2(num_timesteps: float, env: str, *flags: str) -> Arm:
-    """With the preset's 8 environments."""
+    """Return an arm with the preset's 8 environments."""
     return Arm(int(num_timesteps), merged("--alg=ppo2", f"--env={env}", "--preset=single", *flags))
 
 
 def beside_sb3(env: str, num_timesteps: float, minutes: float, measure: Measure, *flags: str) -> Experiment:
-    """PPO, ours and that of Stable-Baselines3 with the same settings."""
+    """Return an experiment with our PPO and that of Stable-Baselines3, with the same settings."""
     arms = {"ours": ppo2(num_timesteps, env, "--n_test_episodes=20", *flags),
             "Stable-Baselines3": Arm(int(num_timesteps), ("--alg=PPO", f"--env={env}"), module=SB3)}  # fmt: skip
     targets = f"{measure.levels[-1]:g}, and no less than Stable-Baselines3's PPO"
     return Experiment(f"PPO: {env}", arms, seeds(5), minutes, targets, measure)
 
 
-# ---- arms that several experiments have ----
+# ---- arms of several experiments ----
 
 REACH_PAPERS = Arm(5_000, ("--env=FetchReach-v1", "--n_test_rollouts=104"))
 RELAY = "--relay_effector=0:3"
@@ -113,10 +113,10 @@ PICK = ours(1e5, "FetchPickAndPlace-v1")
 PICK_DEMOS = ours(6e4, "FetchPickAndPlace-v1", "--n_cycles=5", demonstrations=100)
 HALF_FAIL = dataclasses.replace(PICK_DEMOS, noise=0.33)  # about half of the scripted episodes end at the goal
 
-# `single` as it was in version 0.2.0.
+# The preset `single` of version 0.2.0.
 FORMER = ("--guide=none", "--random_hold=1", "--relative_goals=False", "--n_batches=40", "--average_actor=0")
 
-PARTS = {  # of the recipe, each taken away
+PARTS = {  # the flags that remove each part of the recipe
     "guide": ("--guide=none",),
     "held random actions": ("--random_hold=1",),
     "relative goals": ("--relative_goals=False",),
@@ -126,13 +126,13 @@ PARTS = {  # of the recipe, each taken away
 
 
 def hand(task: str, count: int, n_cycles: int, num_timesteps: float, minutes: float, targets: str) -> Experiment:
-    """An evaluation takes as long as some 10 cycles: those of episodes of 100 steps are fewer."""
+    """Return the experiment of a Hand task; an evaluation takes as long as about 10 cycles."""
     arm = ours(num_timesteps, f"{task}-v0", f"--n_cycles={n_cycles}")
     return Experiment(f"{task}, one process", {"single": arm}, seeds(count), minutes, targets)
 
 
-# Tasks that others wrote; the places of Panda's are in metres. `sync`, as they are stepped on one core each. They are
-# slow: their policies are evaluated over 100 episodes.
+# Tasks that others wrote. Panda's positions are in metres. Runs have one core each, so environments are stepped by
+# `sync`. They are slow, so policies are evaluated over only 100 episodes.
 _USERS = {
     "PandaReach-v3": ours(4e3, "panda_gym:PandaReach-v3", "--num_env=2", "--n_cycles=2", "--n_test_rollouts=52",
                           "--vec_env=sync"),
@@ -154,7 +154,7 @@ USERS = {name: dataclasses.replace(arm, episodes=100) for name, arm in _USERS.it
 EXPERIMENTS = {
     "fetch-reach": Experiment(
         "FetchReach, one process",
-        # Epochs of 200 steps: it is learnt in a few of them.
+        # Epochs of 200 steps: the task is learnt in a few of them.
         {
             "single": ours(4e3, "FetchReach-v1", "--num_env=2", "--n_cycles=2", "--n_test_rollouts=52"),
             "papers' settings": REACH_PAPERS,
@@ -170,14 +170,14 @@ EXPERIMENTS = {
         "FetchPickAndPlace, one process", {"single": PICK}, seeds(10), 50, "0.95 at 55,000 steps, and kept"
     ),
     "push-relay": Experiment(
-        "FetchPush, no script: a relay brings the gripper to the block",
+        "FetchPush, no script: a learnt guide brings the gripper to the block",
         {"relay": but(PUSH, RELAY)},
         seeds(5),
         25,
         "0.95 at 60,000 steps",
     ),
     "pick-relay": Experiment(
-        "FetchPickAndPlace, no script: a relay brings the gripper to the block",
+        "FetchPickAndPlace, no script: a learnt guide brings the gripper to the block",
         {"relay": but(PICK, RELAY)},
         seeds(5),
         30,
@@ -230,14 +230,13 @@ EXPERIMENTS = {
         {
             "all cloned": HALF_FAIL,
             "filtered": but(HALF_FAIL, "--q_filter=True"),
-            "filtered after 6,000 updates": but(HALF_FAIL, "--q_filter=True", "--q_filter_after=6000"),
         },
         seeds(3),
         30,
         "to see if the filter of 1709.10089 helps where it is meant to",
     ),
     "ablation": Experiment(
-        "FetchPickAndPlace, each part of the recipe taken away",
+        "FetchPickAndPlace without each part of the recipe",
         {"all": PICK, **{f"without {part}": but(PICK, *flags) for part, flags in PARTS.items()}},
         seeds(3),
         75,
@@ -294,7 +293,7 @@ EXPERIMENTS = {
         "to show the contrast that OpenAI Baselines suggests",
     ),
     "ppo2-reach": Experiment(
-        "FetchReach: how many steps PPO needs",
+        "FetchReach: PPO with the sparse and the dense reward",
         {
             "sparse": ppo2(5e5, "FetchReach-v1", "--n_test_episodes=104"),
             "dense": ppo2(5e5, "FetchReachDense-v1", "--n_test_episodes=104"),
@@ -305,13 +304,13 @@ EXPERIMENTS = {
     ),
 }
 
-# On one picture, two in a row.
+# The experiments on page.png, two in a row.
 PAGE = ("fetch-reach", "fetch-push", "fetch-pick-and-place", "demonstrations", "fetch-slide", "hand-reach",
         "hand-block", "her-vs-none", "her-vs-ppo2", "users-tasks", "paper19-push")  # fmt: skip
 
 
 def experiment(name: str) -> Experiment:
-    """Raises UserError for a name that there is not."""
+    """Return the experiment of this name. Raises UserError for an unknown name."""
     if name not in EXPERIMENTS:
         raise UserError(f"unknown experiment '{name}'{nearest(name, EXPERIMENTS)} (--list shows all)")
     return EXPERIMENTS[name]

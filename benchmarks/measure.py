@@ -1,4 +1,4 @@
-"""What the benchmarks share: pairing, medians, and where results go."""
+"""Tools of all benchmarks: variants in turn, medians, and the file of the results."""
 
 import contextlib
 import importlib.metadata
@@ -20,7 +20,7 @@ LIBRARIES = [
 
 
 def compare(variants: dict[str, Callable[[], float]], rounds: int, seconds: float = 1.0) -> dict[str, float]:
-    """Median rate of each variant, in units of work per second.
+    """Return the median rate of each variant, in units of work per second.
 
     The variants take turns, `rounds` times, `seconds` each. Each call does some work and says how much.
     """
@@ -37,7 +37,7 @@ def compare(variants: dict[str, Callable[[], float]], rounds: int, seconds: floa
 
 
 def in_turn(variants: dict[str, Callable[[], dict[str, float]]], rounds: int) -> dict[str, dict[str, float]]:
-    """Median of each figure that each variant returns; the variants (whole commands, mostly) take turns."""
+    """Return the median of each figure that each variant returns; the variants (mostly whole commands) take turns."""
     figures = {name: [] for name in variants}
     for _ in range(rounds):
         for name, work in variants.items():
@@ -50,14 +50,14 @@ def medians(figures: dict[str, list[float]]) -> dict[str, float]:
 
 
 def seconds_of(command: list[str], **environment: str) -> float:
-    """Wall time of a whole command. Raises CalledProcessError where it fails."""
+    """Return the wall time of a whole command. Raises RuntimeError where it fails."""
     start = time.perf_counter()
     output(command, **environment)
     return time.perf_counter() - start
 
 
 def output(command: list[str], **environment: str) -> str:
-    """What a command prints."""
+    """Return the output of a command. Raises RuntimeError where it fails."""
     run = subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True)
     if run.returncode:
         raise RuntimeError(f"{' '.join(command)} failed:\n{run.stderr[-2000:]}")
@@ -65,7 +65,7 @@ def output(command: list[str], **environment: str) -> str:
 
 
 def machine() -> dict:
-    """What the figures depend on."""
+    """Return processor, cores, versions and commit, on which the figures depend."""
     versions = {}
     for name in LIBRARIES:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
@@ -80,7 +80,7 @@ def machine() -> dict:
 
 
 def commit_of_code() -> str:
-    """The commit of this checkout, with -changed where `baselines` has changes that are in none."""
+    """Return the commit of this checkout, with -changed where `baselines` has uncommitted changes."""
 
     def git(*words: str) -> str:
         return subprocess.run(["git", "-C", str(ROOT), *words], capture_output=True, text=True).stdout.strip()
@@ -99,7 +99,7 @@ def _processor() -> str:
 
 
 def report(file: str, part: str, rows: list[dict]) -> None:
-    """Print the rows and keep them in results/`file`, with the machine, beside the other parts' ones."""
+    """Print the rows and write them to results/`file` with the machine; the rows of other parts stay there."""
     for row in rows:
         print(part, *(f"{k}: {v:.4g}" if isinstance(v, float) else f"{k}: {v}" for k, v in row.items()), sep="  ")
     path = RESULTS / file

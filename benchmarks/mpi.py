@@ -1,6 +1,6 @@
-"""One worker on all cores against several that share them; what averaging costs; what 19 workers would do.
+"""One worker on all cores against two that share them; the cost of averaging; a model of 19 workers.
 
-As a module it is what mpirun starts on every rank: `mpirun -np 2 python -m benchmarks.mpi`.
+`mpirun -np 2 python -m benchmarks.mpi` is the job that is measured.
 """
 
 import json
@@ -11,33 +11,24 @@ import sys
 import time
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from baselines.common.errors import UserError
 from baselines.common.mpi import Communicator, make_communicator
-from baselines.envs import make_vec_env
-from baselines.her.ddpg import DDPG
 from baselines.her.experiment.config import HERConfig
-from baselines.her.exploration import Exploration, NoGuide
-from baselines.her.replay_buffer import NoDemonstrations, ReplayBuffer
-from baselines.her.rollout import RolloutWorker
-from baselines.her.train import train_cycle
-from baselines.her.types import GoalEnvSpec
 from baselines.learning.networks import share_threads
-from baselines.runs.clock import Clock
+from benchmarks.learner import Learner
 from benchmarks.measure import in_turn, output
-from benchmarks.rollouts import ENV
 from benchmarks.updates import random_batches
 
 CYCLES = 20
-SMALL = 8  # bytes of the message that latency is measured with
+SMALL = 8  # bytes of the message that measures the latency
 
 
 def mpi(rounds: int) -> list[dict]:
-    """Updates of 256 and environment steps, summed over 1 and 2 ranks with 2 environments each."""
+    """Measure updates of 256 and environment steps, summed over 1 and 2 ranks with 2 environments each."""
     launcher = shutil.which("mpirun", path=os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]]))
     if launcher is None:
-        raise UserError("mpi: there is no mpirun; pip install -e '.[mpi]' brings one")
+        raise UserError("cannot measure mpi: mpirun is not installed; pip install -e '.[mpi]' installs it")
     command = [sys.executable, "-m", "benchmarks.mpi"]
 
     def ranks(*launch: str) -> dict[str, float]:
@@ -54,11 +45,11 @@ def mpi(rounds: int) -> list[dict]:
 
 
 def predict(two: dict[str, float], ranks: int) -> dict[str, float]:
-    """`ranks` workers with a core each, from 2 with a core each.
+    """Return the figures of `ranks` workers with a core each, by a model of those of 2 workers with a core each.
 
-    A cycle takes its rollout, its sampling, and n_batches times a worker's own update and an all-reduce, which takes
-    ceil(log2 R) latencies and moves 2 (R - 1) / R of the message (the least that an all-reduce can, Patarasu & Yuan
-    2009) at the bandwidth seen between two. Memory that all cores share may be slower: this is an upper bound.
+    A cycle takes its rollout, its sampling, and n_batches times a worker's own update and an all-reduce. The all-reduce
+    takes ceil(log2 R) latencies and moves 2 (R - 1) / R of the message (the least possible, Patarasu & Yuan 2009) at
+    the bandwidth between two workers. Memory that all cores share may be slower: the figures are an upper bound.
     """
     latency = two["ms per all-reduce of 8 bytes"]
     transfer = two["ms per all-reduce of the gradients"] - latency  # for 2 ranks: 1 x the message
@@ -75,33 +66,22 @@ def predict(two: dict[str, float], ranks: int) -> dict[str, float]:
 
 
 def worker(comm: Communicator) -> dict[str, float]:
-    """What one rank measures, in step with the others; rates are summed over them."""
+    """Return the figures of one rank, in step with the others; rates are summed over them."""
     share_threads(comm)
-    rng, config = np.random.default_rng(comm.rank), HERConfig()
-    env = make_vec_env(ENV, 2, [2 * comm.rank, 2 * comm.rank + 1], num_threads=comm.share_of_cores())
-    spec = GoalEnvSpec.of(env.spec)
-    agent = DDPG(spec, config, np.random.default_rng(0), comm)
-    batches = random_batches(spec, config.n_batches, config.batch_size, rng)
+    learner = Learner(2, comm=comm)
+    agent, config, env = learner.agent, learner.config, learner.env
+    batches = random_batches(env.spec, config.n_batches, config.batch_size, np.random.default_rng(comm.rank))
     agent.train(batches)
     update = _ms_each(lambda: agent.train(batches), CYCLES) / config.n_batches
-    gradient = np.zeros(sum(int(np.prod(w.shape)) for w in agent.main.weights), np.float32)
+    gradient = np.zeros(sum(int(np.prod(w.shape)) for w in agent.weights), np.float32)
     reduce = _ms_each(lambda: comm.mean(gradient), 200) if comm.size > 1 else 0.0
     small = _ms_each(lambda: comm.mean(gradient[: SMALL // 4]), 200) if comm.size > 1 else 0.0
 
-    clock, rollout_worker = Clock(), RolloutWorker(env, Exploration(config, 2, spec.action_size, rng, NoGuide()))
-    buffer = ReplayBuffer(spec, 10**5, config.relabelled_p, env.compute_reward, rng)
-    clock.start_epoch()
-    with threadpool_limits(1, "blas"):
-        train_cycle(
-            agent, rollout_worker, buffer, NoDemonstrations(), NoGuide(), clock
-        )  # compiles what is left to compile
-        clock.start_epoch()
-        start = time.perf_counter()
-        for _ in range(CYCLES):
-            train_cycle(agent, rollout_worker, buffer, NoDemonstrations(), NoGuide(), clock)
-        seconds = time.perf_counter() - start
-    times = clock.finish_epoch(env.seconds)
-    steps = spec.horizon * env.num_env
+    learner.cycle()  # compiles the rest
+    learner.clock.start_epoch()
+    seconds = _ms_each(learner.cycle, CYCLES) * CYCLES / 1e3
+    times = learner.clock.finish_epoch(env.seconds)
+    steps = env.spec.horizon * env.num_env
     return {
         "updates/s": 1e3 * comm.size / update,
         "env steps/s in cycles": comm.size * steps * CYCLES / seconds,

@@ -1,4 +1,4 @@
-"""What finished runs came to, read from their folders, or of those that are not here from the results."""
+"""The results of finished runs: from the runs' folders, or else from the folders of results."""
 
 import csv
 import math
@@ -22,23 +22,23 @@ class Outcome(NamedTuple):
     steps: np.ndarray  # [evaluations], as the two below
     seconds: np.ndarray
     score: np.ndarray  # success rates, or whatever the experiment's measure is
-    latest: float  # of the last policy
-    best: float  # of the best one by the evaluations while training; NaN where it was not kept
+    latest: float  # score of the last policy
+    best: float  # score of the best policy by the evaluations in training; NaN where it was not saved
     mark: dict  # run.json
 
     @property
     def quiet(self) -> bool:
-        """It had all cores to itself, so that its times count."""
+        """True where the run had all cores, so that its times count."""
         return self.mark["jobs"] == 1
 
 
 def runs_of(experiment: Experiment, runs: Path, seeds: tuple[int, ...]) -> list[tuple[str, Run]]:
-    """Each with the label of its arm; seed by seed, so that the arms keep pace."""
+    """Return (label of the arm, run), seed by seed: so all arms advance together."""
     return [(label, Run(runs, arm, seed)) for seed in seeds for label, arm in experiment.arms.items()]
 
 
 def outcomes_of(experiment: Experiment, runs: Path, results: Path) -> list[Outcome]:
-    """Of all finished runs, and in folder `results` of those that were finished elsewhere; arm by arm, seed by seed."""
+    """Return the outcomes of all finished runs here, and of those that folder `results` recorded, in order of arms."""
     found = {
         (o.label, o.seed): o for o in [*recorded_elsewhere(results, experiment), *recorded_in(results, experiment)]
     }
@@ -57,7 +57,7 @@ def outcome_of(label: str, run: Run, measure: Measure) -> Outcome:
 
 
 def recorded_elsewhere(results: Path, experiment: Experiment) -> list[Outcome]:
-    """What the other experiments' folders, beside `results`, have of equal arms. Raises UserError."""
+    """Return the outcomes of equal arms from the folders of other experiments beside `results`. Raises UserError."""
     return [
         outcome._replace(label=label)
         for label, arm in experiment.arms.items()
@@ -69,7 +69,7 @@ def recorded_elsewhere(results: Path, experiment: Experiment) -> list[Outcome]:
 
 
 def recorded_settings(results: Path, arm: Arm) -> dict | None:
-    """An arm's entry in the settings.json of this folder, or of one beside it."""
+    """Return an arm's entry in the settings.json of this folder, or of a folder beside it."""
     for folder in (results, *sorted(path for path in results.parent.glob("*") if path.is_dir())):
         for settings in read_json(folder / "settings.json").values():
             if settings.get("key") == arm.key:
@@ -78,7 +78,7 @@ def recorded_settings(results: Path, arm: Arm) -> dict | None:
 
 
 def recorded_in(results: Path, experiment: Experiment) -> list[Outcome]:
-    """What an experiment's folder of results has of the arms as they are now. Raises UserError."""
+    """Return the outcomes of today's arms from an experiment's folder of results. Raises UserError."""
     settings = read_json(results / "settings.json")
     same = {label for label, arm in experiment.arms.items() if settings.get(label, {}).get("key") == arm.key}
     if not same:
@@ -108,7 +108,7 @@ def read_csv(path: Path) -> list[dict[str, str]]:
 
 
 def row_of(outcome: Outcome, measure: Measure) -> dict[str, object]:
-    """Of runs.csv; inf where a level was never reached, nan where there is nothing to say."""
+    """Return a row of runs.csv; inf: the level was never reached; nan: unknown."""
     share, lowest = stability(outcome.score, measure.kept)
     levels = measure.levels
     return {

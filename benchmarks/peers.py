@@ -1,43 +1,32 @@
-"""Stable-Baselines3 beside us: same environments, network sizes, batch, updates per step, one process.
+"""Stable-Baselines3 beside ours: the same environments, network sizes, batches and updates per step, one process.
 
 pip install torch --index-url https://download.pytorch.org/whl/cpu && pip install stable-baselines3==2.9.2
 """
 
-import os
 from collections.abc import Callable
 
 import gymnasium
 import gymnasium_robotics
 import numpy as np
 from gymnasium.wrappers import RescaleAction
-from threadpoolctl import threadpool_limits
 
 from baselines.common.errors import UserError
-from baselines.common.mpi import Communicator
 from baselines.common.seeding import env_seeds
 from baselines.envs import make_vec_env
 from baselines.envs.gymnasium_env import make_one
-from baselines.her.ddpg import DDPG
-from baselines.her.experiment.config import HERConfig
-from baselines.her.exploration import Exploration, NoGuide
-from baselines.her.replay_buffer import NoDemonstrations, ReplayBuffer
-from baselines.her.rollout import RolloutWorker
-from baselines.her.train import train_cycle
-from baselines.her.types import GoalEnvSpec
 from baselines.ppo2.config import PPOConfig
-from baselines.runs.clock import Clock
+from benchmarks.learner import ENV, Learner
 from benchmarks.measure import compare
 from benchmarks.processes import cores
-from benchmarks.rollouts import ENV
 
 NUM_ENV = 8
 UPDATES, EVERY = 4, 5  # updates after every so many steps of 8 environments: 0.1 a step, as 40 a cycle of 400 are
 
 
 def peers(rounds: int) -> list[dict]:
-    """Environment steps/s of the whole learning loop (acting, storing, updating; no evaluation)."""
+    """Measure environment steps/s of the whole learning loop (acting, storing, updating; no evaluation)."""
     check_sb3("peers")
-    variants = {"ours": ours()}
+    variants = {"ours": Learner(NUM_ENV).cycle}
     for name in ("DDPG", "SAC"):
         for back_end in ("SubprocVecEnv", "EnvPool"):
             variants[f"SB3 {name}, {back_end}"] = sb3_learner(name, back_end)
@@ -55,7 +44,7 @@ def peers(rounds: int) -> list[dict]:
 
 
 def check_sb3(who: str) -> None:
-    """Raises UserError where Stable-Baselines3 is not installed."""
+    """Raise UserError where Stable-Baselines3 is not installed."""
     if import_sb3() is None:
         raise UserError(f"{who}: Stable-Baselines3 is not installed; {__doc__.splitlines()[2]}")
 
@@ -66,25 +55,6 @@ def import_sb3():
     except ImportError:
         return None
     return stable_baselines3
-
-
-def ours() -> Callable[[], float]:
-    rng, config = np.random.default_rng(0), HERConfig()
-    env = make_vec_env(ENV, NUM_ENV, list(range(NUM_ENV)), num_threads=os.cpu_count())
-    spec = GoalEnvSpec.of(env.spec)
-    agent = DDPG(spec, config, rng, Communicator())
-    worker = RolloutWorker(env, Exploration(config, NUM_ENV, spec.action_size, rng, NoGuide()))
-    buffer = ReplayBuffer(spec, config.buffer_size, config.relabelled_p, env.compute_reward, rng)
-    clock = Clock()
-    clock.start_epoch()
-
-    def work() -> float:
-        before = worker.steps
-        with threadpool_limits(1, "blas"):  # as in her.learn
-            train_cycle(agent, worker, buffer, NoDemonstrations(), NoGuide(), clock)
-        return worker.steps - before
-
-    return work
 
 
 def sb3_learner(algorithm: str, back_end: str, env_id: str = ENV) -> Callable[[], float]:
@@ -99,7 +69,7 @@ def sb3_learner(algorithm: str, back_end: str, env_id: str = ENV) -> Callable[[]
 
 
 def make_sb3(algorithm: str, env_id: str, num_env: int, back_end: str, seed: int, **schedule):
-    """A model of SB3 with the papers' network sizes, batch, discount, noise and relabelling ratio."""
+    """Return a model of SB3 with the papers' network sizes, batch, discount, noise and relabelling ratio."""
     import stable_baselines3 as sb3
     from stable_baselines3.common.env_util import make_vec_env as make_sb3_env
     from stable_baselines3.common.noise import NormalActionNoise
@@ -132,7 +102,7 @@ def make_sb3(algorithm: str, env_id: str, num_env: int, back_end: str, seed: int
 def make_sb3_ppo(
     env_id: str, config: PPOConfig, num_env: int, seed: int, num_timesteps: float, processes: bool = False
 ):
-    """SB3's PPO with our settings, on Gymnasium's environments, actions in [-1, 1] as ours."""
+    """Return SB3's PPO with our settings, on Gymnasium's environments with actions in [-1, 1]."""
     import stable_baselines3 as sb3
     import torch
     from stable_baselines3.common.monitor import Monitor
@@ -178,11 +148,11 @@ def make_sb3_ppo(
 
 
 def _on_our_environments(env_id: str, num_env: int, seed: int):
-    """Our EnvPool environments as SB3 wants them: so that only the learning differs."""
+    """Return our EnvPool environments in the form that SB3 expects, so that only the learning differs."""
     from stable_baselines3.common.vec_env import VecEnv
 
     ours = make_vec_env(env_id, num_env, env_seeds(seed, 0, "train", num_env), num_threads=len(cores()))
-    spec = GoalEnvSpec.of(ours.spec)
+    spec = ours.spec
 
     def box(size: int, bound: float = np.inf) -> gymnasium.spaces.Box:
         return gymnasium.spaces.Box(-bound, bound, (size,), np.float32)
@@ -221,7 +191,7 @@ def _on_our_environments(env_id: str, num_env: int, seed: int):
             return [False] * num_env
 
         def get_attr(self, name, indices=None):
-            return [None] * num_env  # render_mode is all that is asked for
+            return [None] * num_env  # SB3 asks only for render_mode
 
         def set_attr(self, *_, **__):
             raise NotImplementedError

@@ -1,7 +1,7 @@
-"""Trained policies to carry away: `python -m benchmarks.policies` fills data/policies from finished runs.
+"""Trained policies to ship: `python -m benchmarks.policies` fills data/policies from finished runs.
 
-Of each experiment below the policy with the highest success over its 1,000 episodes, of all seeds that are in the
-folder of runs, latest or best.
+It takes the policy with the highest success over its 1,000 episodes, latest or best, of all seeds in the folder of
+runs.
 """
 
 import argparse
@@ -24,9 +24,9 @@ ABOUT = """# Trained policies
     python -m baselines.play --load_path=data/policies/fetch-pick-and-place
     python -m baselines.evaluate --load_path=data/policies/fetch-pick-and-place
 
-Each is of the best of the seeds whose runs were at hand, by its success over 1,000 episodes after training. The best
-looks better than a typical one: all seeds are in [data/results](../results/README.md). Each file holds all networks,
-so training can begin from it, with the settings and the environment. Reading one executes nothing.
+Each policy is the best of all available seeds by its success over 1,000 episodes after training. So it looks better
+than a typical one: all seeds are in [data/results](../results/README.md). Each file holds all networks, the settings
+and the environment, so training can begin from it. Reading one executes nothing.
 `python -m benchmarks.policies` wrote this page.
 
 """
@@ -41,7 +41,7 @@ class Found(NamedTuple):
 
 
 def best_of(name: str, runs: Path) -> Found:
-    """Raises UserError where the experiment has no finished run."""
+    """Return the policy with the highest success. Raises UserError where the experiment has no finished run."""
     experiment = EXPERIMENTS[name]
     done = [run for seed in experiment.seeds if finished(run := Run(runs, experiment.arms[ARM], seed))]
     if not done:
@@ -63,7 +63,7 @@ def row_of(name: str, found: Found) -> list[object]:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Do what the command line says."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.policies", description=__doc__, allow_abbrev=False)
     parser.add_argument("--runs", type=Path, default=Path("runs/reproduce"), help="folder of the runs (%(default)s)")
     parser.add_argument("--output", type=Path, default=Path("data/policies"), help="folder to fill (%(default)s)")

@@ -1,7 +1,6 @@
 """PPO's environment steps/s: beside Stable-Baselines3, and against what the environments and the products allow."""
 
 import functools
-import itertools
 from collections.abc import Callable
 
 import numpy as np
@@ -9,10 +8,8 @@ import tensorflow as tf
 from threadpoolctl import threadpool_limits
 
 from baselines.common.mpi import Communicator
-from baselines.common.specs import EnvSpec
 from baselines.envs import make_vec_env
 from baselines.ppo2.config import PPOConfig
-from baselines.ppo2.policy import network_sizes
 from baselines.ppo2.ppo import PPO
 from baselines.ppo2.rollout import RolloutWorker
 from baselines.runs.algorithms import find
@@ -24,18 +21,18 @@ ENVS, NUM_ENV = ("CartPole-v1", "Hopper-v4"), 8
 
 
 def ppo2(rounds: int) -> list[dict]:
-    """Of rollouts and updates with the settings of `--preset=single`, for Stable-Baselines3 too; no evaluation."""
+    """Measure rollouts and updates with the settings of `--preset=single`, for Stable-Baselines3 too."""
     peers.check_sb3("ppo2")
     return [_beside_sb3(env_id, rounds) for env_id in ENVS]
 
 
 def ppo2_parts(rounds: int) -> list[dict]:
-    """Rollouts against random actions, updates against their matrix products."""
+    """Compare rollouts with random actions, and updates with their matrix products."""
     return [_parts(env_id, rounds) for env_id in ENVS]
 
 
 class Learner:
-    """What `baselines.ppo2.ppo2.learn` wires, without a run around it."""
+    """A learner of PPO as `baselines.ppo2.train.learn` makes it, without a run around it."""
 
     def __init__(self, env_id: str):
         self.config: PPOConfig = find("ppo2").config(env_id, {}, "single")
@@ -47,14 +44,15 @@ class Learner:
 
     def rollout(self) -> float:
         self.latest = self.worker.generate(self.agent.policy())
+        self.worker.end_epoch()  # drops the recorded actions
         return self.latest.reward.size
 
-    def update(self, left: float = 1.0) -> float:
-        self.agent.learn_from(self.latest, left, self.rng)
+    def update(self, progress_remaining: float = 1.0) -> float:
+        self.agent.train(self.latest, progress_remaining, self.rng)
         return self.config.noptepochs * self.config.nminibatches
 
     def cycle(self) -> float:
-        with threadpool_limits(1, "blas"):  # as in ppo2.learn
+        with threadpool_limits(1, "blas"):  # as in training
             rows = self.rollout()
             self.update()
         return rows
@@ -93,10 +91,10 @@ def _parts(env_id: str, rounds: int) -> dict:
     with threadpool_limits(1, "blas"):
         learner.rollout()
         rates = compare({"rollouts": learner.rollout, "random actions": act_at_random}, rounds)
-        # One thread for both: these products are too small for two.
-        # Hardly a step each: thousands of updates from one rollout would end in NaN.
-        update = functools.partial(learner.update, left=1e-9)
-        products = compare({"updates": update, **_products(spec, learner.config)}, rounds)
+        # One thread for both, as these products are too small for two. The learning rate is almost 0: thousands of
+        # updates from one rollout would end in NaN.
+        update = functools.partial(learner.update, progress_remaining=1e-9)
+        products = compare({"updates": update, **_products(learner)}, rounds)
     floor = max(rate for name, rate in products.items() if name.startswith("products"))
     return {
         "env": env_id,
@@ -107,12 +105,13 @@ def _parts(env_id: str, rounds: int) -> dict:
     }
 
 
-def _products(spec: EnvSpec, config: PPOConfig) -> dict[str, Callable[[], float]]:
-    """The matrix products of an update, in NumPy and by XLA: forward, and back to kernels and hidden layers."""
-    N, rng = config.minibatch_size(NUM_ENV), np.random.default_rng(0)
+def _products(learner: Learner) -> dict[str, Callable[[], float]]:
+    """Return the matrix products of an update, in NumPy and by XLA: forward, and back to kernels and hidden layers."""
+    config, N, rng = learner.config, learner.config.minibatch_size(NUM_ENV), np.random.default_rng(0)
     shapes = []
-    for sizes in network_sizes(spec, config).values():
-        for i, (a, b) in enumerate(itertools.pairwise(sizes)):
+    for network in learner.agent.networks().values():
+        for i, kernel in enumerate(network.kernels):
+            a, b = kernel.shape
             shapes += [((N, a), (a, b)), ((a, N), (N, b))] + [((N, b), (b, a))] * (i > 0)
     pairs = [tuple(rng.normal(size=s).astype(np.float32) for s in pair) for pair in shapes]
     count = config.noptepochs * config.nminibatches
@@ -121,7 +120,7 @@ def _products(spec: EnvSpec, config: PPOConfig) -> dict[str, Callable[[], float]
     def looped(pairs):
         total = tf.constant(0.0)
         for _ in tf.range(count):
-            # Each depends on the last: or XLA would do it once.
+            # Each depends on the last, as XLA would compute equal products only once.
             total = sum(tf.reduce_sum((a + 1e-30 * total) @ b) for a, b in pairs)
         return total
 

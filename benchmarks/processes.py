@@ -1,4 +1,4 @@
-"""Commands in processes of their own, which are asked to stop where this process is."""
+"""Commands in processes of their own, which get the signals that this process gets."""
 
 import contextlib
 import os
@@ -16,23 +16,23 @@ SECONDS_BETWEEN_LOOKS = 1.0
 
 
 class Children:
-    """Runs commands, from several threads if need be, and hands on SIGINT and SIGTERM to all that are alive."""
+    """Commands that run, perhaps from several threads; SIGINT and SIGTERM are passed on to all of them."""
 
     def __init__(self) -> None:
-        self.signal = 0  # that asked to stop
+        self.signal = 0  # the one that asked to stop
         self._live: set[subprocess.Popen] = set()
 
     def run(
         self, command: list[str], output: Path, one_thread: bool = False, enough: Callable[[], bool] | None = None
     ) -> int:
-        """Its exit code. What it prints is appended to `output`. Raises Interrupted before it begins.
+        """Run a command, append its output to `output`, and return its exit code.
 
-        As soon as it is `enough`, the command gets SIGTERM.
+        As soon as `enough()` is true, the command gets SIGTERM. Raises Interrupted, without beginning, after a signal.
         """
         self.check()
         environment = {**os.environ, **(dict.fromkeys(THREADS, "1") if one_thread else {})}
         with output.open("ab") as file:
-            # A session of its own: Ctrl-C comes from here alone, and not a second time from the terminal.
+            # A session of its own: Ctrl-C comes only from here, and not a second time from the terminal.
             process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=file, stderr=file, env=environment, start_new_session=True
             )
@@ -50,19 +50,19 @@ class Children:
         return code
 
     def check(self) -> None:
-        """Raises Interrupted where this process was asked to stop."""
+        """Raise Interrupted where this process was asked to stop."""
         if self.signal:
             raise Interrupted("stopped", self.signal)
 
     def stop(self, number: int, frame: object = None) -> None:
-        """All that are alive, and let none begin."""
+        """Send the signal to all commands that run, and let no other begin."""
         self.signal = number
         for process in list(self._live):
             process.send_signal(number)
 
     @contextlib.contextmanager
     def stopped_by_signals(self) -> Iterator[None]:
-        """Inside this block."""
+        """Pass signals on inside this block."""
         before = {}
         try:
             for number in (signal.SIGTERM, signal.SIGINT):
@@ -75,12 +75,12 @@ class Children:
 
 
 def cores() -> list[int]:
-    """Those that this process may use."""
+    """Return the cores that this process may use."""
     return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count() or 1))
 
 
 def check_jobs(jobs: int) -> None:
-    """Raises UserError where there are not so many cores."""
+    """Raise UserError where there are fewer cores than jobs."""
     if not 1 <= jobs <= len(cores()):
         raise UserError(f"--jobs: expected 1 to {len(cores())}, a core for each, got {jobs}")
 

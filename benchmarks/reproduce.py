@@ -1,7 +1,7 @@
 """The experiments behind this project's figures: `python -m benchmarks.reproduce NAME [NAME ...]`.
 
-Each run is a process of its own. What has finished is not run again, what was stopped goes on. After each run the
-results of its experiments are written: tables, curves, a figure, settings, versions.
+Each run is a process of its own. Finished runs are not run again, and stopped ones continue. After each run the results
+of its experiments are written: tables, curves, a figure, settings, versions.
 """
 
 import argparse
@@ -29,7 +29,7 @@ from benchmarks.tables import overview
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Do what the command line says."""
+    """Run the command line."""
     words = sys.argv[1:] if argv is None else argv
     with errors_end_the_process():
         args = _parser().parse_args(words)
@@ -45,14 +45,14 @@ def main(argv: list[str] | None = None) -> None:
             reproduce(args.names, args.runs, args.results, args.seeds, args.jobs)
         except Interrupted as stopped:
             again = shlex.join(["python", "-m", "benchmarks.reproduce", *words])
-            print(f"stopped; to go on: {again}", file=sys.stderr)
+            print(f"stopped; to continue: {again}", file=sys.stderr)
             sys.exit(stopped.exit_code)
         except OSError as error:
-            raise TrainingError(f"cannot go on: {error}") from None
+            raise TrainingError(f"cannot continue: {error}") from None
 
 
 class _Parser(argparse.ArgumentParser):
-    """One line where the command line is wrong."""
+    """A parser that raises UserError for a wrong command line."""
 
     def error(self, message: str) -> NoReturn:
         raise UserError(f"{message} (--help lists all)")
@@ -61,7 +61,9 @@ class _Parser(argparse.ArgumentParser):
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="python -m benchmarks.reproduce", description=__doc__, allow_abbrev=False)
     parser.add_argument("names", nargs="*", metavar="NAME", help="an experiment")
-    parser.add_argument("--list", action="store_true", help="show the experiments, and what is done of them")
+    parser.add_argument(
+        "--list", action="store_true", help="show the experiments, and how many of their runs have finished"
+    )
     parser.add_argument("--runs", type=Path, default=Path("runs/reproduce"), help="folder of the runs (%(default)s)")
     parser.add_argument(
         "--results", type=Path, default=Path("data/results"), help="folder of the results (%(default)s)"
@@ -89,7 +91,7 @@ def _check_installed() -> None:
 
 
 def reproduce(names: list[str], runs: Path, results: Path, seeds: tuple[int, ...] | None, jobs: int) -> None:
-    """Run what is not finished. Raises TrainingError at the end where runs failed, and Interrupted."""
+    """Run all runs that have not finished. Raises TrainingError at the end where runs failed, and Interrupted."""
     planned = plan(names, runs, seeds)
     for folder in (runs, results):
         check_writable(str(folder))
@@ -116,7 +118,7 @@ def write_all(names: list[str], runs: Path, results: Path) -> None:
 
 
 def planned_of(name: str, runs: Path, seeds: tuple[int, ...] | None = None) -> list[Run]:
-    """Raises UserError for seeds that the experiment does not have."""
+    """Return an experiment's runs. Raises UserError for seeds that the experiment does not have."""
     its = EXPERIMENTS[name].seeds
     if unknown := sorted(set(seeds or ()) - set(its)):
         raise UserError(f"--seeds: {name} has {','.join(map(str, its))}, got {unknown[0]}")
@@ -124,12 +126,12 @@ def planned_of(name: str, runs: Path, seeds: tuple[int, ...] | None = None) -> l
 
 
 def plan(names: list[str], runs: Path, seeds: tuple[int, ...] | None) -> list[Run]:
-    """Each run once, however many experiments share it."""
+    """Return each run once, even where several experiments share it."""
     return list(dict.fromkeys(run for name in names for run in planned_of(name, runs, seeds)))
 
 
 def each(left: list[Run], children: Children, jobs: int) -> Generator[tuple[Run, TrainingError | None]]:
-    """Perform the runs, `jobs` at a time, and say of each that has ended what it failed of. Raises Interrupted."""
+    """Perform the runs, `jobs` at a time; yield each with its error, if any, when it ends. Raises Interrupted."""
     free: queue.SimpleQueue[int] = queue.SimpleQueue()
     for core in cores():
         free.put(core)
@@ -138,17 +140,17 @@ def each(left: list[Run], children: Children, jobs: int) -> Generator[tuple[Run,
         try:
             for future in as_completed(begun):
                 yield begun[future], future.result()
-        except BaseException:  # else the pool would perform all that are left before anybody hears of it
+        except BaseException:  # else the pool would perform all other runs before the error is raised
             if not children.signal:
                 children.stop(signal.SIGTERM)
             raise
 
 
 def _perform(run: Run, number: int, count: int, children: Children, jobs: int) -> TrainingError | None:
-    """What it failed of."""
+    """Perform a run and return its error, if it failed."""
     children.check()
     name, start = f"{number} of {count}: {run.arm.key}, seed {run.seed}", time.perf_counter()
-    show(f"{name}: {'goes on' if resumable(run) else 'begins'}, in {run.folder}")
+    show(f"{name}: {'continues' if resumable(run) else 'begins'}, in {run.folder}")
     try:
         perform(run, children, jobs)
     except TrainingError as error:
@@ -160,7 +162,7 @@ def _perform(run: Run, number: int, count: int, children: Children, jobs: int) -
 
 @contextlib.contextmanager
 def _alone(runs: Path) -> Iterator[None]:
-    """Raises UserError where another process runs experiments in this folder."""
+    """Lock the folder. Raises UserError where another process runs experiments in it."""
     runs.mkdir(parents=True, exist_ok=True)
     with (runs / "lock").open("a") as file:
         try:

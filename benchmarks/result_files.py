@@ -1,4 +1,4 @@
-"""The files of data/results: curves.csv, runs.csv, settings.json, versions.json, figure.png, table.md; page.png."""
+"""Writers of data/results: curves.csv, runs.csv, settings.json, versions.json, figure.png, table.md, page.png."""
 
 import contextlib
 import csv
@@ -18,7 +18,7 @@ _OF_A_RUN = ("rc", "command", "seconds", "parts", "jobs", "commit")  # in run.js
 
 
 def write_results(name: str, experiment: Experiment, runs: Path, results: Path) -> bool:
-    """Of all finished runs; False where there are none. Each file is written whole or not at all."""
+    """Write the results of all finished runs, each file whole or not at all; return False where there are none."""
     folder = results / name
     outcomes = outcomes_of(experiment, runs, folder)
     if not outcomes:
@@ -37,10 +37,10 @@ def write_results(name: str, experiment: Experiment, runs: Path, results: Path) 
 
 
 def write_page(results: Path) -> None:
-    """results/page.png: the figures of all tasks that have results, from what is recorded there."""
+    """Write results/page.png: the figures of all tasks with results, from the recorded curves."""
     found = {}
     for name in PAGE:
-        with contextlib.suppress(UserError):  # of a damaged folder, which is named where its own results are written
+        with contextlib.suppress(UserError):  # of a damaged folder; writing that folder's own results names it
             found[name] = recorded_in(results / name, EXPERIMENTS[name])
     panels = [(EXPERIMENTS[name].title, outcomes) for name, outcomes in found.items() if outcomes]
     if panels:
@@ -63,7 +63,7 @@ def write_csv(path: Path, rows: list[dict]) -> None:
 
 
 def points_of(outcome: Outcome, measure: Measure) -> list[dict]:
-    """A row of curves.csv for each evaluation."""
+    """Return a row of curves.csv for each evaluation."""
     columns = zip(outcome.steps, outcome.seconds, outcome.score, strict=True)
     return [
         {
@@ -78,7 +78,7 @@ def points_of(outcome: Outcome, measure: Measure) -> list[dict]:
 
 
 def settings_of(experiment: Experiment, outcomes: list[Outcome], runs: Path, folder: Path) -> dict:
-    """The command of each arm, and all settings that its first run here had, or else those in the results."""
+    """Return each arm's command, and all settings of its first run here, or else those that were recorded."""
     here = {o.label: o.seed for o in reversed(outcomes) if finished(Run(runs, experiment.arms[o.label], o.seed))}
     settings = {label: recorded_settings(folder, experiment.arms[label]) for label in {o.label for o in outcomes}}
     for label, seed in here.items():
@@ -90,7 +90,7 @@ def settings_of(experiment: Experiment, outcomes: list[Outcome], runs: Path, fol
 
 
 def command_of(arm: Arm) -> str:
-    """To be given by hand, with SEED and, where it learns from demonstrations, FILE filled in."""
+    """Return the command of an arm, with the words SEED and (for demonstrations) FILE for a user to replace."""
     demos = ["--demo_file=FILE", f"--num_demo={arm.demonstrations}"] if arm.demonstrations else []
     return " ".join(
         ["python", "-m", arm.module, *arm.flags, f"--num_timesteps={arm.num_timesteps}", *demos, "--seed=SEED"]
@@ -98,13 +98,13 @@ def command_of(arm: Arm) -> str:
 
 
 def config_of(run: Run) -> dict:
-    """The algorithm's settings in a run's config.json; of a path its last part. A peer has none."""
+    """Return the algorithm's settings of a run, with only the last part of paths; a peer has none."""
     config = read_json(run.log / "config.json").get("config", {})
     return {k: os.path.basename(v) if isinstance(v, str) and os.path.isabs(v) else v for k, v in config.items()}
 
 
 def versions_of(outcomes: list[Outcome], folder: Path) -> list[dict]:
-    """The machines with their versions that the runs were on, each with its commits; those in the results stay."""
+    """Return the machines of the runs with their versions and commits; recorded ones stay."""
     here = [outcome for outcome in outcomes if "processor" in outcome.mark]
     found: list[dict] = read_json(folder / "versions.json") if len(here) < len(outcomes) else []
     for outcome in here:

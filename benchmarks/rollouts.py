@@ -1,22 +1,13 @@
 """Environment steps/s of training rollouts, of the same environments without a policy, and of Gymnasium."""
 
-import os
-
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from baselines.common.mpi import Communicator
 from baselines.envs import make_vec_env
 from baselines.envs.base import VecEnv
-from baselines.her.ddpg import DDPG
 from baselines.her.experiment.config import HERConfig
-from baselines.her.exploration import Exploration, NoGuide
-from baselines.her.replay_buffer import ReplayBuffer
-from baselines.her.rollout import RolloutWorker
-from baselines.her.types import GoalEnvSpec
+from benchmarks.learner import ENV, Learner
 from benchmarks.measure import compare
-
-ENV = "FetchPush-v1"
 
 
 def rollouts(rounds: int) -> list[dict]:
@@ -25,20 +16,14 @@ def rollouts(rounds: int) -> list[dict]:
 
 
 def _with(num_env: int, rounds: int) -> dict:
-    rng = np.random.default_rng(0)
-    back_ends = ("envpool", "sync", "async")
-    envs = {b: make_vec_env(ENV, num_env, list(range(num_env)), b, os.cpu_count()) for b in back_ends}
-    spec, config = GoalEnvSpec.of(envs["envpool"].spec), HERConfig()
-    agent = DDPG(spec, config, rng, Communicator())
-    worker = RolloutWorker(envs["envpool"], Exploration(config, num_env, spec.action_size, rng, NoGuide()))
-    buffer = ReplayBuffer(spec, 10_000, config.relabelled_p, envs["envpool"].compute_reward, rng)
-    uniform = rng.uniform(-1, 1, (spec.horizon, num_env, spec.action_size)).astype(np.float32)
-    explored = np.ascontiguousarray(worker.generate(agent.policy()).action.swapaxes(0, 1))
+    learner = Learner(num_env, HERConfig(buffer_size=10_000))
+    envs = {"envpool": learner.env}
+    envs |= {back_end: make_vec_env(ENV, num_env, list(range(num_env)), back_end) for back_end in ("sync", "async")}
+    uniform = np.random.default_rng(0).uniform(-1, 1, learner.rollout().action.swapaxes(0, 1).shape).astype(np.float32)
+    explored = np.ascontiguousarray(learner.rollout().action.swapaxes(0, 1))
 
     def train() -> float:
-        episodes = worker.generate(agent.policy())
-        buffer.store(episodes)
-        return episodes.num_steps
+        return learner.rollout().num_steps
 
     def replay(env: VecEnv, actions: np.ndarray) -> float:
         env.reset()

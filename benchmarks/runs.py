@@ -1,7 +1,7 @@
-"""One run of an arm: its command, going on where it stopped, and the mark that it has ended.
+"""One run of an arm: its command, its continuation after a stop, and the mark that it has ended.
 
-A run's folder has `log` and `policy`, `output.txt` (what it printed), `latest.json` and `best.json` (evaluations of its
-policies) and `run.json`: how its last part ended, and on which machine, commit and versions.
+A run's folder has `log`, `policy`, `output.txt` (its output), `latest.json` and `best.json` (evaluations of its
+policies), and `run.json` (the mark: exit code, machine, commit and versions).
 """
 
 import functools
@@ -43,19 +43,21 @@ class Run(NamedTuple):
 
     @property
     def evaluated(self) -> tuple[str, ...]:
-        """The policies that are evaluated; a peer evaluates its last one itself."""
+        """Names of the policies that are evaluated; a peer's run evaluates its last one itself."""
         return ("latest",) if self.arm.module == SB3 else ("latest", "best")
 
 
-# ---- what is there ----
+# ---- the state of a run ----
 
 
 def read_json(path: Path) -> dict:
-    """Nothing where there is no such file. Raises UserError."""
+    """Return a JSON document, empty where there is no such file. Raises UserError."""
     try:
         return json.loads(path.read_text()) if path.exists() else {}
     except ValueError:
-        raise UserError(f"{path}: expected JSON, got something else; remove it, and the same command goes on") from None
+        raise UserError(
+            f"{path}: expected JSON, got something else; remove it, and run the same command again"
+        ) from None
 
 
 def write_json(path: Path, document: object) -> None:
@@ -72,17 +74,17 @@ def trained(run: Run) -> bool:
 
 
 def finished(run: Run) -> bool:
-    """It has trained to its end, and its policies are evaluated."""
+    """Return True where the run has trained to its end and its policies are evaluated."""
     return trained(run) and all((run.folder / f"{name}.json").exists() for name in run.evaluated)
 
 
 def enough(run: Run) -> bool:
-    """Whether it has reached what its arm runs `until`."""
+    """Return True where the run has reached the level at which its arm ends early."""
     if not run.arm.until or not (run.log / "progress.csv").exists():
         return False
     try:
         success = read_column(str(run.log), "test/success_rate")
-    except UserError:  # no rows yet, or half a one: it is being written
+    except UserError:  # no rows yet, or half a row that is being written
         return False
     return math.isfinite(steps_to(np.arange(len(success)), success, run.arm.until))
 
@@ -104,7 +106,7 @@ def demonstrations_of(runs: Path, arm: Arm) -> Path:
 
 
 def training_command(run: Run) -> list[str]:
-    """That begins the run, or continues it."""
+    """Return the command that begins the run, or continues it."""
     arm = run.arm
     if resumable(run):
         return python(arm.module, f"--resume={run.log}")
@@ -117,7 +119,7 @@ def training_command(run: Run) -> list[str]:
 
 
 def evaluation_command(run: Run, name: str) -> list[str]:
-    """The environment is named: a policy's own word is not followed to other modules."""
+    """Return the command; it names the environment, as modules that a policy names are not imported."""
     arm = run.arm
     where = [f"--episodes={arm.episodes}", "--num_env=50", f"--env={arm.env}"]
     where += [f"--vec_env={arm.value('vec_env', 'auto')}"]
@@ -126,25 +128,25 @@ def evaluation_command(run: Run, name: str) -> list[str]:
     return python("baselines.evaluate", *where, *files)
 
 
-# ---- doing it ----
+# ---- running ----
 
 
 def perform(run: Run, children: Children, jobs: int) -> None:
-    """Train, from where it stopped if it has begun; then evaluate. Raises TrainingError, and Interrupted."""
+    """Train, or continue to train, and evaluate. Raises TrainingError, and Interrupted."""
     output = run.folder / "output.txt"
     if not trained(run):
         if not resumable(run):
-            shutil.rmtree(run.folder, ignore_errors=True)  # what stopped before it had anything to go on with
+            shutil.rmtree(run.folder, ignore_errors=True)  # a run that stopped before it could be resumed
             run.folder.mkdir(parents=True)
         _train(run, output, children, jobs)
     for name in run.evaluated:
         if not (run.folder / f"{name}.json").exists():
-            # One thread: those of NumPy's small products would only stand in the way of the environments'.
+            # One thread: more of them would spin between NumPy's small products and steal the environments' cores.
             _check(children.run(evaluation_command(run, name), output, one_thread=True), output, children)
 
 
 def make_demonstrations(runs: Path, arm: Arm, children: Children) -> None:
-    """Unless they are there. Raises TrainingError, and Interrupted."""
+    """Write the demonstrations of an arm, unless they exist. Raises TrainingError, and Interrupted."""
     path = demonstrations_of(runs, arm)
     if arm.demonstrations and not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -155,7 +157,7 @@ def make_demonstrations(runs: Path, arm: Arm, children: Children) -> None:
 
 
 def _train(run: Run, output: Path, children: Children, jobs: int) -> None:
-    """Also a part that was stopped is marked, with its seconds."""
+    """Run the command and write its mark, also where it was stopped."""
     command, before, here, start = training_command(run), mark(run), machine(), time.perf_counter()
     ends = functools.partial(enough, run) if run.arm.until else None
     code = 0 if enough(run) else children.run(command, output, jobs > 1, ends)
@@ -164,7 +166,7 @@ def _train(run: Run, output: Path, children: Children, jobs: int) -> None:
     commits = dict.fromkeys([*before.get("commit", "").split(), here["commit"]])
     known = {
         "rc": code,
-        "command": before.get("command", ["python", *command[1:]]),  # that began it
+        "command": before.get("command", ["python", *command[1:]]),  # the one that began the run
         "seconds": before.get("seconds", 0.0) + time.perf_counter() - start,
         "parts": before.get("parts", 0) + 1,
         "jobs": max(jobs, before.get("jobs", 1)),
@@ -177,4 +179,4 @@ def _check(code: int, output: Path, children: Children) -> None:
     if code:
         children.check()
         said = output.read_text(errors="replace").strip().splitlines() or ["nothing"]
-        raise TrainingError(f"exit code {code}, last words: {said[-1]} (all of them: {output})")
+        raise TrainingError(f"exit code {code}, last line: {said[-1]} (all output: {output})")

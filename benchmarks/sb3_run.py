@@ -1,9 +1,9 @@
-"""One run of Stable-Baselines3, for `benchmarks.reproduce`: DDPG or SAC with HER on our environments, or PPO.
+"""One run of Stable-Baselines3 for `benchmarks.reproduce`: DDPG or SAC with HER on our environments, or PPO.
 
     python -m benchmarks.sb3_run --alg=DDPG --env=FetchPush-v1 --num_timesteps=2e5 --log_path=DIR
 
-PPO has the settings of our `--preset=single`. Episodes are played without noise as often as ours are: 104 every 4,000
-steps, or 20 at the end of our epochs. It cannot be resumed: it begins again.
+PPO has the settings of our `--preset=single`. Evaluations are as frequent as ours: 104 episodes every 4,000 steps, or
+20 at the end of each of our epochs. Such a run cannot be resumed; the same command begins it again.
 """
 
 import contextlib
@@ -15,9 +15,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from baselines import api
 from baselines.common.cli import errors_end_the_process, parse_all
-from baselines.common.seeding import RngStreams
+from baselines.common.seeding import RngStreams, env_seeds
 from baselines.common.settings import Settings, setting
 from baselines.common.specs import Actions
 from baselines.envs import BACK_ENDS, make_vec_env
@@ -29,7 +28,7 @@ from baselines.runs.evaluation import Evaluation, evaluate_in
 from baselines.storage.files import check_writable, replace_file
 from benchmarks.processes import cores
 
-EPOCH, EPISODES, LAST_EPISODES = 4000, 104, 1000
+EPOCH, EPISODES, LAST_EPISODES, LAST_ENVS = 4000, 104, 1000, 50
 PPO_EPISODES, PPO_ENVS = 20, 8
 NEEDS_FOLDER = {"log_path": "expected --log_path=DIR, a folder for progress.csv, got none"}
 COLUMNS = ("epoch", "total/timesteps", "total/seconds", "test/mean_return", "test/success_rate")
@@ -43,13 +42,13 @@ class SB3Options(Settings):
     env: str = setting("FetchPush-v1", "environment")
     num_timesteps: int = setting(200_000, "environment steps, rounded down to whole epochs", EPOCH, 10**12)
     seed: int = setting(0, "seed of everything random", 0, 1 << 31)
-    vec_env: str = setting("auto", "what steps the environments of evaluations", choices=BACK_ENDS)
+    vec_env: str = setting("auto", "back end of the environments for evaluation", choices=BACK_ENDS)
     log_path: str | None = setting(None, "folder for progress.csv", path=True, default_text="")
     json: str | None = setting(None, "file for an evaluation of the last policy", path=True, default_text="")
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Train as the command line says."""
+    """Train by the command line."""
     with errors_end_the_process():
         options = parse_all(SB3Options, argv, "benchmarks.sb3_run", __doc__, NEEDS_FOLDER)
         if options is None:
@@ -71,7 +70,7 @@ def main(argv: list[str] | None = None) -> None:
 
 
 class Greedy:
-    """What is evaluated: a model of SB3, without noise. It acts in [-1, 1], as ours do inside."""
+    """A model of SB3 as a policy without noise; it acts in [-1, 1], which is scaled to the environment's units."""
 
     def __init__(self, model, actions: Actions):
         self._model, self._actions = model, actions
@@ -84,26 +83,28 @@ class Greedy:
 
 
 def train(model, options: SB3Options, epoch_steps: int, episodes: int) -> None:
-    """A row of progress.csv for each epoch, then the evaluation of the last policy."""
+    """Write a row of progress.csv for each epoch, then the evaluation of the last policy."""
     greedy, start = Greedy(model, spec_of(make_one(options.env), options.env).actions), time.perf_counter()
     with rows_to(Path(str(options.log_path))) as write, evaluations(greedy, options, episodes) as evaluation_of:
         for epoch in range(options.num_timesteps // epoch_steps):
             model.learn(epoch_steps, reset_num_timesteps=False)
-            found, seconds = evaluation_of(epoch), time.perf_counter() - start
-            success = math.nan if found.success_rate is None else found.success_rate
+            evaluation, seconds = evaluation_of(epoch), time.perf_counter() - start
+            success = math.nan if evaluation.success_rate is None else evaluation.success_rate
             times = (epoch + 1) * epoch_steps, f"{seconds:.3f}"
-            write([epoch, *times, f"{found.mean_return:.10g}", f"{success:.10g}"])
-            print(f"epoch {epoch}: return {found.mean_return:.2f}, success rate {success:.3f} after {seconds:.0f} s",
-                  flush=True)  # fmt: skip
+            write([epoch, *times, f"{evaluation.mean_return:.10g}", f"{success:.10g}"])
+            rates = f"return {evaluation.mean_return:.2f}, success rate {success:.3f}"
+            print(f"epoch {epoch}: {rates} after {seconds:.0f} s", flush=True)
     if options.json:
-        found = api.evaluate_policy(greedy, options.env, LAST_EPISODES, num_env=50, vec_env=options.vec_env)
+        seeds = env_seeds(0, 0, "evaluate", LAST_ENVS)
+        with contextlib.closing(make_vec_env(options.env, LAST_ENVS, seeds, options.vec_env, len(cores()))) as env:
+            evaluation = evaluate_in(greedy, env, LAST_EPISODES)
         with replace_file(options.json) as document:
-            document.write(json.dumps(found.document(), indent=2).encode() + b"\n")
+            document.write(json.dumps(evaluation.document(), indent=2).encode() + b"\n")
 
 
 @contextlib.contextmanager
 def rows_to(folder: Path) -> Iterator[Callable[[list], None]]:
-    """A new progress.csv, whose rows are there as soon as they are written."""
+    """Begin a new progress.csv; each row is in the file as soon as it is written."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "progress.csv").open("w", newline="", buffering=1) as file:
         writer = csv.writer(file, lineterminator="\n")
@@ -113,7 +114,7 @@ def rows_to(folder: Path) -> Iterator[Callable[[list], None]]:
 
 @contextlib.contextmanager
 def evaluations(greedy: Greedy, options: SB3Options, episodes: int) -> Iterator[Callable[[int], Evaluation]]:
-    """epoch -> evaluation: the same episodes as those of our runs with this seed."""
+    """Yield a function from epoch to evaluation, with the same episodes as our runs with this seed have."""
     num_env = evaluation_size(episodes, 16)
     seeds_for = RngStreams(options.seed, 0).seeds_for("test", num_env)
     with contextlib.closing(make_vec_env(options.env, num_env, seeds_for(0), options.vec_env, len(cores()))) as env:

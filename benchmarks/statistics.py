@@ -1,4 +1,4 @@
-"""What several runs of one setting say: how soon they learn, whether they keep it, and how sure that is.
+"""Statistics of several runs of one setting: how soon they learn, whether they forget, and confidence intervals.
 
 Scores (success rates, or returns) are arrays [evaluations] of one run, or [runs] and [runs, evaluations] of several.
 """
@@ -12,7 +12,7 @@ _ROUNDING = 1e-9  # progress.csv has ten digits
 
 
 def steps_to(steps: np.ndarray, score: np.ndarray, level: float) -> float:
-    """Steps at the first evaluation whose mean with the two before it is at least `level`; inf where there is none.
+    """Return the steps at the first evaluation whose mean with the two before it is at least `level`, or inf.
 
     One evaluation of 104 episodes is off by 0.03 (one standard deviation at a rate of 0.9); three by 0.02.
     """
@@ -24,14 +24,14 @@ def steps_to(steps: np.ndarray, score: np.ndarray, level: float) -> float:
 
 
 def minutes_to(seconds: np.ndarray, score: np.ndarray, level: float) -> float:
-    """Minutes of training, evaluations included, at the same evaluation as `steps_to`."""
+    """Return the minutes of training and evaluations at the evaluation that `steps_to` finds."""
     return steps_to(seconds, score, level) / 60
 
 
 def stability(score: np.ndarray, level: float) -> tuple[float, float]:
-    """Of the evaluations after the first single one of at least `level`: the share below it, and the lowest.
+    """Return the share below `level`, and the lowest, of all evaluations after the first of at least `level`.
 
-    NaN where there are none.
+    Both are NaN where there are no such evaluations.
     """
     reached = np.flatnonzero(score >= level - _ROUNDING)
     later = score[reached[0] + 1 :] if len(reached) else score[:0]
@@ -45,7 +45,7 @@ def stability(score: np.ndarray, level: float) -> tuple[float, float]:
 
 
 def interquartile_mean(runs: np.ndarray) -> np.ndarray:
-    """Mean over runs (the first axis) without the lowest and the highest quarter (2108.13264, section 4.3).
+    """Return the mean over runs (the first axis) without the lowest and highest quarter (2108.13264, section 4.3).
 
     Of n runs floor(n / 4) are left out at either end: none of three.
     """
@@ -55,7 +55,7 @@ def interquartile_mean(runs: np.ndarray) -> np.ndarray:
 
 
 def interquartile_interval(runs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Where the interquartile mean lies with 95 percent confidence: percentiles of bootstrap resamples of the runs.
+    """Return the 95 percent interval of the interquartile mean: percentiles of bootstrap resamples of the runs.
 
     2108.13264, section 4.1, resamples the runs of each task apart from those of the others (stratified); here is one
     task. One run says nothing about others: NaN.

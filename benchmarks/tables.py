@@ -1,4 +1,4 @@
-"""Tables in Markdown: of results, for data/results/README.md, and of what there is to run, for the terminal."""
+"""Tables of results in Markdown for data/results/README.md, and of all experiments for the terminal."""
 
 import math
 import re
@@ -63,7 +63,7 @@ def markdown(head: Iterable[str], rows: Iterable[Iterable[object]]) -> list[str]
 
 
 def table_of(name: str, experiment: Experiment, outcomes: list[Outcome]) -> list[str]:
-    """A row for each arm that has finished runs."""
+    """Return a table with a row for each arm that has finished runs."""
     count, measure = len(experiment.seeds), experiment.measure
     rows = [
         [name, without_version(arm.env), label, f"{len(of)} of {count}", *cells_of(of, measure, arm.episodes)]
@@ -74,7 +74,7 @@ def table_of(name: str, experiment: Experiment, outcomes: list[Outcome]) -> list
 
 
 def cells_of(outcomes: list[Outcome], measure: Measure, episodes: int) -> list[str]:
-    """Of one arm: from `steps to` on. Its policies were evaluated over so many `episodes`."""
+    """Return one arm's cells from `steps to` on; its policies were evaluated over so many `episodes`."""
     rows, quiet = [row_of(o, measure) for o in outcomes], [row_of(o, measure) for o in outcomes if o.quiet]
     star = "*" if not quiet else "" if len(quiet) == len(rows) else f" ({len(quiet)})"
     shares, lows = (
@@ -145,11 +145,11 @@ def _overview_row_of(cells: list[str]) -> list[str]:
     return [*cells[: 4 + len(SUCCESS.levels)], cells[-2]]
 
 
-# ---- what there is ----
+# ---- all experiments ----
 
 
 def overview(names: Iterable[str], runs: Path, results: Path) -> str:
-    """For --list."""
+    """Return the table of --list."""
     head = ["name", "what it shows", "arms x seeds", "steps", "minutes", "done"]
     rows = [head, *([name, *_overview_of(name, runs, results)] for name in names)]
     widths = [max(len(row[i]) for row in rows) for i in range(len(head))]

@@ -1,7 +1,7 @@
-"""How near we come to what the machine can do: `python -m benchmarks.throughput [PART ...]`.
+"""Speed of all parts against the machine's limits and peers: `python -m benchmarks.throughput [PART ...]`.
 
-What is compared takes turns, round after round; medians are printed, and kept with machine, versions and commit in
-benchmarks/results/throughput.json.
+The variants of each part take turns, round after round. Medians are printed, and written with machine, versions and
+commit to benchmarks/results/throughput.json.
 """
 
 import argparse

@@ -1,7 +1,7 @@
 """Wall time of whole commands until a task is solved: `python -m benchmarks.time_to_solve [--env=...] [--seeds=5]`.
 
-Solved: an evaluation with a success rate of at least 0.95. Start-up and evaluations count. Results are kept in
-benchmarks/results/time_to_solve.json.
+A task is solved by an evaluation with a success rate of at least 0.95. Start-up and evaluations count. Results are
+written to benchmarks/results/time_to_solve.json.
 """
 
 import argparse
@@ -21,7 +21,7 @@ MOST_STEPS = 20_000
 
 
 def ours(words: list[str], seed: int) -> tuple[float, float]:
-    """Seconds and environment steps until solved, infinite where it never was."""
+    """Return seconds and environment steps until solved, or inf where it never was."""
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder, "log")
         start = time.perf_counter()
@@ -35,7 +35,7 @@ def ours(words: list[str], seed: int) -> tuple[float, float]:
 
 
 def theirs(algorithm: str, env_id: str, seed: int) -> tuple[float, float]:
-    """The same of Stable-Baselines3, in a process of its own."""
+    """Return the same of Stable-Baselines3, in a process of its own."""
     command = [sys.executable, "-m", "benchmarks.time_to_solve", f"--sb3={algorithm}", f"--env={env_id}"]
     start = time.perf_counter()
     steps = float(output([*command, f"--seed={seed}"]).split()[-1])
@@ -43,7 +43,7 @@ def theirs(algorithm: str, env_id: str, seed: int) -> tuple[float, float]:
 
 
 def solve_with_sb3(algorithm: str, env_id: str, seed: int) -> float:
-    """Steps until solved: 40 updates after each episode of one environment, an evaluation every 10 episodes."""
+    """Return steps until solved, with 40 updates after each episode and an evaluation every 10 episodes."""
     from stable_baselines3.common.evaluation import evaluate_policy
 
     model = make_sb3(algorithm, env_id, 1, "DummyVecEnv", seed, train_freq=50, gradient_steps=40)

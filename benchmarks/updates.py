@@ -6,24 +6,25 @@ import numpy as np
 import tensorflow as tf
 
 from baselines.common.mpi import Communicator
+from baselines.common.specs import EnvSpec
 from baselines.envs import make_vec_env
 from baselines.her.ddpg import DDPG
 from baselines.her.experiment.config import HERConfig
-from baselines.her.types import GoalEnvSpec, TransitionBatch
+from baselines.her.types import Transitions
+from benchmarks.learner import ENV
 from benchmarks.measure import compare
-from benchmarks.rollouts import ENV
 
 
 def updates(rounds: int) -> list[dict]:
-    spec = GoalEnvSpec.of(make_vec_env(ENV, 1, [0]).spec)
+    spec = make_vec_env(ENV, 1, [0]).spec
     return [_with(spec, batch_size, rounds) for batch_size in (256, 1024, 4864)]
 
 
-def _with(spec: GoalEnvSpec, batch_size: int, rounds: int) -> dict:
-    rng, config = np.random.default_rng(0), HERConfig(batch_size=batch_size)
+def _with(spec: EnvSpec, batch_size: int, rounds: int) -> dict:
+    rng, config = np.random.default_rng(0), HERConfig(batch_size=batch_size).for_env(spec)
     agent = DDPG(spec, config, rng, Communicator())
     batches = random_batches(spec, config.n_batches, batch_size, rng)
-    singles = [TransitionBatch(*(tf.constant(x[i : i + 1]) for x in batches)) for i in range(config.n_batches)]
+    singles = [Transitions(*(x[i : i + 1] for x in batches)) for i in range(config.n_batches)]
     shapes = products_of_an_update(spec, config)
     pairs = [(rng.normal(size=a).astype(np.float32), rng.normal(size=b).astype(np.float32)) for a, b in shapes]
     tensors = [(tf.constant(a), tf.constant(b)) for a, b in pairs]
@@ -67,20 +68,20 @@ def _with(spec: GoalEnvSpec, batch_size: int, rounds: int) -> dict:
     }
 
 
-def random_batches(spec: GoalEnvSpec, n_batches: int, batch_size: int, rng: np.random.Generator) -> TransitionBatch:
-    """Transitions [n_batches, batch_size, ...] that nobody saw: their cost is that of real ones."""
+def random_batches(spec: EnvSpec, n_batches: int, batch_size: int, rng: np.random.Generator) -> Transitions:
+    """Return random transitions [n_batches, batch_size, ...]: updates from them cost as much as from real ones."""
     o, g, u = spec.observation_size, spec.goal_size, spec.action_size
     shapes = ((o,), (g,), (g,), (u,), (), (o,), (g,))
     front = n_batches, batch_size
     columns = (rng.normal(size=(*front, *s)).astype(np.float32) for s in shapes)
-    return TransitionBatch(*columns, terminated=np.zeros(front, bool))
+    return Transitions(*columns, terminated=np.zeros(front, bool))
 
 
-def products_of_an_update(spec: GoalEnvSpec, config: HERConfig) -> list[tuple[tuple[int, int], tuple[int, int]]]:
-    """Shapes of both factors of all matrix products: the five forward passes, and the backward ones of both losses.
+def products_of_an_update(spec: EnvSpec, config: HERConfig) -> list[tuple[tuple[int, int], tuple[int, int]]]:
+    """Return the shapes of the factors of all products: five forward passes, and the backward ones of both losses.
 
-    pi: forward twice (main, target), back once. Q: forward three times (target; main with u; main with pi), back for
-    the critic's loss, and for the actor's, which needs no gradients of Q's kernels but that of its first input.
+    pi goes forward twice (main, target) and back once. Q goes forward three times (target; main with u; main with pi)
+    and back for the critic's loss and for the actor's, which needs the gradient of Q's input but not of its kernels.
     """
     N, inputs = config.batch_size, spec.observation_size + spec.goal_size
     middle = [config.hidden] * config.layers

@@ -1,4 +1,4 @@
-"""`baselines.run` as users start it: start-up, and where an epoch's seconds go."""
+"""Whole commands as users start them: seconds of starting up, and of the phases of an epoch."""
 
 import csv
 import statistics
@@ -6,8 +6,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from benchmarks.learner import ENV
 from benchmarks.measure import in_turn, medians, output, seconds_of
-from benchmarks.rollouts import ENV
 
 PHASES = ("rollout", "sample", "train", "evaluate")
 
@@ -23,7 +23,7 @@ sys.exit(1)
 
 
 def start_up(rounds: int) -> list[dict]:
-    """Seconds until the first environment step, against those that importing TensorFlow alone takes."""
+    """Measure seconds until the first environment step, against those of only importing TensorFlow."""
 
     def until_first_step() -> dict[str, float]:
         with tempfile.TemporaryDirectory() as folder:
@@ -62,7 +62,7 @@ def _seconds_of_compiling(**environment: str) -> dict[str, float]:
 
 
 def end_to_end(rounds: int) -> list[dict]:
-    """Three epochs with 8 environments; the first one, which compiles, is kept apart."""
+    """Measure three epochs with 8 environments; the first one, which compiles, has a figure of its own."""
     runs = [_epochs() for _ in range(rounds)]
     return [{"epochs": "2 and 3", **medians({k: [run[k] for run in runs] for k in runs[0]})}]
 

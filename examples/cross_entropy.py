@@ -8,18 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from baselines.algorithm import (
-    Agent,
-    EnvSpec,
-    NetworkPolicy,
-    Run,
-    Settings,
-    VecEnv,
-    begin_from,
-    run_episodes,
-    setting,
-    summary,
-)
+from baselines.algorithm import Agent, EnvSpec, NetworkPolicy, Run, Settings, VecEnv, begin_from, evaluate_in, setting
 
 
 @dataclass(frozen=True)
@@ -74,7 +63,7 @@ def learn(env: VecEnv, config: Config, run: Run) -> CrossEntropy:
         for _ in run.cycles():
             next_generation(agent, env, config, run, rng)
         test_env.reseed(run.seeds_for("test", test_env.num_env)(epoch))
-        tested = summary(run_episodes(test_env, agent.policy().act))
+        tested = evaluate_in(agent.policy(), test_env, 16)
         mean = run.mean({"test/mean_return": tested.mean_return, "total/timesteps": agent.counts[1]})
         mean["total/timesteps"] *= run.comm.size
         run.end_epoch(mean, score=mean["test/mean_return"])
@@ -87,9 +76,9 @@ def next_generation(agent: CrossEntropy, env: VecEnv, config: Config, run: Run, 
     returns = []
     for weights in candidates:
         env.reseed(run.seeds_for("train", env.num_env)(int(agent.counts[0])))
-        episodes = run_episodes(env, agent.policy(weights).act)
-        returns.append(summary(episodes).mean_return)
-        agent.counts[1] += sum(len(e.action) for e in episodes)
+        played = evaluate_in(agent.policy(weights), env, env.num_env)
+        returns.append(played.mean_return)
+        agent.counts[1] += round(played.mean_length * played.episodes)
     elites = candidates[np.argsort(returns)[-config.elites :]]
     agent.mean, agent.std = run.comm.mean(elites.mean(0)), run.comm.mean(elites.std(0) + config.extra_std)
     agent.counts[0] += 1

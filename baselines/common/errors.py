@@ -21,8 +21,8 @@ class Interrupted(Exception):
 
 
 def one_line(error: BaseException) -> str:
-    """Return the error's message without line breaks, or its type where it has no message."""
-    return " ".join(str(error).split()) or type(error).__name__
+    """Return the error's message without line breaks."""
+    return " ".join(str(error).split())
 
 
 def nearest(word: str, known: Iterable[str], count: int = 3) -> str:

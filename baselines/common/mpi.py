@@ -57,21 +57,25 @@ class MpiCommunicator(Communicator):
         self.rank, self.size = self._world.rank, self._world.size
 
     def mean(self, x: np.ndarray) -> np.ndarray:
+        """Return the mean of `x` over all workers."""
         total = np.array(x)
         self._world.Allreduce(self._mpi.IN_PLACE, total)
         total /= np.asarray(self.size, total.dtype)
         return total
 
     def broadcast(self, x: np.ndarray) -> np.ndarray:
+        """Return rank 0's `x`."""
         received = np.array(x)
         self._world.Bcast(received)
         return received
 
     def all_gather(self, x: T) -> list[T]:
+        """Return `x` of every rank."""
         everyone: list[T] = self._world.allgather(x)
         return everyone
 
     def share_of_cores(self) -> int:
+        """Return this worker's share of the machine's cores."""
         # Launchers may bind each worker to its own cores, or let all workers use all cores.
         node = self._world.Split_type(self._mpi.COMM_TYPE_SHARED)
         everyone = node.allgather(sorted(_affinity()))
@@ -80,6 +84,7 @@ class MpiCommunicator(Communicator):
         return max(1, round(share))
 
     def abort(self, code: int) -> None:
+        """End all workers."""
         sys.stdout.flush()
         sys.stderr.flush()
         time.sleep(0.5)  # mpirun drops output that it has not forwarded yet when it ends the other workers

@@ -1,6 +1,5 @@
 """Trained policies: one network with its inputs and outputs, in NumPy, and the files that hold them."""
 
-import dataclasses
 import math
 import os
 import reprlib
@@ -80,10 +79,6 @@ class PolicyDesign:
         bounds = [bound for bound in (self.clip, self.norm_clip) if bound is not None]
         if not valid or not all(_is_positive(bound) for bound in (*bounds, self.scale)) or self.scale > 1:
             raise UserError(f"design: expected columns, a network and positive bounds, got {reprlib.repr(vars(self))}")
-
-    def document(self) -> dict[str, Any]:
-        """Return the design as JSON, which `from_document` reads."""
-        return dataclasses.asdict(self)
 
     @classmethod
     def from_document(cls, document: Any) -> "PolicyDesign":
@@ -176,7 +171,7 @@ class Policy:
     def document(self) -> dict[str, Any]:
         """Return all but the arrays, as JSON."""
         head = {"format": FORMAT, "version": baselines.__version__, "alg": self.alg}
-        return {**head, "environment": self.spec.document(), "config": self.config, "design": self.design.document()}
+        return {**head, "environment": self.spec.document(), "config": self.config, "design": vars(self.design)}
 
     def check_values(self) -> None:
         """Raise UserError for numbers that are not finite, and for standard deviations that are not positive."""

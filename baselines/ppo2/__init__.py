@@ -1,4 +1,4 @@
-"""Proximal policy optimisation: PPO with clipping (1707.06347), and advantages by GAE (1506.02438).
+"""Proximal policy optimisation: PPO with clipping (1707.06347) and advantages by GAE (1506.02438).
 
 These are the names that the launcher uses; `baselines.algorithm` describes them.
 """

@@ -1,5 +1,6 @@
 """The policy pi(u | o) and the value V(o), on normalised observations."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -7,26 +8,31 @@ import tensorflow as tf
 
 from baselines.common.specs import EnvSpec
 from baselines.learning.networks import MLP
-from baselines.ppo2 import distributions
 from baselines.ppo2.config import PPOConfig
 
-HIDDEN_GAIN, POLICY_GAIN, VALUE_GAIN = np.sqrt(2), 0.01, 1.0  # of initial weights; small first actions
+HIDDEN_GAIN, POLICY_GAIN, VALUE_GAIN = np.sqrt(2), 0.01, 1.0  # of initial weights; first actions are small
 
 
 class ActorCritic(tf.Module):
-    """Networks of `num_layers` hidden layers of `num_hidden` tanh units.
+    """A policy and a value, each of `num_layers` hidden layers of `num_hidden` tanh units.
 
-    pi(u | o) = N(MLP(o), std), with a std per coordinate that is learnt beside the network; or, where actions are
-    discrete, softmax(MLP(o)).  V(o) = MLP(o), whose hidden layers may be the policy's (`value_network=shared`).
+    pi(u | o) = N(MLP(o), std), with one std per coordinate that is trained as a variable of its own; where actions are
+    discrete, pi(u | o) = softmax(MLP(o)). V(o) = MLP(o), whose hidden layers may be the policy's
+    (`value_network=shared`).
     """
 
     def __init__(self, spec: EnvSpec, config: PPOConfig, rng: np.random.Generator):
-        """Make networks for the environment's sizes."""
         super().__init__()
         inputs, hidden = sum(spec.observation_sizes.values()), [config.num_hidden] * config.num_layers
         self.shared, self.discrete = config.value_network == "shared", spec.discrete
-        self.pi = _network([inputs, *hidden, spec.action_size], rng, "pi", POLICY_GAIN)
-        self.vf = _network([config.num_hidden, 1] if self.shared else [inputs, *hidden, 1], rng, "vf", VALUE_GAIN)
+
+        def network(sizes: Sequence[int], name: str, gain: float) -> MLP:
+            return MLP(
+                sizes, rng, name, tf.tanh, lambda rng, m, n, last: orthogonal(rng, m, n, gain if last else HIDDEN_GAIN)
+            )
+
+        self.pi = network([inputs, *hidden, spec.action_size], "pi", POLICY_GAIN)
+        self.vf = network([config.num_hidden, 1] if self.shared else [inputs, *hidden, 1], "vf", VALUE_GAIN)
         self.log_std = tf.Variable(tf.zeros(0 if spec.discrete else spec.action_size))
 
     def __call__(self, observation: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -35,16 +41,25 @@ class ActorCritic(tf.Module):
         return self.pi.output(hidden), self.vf(hidden if self.shared else observation)[:, 0]
 
     def log_prob(self, output: tf.Tensor, action: tf.Tensor) -> tf.Tensor:
-        """Return log pi of actions [N, u], given means or logits [N, u]; [N]."""
+        """Return log pi of actions [N, u], [N]; `output` are means or logits [N, u].
+
+        It is log softmax(logits)[u], or the sum over coordinates of -1/2 ((u - mean) / std)^2 - log std - 1/2 log 2 pi.
+        """
         if self.discrete:
-            return distributions.categorical_log_prob(output, action)
-        return distributions.gaussian_log_prob(output, self.log_std, action)
+            return tf.reduce_sum(tf.one_hot(action, output.shape[1]) * tf.nn.log_softmax(output), 1)
+        assert output.shape[1:] == self.log_std.shape == action.shape[1:], "expected actions [N, u]"
+        distance = (action - output) / tf.exp(self.log_std)
+        return tf.reduce_sum(-0.5 * tf.square(distance) - self.log_std - 0.5 * math.log(2 * math.pi), 1)
 
     def entropy(self, output: tf.Tensor) -> tf.Tensor:
-        """Return the entropy of the policy, given means or logits [N, u]; [N]."""
+        """Return the entropy of the policy, [N]; `output` are means or logits [N, u].
+
+        It is -sum p log p of p = softmax(logits), or the sum over coordinates of log std + 1/2 log 2 pi e.
+        """
         if self.discrete:
-            return distributions.categorical_entropy(output)
-        return distributions.gaussian_entropy(self.log_std, output)
+            log_p = tf.nn.log_softmax(output)
+            return -tf.reduce_sum(tf.exp(log_p) * log_p, 1)
+        return tf.reduce_sum(self.log_std + 0.5 * math.log(2 * math.pi * math.e)) + tf.zeros_like(output[:, 0])
 
     @property
     def weights(self) -> list[tf.Variable]:
@@ -60,19 +75,9 @@ class ActorCritic(tf.Module):
         self.log_std.assign(arrays["log_std"])
 
 
-def _network(sizes: Sequence[int], rng: np.random.Generator, name: str, output_gain: float) -> MLP:
-    def initializer(rng: np.random.Generator, fan_in: int, fan_out: int, last: bool) -> np.ndarray:
-        return orthogonal(rng, fan_in, fan_out, output_gain if last else HIDDEN_GAIN)
-
-    return MLP(sizes, rng, name, tf.tanh, initializer)
-
-
 def orthogonal(rng: np.random.Generator, fan_in: int, fan_out: int, gain: float) -> np.ndarray:
-    """Return a random matrix [fan_in, fan_out] whose rows or columns, the fewer, are orthogonal and of length `gain`.
-
-    The source is Saxe et al. 2014, 1312.6120.
-    """
+    """Return a random matrix [fan_in, fan_out] whose rows or columns, the fewer, are orthogonal with length `gain`."""
     tall = rng.standard_normal((max(fan_in, fan_out), min(fan_in, fan_out)))
     q, r = np.linalg.qr(tall)
-    q *= np.sign(np.diag(r))  # uniform over all such matrices
+    q *= np.sign(np.diag(r))  # without the signs, some matrices would be more likely than others
     return (gain * (q if fan_in >= fan_out else q.T)).astype(np.float32)

@@ -1,4 +1,4 @@
-"""PPO's policies: pi(u | o) and V(o), in NumPy. No TensorFlow."""
+"""PPO's policies, pi(u | o) and V(o), in NumPy; this module does not import TensorFlow."""
 
 from collections.abc import Mapping
 
@@ -10,7 +10,7 @@ from baselines.ppo2.config import PPOConfig
 
 
 class PPOPolicy(Policy):
-    """A policy that also draws actions and says what an observation is worth, as training needs it."""
+    """A policy that also draws actions and values observations, as training needs it."""
 
     def __init__(self, spec: EnvSpec, config: PPOConfig, arrays: Mapping[str, np.ndarray]):
         normalizes = config.normalize_observations
@@ -32,11 +32,10 @@ class PPOPolicy(Policy):
         return forward(self._value_layers, inputs, np.tanh)[:, 0]
 
     def sample(self, inputs: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Return actions [N, u] drawn from pi(u | o), not clipped, of normalised observations [N, o]."""
+        """Return actions [N, u] drawn from pi(u | o), not clipped, for normalised observations [N, o]."""
         output = self.network_output(inputs)
         if self.spec.discrete:
             # Gumbel's trick: the largest of logits with such noise is drawn with probability softmax(logits).
             drawn: np.ndarray = (output + rng.gumbel(size=output.shape)).argmax(1)
             return drawn
-        noise = rng.standard_normal(output.shape, np.float32)
-        return output + np.exp(self.arrays["networks/log_std"]) * noise
+        return output + np.exp(self.arrays["networks/log_std"]) * rng.standard_normal(output.shape, np.float32)

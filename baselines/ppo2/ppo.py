@@ -1,4 +1,4 @@
-"""The agent: updates of a policy and a value by PPO, and the statistics that normalise what they see."""
+"""The agent: a policy and a value, updated by PPO, and the statistics that normalise observations and rewards."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -10,39 +10,38 @@ from baselines.common.mpi import Communicator
 from baselines.common.specs import EnvSpec
 from baselines.learning.adam import Adam, check_workers_agree
 from baselines.learning.networks import MLP
+from baselines.learning.normalizer import Normalizer
 from baselines.learning.updates import Updater
 from baselines.policies.policy import Agent
 from baselines.ppo2 import losses
 from baselines.ppo2.config import PPOConfig
 from baselines.ppo2.estimates import explained_variance, generalized_advantages
 from baselines.ppo2.networks import ActorCritic
-from baselines.ppo2.normalization import Statistics, normalized
 from baselines.ppo2.policy import PPOPolicy
 from baselines.ppo2.types import Batch, Rollout
 from baselines.runs.state import Stateful, load_states, states_of
 
 ADAM_EPSILON = 1e-5  # as in OpenAI Baselines
-_REMEDY = (
-    "Lower --lr, or look for extreme observations or rewards (--normalize_observations=True, --normalize_rewards=True)"
-)
+_REMEDY = "Lower --lr, or look for extreme numbers (--normalize_observations=True, --normalize_rewards=True)"
 
 
-class Updates(NamedTuple):
-    """All that the updates from one rollout need."""
+class UpdateData(NamedTuple):
+    """The rows of a rollout, or of one minibatch, and what their updates need beside them."""
 
-    batch: Batch  # the rows of the rollout, [N, ...]
+    batch: Batch  # [N, ...]
     order: tf.Tensor  # [K, n] int32: the rows of each update's minibatch
     learning_rate: tf.Tensor  # scalar
     cliprange: tf.Tensor  # scalar
     old_log_prob: tf.Tensor | None = None  # [N], of the actions before the first update
 
 
-class Minibatch(NamedTuple):
-    """The rows of one update."""
+class Statistics(Normalizer):
+    """A normalizer that changes nothing until its first update: mean 0 and standard deviation 1."""
 
-    batch: Batch  # [n, ...]
-    old_log_prob: tf.Tensor  # [n]
-    cliprange: tf.Tensor
+    def _refresh(self) -> None:
+        super()._refresh()
+        if self.count[0] < 1:
+            self.std = np.ones_like(self.std)
 
 
 class PPO(Agent):
@@ -52,13 +51,15 @@ class PPO(Agent):
     logged = (*metrics, "loss/explained_variance")
 
     def __init__(self, spec: EnvSpec, config: PPOConfig, rng: np.random.Generator, comm: Communicator):
-        """Make networks with weights of rank 0."""
+        """Make networks with the weights of rank 0."""
         self.spec, self.config, self.comm = spec, config, comm
         self.actor_critic = ActorCritic(spec, config, rng)
         self.weights = self.actor_critic.weights
         self.adam = Adam(self.weights, config.lr, ADAM_EPSILON)
-        self.observation_stats = Statistics(sum(spec.observation_sizes.values()), config.norm_eps, comm)
-        self.return_stats = Statistics(1, config.norm_eps, comm)
+        # The count of 1e-4 is OpenAI Baselines': Normalizer's 1 would widen the spread of numbers far from 0.
+        width = sum(spec.observation_sizes.values())
+        self.observation_stats = Statistics(width, config.norm_eps, comm, initial_count=1e-4)
+        self.return_stats = Statistics(1, config.norm_eps, comm, initial_count=1e-4)
         self._updater = Updater(self, comm)
         self.compiled = False  # the first update takes seconds longer
         for weight in self.weights:
@@ -78,9 +79,9 @@ class PPO(Agent):
     def train(self, rollout: Rollout, progress_remaining: float, rng: np.random.Generator) -> dict[str, float]:
         """Update from one rollout of each worker; return the means of `logged`.
 
-        The statistics of observations take the rollout in afterwards, so that the policy that acted is the one that is
-        updated. Only the first rollout comes before: there are no statistics yet, and a new policy acts alike on any
-        scale. Nothing acts on the statistics of discounted sums, so they always take it in before.
+        The statistics of observations take in the rollout after its updates, so that the policy that acted is the one
+        that is updated. Only the first rollout comes before, because a new policy acts almost alike on any scale. The
+        statistics of discounted sums change no action, so they always take in the rollout before.
 
         Args:
             rollout: [T, B, ...].
@@ -89,16 +90,17 @@ class PPO(Agent):
 
         Raises TrainingError for losses that are not finite.
         """
-        first = not self.observation_stats.seen
-        if first:
-            self._observe(rollout)
+        first, normalizes = self.return_stats.count[0] < 1, self.config.normalize_observations
+        seen = rollout.observation[:-1][rollout.valid]
+        if normalizes and first:
+            self.observation_stats.update(seen)
         self.return_stats.update(rollout.discounted[rollout.valid][:, None])
         batch = self.batch(rollout)
-        measured = self._update(batch, progress_remaining, rng)
-        if not first:
-            self._observe(rollout)
+        metrics = self._update(batch, progress_remaining, rng)
+        if normalizes and not first:
+            self.observation_stats.update(seen)
         valid = batch.valid > 0
-        return {**measured, "loss/explained_variance": explained_variance(batch.value[valid], batch.target[valid])}
+        return {**metrics, "loss/explained_variance": explained_variance(batch.value[valid], batch.target[valid])}
 
     def batch(self, rollout: Rollout) -> Batch:
         """Return the rows of a rollout [T x B], with their advantages and the value's targets."""
@@ -106,7 +108,9 @@ class PPO(Agent):
         T, B, size = len(rollout.action), rollout.reward.shape[1], rollout.observation.shape[-1]
         observation = policy.normalize(rollout.observation.reshape(-1, size))
         value = policy.value(observation).reshape(T + 1, B)
-        reward = self._scaled(rollout.reward)
+        reward = rollout.reward
+        if config.normalize_rewards:  # by the standard deviation of their discounted sums; their mean stays
+            reward = np.clip(reward / self.return_stats.std, -config.norm_clip, config.norm_clip)
         advantage = generalized_advantages(reward, value, rollout.terminated, rollout.ended, config.gamma, config.lam)
         parts = rollout.action, value[:-1], advantage, advantage + value[:-1], rollout.valid.astype(np.float32)
         return Batch(observation[: T * B], *(part.reshape(T * B, *part.shape[2:]) for part in parts))
@@ -114,22 +118,22 @@ class PPO(Agent):
     # ---- one update: see `learning.updates.Learner` ----
 
     @tf.autograph.experimental.do_not_convert
-    def prepare(self, data: Updates) -> Updates:
+    def prepare(self, data: UpdateData) -> UpdateData:
         """Return the data with log pi(u | o) at the weights before the first update."""
         output, _ = self.actor_critic(data.batch.observation)
         return data._replace(old_log_prob=self.actor_critic.log_prob(output, data.batch.action))
 
-    def minibatch(self, data: Updates, i: tf.Tensor) -> Minibatch:
+    def minibatch(self, data: UpdateData, i: tf.Tensor) -> UpdateData:
         """Return the rows that the order names for update i."""
         rows = data.order[i]
         batch = Batch(*(tf.gather(column, rows) for column in data.batch))
-        return Minibatch(batch, tf.gather(data.old_log_prob, rows), data.cliprange)
+        return data._replace(batch=batch, old_log_prob=tf.gather(data.old_log_prob, rows))
 
     @tf.autograph.experimental.do_not_convert
-    def gradients(self, minibatch: Minibatch) -> tuple[list[tf.Tensor], dict[str, tf.Tensor]]:
+    def gradients(self, minibatch: UpdateData) -> tuple[list[tf.Tensor], dict[str, tf.Tensor]]:
         """Return the gradients of L = L_policy - ent_coef H + vf_coef L_value (1707.06347, eq. 9), and the metrics."""
-        config, (batch, old_log_prob, cliprange) = self.config, minibatch
-        valid = batch.valid
+        config, batch, valid = self.config, minibatch.batch, minibatch.batch.valid
+        old_log_prob, cliprange = minibatch.old_log_prob, minibatch.cliprange
         advantage = losses.normalized_advantage(batch.advantage, valid)
         with tf.GradientTape() as tape:
             output, value = self.actor_critic(batch.observation)
@@ -149,7 +153,7 @@ class PPO(Agent):
         return tape.gradient(loss, self.weights), metrics
 
     @tf.autograph.experimental.do_not_convert
-    def apply(self, gradients: Sequence[tf.Tensor], data: Updates, step: tf.Tensor) -> None:
+    def apply(self, gradients: Sequence[tf.Tensor], data: UpdateData, step: tf.Tensor) -> None:
         """Step the weights by gradients whose global norm is at most `max_grad_norm`."""
         if self.config.max_grad_norm:
             gradients, _ = tf.clip_by_global_norm(gradients, self.config.max_grad_norm)
@@ -160,23 +164,13 @@ class PPO(Agent):
         count = config.noptepochs * config.nminibatches
         order = np.stack([rng.permutation(rows) for _ in range(config.noptepochs)]).reshape(count, -1)
         rates = config.learning_rate(progress_remaining), config.clip(progress_remaining)
-        data = Updates(Batch(*map(tf.constant, batch)), tf.constant(order.astype(np.int32)),
+        data = UpdateData(Batch(*map(tf.constant, batch)), tf.constant(order.astype(np.int32)),
                        *(tf.constant(rate, tf.float32) for rate in rates))  # fmt: skip
         metrics = self._updater(data, count, _REMEDY)
         self.compiled = True
         if self.comm.size > 1:
             check_workers_agree(self.weights, self.comm)
         return metrics
-
-    def _observe(self, rollout: Rollout) -> None:
-        if self.config.normalize_observations:
-            self.observation_stats.update(rollout.observation[:-1][rollout.valid])
-
-    def _scaled(self, reward: np.ndarray) -> np.ndarray:
-        """Return rewards in standard deviations of their discounted sums; their mean stays."""
-        if not self.config.normalize_rewards:
-            return reward
-        return normalized(reward, np.zeros(1, np.float32), self.return_stats.std, self.config.norm_clip)
 
     # ---- state ----
 
@@ -198,8 +192,7 @@ class PPO(Agent):
 
     def load_state(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Restore a `state` of the same sizes. Raises KeyError or ValueError."""
-        self.load_policy_state(arrays)
-        load_states({"adam": self.adam}, arrays)
+        load_states({**self._policy_parts(), "adam": self.adam}, arrays)
         self._updater.updates = int(arrays["updates"])
 
     def _policy_parts(self) -> dict[str, Stateful]:

@@ -29,10 +29,8 @@ def learn(env: VecEnv, config: PPOConfig, run: Run) -> PPO:
     with threadpool_limits(1, "blas"):
         run.begin()
         if run.schedule.n_epochs:
-            run.logger.info(
-                f"a cycle: {config.nsteps} steps of {env.num_env} environments and {config.noptepochs} x "
-                f"{config.nminibatches} updates of {size} rows per worker"
-            )
+            updates = f"{config.noptepochs} x {config.nminibatches} updates of {size} rows per worker"
+            run.logger.info(f"a cycle: {config.nsteps} steps of {env.num_env} environments and {updates}")
         train(agent, worker, test_env, minibatches, run)
     return agent
 
@@ -61,34 +59,34 @@ def progress_remaining(run: Run, epoch: int, cycle: int) -> float:
 
 
 def log_row(agent: PPO, worker: RolloutWorker, tested: Evaluation, run: Run) -> dict[str, float]:
-    """Return what the epoch adds to the log; docs/ppo2.md defines the keys.
+    """Return the epoch's row of the log; docs/ppo2.md defines the keys.
 
-    These are means over the workers' evaluations, and over all episodes that ended in training in this epoch (NaN where
+    The means are over all workers' evaluations, and over all episodes that ended in training in this epoch (NaN where
     none did).
     """
-    finished, losses = worker.finished, run.progress.losses
+    finished, losses, workers = worker.finished, run.progress.losses, run.comm.size
     if worker.reports_success is None:
         worker.reports_success = tested.success_rate is not None
+    total, length, success = np.nansum(np.array(finished, float).reshape(-1, 3), 0)  # NaN: success unknown
     mean = run.mean(
         {
             "test/mean_return": tested.mean_return,
             "test/mean_length": tested.mean_length,
             "test/success_rate": np.nan if tested.success_rate is None else tested.success_rate,
-            "finished": len(finished),
-            "train/mean_return": sum(f.total for f in finished),
-            "train/mean_length": sum(f.length for f in finished),
-            "train/success_rate": sum(f.success or 0.0 for f in finished),
-            "episodes": worker.episodes,
-            "steps": worker.steps,
+            "train/mean_return": total,
+            "train/mean_length": length,
+            "train/success_rate": success,
+            "train/episode": worker.episodes,
             **{key: float(np.mean([row[key] for row in losses])) for key in agent.logged},
+            "total/timesteps": worker.steps,
+            "finished": len(finished),
         }
     )
-    train = {key: mean[key] / mean["finished"] if mean["finished"] else np.nan for key in mean if key[:6] == "train/"}
-    shown = {**{key: value for key, value in mean.items() if key.startswith("test/")}, **train}
-    return {
-        **{key: value for key, value in shown.items() if worker.reports_success or not key.endswith("success_rate")},
-        "train/episode": round(mean["episodes"] * run.comm.size),
-        **{key: mean[key] for key in agent.logged},
-        "total/timesteps": round(mean["steps"] * run.comm.size),
-        "total/updates": agent.updates * run.comm.size,
-    }
+    count = mean.pop("finished")
+    for key in ("train/mean_return", "train/mean_length", "train/success_rate"):
+        mean[key] = mean[key] / count if count else np.nan
+    if not worker.reports_success:
+        del mean["test/success_rate"], mean["train/success_rate"]
+    for key in ("train/episode", "total/timesteps"):
+        mean[key] = round(mean[key] * workers)
+    return {**mean, "total/updates": agent.updates * workers}

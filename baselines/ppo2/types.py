@@ -1,12 +1,12 @@
-"""The shapes that travel through the code.
+"""Shapes that travel through PPO, and the two records that carry them.
 
     B  environments stepped in lockstep     T  steps of a rollout (nsteps)
     N  rows of a minibatch                  o, u  sizes of observation and action
 
 Arrays are float32 unless a line says otherwise. Where actions are discrete, [.., u] is [..], of whole numbers.
 
-An environment whose episode has ended ignores the next action and shows the first observation of a new one: this row is
-not `valid`, and nothing is learnt from it. So observation[t + 1] is always what followed from row t, if that is valid.
+An environment whose episode has ended ignores the next action and shows the first observation of a new one. This row is
+not `valid`, and nothing is learnt from it. So observation[t + 1] always follows from row t, if row t is valid.
 """
 
 from typing import NamedTuple
@@ -20,14 +20,14 @@ class Rollout(NamedTuple):
     observation: np.ndarray  # [T + 1, B, o], as the environments returned it
     action: np.ndarray  # [T, B, u], before it is clipped to [-1, 1]
     reward: np.ndarray  # [T, B], 0 where not valid
-    discounted: np.ndarray  # [T, B]: sums of the episode's rewards so far, see `estimates.discounted_sums`
-    terminated: np.ndarray  # [T, B] bool: nothing can follow
-    ended: np.ndarray  # [T, B] bool: terminated, or truncated by a time limit
+    terminated: np.ndarray  # [T, B] bool: the environment itself ended the episode
+    ended: np.ndarray  # [T, B] bool: terminated, or cut off by a time limit
     valid: np.ndarray  # [T, B] bool
+    discounted: np.ndarray  # [T, B]: sums of the episode's rewards so far, see `estimates.discounted_sums`
 
 
 class Batch(NamedTuple):
-    """What is learnt from: the rows of a rollout, or of a minibatch."""
+    """The rows of a rollout, or of a minibatch, as the networks are trained on them."""
 
     observation: np.ndarray  # [N, o], normalised
     action: np.ndarray  # [N, u]

@@ -59,7 +59,7 @@ def environment_for(
         seeds, cores = env_seeds(seed, 0, "evaluate", num_env), os.cpu_count() or 1
         vec_env = make_vec_env(env, num_env, seeds, back_end, cores, arguments=arguments)
     else:
-        vec_env = as_vec_env(env, lambda n: env_seeds(seed, 0, "evaluate", n))
+        vec_env = as_vec_env(env, lambda n: env_seeds(seed, 0, "evaluate", n), arguments.reward_info)
     try:
         if isinstance(trained_on, EnvSpec):
             check_same_sizes("the policy", trained_on, vec_env.spec)
@@ -78,7 +78,7 @@ def task_of_policy(spec: EnvSpec, arguments: EnvArguments) -> tuple[str, EnvArgu
     """
     name = trusted_name(spec.env_id)
     kwargs = arguments.kwargs or recorded_arguments(spec.env_kwargs)
-    return name, EnvArguments(kwargs, arguments.max_episode_steps or spec.horizon or None)
+    return name, EnvArguments(kwargs, arguments.max_episode_steps or spec.horizon or None, arguments.reward_info)
 
 
 def trusted_name(env_id: str) -> str:

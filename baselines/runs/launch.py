@@ -14,7 +14,7 @@ from baselines.common.settings import Settings, names_of
 from baselines.common.specs import check_same_sizes, other_task
 from baselines.envs import as_vec_env, check_renders, has_display, make_vec_env, render_without_display
 from baselines.envs.base import VecEnv
-from baselines.envs.extra_import import import_extra
+from baselines.envs.names import import_extra
 from baselines.policies.policy import Agent, Policy, read_policy
 from baselines.runs.algorithms import Algorithm, find
 from baselines.runs.checkpoints import read_newest
@@ -81,7 +81,8 @@ def launch(
         options = dataclasses.replace(options, env=env_id, num_env=vec_env.num_env)
         config = config.for_env(vec_env.spec)
         _check_same_run(comm, config, vec_env)
-        tests, lines = _evaluation_env(eval_env, options, vec_env, comm)
+        tests = None if eval_env is None else _evaluation_env(eval_env, options, vec_env, comm)
+        lines: list[str] = []
         saved = None
         if record and recorded:
             check_same_settings(record.folder, recorded, config, settings)
@@ -135,7 +136,7 @@ def _environment(options: Options, env: object, comm: Communicator, stack: conte
     assert options.seed is not None and options.num_env is not None
     seeds_for = functools.partial(env_seeds, options.seed, comm.rank, "train")
     if env is not None:
-        return as_vec_env(env, seeds_for)
+        return as_vec_env(env, seeds_for, options.env_arguments().reward_info)
     seeds, cores, arguments = seeds_for(options.num_env), comm.share_of_cores(), options.env_arguments()
     vec_env = make_vec_env(options.env, options.num_env, seeds, options.vec_env, cores, options.step_timeout, arguments)
     stack.callback(vec_env.close)
@@ -146,18 +147,15 @@ def _environment(options: Options, env: object, comm: Communicator, stack: conte
     return vec_env
 
 
-def _evaluation_env(
-    eval_env: object, options: Options, vec_env: VecEnv, comm: Communicator
-) -> tuple[VecEnv | None, list[str]]:
-    """Return the user's own environment for evaluation, or None and notes about copies of `vec_env`."""
-    if eval_env is None:
-        return None, [*vec_env.find_notes()]
+def _evaluation_env(eval_env: object, options: Options, vec_env: VecEnv, comm: Communicator) -> VecEnv:
+    """Return the user's own environment for evaluation, as a vector."""
     assert options.seed is not None
-    tests = as_vec_env(eval_env, functools.partial(env_seeds, options.seed, comm.rank, "test"))
+    seeds_for = functools.partial(env_seeds, options.seed, comm.rank, "test")
+    tests = as_vec_env(eval_env, seeds_for, options.env_arguments().reward_info)
     if not tests.spec.horizon:
         raise UserError("eval_env has no time limit, so that evaluation may never end: wrap it in TimeLimit")
     check_same_sizes("the policy", vec_env.spec, tests.spec)
-    return tests, []
+    return tests
 
 
 def _check_same_run(comm: Communicator, config: Settings, env: VecEnv) -> None:

@@ -6,9 +6,17 @@ from baselines.common.errors import UserError
 from baselines.common.settings import FREE, MOVED, Settings, setting
 from baselines.envs import BACK_ENDS
 from baselines.envs.arguments import EnvArguments, parse_arguments
-from baselines.envs.extra_import import import_extra
+from baselines.envs.names import import_extra
 
 _MOST = 1 << 62
+
+
+@dataclass(frozen=True)
+class AlgorithmOptions(Settings):
+    """The algorithm and its preset."""
+
+    alg: str = setting("", "algorithm; your own: package.module with a function learn")
+    preset: str | None = setting(None, "name of a set of settings", default_text="")
 
 
 @dataclass(frozen=True)
@@ -20,6 +28,9 @@ class EnvOptions(Settings):
     )
     env_kwargs: str | None = setting(
         None, "arguments for making the environment: NAME=VALUE,NAME=VALUE, or a dictionary", default_text=""
+    )
+    reward_info: str | None = setting(
+        None, "entries of a step's info that compute_reward reads: KEY,KEY", default_text=""
     )
     max_episode_steps: int | None = setting(
         None, "time limit of episodes in steps", 1, _MOST, default_text="the environment's own"
@@ -34,7 +45,7 @@ class EnvOptions(Settings):
 
     def env_arguments(self) -> EnvArguments:
         """Return the arguments for making the environment. Raises UserError."""
-        return parse_arguments(self.env_kwargs, self.max_episode_steps)
+        return parse_arguments(self.env_kwargs, self.max_episode_steps, self.reward_info)
 
 
 @dataclass(frozen=True)
@@ -57,10 +68,9 @@ class PolicyOptions(Settings):
 
 
 @dataclass(frozen=True)
-class Options(VecEnvOptions):
+class Options(VecEnvOptions, AlgorithmOptions):
     """Options of a run, from the command line, from Python or from the run to resume. Raises UserError."""
 
-    alg: str = setting("", "algorithm; your own: package.module with a function learn")
     num_timesteps: float | None = setting(
         None, "environment steps of one worker; 0: no training", 0, 1e18, on_resume=FREE, default_text="1e6"
     )
@@ -73,7 +83,6 @@ class Options(VecEnvOptions):
     seed: int | None = setting(
         None, "seed of all random numbers", 0, _MOST, default_text="a new one, written to the log"
     )
-    preset: str | None = setting(None, "name of a set of settings, see below", default_text="")
     load_path: str | None = setting(
         None,
         "policy to begin with: a file, or its folder",

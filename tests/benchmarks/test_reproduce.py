@@ -66,7 +66,7 @@ def gone_on(stopped):
 @pytest.mark.slow
 def test_a_signal_stops_the_run_in_order_and_says_how_to_go_on(stopped):
     code, said, left, epochs = stopped
-    assert code == 143 and said == "stopped; to go on: python -m benchmarks.reproduce tiny\n"
+    assert code == 143 and said == "stopped; to continue: python -m benchmarks.reproduce tiny\n"
     assert left["rc"] == 143 and 1 <= epochs < EPOCHS
     assert not Path("data").exists()  # nothing has finished
 

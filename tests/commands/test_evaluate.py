@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import gymnasium
 import numpy as np
@@ -114,7 +115,7 @@ def test_environments_by_name_are_closed_and_ones_own_are_not(monkeypatch):
 def test_a_policy_is_evaluated_in_what_it_was_trained_on_unless_that_would_import_a_module():
     found = baselines.evaluate_policy(servo(), episodes=2, vec_env="sync")
     assert found.success_rate == 1
-    foreign = servo(POINT_REACH_SIZES._replace(env_id="no_such_module_of_mine:Id-v0"))
+    foreign = servo(replace(POINT_REACH_SIZES, env_id="no_such_module_of_mine:Id-v0"))
     with pytest.raises(UserError, match="if you trust the file, add --env=no_such_module_of_mine:Id-v0"):
         baselines.evaluate_policy(foreign, episodes=2)
     assert baselines.evaluate_policy(foreign, POINT_REACH_ID, 2, vec_env="sync").success_rate == 1
@@ -198,12 +199,12 @@ BAD_INPUT = {
 @pytest.mark.parametrize(("argv", "words"), BAD_INPUT.values(), ids=BAD_INPUT)
 def test_bad_input_ends_with_one_line_and_leaves_nothing_behind(argv, words, cwd, capsys):
     save("policy")
-    save("modular", sizes=POINT_REACH_SIZES._replace(env_id=POINT_REACH_ID))
+    save("modular", sizes=replace(POINT_REACH_SIZES, env_id=POINT_REACH_ID))
     line = command_refused(capsys, main, *argv)
     assert [word for word in words if word not in line] == []
 
 
 def test_an_environment_that_returns_nan_ends_with_one_line_and_writes_no_figures(cwd, capsys):
-    policy = save("policy", sizes=POINT_REACH_SIZES._replace(env_id="PointReach-nan-v0"))
+    policy = save("policy", sizes=replace(POINT_REACH_SIZES, env_id="PointReach-nan-v0"))
     argv = [f"--load_path={policy}", "--env=PointReach-nan-v0", "--vec_env=sync", "--json=o.json"]
     assert "NaN" in command_refused(capsys, main, *argv, code=1)

@@ -92,7 +92,7 @@ def test_an_extra_import_serves_environments_in_processes_too(modules, monkeypat
 
 PROGRAM = """
 from baselines.envs import make_vec_env
-from baselines.envs.extra_import import import_extra
+from baselines.envs.names import import_extra
 
 if __name__ == "__main__":
     name = import_extra("forked_robots.envs", "Forked-v0")
@@ -116,7 +116,7 @@ def test_an_extra_import_that_fails_is_refused(text, said, modules, capsys):
     if text:
         write_package(modules, name, envs=text)
     line = refused(capsys, POINT_REACH, f"--extra_import={name}.envs")
-    assert f"--extra_import={name}.envs: cannot import this module ({said}: " in line
+    assert f"--extra_import={name}.envs: cannot import module '{name}.envs' ({said}: " in line
     assert "give its name, package.module" in refused(capsys, POINT_REACH, "--extra_import=envs.py")
 
 

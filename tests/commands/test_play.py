@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -60,7 +61,7 @@ def test_a_gif_is_at_most_320_pixels_wide(width, found, tmp_path):
 
 
 def test_a_video_that_was_asked_for_and_cannot_be_rendered_is_refused(capsys):
-    policy = save("policy", sizes=POINT_REACH_SIZES._replace(env_id="PointReach-dark-v0"))
+    policy = save("policy", sizes=replace(POINT_REACH_SIZES, env_id="PointReach-dark-v0"))
     dark = "--env=tests.environments:PointReach-dark-v0"
     line = command_refused(capsys, main, f"--load_path={policy}", dark, "--video=seen.mp4")
     assert "cannot render" in line and "MUJOCO_GL" in line
@@ -147,8 +148,8 @@ BAD_INPUT = {
 def test_bad_input_ends_with_one_line_and_leaves_nothing_behind(argv, words, capsys):
     save("policy")
     os.mkdir("folder")
-    save("modular", sizes=POINT_REACH_SIZES._replace(env_id=POINT_REACH_ID))
-    save_policy("network", NetworkPolicy(POINT_REACH_SIZES.env_spec(), [(np.zeros((6, 2)), np.zeros(2))]))
+    save("modular", sizes=replace(POINT_REACH_SIZES, env_id=POINT_REACH_ID))
+    save_policy("network", NetworkPolicy(POINT_REACH_SIZES, [(np.zeros((6, 2)), np.zeros(2))]))
     line = command_refused(capsys, main, *argv)
     assert [word for word in words if word not in line] == []
 
@@ -171,7 +172,7 @@ def test_the_fetch_robot_is_rendered_without_a_display():
 
 
 def test_a_loaded_policy_is_played_into_a_video_without_training(capsys, monkeypatch, finished):
-    monkeypatch.setattr("baselines.her.train.train_cycle", None)  # a call would fail
+    monkeypatch.setattr("baselines.her.ddpg.DDPG.train", None)  # a call would fail
     monkeypatch.setattr("baselines.her.train.evaluate", None)
     run.main([POINT_REACH, "--num_timesteps=0", f"--load_path={finished[1]}", "--play=1", "--play_episodes=3",
               "--log_path=play"])  # fmt: skip

@@ -10,7 +10,7 @@ import pytest
 import baselines
 from baselines.common.errors import TrainingError, UserError
 from baselines.envs.gymnasium_env import GymnasiumVecEnv
-from baselines.her import her
+from baselines.her import train as her
 from baselines.her.ddpg import DDPG
 from tests.environments import PointReach
 from tests.helpers import POINT_REACH_ID, TINY_SETTINGS, checkpoints, contents, document, point_reach, rows, timeless

@@ -41,7 +41,7 @@ def test_success_is_a_reward_as_at_the_goal_where_the_environment_does_not_say(p
             return np.clip(straight(observation) + noise * rng.normal(size=2), -1, 1).astype(np.float32)
 
         found = [bool(play_episodes(env, act).success[0]) for _ in range(30)]
-        assert env.says_success is says
+        assert env.reports_success is says
         return found
 
     for noise in (0, 0.3):

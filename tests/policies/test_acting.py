@@ -9,7 +9,7 @@ from baselines.policies.policy import NetworkPolicy, checked_entries
 from tests.commands.doors import POINT_REACH_SIZES, servo
 from tests.ppo2.helpers import agent_of
 
-SPEC = POINT_REACH_SIZES.env_spec()
+SPEC = POINT_REACH_SIZES
 PLAIN = EnvSpec("Plain-v0", {"observation": 3}, 2, 10)
 
 

@@ -362,4 +362,4 @@ def test_the_document_says_what_it_is(cwd):
         "design": {"columns": [["observation", ""]], "network": "pi", "statistics": [], "clip": None,
                    "norm_clip": None, "activation": "relu", "squash": "clip", "scale": 1.0},
     }  # fmt: skip
-    assert PolicyDesign.from_document(network().design.document()) == network().design
+    assert PolicyDesign.from_document(network().document()["design"]) == network().design

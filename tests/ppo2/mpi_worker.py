@@ -1,4 +1,4 @@
-"""What test_update.py starts on every rank: `mpirun -np 2 python -m tests.ppo2.mpi_worker FOLDER`."""
+"""The program that test_update.py starts on every rank: `mpirun -np 2 python -m tests.ppo2.mpi_worker FOLDER`."""
 
 import json
 import os
@@ -10,13 +10,13 @@ import numpy as np
 import baselines
 import tests.environments  # noqa: F401 (registers PointReach)
 from baselines.common.mpi import abort_all_on_error, make_communicator
-from tests.ppo2.helpers import CONTINUOUS, TINY_SETTINGS, agent_of, random_rollout, weights_of
+from tests.ppo2.helpers import CONTINUOUS, RAW, TINY_SETTINGS, agent_of, random_rollout, weights_of
 
-SETTINGS = dict(lr=0.05, normalize_observations=False, normalize_rewards=False)
+SETTINGS = dict(lr=0.05, **RAW)
 
 
 def train():
-    """A whole run of two epochs."""
+    """Return the figures of a whole run of two epochs."""
     seen, rows = [], []
 
     class Watched(gymnasium.Wrapper):
@@ -36,11 +36,11 @@ def train():
             "steps": steps, "episodes": resets}  # fmt: skip
 
 
-def share(rank, comm, learn=True):
-    """An agent, and a rollout of the rank's own, from which it has learnt or not."""
+def share(rank, comm, trains=True):
+    """Return an agent, and a rollout of the rank's own, from which the agent has learnt or not."""
     agent, rollout = agent_of(comm=comm, **SETTINGS), random_rollout(CONTINUOUS, np.random.default_rng(rank))
-    if learn:
-        agent.learn_from(rollout, 1.0, np.random.default_rng(10 + rank))
+    if trains:
+        agent.train(rollout, 1.0, np.random.default_rng(10 + rank))
     return agent, rollout
 
 

@@ -1,4 +1,4 @@
-"""PPO learns."""
+"""Whole runs in which PPO learns."""
 
 import gymnasium
 import numpy as np

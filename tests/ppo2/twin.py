@@ -1,4 +1,4 @@
-"""A slow twin of PPO's update: rows one by one, in float64, as the papers write it."""
+"""A slow twin of PPO's update, as the papers write it: row by row, in float64."""
 
 import math
 
@@ -9,7 +9,7 @@ BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-5
 
 
 def forward(weights, row, config):
-    """Mean or logits, and value, of networks of one hidden layer."""
+    """Return mean or logits, and value, of networks with one hidden layer."""
     x = tf.constant(row[None], tf.float64)
     hidden = tf.tanh(x @ weights[0] + weights[1])
     output = hidden @ weights[2] + weights[3]
@@ -35,7 +35,7 @@ def entropy(weights, output, discrete):
 
 
 def loss_of(weights, batch, rows, old, cliprange, config, discrete):
-    """The whole loss of a minibatch, and policy loss, value loss, entropy, divergence and clipped share."""
+    """Return the loss of a minibatch; and policy loss, value loss, entropy, divergence and clipped share."""
     rows = [i for i in rows if batch.valid[i]]
     advantages = np.array([batch.advantage[i] for i in rows], np.float64)
     advantages = (advantages - advantages.mean()) / (advantages.std() + 1e-8)
@@ -60,9 +60,9 @@ def loss_of(weights, batch, rows, old, cliprange, config, discrete):
 
 
 def updated(start, batches, orders, learning_rate, cliprange, config, discrete):
-    """The weights after all updates by Adam of one worker for each of `batches`, and the metrics [K, 5] of the first.
+    """Return the weights after all updates by Adam, and the metrics [K, 5] of the first worker.
 
-    `orders` has, for each worker, the rows of each minibatch.
+    Each worker has one of `batches`, and in `orders` the rows of each of its minibatches.
     """
     weights = [tf.Variable(w, dtype=tf.float64) for w in start]
     old = [[log_prob(weights, forward(weights, o, config)[0], u, discrete)
@@ -72,9 +72,9 @@ def updated(start, batches, orders, learning_rate, cliprange, config, discrete):
         gradients, metrics = [], []
         for worker, rows in enumerate(minibatches):
             with tf.GradientTape() as tape:
-                loss, found = loss_of(weights, batches[worker], rows, old[worker], cliprange, config, discrete)
+                loss, parts = loss_of(weights, batches[worker], rows, old[worker], cliprange, config, discrete)
             gradients.append([g.numpy() if g is not None else 0 for g in tape.gradient(loss, weights)])
-            metrics.append(found)
+            metrics.append(parts)
         table.append(metrics[0])
         mean = [sum(of_workers) / len(batches) for of_workers in zip(*gradients, strict=True)]
         norm = math.sqrt(sum(np.square(g).sum() for g in mean))
@@ -88,6 +88,6 @@ def updated(start, batches, orders, learning_rate, cliprange, config, discrete):
 
 
 def orders_of(seed, rows, config):
-    """The rows of each minibatch, as a generator with this seed draws them."""
+    """Return the rows of each minibatch, as a generator with this seed draws them."""
     rng = np.random.default_rng(seed)
     return [part for _ in range(config.noptepochs) for part in np.split(rng.permutation(rows), config.nminibatches)]

@@ -10,7 +10,7 @@ import pytest
 from baselines import run
 from baselines.common.errors import UserError
 from baselines.common.mpi import Communicator
-from baselines.her import train
+from baselines.her.ddpg import DDPG
 from baselines.runs.checkpoints import read_newest
 from baselines.runs.logger import Logger
 from baselines.storage import state_files
@@ -59,14 +59,14 @@ def test_ctrl_c_stops_in_order_between_the_last_cycle_and_the_evaluation(monkeyp
 
 
 def test_a_second_ctrl_c_stops_at_once(monkeypatch, capsys, without_updates):
-    real = train.train_cycle
+    real = DDPG.train
 
     def impatient(*arguments):
         os.kill(os.getpid(), signal.SIGINT)
         os.kill(os.getpid(), signal.SIGINT)
         return real(*arguments)
 
-    monkeypatch.setattr(train, "train_cycle", impatient)
+    monkeypatch.setattr(DDPG, "train", impatient)
     with pytest.raises(SystemExit) as ended:
         run.main(words("sync", "--n_epochs=3", "--log_path=twice"))
     assert ended.value.code == 130 and "interrupted" in capsys.readouterr().err
@@ -105,7 +105,7 @@ def test_a_finished_run_has_nothing_left_to_do_but_can_be_given_more(log, whole)
 def test_a_run_killed_before_its_first_checkpoint_starts_from_its_beginning(monkeypatch, whole, cwd):
     log, _ = whole("demonstrations")
     with monkeypatch.context() as patch, pytest.raises(SystemExit):
-        patch.setattr(train, "train_cycle", None)  # any death
+        patch.setattr(DDPG, "train", None)  # any death
         patch.setattr(run.sys, "excepthook", None)
         try:
             run.main(words("demonstrations", "--n_epochs=4", "--log_path=parts"))
