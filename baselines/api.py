@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 DEFAULTS = {"alg": "her", "env": "FetchReach-v1"}
-_BY_NAME = ("env_kwargs", "max_episode_steps", "vec_env", "step_timeout", "save_video_interval")
+_BY_NAME = ("env_kwargs", "max_episode_steps", "vec_env", "step_timeout", "save_video_interval", "save_video_length")
 
 
 def train(

@@ -94,7 +94,7 @@ def describe(settings: type[Settings], defaults: Mapping[str, str] | None = None
     lines = []
     for field in dataclasses.fields(settings):
         default = (defaults or {}).get(field.name, field.metadata.get("default_text"))
-        default = str(field.default) if default is None else default
+        default = str("" if field.default is None else field.default) if default is None else default
         text = field.metadata.get("meaning", "") + (default and f" (default: {default})")
         name = f"  --{field.name:<21} "
         lines.append(textwrap.fill(text, 110, initial_indent=name, subsequent_indent=" " * len(name)))

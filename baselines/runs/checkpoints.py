@@ -1,37 +1,44 @@
-"""Checkpoints: the complete states of a run in its log folder, from which it continues exactly."""
+"""Checkpoints: the complete states of a run in its log folder, from which it continues exactly.
 
+Each worker has a `.safetensors` file of its own for each number.
+"""
+
+import contextlib
+import dataclasses
 import os
+import re
 import time
 
 from baselines.common.errors import Interrupted, UserError
 from baselines.common.mpi import Communicator
-from baselines.runs.logger import Logger, rows_logged
+from baselines.runs.logger import Logger
 from baselines.runs.options import Options
 from baselines.runs.schedule import Schedule
 from baselines.runs.signals import StopRequest
 from baselines.runs.state import RunState, Saved
-from baselines.storage import state_files
+from baselines.storage.arrays import SUFFIX, read_arrays, write_arrays
 
 FOLDER = "checkpoint"  # in the log folder
 FORMAT = "baselines state 3"
 
 
+@dataclasses.dataclass
 class Checkpoints:
     """Checkpoints every `checkpoint_interval` epochs, and when Ctrl-C or SIGTERM asks the run to stop."""
 
-    def __init__(
-        self, options: Options, schedule: Schedule, state: RunState, comm: Communicator, logger: Logger,
-        request: StopRequest,
-    ):  # fmt: skip
-        self._interval, self._cycles_per_epoch = options.checkpoint_interval, schedule.n_cycles
-        self._state, self._request, self._comm, self._logger = state, request, comm, logger
-        self._log_path = str(options.log_path)
-        self._folder = os.path.join(self._log_path, FOLDER)
-        self._written_at = time.perf_counter()
+    options: Options
+    schedule: Schedule
+    state: RunState
+    comm: Communicator
+    logger: Logger
+    request: StopRequest
+
+    def __post_init__(self) -> None:
+        self._log_path, self._written_at = str(self.options.log_path), time.perf_counter()
 
     def after_cycle(self) -> None:
         """Write a checkpoint and raise Interrupted if any worker was asked to stop."""
-        signal = max(self._comm.all_gather(self._request.signal))
+        signal = max(self.comm.all_gather(self.request.signal))
         if signal:
             lost = "" if self._write() else ", but the last checkpoint could not be written"
             how = f"python -m baselines.run --resume={self._log_path}"
@@ -40,32 +47,46 @@ class Checkpoints:
     def after_epoch(self, last: bool) -> None:
         """Write a checkpoint if it is due or this is the `last` epoch. Raises Interrupted as `after_cycle` does."""
         self.after_cycle()
-        if last or self._state.progress.epoch % self._interval == 0:
+        if last or self.state.progress.epoch % self.options.checkpoint_interval == 0:
             self._write()
 
     def _write(self) -> bool:
         """Return True if all workers have written; otherwise the previous checkpoint remains."""
-        start, rank, done = time.perf_counter(), self._comm.rank, self._state.progress
+        start, rank, done = time.perf_counter(), self.comm.rank, self.state.progress
         # + 1: the end of an epoch's last cycle and the end of the epoch are two positions.
-        number = done.epoch * (self._cycles_per_epoch + 1) + done.cycle
+        number = done.epoch * (self.schedule.n_cycles + 1) + done.cycle
         try:
-            positions = self._logger.positions()
-            document, arrays = self._state.capture()
+            positions = self.logger.positions()
+            document, arrays = self.state.capture()
             document = {"format": FORMAT, **document, "positions": positions}
-            size, error = state_files.write(self._folder, number, rank, document, arrays), ""
+            size, error = write_arrays(checkpoint_path(self._log_path, number, rank), document, arrays), ""
         except OSError as failure:
             size, error = 0, failure.strerror or str(failure)
-        if not all(self._comm.all_gather(int(not error))):
-            state_files.remove(self._folder, number, rank)
-            self._logger.warn(f"no checkpoint written ({error or 'another worker failed'}); training continues")
+        complete = all(self.comm.all_gather(int(not error)))
+        for useless in checkpoint_numbers(self._log_path, rank)[:-2] if complete else [number]:
+            with contextlib.suppress(OSError):
+                os.unlink(checkpoint_path(self._log_path, useless, rank))
+        if not complete:
+            self.logger.warn(f"no checkpoint written ({error or 'another worker failed'}); training continues")
             return False
-        for older in state_files.numbers(self._folder, rank)[:-2]:
-            state_files.remove(self._folder, older, rank)
         now = time.perf_counter()
         share, self._written_at = (now - start) / (now - self._written_at), now
         cost = f"{size / 1e6:.1f} MB in {now - start:.2f} s, {share:.1%} of the time since the last"
-        self._logger.info(f"checkpoint after {done.epoch} epochs and {done.cycle} cycles: {cost}")
+        self.logger.info(f"checkpoint after {done.epoch} epochs and {done.cycle} cycles: {cost}")
         return True
+
+
+def checkpoint_path(log_folder: str, number: int, rank: int) -> str:
+    """Return the file of one worker."""
+    return os.path.join(log_folder, FOLDER, f"{number}-rank{rank}{SUFFIX}")
+
+
+def checkpoint_numbers(log_folder: str, rank: int) -> list[int]:
+    """Return the numbers of which this worker has files, in order."""
+    folder = os.path.join(log_folder, FOLDER)
+    names = os.listdir(folder) if os.path.isdir(folder) else []
+    matches = (re.fullmatch(rf"(\d{{1,18}})-rank{rank}{re.escape(SUFFIX)}", name) for name in names)
+    return sorted(int(match[1]) for match in matches if match)
 
 
 def read_newest(log_folder: str, interval: int, comm: Communicator, logger: Logger) -> Saved | None:
@@ -73,23 +94,23 @@ def read_newest(log_folder: str, interval: int, comm: Communicator, logger: Logg
 
     Raises UserError if all are damaged, or if none exists although more than `interval` epochs were logged.
     """
-    folder = os.path.join(log_folder, FOLDER)
-    numbers = comm.all_gather(state_files.numbers(folder, comm.rank))
+    numbers = comm.all_gather(checkpoint_numbers(log_folder, comm.rank))
     if not all(numbers):
-        if (epochs := rows_logged(log_folder)) > interval:
-            raise UserError(
-                f"{log_folder} logged {epochs} epochs but has no checkpoint of all workers; start a new run with "
-                "another --log_path (--load_path=PATH begins with a saved policy)"
-            )
+        with contextlib.suppress(FileNotFoundError), open(os.path.join(log_folder, "progress.csv"), "rb") as file:
+            if (epochs := sum(1 for _ in file) - 1) > interval:
+                raise UserError(
+                    f"{log_folder} logged {epochs} epochs but has no checkpoint of all workers; start a new run with "
+                    "another --log_path (--load_path=PATH begins with a saved policy)"
+                )
         logger.info(f"{log_folder} holds no checkpoint yet: the run starts from its beginning")
         return None
     warnings: list[str] = []
     for number in sorted(set(numbers[0]).intersection(*numbers), reverse=True):
-        saved: Saved | None = None
+        path, saved, error = checkpoint_path(log_folder, number, comm.rank), None, ""
         try:
-            saved, error = Saved(*state_files.read(folder, number, comm.rank)), ""
+            saved = Saved(*read_arrays(path))
             if saved.document.get("format") != FORMAT:
-                error = f"the checkpoint in {folder} is not of format '{FORMAT}'"
+                error = f"{path} is not of format '{FORMAT}'"
         except UserError as failure:
             error = str(failure)
         errors = [e for e in comm.all_gather(error) if e]
