@@ -43,7 +43,7 @@ def record_of(options: Options, config: Settings, schedule: Schedule, workers: i
         if settings[name] and os.path.exists(settings[name]):
             settings[name] = os.path.abspath(settings[name])
     head = {"format": FORMAT, "version": baselines.__version__}
-    return {**head, **recorded, "workers": workers, "config": settings, "schedule": dataclasses.asdict(schedule)}
+    return {**head, **recorded, "workers": workers, "config": settings, "schedule": schedule.document()}
 
 
 def shown_settings(document: Mapping[str, Any]) -> dict[str, Any]:
@@ -63,8 +63,8 @@ def read_record(folder: str) -> Record:
         options = Options(**{name: document[name] for name in names_of(Options) if name not in _NOT_RECORDED})
         if options.seed is None or options.num_env is None or not isinstance(document["config"], dict):
             raise ValueError("seed, num_env or config is missing")
-        schedule = Schedule(**{f.name: _count(document["schedule"][f.name]) for f in dataclasses.fields(Schedule)})
-        return Record(folder, options, _count(document["workers"]), document["config"], schedule)
+        schedule = from_document(Schedule, document["schedule"])
+        return Record(folder, options, int(document["workers"]), document["config"], schedule)
     except (OSError, AttributeError, KeyError, TypeError, ValueError, RecursionError, UserError) as error:
         raise UserError(f"cannot resume {folder}: config.json: {error}") from None
 
@@ -128,9 +128,3 @@ def check_save_path(path: str) -> None:
     for name in os.listdir(path) if os.path.isdir(path) else []:
         if name.removesuffix(".safetensors") in ("latest", "best") or name.startswith("epoch_"):
             raise UserError(f"{path} holds policies of another run ({name}); choose another --save_path")
-
-
-def _count(value: object) -> int:
-    if type(value) is not int or not 0 <= value < 1 << 62:
-        raise ValueError(f"expected a whole number, got {value!r}")
-    return value

@@ -4,6 +4,7 @@ import datetime
 from dataclasses import dataclass
 
 from baselines.common.errors import UserError
+from baselines.common.settings import Settings, setting
 from baselines.runs.options import Options
 from baselines.runs.state import Progress
 
@@ -11,12 +12,12 @@ _DEFAULT_STEPS = 1e6
 
 
 @dataclass(frozen=True)
-class Schedule:
+class Schedule(Settings):
     """Epochs of cycles: an epoch ends with a row in the log, a cycle is what an algorithm repeats."""
 
-    n_epochs: int
-    n_cycles: int  # per epoch
-    steps_per_cycle: int  # of one worker
+    n_epochs: int = setting(0, "epochs", 0)
+    n_cycles: int = setting(1, "cycles per epoch", 1)
+    steps_per_cycle: int = setting(1, "environment steps of one worker in a cycle", 1)
 
 
 def plan(options: Options, n_cycles: int, steps_per_cycle: int, resumed: Schedule | None = None) -> Schedule:

@@ -223,7 +223,7 @@ def test_1000_configs_of_runs_to_resume(case, state):
         record = read_record(str(log))
         given = [{}, {"n_epochs": 5}, {"seed": 0}][rng.integers(3)]
         options = resumed_options(record, {"resume": str(log), **given})
-        _, config = resumed_config(record, find(options.alg).Config, {})
+        config = resumed_config(record, find(options.alg).Config, {})
         config.for_env(SPEC.env_spec())
 
     assert 10 < case(1000, spoil, use) < 500
