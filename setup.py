@@ -13,7 +13,8 @@ envpool_wheels = (
     " or (sys_platform == 'darwin' and platform_machine == 'arm64')"
 )
 
-docs = ["mkdocs>=1.6,<2", "mkdocs-material>=9.7,<10", "mkdocstrings[python]>=1,<2"]  # mkdocs build
+# properdocs build. ruff writes a line for each argument of the signatures.
+docs = ["properdocs>=1.6,<2", "mkdocs-materialx>=10.2,<11", "mkdocstrings[python]>=1,<2", "ruff>=0.14"]
 
 setup(
     name="baselines-her",
@@ -30,6 +31,7 @@ setup(
         "tensorflow>=2.20,<3",
         "tensorboard>=2.20,<3",  # tf.summary writes through it
         "numpy>=1.26",
+        "safetensors>=0.8",  # policies and checkpoints; the first that writes arrays without copying them
         "gymnasium>=1.2,<2",
         # The tests hold its reset poses; another release may move them.
         "gymnasium-robotics==1.4.2",

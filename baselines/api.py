@@ -1,6 +1,6 @@
-"""What Python programs call: `baselines.train`, `load_policy`, `evaluate`, `export`.
+"""The Python API: `baselines.train`, `load_policy`, `evaluate_policy`, `export_policy`.
 
-Imports stand inside the functions: a robot that only loads a policy needs NumPy alone, and no time for the rest.
+Imports are local so that loading a policy needs only NumPy.
 """
 
 import sys
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 
 DEFAULTS = {"alg": "her", "env": "FetchReach-v1"}
+_BY_NAME = ("env_kwargs", "max_episode_steps", "vec_env", "step_timeout", "save_video_interval")
 
 
 def train(
@@ -34,17 +35,27 @@ def train(
 ) -> "Agent":
     """Train an agent and return it: `agent.policy().act(observation)`, `agent.save(path)`.
 
-    `alg` ("her" if not given) is what `--alg` takes, `env` ("FetchReach-v1") a name, a Gymnasium environment or a
-    vector of them; `total_timesteps` (1e6) counts the steps of one worker, or give `n_epochs`. All else is as on the
-    command line, including `settings`: the launcher's other flags (vec_env, step_timeout, checkpoint_interval,
-    policy_save_interval, ...) and the algorithm's settings (demo_file, polyak, ...). A preset brings its number of
-    environments to an `env` by name; of your own there are as many as you made. Without a `log_path` nothing is logged
-    to files. `resume` continues the run of that log folder.
+    Args:
+        alg: the algorithm: "her" (the default), "ppo2", or package.module of your own.
+        env: an environment's name ("FetchReach-v1" by default), your Gymnasium environment, or a vector of them.
+        total_timesteps: environment steps of one worker (1e6 by default).
+        n_epochs: epochs, instead of `total_timesteps`.
+        preset: name of a set of settings.
+        seed: seed of all random numbers; by default a new one.
+        num_env: number of environments for an `env` by name; by default the preset's, else 1.
+        eval_env: your environment for evaluation; by default copies of `env`.
+        save_path: folder for policies; by default none are saved.
+        load_path: policy to begin with.
+        log_path: folder for logs; by default nothing is logged to files.
+        callback: called after each epoch with its row of the log; if it returns False, the run ends in order.
+        resume: log folder of a run to continue exactly.
+        settings: the launcher's other flags (vec_env, checkpoint_interval, ...) and the algorithm's settings
+            (demo_file, polyak, ...).
 
-    `callback(metrics)` is called after each epoch with its row of the log; if it returns False, the run ends in order.
-
-    Raises UserError for bad input, TrainingError where training cannot continue, and Interrupted where Ctrl-C or
-    SIGTERM stopped a run that keeps checkpoints.
+    Raises:
+        UserError: the input is wrong.
+        TrainingError: training cannot continue.
+        Interrupted: Ctrl-C or SIGTERM stopped a run that writes checkpoints.
     """
     from baselines.common.errors import UserError
     from baselines.common.mpi import abort_all_on_error, make_communicator
@@ -53,25 +64,21 @@ def train(
     from baselines.runs.launch import launch
     from baselines.runs.options import Options
 
-    named = isinstance(env, str)
-    options = dict(alg=alg, env=env if named else None, num_timesteps=total_timesteps, n_epochs=n_epochs, preset=preset,
-                   seed=seed, num_env=num_env, save_path=save_path, load_path=load_path, log_path=log_path,
-                   resume=resume)  # fmt: skip
+    own_env = None if isinstance(env, str) else env
+    options = dict(alg=alg, env=env if isinstance(env, str) else None, num_timesteps=total_timesteps,
+                   n_epochs=n_epochs, preset=preset, seed=seed, num_env=num_env, save_path=save_path,
+                   load_path=load_path, log_path=log_path, resume=resume)  # fmt: skip
     given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
     given |= {name: settings.pop(name) for name in names_of(Options) if name in settings}
-    for name in ("env_kwargs", "max_episode_steps", "vec_env", "step_timeout", "save_video_interval"):
-        if env is not None and not named and name in given:
+    for name in (*_BY_NAME, "num_env") if own_env is not None else ():
+        if name in given:
             raise UserError(f"{name} is for environments by name; you made this one yourself")
     if isinstance(kwargs := given.get("env_kwargs"), Mapping):
         given["env_kwargs"] = as_text(kwargs)
-    if env is not None and not named and num_env is not None:
-        raise UserError("num_env is for environments by name; a vector of your own has as many as you made")
     comm = make_communicator()
     abort_all_on_error(comm)
-    return launch(
-        given, settings, comm, env=None if named else env, eval_env=eval_env, callback=callback,
-        defaults=DEFAULTS,
-    )  # fmt: skip
+    given = given if "resume" in given else {**DEFAULTS, **given}
+    return launch(given, settings, comm, env=own_env, eval_env=eval_env, callback=callback)
 
 
 def load_policy(path: str) -> "Policy":
@@ -88,7 +95,7 @@ def load_policy(path: str) -> "Policy":
     return read_policy(path)
 
 
-def evaluate(
+def evaluate_policy(
     policy: "Acting",
     env: Any = None,
     episodes: int = 100,
@@ -98,36 +105,53 @@ def evaluate(
     vec_env: str = "auto",
     env_kwargs: Mapping[str, Any] | None = None,
     max_episode_steps: int | None = None,
+    reward_info: str | None = None,
     progress: bool = False,
 ) -> "Evaluation":
-    """Play `episodes` whole episodes without noise: success rate with its interval, return, length, final distance.
+    """Play whole episodes without noise and return their figures.
 
-    `policy` is anything with `act(observation)` for several observations at once. `env` is a name, a Gymnasium
-    environment or a vector of them; without it, what the policy was trained on. `num_env` environments are stepped
-    together; their seeds follow from `seed`. `env_kwargs` and `max_episode_steps` are for environments by name.
+    Args:
+        policy: a policy, or your own object with `act` for several observations at once.
+        env: an environment's name, your Gymnasium environment, or a vector of them; by default the environment that
+            the policy was trained on.
+        episodes: number of episodes.
+        num_env: number of environments that are stepped together.
+        seed: seed of the environments.
+        vec_env: back end that steps the environments: "auto", "envpool", "sync" or "async".
+        env_kwargs: arguments for making an environment by name.
+        max_episode_steps: time limit of episodes of an environment by name.
+        reward_info: names of the info entries that compute_reward reads, where success follows from the reward.
+        progress: show a progress bar.
 
-    Raises UserError where the policy does not fit the environment, TrainingError where that fails.
+    Raises:
+        UserError: the policy does not fit the environment.
+        TrainingError: the environment fails.
     """
     from baselines.common.errors import UserError
-    from baselines.envs.arguments import EnvArguments
+    from baselines.envs.arguments import EnvArguments, parse_keys
     from baselines.envs.base import SUCCESS_BY_REWARD
     from baselines.runs.evaluation import environment_for, evaluate_in
 
-    arguments = EnvArguments(env_kwargs or {}, max_episode_steps)
-    if arguments.given() and env is not None and not isinstance(env, str):
+    arguments = EnvArguments(env_kwargs or {}, max_episode_steps, parse_keys(reward_info))
+    if arguments.for_make() and env is not None and not isinstance(env, str):
         raise UserError("env_kwargs and max_episode_steps are for environments by name; you made this one yourself")
-    with environment_for(policy, env, min(num_env, episodes), seed, vec_env, arguments) as made:
-        found = evaluate_in(policy, made, episodes, progress)
-        if not made.says_success and found.success_rate is not None:
+    with environment_for(policy, env, min(num_env, episodes), seed, vec_env, arguments) as environments:
+        evaluation = evaluate_in(policy, environments, episodes, progress)
+        if not environments.reports_success and evaluation.success_rate is not None:
             print(f"note: {SUCCESS_BY_REWARD}", file=sys.stderr)
-        return found
+        return evaluation
 
 
-def export(policy: "Policy", format: str, output: str) -> None:
-    """Write a policy for other programs: `format` is "savedmodel", "tflite", "onnx" or "numpy".
+def export_policy(policy: "Policy", format: str, output: str) -> None:
+    """Write a policy for other programs.
 
-    `output` is the file, or for a SavedModel the folder; nothing may be there yet. "numpy" writes FILE.py and FILE.npz.
-    Raises UserError, also where a library that the format needs is missing.
+    Args:
+        policy: the policy.
+        format: "savedmodel", "tflite", "onnx" or "numpy".
+        output: file to write, or folder for a SavedModel, which must not exist; "numpy" writes FILE.py and FILE.npz.
+
+    Raises:
+        UserError: `output` exists, or a library that the format needs is missing.
     """
     from baselines.policies.exporting import export
 

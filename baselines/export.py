@@ -1,9 +1,6 @@
-"""Write a saved policy for other programs: `python -m baselines.export --load_path=DIR --format=onnx --output=FILE`."""
+"""Write a saved policy for other programs: `python -m baselines.export --load_path=FILE --format=onnx --output=OUT`."""
 
-import sys
 from dataclasses import dataclass
-from types import ModuleType
-from typing import Any
 
 from baselines import api
 from baselines.common.cli import NEEDS_POLICY, errors_end_the_process, parse_all
@@ -19,15 +16,15 @@ _NEEDED = {
 
 @dataclass(frozen=True)
 class ExportOptions(Settings):
-    """The command line."""
+    """The command line; `PolicyOptions` would need Gymnasium, which a robot may not have."""
 
     load_path: str | None = setting(
-        None, "the policy: a file, or a folder that holds latest.safetensors", path=True, default_text=""
+        None, "policy: a file, or a folder with latest.safetensors", path=True, default_text=""
     )
     format: str | None = setting(None, ", ".join(FORMATS), choices=tuple(FORMATS), default_text="")
     output: str | None = setting(
         None,
-        "what to write, which must not be there yet: FILE.tflite, FILE.onnx, FILE.py (and FILE.npz) or a folder",
+        "what to write, which must not exist yet: FILE.tflite, FILE.onnx, FILE.py (and FILE.npz) or a folder",
         path=True,
         default_text="",
     )
@@ -41,18 +38,9 @@ def main(argv: list[str] | None = None) -> None:
             return
         assert options.load_path and options.format and options.output  # _NEEDED
         places = place_for(options.format, options.output)
-        api.export(api.load_policy(options.load_path), options.format, options.output)
+        api.export_policy(api.load_policy(options.load_path), options.format, options.output)
         print(f"wrote {' and '.join(places)}")
 
-
-class _Callable(ModuleType):
-    """`baselines.export` is this module for `python -m`, and a function for Python programs: it is both."""
-
-    def __call__(self, *arguments: Any, **named: Any) -> None:
-        api.export(*arguments, **named)
-
-
-sys.modules[__name__].__class__ = _Callable
 
 if __name__ == "__main__":
     main()

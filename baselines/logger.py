@@ -1,3 +1,3 @@
-"""Metrics to the terminal and to files: the name that users know for `baselines.runs.logger`."""
+"""The logger of a run, under its name in OpenAI Baselines."""
 
 from baselines.runs.logger import Logger as Logger

@@ -1,7 +1,7 @@
-"""Learning curves: `python -m baselines.plot LABEL=DIR,DIR,... --output=curve.png`.
+"""Plot learning curves: `python -m baselines.plot LABEL=DIR,DIR,... --output=curve.png`.
 
-Each LABEL is one line: the median of its runs (one folder with a `progress.csv` a seed) and their quartiles. A DIR
-alone is a line by its name, of all runs in it.
+Each LABEL is a line: the median and the quartiles of its runs, one folder with a `progress.csv` for each seed. Without
+a LABEL, a DIR is a line of all runs in it, labelled by its name.
 """
 
 import argparse
@@ -20,7 +20,7 @@ AXES = {"epoch": "epoch", "total/timesteps": "environment steps", "total/seconds
 
 
 def read_column(folder: str, key: str) -> np.ndarray:
-    """One column of a run's progress.csv, [epochs]. Raises UserError."""
+    """Return one column [epochs] of a run's progress.csv. Raises UserError."""
     path = os.path.join(folder, "progress.csv")
     try:
         with open(path, newline="", encoding="utf-8") as file:
@@ -40,7 +40,7 @@ def _columns(path: str) -> list[str]:
 
 
 def runs_in(folder: str) -> list[str]:
-    """The folders in and below `folder` that have a progress.csv. Raises UserError where there is none."""
+    """Return the folders in and below `folder` that have a progress.csv. Raises UserError if there is none."""
     found = sorted(where for where, _, files in os.walk(folder) if "progress.csv" in files)
     if not found:
         raise UserError(f"expected LABEL=DIR,DIR,... or a folder of runs, got '{folder}', which has no progress.csv")
@@ -48,7 +48,7 @@ def runs_in(folder: str) -> list[str]:
 
 
 def quartiles(folders: list[str], x_key: str, y_key: str) -> tuple[np.ndarray, np.ndarray]:
-    """x [n] and the 25th, 50th and 75th percentile of y over the runs, [3, n], for the epochs that all runs have."""
+    """Return x [n] and the quartiles of y [3, n] over the runs, for the epochs that all runs have."""
     runs = [(read_column(folder, x_key), read_column(folder, y_key)) for folder in folders]
     n = min(len(x) for x, _ in runs)
     x = np.median([x[:n] for x, _ in runs], axis=0)
@@ -56,7 +56,7 @@ def quartiles(folders: list[str], x_key: str, y_key: str) -> tuple[np.ndarray, n
 
 
 def plot(lines: dict[str, list[str]], x_keys: list[str], y_keys: list[str], output: str) -> None:
-    """One panel for each pair of keys, one line for each label; `lines` maps labels to folders. Raises UserError."""
+    """Draw a panel for each pair of keys, with a line for each label. Raises UserError."""
     try:
         import matplotlib
     except ImportError:
@@ -80,7 +80,7 @@ def plot(lines: dict[str, list[str]], x_keys: list[str], y_keys: list[str], outp
 
 
 class _Parser(argparse.ArgumentParser):
-    """One line for what is wrong, as all commands have."""
+    """A parser that raises UserError."""
 
     def error(self, message: str) -> NoReturn:
         unknown = re.search(r"unrecognized arguments: --(\w+)", message)
@@ -88,9 +88,11 @@ class _Parser(argparse.ArgumentParser):
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Plot what the command line says."""
+    """Run the command."""
     parser = _Parser(prog="python -m baselines.plot", description=__doc__)
-    parser.add_argument("lines", nargs="+", metavar="LABEL=DIR,DIR,...", help="runs of one setting, a folder a seed")
+    parser.add_argument(
+        "lines", nargs="+", metavar="LABEL=DIR,DIR,...", help="runs with the same settings, a folder for each seed"
+    )
     parser.add_argument("--x", nargs="+", default=["total/timesteps"], help="columns for the x axis")
     parser.add_argument("--y", nargs="+", default=["test/success_rate"], help="columns for the y axis")
     parser.add_argument("--output", required=True, help="picture to write, e.g. curve.png")

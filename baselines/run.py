@@ -9,31 +9,31 @@ from dataclasses import dataclass
 from typing import Any
 
 from baselines.api import DEFAULTS
-from baselines.common.cli import help_text, one_line, parse, show
-from baselines.common.errors import Interrupted, TrainingError, UserError
+from baselines.common.cli import help_text, parse, show
+from baselines.common.errors import Interrupted, TrainingError, UserError, one_line
 from baselines.common.mpi import Communicator, abort_all_on_error, check_same_on_all, make_communicator
-from baselines.common.old_names import LOG_FOLDER, VARIABLES, log_notes
+from baselines.common.old_names import LOG_FOLDER_VARIABLE
+from baselines.common.seeding import new_seed
 from baselines.common.settings import Settings, describe, names_of, setting
-from baselines.envs import parse_arguments
-from baselines.envs.extra_import import import_extra
-from baselines.play import play, record, writer_of
+from baselines.play import check_demos, demonstrations_writer, play, record
 from baselines.policies.policy import Agent
 from baselines.runs.algorithms import Algorithm, find
 from baselines.runs.launch import launch
 from baselines.runs.logger import Logger
 from baselines.runs.options import Options
+from baselines.runs.record import new_run_folder
 from baselines.runs.run import Run
 from baselines.storage.files import check_file_writable
 
 
 @dataclass(frozen=True)
-class Afterwards(Settings):
-    """What is done after training."""
+class AfterTraining(Settings):
+    """Options for playing the trained policy."""
 
-    play: bool = setting(False, "after training, show the policy: in a window or as a video", default_text="")
+    play: bool = setting(False, "after training, show the policy in a window or as a video", default_text="")
     play_episodes: int = setting(10, "episodes to play", 1, 10**9)
     record_demos: str | None = setting(
-        None, "with --play: write the episodes to this file, as demonstrations", path=True, default_text=""
+        None, "with --play: file to write the episodes to as demonstrations", path=True, default_text=""
     )
     keep_failures: bool = setting(False, "with --record_demos: write failed episodes too", default_text="")
 
@@ -41,21 +41,16 @@ class Afterwards(Settings):
         super().__post_init__()
         if self.record_demos and not self.play:
             raise UserError("--record_demos records what is played: add --play")
-        if self.keep_failures and not self.record_demos:
-            raise UserError("--keep_failures keeps failed episodes of --record_demos=FILE: give both")
+        check_demos(self.record_demos, self.keep_failures)
 
 
 @dataclass(frozen=True)
-class Words(Afterwards, Options):
-    """Every flag of the launcher."""
-
-    extra_import: str | None = setting(
-        None, "module to import first, e.g. one that registers the environment", default_text=""
-    )
+class LauncherOptions(AfterTraining, Options):
+    """All flags of the launcher."""
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run what the command line says; exit code 2 for bad input, 1 for a run that failed."""
+    """Run the command; exit code 2 for bad input, 1 for a run that failed."""
     comm = Communicator()
     try:
         comm = make_communicator()
@@ -63,15 +58,15 @@ def main(argv: list[str] | None = None) -> None:
         run(sys.argv[1:] if argv is None else argv, comm)
     except (UserError, TrainingError) as error:
         if comm.rank > 0:
-            time.sleep(2)  # all workers got the same bad input: let rank 0 alone say so
+            time.sleep(2)  # usually all workers have the same error: rank 0 prints it and ends the others
         where = f" (rank {comm.rank} of {comm.size})" if comm.size > 1 else ""
         print(f"error{where}: {one_line(error)}", file=sys.stderr)
         comm.abort(2 if isinstance(error, UserError) else 1)
     except Interrupted as stopped:
         if comm.rank == 0:
-            with contextlib.suppress(OSError):  # what reads it may have ended at the same Ctrl-C
+            with contextlib.suppress(OSError):  # the reader of a pipe may have ended at the same Ctrl-C
                 print(stopped, file=sys.stderr, flush=True)
-        comm.all_gather(0)  # none may end the others before they are through
+        comm.all_gather(0)  # wait: the first worker to exit would end the others
         sys.exit(stopped.exit_code)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
@@ -79,70 +74,71 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def run(argv: list[str], comm: Communicator) -> None:
-    """Parse, train, play."""
-    given, settings, wants_help = parse(argv, Words)
+    """Parse the command line, train, play."""
+    given, settings, wants_help = parse(argv, LauncherOptions)
     check_same_on_all(comm, {**settings, **given, "--help": wants_help})
-    if wants_help:
+    algorithm = None if "resume" in given and not wants_help else find(given.get("alg", DEFAULTS["alg"]))
+    if wants_help and algorithm:
         if comm.rank == 0:
-            show(launcher_help(find(given.get("alg", DEFAULTS["alg"]))))
+            show(launcher_help(algorithm))
         return
-    afterwards = Afterwards(**{name: given.pop(name) for name in names_of(Afterwards) if name in given})
-    if afterwards.record_demos:
-        check_file_writable(afterwards.record_demos)
-        if "resume" not in given:  # before hours of training
-            writer_of(find(given.get("alg", DEFAULTS["alg"])))
-
-    if env_id := import_extra(given.pop("extra_import", None), given.get("env")):
-        given["env"] = env_id
-    notes = _of_the_shell(given, comm)
+    then = AfterTraining(**{name: given.pop(name) for name in names_of(AfterTraining) if name in given})
+    if then.record_demos:
+        check_file_writable(then.record_demos)
+        if algorithm:  # before hours of training
+            demonstrations_writer(algorithm)
+    notes = []
+    if "resume" not in given:
+        given = {"seed": new_seed(comm), **DEFAULTS, **given}
+        notes = _choose_log_path(given, comm)
 
     def after(agent: Agent, run: Run) -> None:
-        if afterwards.play and comm.rank == 0:
-            _play(agent, run, afterwards)
+        if then.play and comm.rank == 0:
+            _play(agent, run, then)
 
-    launch(given, settings, comm, new_folder=True, defaults=DEFAULTS, notes=notes, after=after)
+    launch(given, settings, comm, notes=notes, after=after)
 
 
-def _of_the_shell(given: dict[str, Any], comm: Communicator) -> list[str]:
-    """Obey the variables of OpenAI Baselines, as rank 0 has them; returns what the log is to say. Raises UserError."""
-    variables = comm.all_gather({name: os.environ.get(name) for name in VARIABLES})[0]
-    notes, folder = log_notes(variables), variables[LOG_FOLDER]
-    if folder and not given.keys() & {"log_path", "resume"}:
-        given["log_path"] = folder
-        try:
-            Logger(os.path.expanduser(folder), quiet=comm.rank > 0)
-        except UserError as error:
-            raise UserError(f"{LOG_FOLDER} is set: {error}") from None
-        notes.append(f"{LOG_FOLDER} is set: it says where the logs go, as --log_path={folder} would")
-    return notes
+def _choose_log_path(given: dict[str, Any], comm: Communicator) -> list[str]:
+    """Set a missing log_path by OPENAI_LOGDIR or to a new folder; returns notes for the log. Raises UserError."""
+    folder = comm.all_gather(os.environ.get(LOG_FOLDER_VARIABLE))[0]
+    if "log_path" in given:
+        return []
+    if not folder:
+        # All ranks take rank 0's: their clocks may differ.
+        given["log_path"] = comm.all_gather(new_run_folder(given["alg"], given["env"], given["seed"]))[0]
+        return []
+    given["log_path"] = folder
+    try:
+        Logger(os.path.expanduser(folder), quiet=comm.rank > 0)
+    except UserError as error:
+        raise UserError(f"{LOG_FOLDER_VARIABLE} is set: {error}") from None
+    return [f"{LOG_FOLDER_VARIABLE} is set: logs go there, as with --log_path={folder}"]
 
 
 def launcher_help(algorithm: Algorithm) -> str:
-    """All flags, and the settings and presets of the algorithm."""
+    """Return all flags, and the settings and presets of the algorithm."""
     presets = []
     for name, preset in algorithm.PRESETS.items():
-        presets.append(f"  {name:<23} {_words({**preset.settings, 'num_env': preset.num_env})}")
-        presets += [f"    {task + ':':<21} {_words(own)}" for task, own in preset.tasks.items()]
-    sections: dict[str, list[str]] = {
-        f"settings of --alg={algorithm.name} (--setting=value)": describe(algorithm.Config)
-    }
+        presets.append(f"  {name:<23} {_flags({**preset.settings, 'num_env': preset.num_env})}")
+        presets += [f"    {task + ':':<21} {_flags(more)}" for task, more in preset.tasks.items()]
+    sections = {f"settings of --alg={algorithm.name} (--setting=value)": describe(algorithm.Config)}
     if presets:
         sections[f"presets of --alg={algorithm.name}"] = presets
-    return help_text("baselines.run", __doc__, Words, defaults=DEFAULTS, sections=sections)
+    return help_text("baselines.run", __doc__, LauncherOptions, defaults=DEFAULTS, sections=sections)
 
 
-def _words(settings: Mapping[str, Any]) -> str:
+def _flags(settings: Mapping[str, Any]) -> str:
     return " ".join(f"--{name}={value}" for name, value in settings.items())
 
 
-def _play(agent: Agent, run: Run, afterwards: Afterwards) -> None:
+def _play(agent: Agent, run: Run, then: AfterTraining) -> None:
     options, info = run.options, run.logger.info
-    played = play(agent.policy(), options.env, afterwards.play_episodes, run.seed, info, run.logger.folder or ".",
-                  render=not afterwards.record_demos,
-                  arguments=parse_arguments(options.env_kwargs, options.max_episode_steps))  # fmt: skip
-    if afterwards.record_demos:
-        write = writer_of(find(options.alg))
-        record(afterwards.record_demos, played, run.env.spec, afterwards.keep_failures, write, run.seed, info)
+    played = play(agent.policy(), options.env, then.play_episodes, run.seed, info, run.logger.folder or ".",
+                  render=not then.record_demos, arguments=options.env_arguments())  # fmt: skip
+    if then.record_demos:
+        writer = demonstrations_writer(find(options.alg))
+        record(then.record_demos, played, run.env.spec, then.keep_failures, writer, run.seed, info)
 
 
 if __name__ == "__main__":

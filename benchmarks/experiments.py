@@ -202,7 +202,7 @@ EXPERIMENTS = {
         {"HER": PUSH, "no HER": but(PUSH, "--replay_strategy=none")},
         seeds(5),
         50,
-        "relabelling is necessary: without it nothing is learnt",
+        "to show that nothing is learnt without relabelling",
     ),
     # Epochs of 47,500 steps, each with 114 evaluation episodes; more than an hour for every million steps.
     "paper19-push": Experiment(
@@ -223,7 +223,7 @@ EXPERIMENTS = {
         {"with 100 demonstrations": PICK_DEMOS, "without": PICK},
         seeds(5),
         40,
-        "the same learner learns sooner with demonstrations (1709.10089)",
+        "to show that the same learner learns sooner with demonstrations (1709.10089)",
     ),
     "q-filter": Experiment(
         "FetchPickAndPlace, 100 demonstrations of which half fail: the Q-filter",
@@ -233,21 +233,21 @@ EXPERIMENTS = {
         },
         seeds(3),
         30,
-        "the filter of 1709.10089 helps where half of the demonstrations fail",
+        "to see if the filter of 1709.10089 helps where it is meant to",
     ),
     "ablation": Experiment(
         "FetchPickAndPlace without each part of the recipe",
         {"all": PICK, **{f"without {part}": but(PICK, *flags) for part, flags in PARTS.items()}},
         seeds(3),
         75,
-        "every part is necessary",
+        "to show that every part is needed",
     ),
     "former": Experiment(
-        "FetchPickAndPlace, the preset of version 0.2.0",
+        "FetchPickAndPlace, today's preset and that of version 0.2.0",
         {"now": PICK, "0.2.0": but(PICK, *FORMER)},
         seeds(3),
         25,
-        "today's preset learns sooner",
+        "to show what the recipe brings",
     ),
     "fetch-slide": Experiment(
         "FetchSlide, one process",
@@ -258,9 +258,9 @@ EXPERIMENTS = {
     ),
     "hand-reach": hand("HandReach", 5, 12, 1.5e5, 50, "0.7 at 60,000 steps"),
     "hand-block": hand("HandManipulateBlockRotateZ", 3, 25, 2e5, 45, "0.5 at 200,000 steps"),
-    "hand-egg": hand("HandManipulateEggRotate", 1, 25, 2e5, 15, "it learns"),
-    "hand-pen": hand("HandManipulatePenRotate", 1, 25, 2e5, 25, "it learns"),
-    "hand-block-xyz": hand("HandManipulateBlockRotateXYZ", 1, 25, 2e5, 15, "it learns"),
+    "hand-egg": hand("HandManipulateEggRotate", 1, 25, 2e5, 15, "to learn at all"),
+    "hand-pen": hand("HandManipulatePenRotate", 1, 25, 2e5, 25, "to learn at all"),
+    "hand-block-xyz": hand("HandManipulateBlockRotateXYZ", 1, 25, 2e5, 15, "to learn at all"),
     "peers": Experiment(
         "FetchPush: Stable-Baselines3 and ours",
         {
@@ -270,10 +270,14 @@ EXPERIMENTS = {
         },
         seeds(3),
         60,
-        "sooner, in steps and in minutes",
+        "to be sooner, in steps and in minutes",
     ),
     "users-tasks": Experiment(
-        "Tasks that others wrote, one process", USERS, seeds(3), 200, "each is learnt: PointMaze with no flag"
+        "Tasks of other packages, one process",
+        USERS,
+        seeds(3),
+        200,
+        "to learn each of them, PointMaze without any flag",
     ),
     "ppo2-cartpole": beside_sb3("CartPole-v1", 1e5, 12, returns(475)),
     "ppo2-pendulum": beside_sb3("Pendulum-v1", 2e5, 20, returns(-300, -200)),
@@ -286,7 +290,7 @@ EXPERIMENTS = {
         },
         seeds(5),
         8,
-        "the contrast that OpenAI Baselines suggests",
+        "to show the contrast that OpenAI Baselines suggests",
     ),
     "ppo2-reach": Experiment(
         "FetchReach: PPO with the sparse and the dense reward",
@@ -296,7 +300,7 @@ EXPERIMENTS = {
         },
         seeds(5),
         60,
-        "the steps that PPO needs with each reward",
+        "to show how many steps it needs with either reward",
     ),
 }
 

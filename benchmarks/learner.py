@@ -5,7 +5,7 @@ import os
 from threadpoolctl import threadpool_limits
 
 from baselines.common.mpi import Communicator
-from baselines.common.seeding import Streams
+from baselines.common.seeding import RngStreams
 from baselines.envs import make_vec_env
 from baselines.her.ddpg import DDPG
 from baselines.her.experiment.config import HERConfig
@@ -25,7 +25,7 @@ class Learner:
     def __init__(self, num_env: int, config: HERConfig | None = None, comm: Communicator | None = None):
         """Make them with the settings of `baselines.run` without a preset, unless `config` is given."""
         comm = comm or Communicator()
-        streams, seeds = Streams(0, comm.rank), [num_env * comm.rank + i for i in range(num_env)]
+        streams, seeds = RngStreams(0, comm.rank), [num_env * comm.rank + i for i in range(num_env)]
         self.env = make_vec_env(
             ENV, num_env, seeds, num_threads=comm.share_of_cores() if comm.size > 1 else os.cpu_count()
         )

@@ -41,7 +41,7 @@ class Found(NamedTuple):
 
 
 def best_of(name: str, runs: Path) -> Found:
-    """Return the best policy. Raises UserError where the experiment has no finished run."""
+    """Return the policy with the highest success. Raises UserError where the experiment has no finished run."""
     experiment = EXPERIMENTS[name]
     done = [run for seed in experiment.seeds if finished(run := Run(runs, experiment.arms[ARM], seed))]
     if not done:

@@ -17,8 +17,8 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import NoReturn
 
-from baselines.common.cli import errors_end_the_process, one_line, show
-from baselines.common.errors import Interrupted, TrainingError, UserError
+from baselines.common.cli import errors_end_the_process, show
+from baselines.common.errors import Interrupted, TrainingError, UserError, one_line
 from baselines.storage.files import check_writable, lock
 from benchmarks.experiments import EXPERIMENTS, experiment
 from benchmarks.outcomes import runs_of

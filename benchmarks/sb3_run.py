@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from baselines.common.cli import errors_end_the_process, parse_all
-from baselines.common.seeding import Streams, env_seeds
+from baselines.common.seeding import RngStreams, env_seeds
 from baselines.common.settings import Settings, setting
 from baselines.common.specs import Actions
 from baselines.envs import BACK_ENDS, make_vec_env
@@ -116,7 +116,7 @@ def rows_to(folder: Path) -> Iterator[Callable[[list], None]]:
 def evaluations(greedy: Greedy, options: SB3Options, episodes: int) -> Iterator[Callable[[int], Evaluation]]:
     """Yield a function from epoch to evaluation, with the same episodes as our runs with this seed have."""
     num_env = evaluation_size(episodes, 16)
-    seeds_for = Streams(options.seed, 0).seeds_for("test", num_env)
+    seeds_for = RngStreams(options.seed, 0).seeds_for("test", num_env)
     with contextlib.closing(make_vec_env(options.env, num_env, seeds_for(0), options.vec_env, len(cores()))) as env:
 
         def evaluation_of(epoch: int) -> Evaluation:

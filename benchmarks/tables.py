@@ -1,6 +1,7 @@
 """Tables of results in Markdown for data/results/README.md, and of all experiments for the terminal."""
 
 import math
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -15,16 +16,29 @@ from benchmarks.statistics import interquartile_interval, interquartile_mean
 
 ABOUT = """# Results
 
-The tables are written by `python -m benchmarks.reproduce`; `--list` shows all experiments. Only finished runs are in
-them. "Sought" is the aim that was set beforehand. Steps and minutes (of training and its evaluations) are medians over
-seeds until the mean of three evaluations (104 episodes each; 20 where the return counts) reached that level. Minutes
-are medians over those runs alone that had 2 cores to themselves (how many, where not all; their steps differ from the
-median: runs.csv, `jobs` 1), or where there are none, with a star, over runs on one core beside another run. "Later" are
-the single evaluations after the first one that did: the median share below it, and the lowest of all runs. Success and
-return of policies are of 1,000 other episodes: the interquartile mean over seeds with its 95 percent bootstrap interval
-(Agarwal et al. 2021, 2108.13264); of one seed, the interval of its episodes (Wilson). In users-tasks, whose
-environments are slow, an evaluation has 48 to 104 episodes, and policies are judged by 100. Each folder has the curves,
-a line for each run, all settings, versions and the figure.
+Each experiment below was run with `python -m benchmarks.reproduce NAME`, and the tables are written by the same
+command; `python -m benchmarks.reproduce --list` shows all experiments. Only finished runs are in the tables. The aim
+of each experiment was set before its runs.
+
+The agents of `single` and `demos` on FetchPush, FetchPickAndPlace and FetchSlide use a script that knows the gripper
+of the Fetch robot and moves it to the object during training. The experiments `push-relay` and `pick-relay` show what
+a learned guide reaches in its place.
+
+This is how to read the columns:
+
+- **Steps and minutes** to a level are medians over the seeds, until the mean of three evaluations reached that level.
+  An evaluation has 104 episodes (20 for tasks that are judged by their return, 48 to 104 in `users-tasks`, whose
+  environments are slow). Minutes include training and evaluations.
+- **Minutes** are those of runs that had 2 cores to themselves. A number in brackets says how many runs that were, if
+  not all; their steps differ from the median (`runs.csv`, `jobs` 1). With a star there were none, and the minutes are
+  those of runs on one core beside another run.
+- **Below ... later** looks at the single evaluations after the level was first reached: the median share of them that
+  was below it again, and the lowest one of all runs.
+- **Last policy and best policy** are judged by 1,000 other episodes (100 in `users-tasks`). The number is the
+  interquartile mean over the seeds, with its 95 percent bootstrap interval (Agarwal et al. 2021, 2108.13264). With
+  one seed, the interval is that of its episodes (Wilson).
+
+The folder of each experiment holds the curves, a line for each run, all settings, versions and the figure.
 
 ![All tasks: success against steps and minutes](page.png)
 """
@@ -96,21 +110,39 @@ def _mean(values: list[float], measure: Measure, episodes: int) -> str:
 
 
 def readme(results: Path, before: str) -> str:
-    """Return data/results/README.md: the text `before` with the rows of all experiments that have results."""
-    rows, notes = [], []
+    """Return data/results/README.md: `before`, with the tables of all experiments that have results in their place."""
+    rows, sections = [], []
     for name, experiment in EXPERIMENTS.items():
-        if (results / name / "table.md").exists():
-            table = (results / name / "table.md").read_text().splitlines()
-            notes += ["", f"**{name}**: {experiment.title}. Sought: {experiment.targets}.", ""]
-            if experiment.measure == SUCCESS:
-                rows += table[2:]
-            else:
-                notes += [*table, ""]
-            notes.append(f"![{name}]({name}/figure.png)")
-    table = "\n".join([BEGIN, "", *markdown(head_of(SUCCESS), []), *rows, *notes, "", END])
+        if not (results / name / "table.md").exists():
+            continue
+        table = (results / name / "table.md").read_text().splitlines()
+        if experiment.measure == SUCCESS:
+            rows += [_overview_row(row, experiment.title) for row in table[2:]]
+        sections += [
+            "",
+            f"## {experiment.title}",
+            "",
+            f"The experiment is `{name}`. Its aim was: {experiment.targets}.",
+        ]
+        sections += ["", *table, "", f"![{name}]({name}/figure.png)"]
+    text = "\n".join(
+        [BEGIN, "", "## Overview", "", *markdown(_overview_row_of(head_of(SUCCESS)), rows), *sections, "", END]
+    )
     if BEGIN in before and END in before:
-        return before.partition(BEGIN)[0] + table + before.partition(END)[2]
-    return f"{ABOUT}\n{table}\n"
+        return before.partition(BEGIN)[0] + text + before.partition(END)[2]
+    return f"{ABOUT}\n{text}\n"
+
+
+def _overview_row(row: str, title: str) -> list[str]:
+    """Return the cells of a row of table.md that the overview shows; the first is a link to the heading `title`."""
+    name, *cells = _overview_row_of([cell.strip() for cell in row.strip("|").split("|")])
+    anchor = re.sub(r"[^\w -]", "", title).lower().replace(" ", "-")
+    return [f"[{name}](#{anchor})", *cells]
+
+
+def _overview_row_of(cells: list[str]) -> list[str]:
+    """Return experiment, task, arm, runs, the steps to each level, and the success of the last policy."""
+    return [*cells[: 4 + len(SUCCESS.levels)], cells[-2]]
 
 
 # ---- all experiments ----

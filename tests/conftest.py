@@ -10,11 +10,10 @@ import tensorflow as tf
 
 import tests.environments  # noqa: F401 (registers PointReach)
 from baselines import run
-from baselines.her import her
+from baselines.envs.lockstep import Episode
+from baselines.her import train
 from baselines.her.demonstrations import write_demonstrations
-from baselines.her.episodes import empty_episodes
-from baselines.her.types import GoalEnvSpec
-from tests.helpers import HORIZON, POINT_REACH, ROOT, TINY
+from tests.helpers import HORIZON, POINT_REACH, ROOT, TINY, goal_spec
 
 # These tests make many agents in one process, for which TensorFlow warns of functions traced again.
 tf.get_logger().setLevel("ERROR")
@@ -40,9 +39,9 @@ def modules(tmp_path, monkeypatch):
     return folder
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def eagerly():
-    """TensorFlow's functions run as Python: for a handful of updates, which takes less time than compiling them."""
+    """Run TensorFlow's functions as Python: a handful of updates takes less time than compiling them."""
     tf.config.run_functions_eagerly(True)
     yield
     tf.config.run_functions_eagerly(False)
@@ -51,7 +50,7 @@ def eagerly():
 @pytest.fixture
 def untrained(monkeypatch):
     """Everything but the training itself: the run begins, and has no epochs."""
-    monkeypatch.setattr(her, "train", lambda *arguments, **named: None)
+    monkeypatch.setattr(train, "train", lambda *arguments, **named: None)
 
 
 @pytest.fixture(scope="session")
@@ -68,9 +67,9 @@ def demos(cwd):
     """A file of three demonstrations of PointReach in the working directory, whose actions are all 0.7."""
     rng = np.random.default_rng(0)
     goals = rng.uniform(-1, 1, (3, HORIZON + 1, 2)).astype(np.float32)
-    actions = np.full((3, HORIZON, 2), 0.7, np.float32)
-    columns = dict(observation=goals, achieved_goal=goals, desired_goal=goals[:, 1:], action=actions)
-    episodes = empty_episodes(GoalEnvSpec("PointReach-v0", 2, 2, 2, HORIZON), 3)._replace(
-        **columns, reward=-np.ones((3, HORIZON), np.float32), success=np.ones(3, bool)
-    )
-    write_demonstrations("demos.npz", episodes, "PointReach-v0")
+    action, reward = np.full((HORIZON, 2), 0.7, np.float32), -np.ones(HORIZON, np.float32)
+    episodes = [
+        Episode({"observation": g, "achieved_goal": g, "desired_goal": g[1:]}, action, reward, True, False)
+        for g in goals
+    ]
+    write_demonstrations("demos.npz", episodes, goal_spec("PointReach-v0"))

@@ -93,6 +93,106 @@ class PointPush(PointReach):
         return {"observation": both, "achieved_goal": self._object.copy(), "desired_goal": self._goal.copy()}
 
 
+class Careful(PointReach):
+    """Pays less where the step was forceful, which the goals do not show; at its step `at`, info is changed."""
+
+    def __init__(self, at=None, change=lambda info: None, **kwargs):
+        super().__init__(**kwargs)
+        self.at, self.change = at, change
+
+    def step(self, action):
+        self._steps += 1
+        self._position = np.clip(self._position + 0.1 * action, -1, 1)
+        force = np.abs(np.asarray(action, np.float64))
+        info = {"force": force, "hard": np.bool_(force.max() > 0.5), "word": "step", "nested": {"a": 1},
+                "lengths": [0] * self._steps, "count": self._steps, "cost": 0 if self._steps == 1 else 0.5}  # fmt: skip
+        if self._steps == self.at:
+            self.change(info)
+        paid = {"force": force, "hard": force.max() > 0.5}
+        return self._observe(), self.compute_reward(self._position, self._goal, paid), False, False, info
+
+    def compute_reward(self, achieved_goal, desired_goal, info):
+        reached = np.linalg.norm(np.asarray(achieved_goal) - desired_goal) < 0.05
+        return float(reached) - float(info["force"].sum()) - 0.25 * info["hard"]
+
+
+class Batched(Careful):
+    """For many goals and an array of infos at once, as Stable-Baselines3 calls it."""
+
+    calls = 0
+
+    def compute_reward(self, achieved_goal, desired_goal, info):
+        Batched.calls += 1
+        if isinstance(info, dict):
+            return super().compute_reward(achieved_goal, desired_goal, info)
+        reached = np.linalg.norm(achieved_goal - desired_goal, axis=-1) < 0.05
+        return reached - np.array([i["force"].sum() + 0.25 * i["hard"] for i in info])
+
+
+class Shelf(gymnasium.Env):
+    """A row of 4 places: the goal is a place by its number; joints are nested."""
+
+    observation_space = spaces.Dict(
+        observation=spaces.Dict(joints=spaces.Box(-1, 1, (2,)), lamps=spaces.MultiBinary(3)),
+        achieved_goal=spaces.Discrete(4),
+        desired_goal=spaces.Discrete(4),
+    )
+    action_space = spaces.Box(-1, 1, (1,))
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self.place, self.goal = 0, int(self.np_random.integers(4))
+        return self.show(), {}
+
+    def show(self):
+        lamps = np.array([self.place > i for i in range(3)], np.int8)
+        joints = np.array([self.place / 4, 0.5], np.float32)
+        return {"observation": {"joints": joints, "lamps": lamps}, "achieved_goal": self.place,
+                "desired_goal": self.goal}  # fmt: skip
+
+    def step(self, action):
+        self.place = int(np.clip(self.place + np.sign(action[0]), 0, 3))
+        reward = self.compute_reward(self.place, self.goal, {})
+        return self.show(), reward, False, False, {"is_success": reward == 0}
+
+    def compute_reward(self, achieved_goal, desired_goal, info):
+        assert np.ndim(achieved_goal) == 0 and 0 <= achieved_goal < 4
+        return -float(achieved_goal != desired_goal)
+
+
+class Variable(gymnasium.Env):
+    """Knows what the environment variable SEEN was when it was made."""
+
+    observation_space = action_space = gymnasium.spaces.Box(-1, 1, (1,))
+
+    def __init__(self):
+        self.seen = os.environ.get("SEEN")
+
+
+class Coloured(PointReach):
+    """Can only be made with colour="red"."""
+
+    def __init__(self, colour="grey", **kwargs):
+        if colour != "red":
+            raise ValueError("expected a red one")
+        super().__init__(**kwargs)
+
+
+class Silent(PointReach):
+    """Reports no success, and cannot be rendered."""
+
+    def step(self, action):
+        return *super().step(action)[:4], {}
+
+    def render(self):
+        return [][0]
+
+
+gymnasium.register("Coloured-v0", Coloured)
+gymnasium.register("Silent-v0", Silent, max_episode_steps=6)
+gymnasium.register("Careful-v0", Careful, max_episode_steps=12)
+gymnasium.register("Batched-v0", Batched, max_episode_steps=12)
+gymnasium.register("Shelf-v0", Shelf, max_episode_steps=8)
 gymnasium.register("PointReach-v0", "tests.environments:PointReach", max_episode_steps=30)
 gymnasium.register("PointPush-v0", "tests.environments:PointPush", max_episode_steps=30)
 for _fault in ("nan", "raise", "end", "hang", "shape", "die", "dark"):

@@ -15,8 +15,11 @@ import tensorflow as tf
 
 import baselines
 from baselines import run
+from baselines.common.specs import EnvSpec
 from baselines.envs import make_vec_env
-from baselines.her import her
+from baselines.envs.lockstep import run_episodes
+from baselines.her import train as her_train
+from baselines.her.types import Episodes
 
 ROOT = Path(__file__).parent.parent
 POINT_REACH_ID = "tests.environments:PointReach-v0"
@@ -31,7 +34,7 @@ TIMED = re.compile("time/.*|total/seconds|fps")  # columns of progress.csv
 # A module of the user's own whose one setting is `flavour`.
 FLAVOURED = """
 import dataclasses
-from baselines.common.settings import Settings, setting
+from baselines.algorithm import Settings, setting
 
 @dataclasses.dataclass(frozen=True)
 class Config(Settings):
@@ -123,7 +126,7 @@ def refused(capsys, *argv, code=2):
     capsys.readouterr()
     with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as ended:
         if code == 2:
-            patch.setattr(her, "train", None)  # a call would fail
+            patch.setattr(her_train, "train", None)  # a call would fail
         run.main(list(argv))
     line = capsys.readouterr().err
     assert ended.value.code == code
@@ -139,6 +142,17 @@ def point_reach(num_env=4, back_end="sync", name=POINT_REACH_ID):
     return make_vec_env(name, num_env, list(range(num_env)), back_end)
 
 
+def goal_spec(env_id="any", observation=2, goal=2, action=2, horizon=HORIZON):
+    """Return the spec of a goal environment of these sizes."""
+    sizes = dict(observation=observation, achieved_goal=goal, desired_goal=goal)
+    return EnvSpec(env_id, sizes, action, horizon, has_reward_function=True)
+
+
+def play_episodes(env, act):
+    """Return one whole episode of each environment; `act(observation)` is in the environment's units."""
+    return Episodes.of(run_episodes(env, act), env.spec, env.compute_reward.info_size)
+
+
 def train_rows(**settings):
     """The rows of a run on PointReach from Python, without files."""
     seen = []
@@ -146,7 +160,7 @@ def train_rows(**settings):
     return seen
 
 
-def straight(observation, alive=None):
+def straight(observation):
     """A perfect demonstrator of PointReach."""
     return np.clip(10 * (observation["desired_goal"] - observation["achieved_goal"]), -1, 1)
 

@@ -23,8 +23,8 @@ LIBRARIES = {
     "matplotlib": {"plot"},
     "tensorboard": {"runs.tensorboard"},
     "wandb": {"runs.wandb_logger"},
-    "moviepy": {"play", "runs"},
-    "PIL": {"runs"},
+    "moviepy": {"play"},
+    "PIL": {"play"},
     "onnx": {"policies"},
     "ai_edge_litert": set(),  # what is written needs it, not what writes
     "optuna": {"runs.tuning"},

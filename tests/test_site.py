@@ -1,5 +1,6 @@
-"""The documentation site: what pages link to outside of docs/ is in it, and a link to nothing fails the build."""
+"""The website: linked files outside of docs/ and notebooks are in it, and a broken link fails the build."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -7,21 +8,30 @@ import sys
 
 import pytest
 
-import mkdocs_hooks
+import site_hooks
 from tests.helpers import ROOT
 
-VALIDATION = re.search(r"^validation:\n.*", (ROOT / "mkdocs.yml").read_text(), re.M | re.S)[0]
+VALIDATION = re.search(r"^validation:\n.*", (ROOT / "properdocs.yml").read_text(), re.M | re.S)[0]
+CELLS = [
+    {"cell_type": "markdown", "source": ["# Note\n", "[results](../data/results/README.md)"]},
+    {"cell_type": "code", "source": ["print(1)"], "outputs": [
+        {"output_type": "stream", "text": ["one\n"]},
+        {"output_type": "display_data", "data": {"image/png": "AAAA\n", "text/plain": ["<Figure>"]}},
+        {"output_type": "execute_result", "data": {"text/html": ["<video controls></video>"], "text/plain": ["v"]}},
+    ]},
+]  # fmt: skip
 FILES = {
-    "mkdocs.yml": "site_name: s\ntheme: readthedocs\nplugins: []\nhooks: [mkdocs_hooks.py]\n" + VALIDATION,
+    "properdocs.yml": "site_name: s\ntheme: materialx\nplugins: []\nhooks: [site_hooks.py]\n" + VALIDATION,
     "docs/index.md": "# Home\n\n[results](../data/results/README.md#all) ![curve](../data/results/curve.png)\n"
-    "[code](../examples/own%20code.py) [changes](../CHANGELOG.md) [web](https://example.org/a.md)\n",
+    "[code](../examples/own%20code.py) [log](../LOG.md) [web](https://example.org/a.md) [note](note.ipynb)\n",
+    "docs/note.ipynb": json.dumps({"cells": CELLS}),
     "data/results/README.md": '# Results\n\n## All\n\n![curve](curve.png "a curve") [home](../../docs/index.md)\n'
     "[folder](../policies)\n",
     "data/results/curve.png": "a picture",
     "data/policies/README.md": "# Policies\n\n[up](../../README.md) `[none](nowhere.md)` [measured][1]\n\n"
     "[1]: ../results/README.md\n",
     "README.md": "# Start\n",
-    "CHANGELOG.md": "# Changes\n\n## [Unreleased]\n\n[here](#unreleased)\n",
+    "LOG.md": "# Log\n\n## [Unreleased]\n\n[here](#unreleased)\n",
     "examples/own code.py": "print()\n",
     "examples/other.py": "print()\n",
 }
@@ -29,50 +39,55 @@ FILES = {
 
 @pytest.fixture
 def repository(tmp_path):
-    """A small one, with a site."""
+    """A small one, with a website."""
     for name, text in FILES.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
-    shutil.copy(ROOT / "mkdocs_hooks.py", tmp_path)
+    shutil.copy(ROOT / "site_hooks.py", tmp_path)
     return tmp_path
 
 
 def build(repository):
-    """Whether the strict build succeeds, and what it says."""
-    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", "site"]
+    """Return whether the strict build succeeds, and its output."""
+    command = [sys.executable, "-m", "properdocs", "build", "--strict", "--site-dir", "site"]
     done = subprocess.run(command, cwd=repository, capture_output=True, text=True, timeout=120)
     return done.returncode == 0, done.stderr
 
 
 def hrefs(page):
-    return set(re.findall(r'(?:href|src)="([^"]+)"', page.read_text()))
+    return set(re.findall(r'(?:href|src)="?([^" >]+)', page.read_text()))
 
 
-def test_what_pages_link_to_becomes_pages_and_files_of_the_site(repository):
-    succeeded, said = build(repository)
-    assert succeeded, said
+def test_linked_files_and_notebooks_become_pages_and_files_of_the_site(repository):
+    succeeded, output = build(repository)
+    assert succeeded, output
     site = repository / "site"
     home, results = hrefs(site / "index.html"), hrefs(site / "results/index.html")
-    assert {"results/#all", "data/results/curve.png", "CHANGELOG/", "https://example.org/a.md"} <= home
+    assert {"results/#all", "data/results/curve.png", "LOG/", "https://example.org/a.md", "note/"} <= home
     assert {"../data/results/curve.png", "..", "../data/policies/"} <= results
     assert {"../../readme/", "../../results/"} <= hrefs(site / "data/policies/index.html")
     assert (site / "data/results/curve.png").read_text() == "a picture"
     assert (site / "examples/own code.py").exists() and not (site / "examples/other.py").exists()
+    note = (site / "note/index.html").read_text()
+    assert "../results/" in hrefs(site / "note/index.html") and "data:image/png;base64,AAAA" in note
+    assert "print" in note and "one" in note and "<video controls></video>" in note and "Figure" not in note
 
 
-@pytest.mark.parametrize("page", ["docs/index.md", "data/policies/README.md"])
-@pytest.mark.parametrize("link", ["../nothing.md", "../data/nothing.png", "../examples", "#nothing"])
-def test_a_link_to_nothing_fails_the_build(repository, page, link):
-    with open(repository / page, "a") as file:
-        file.write(f"\n[a link]({link})\n")
-    succeeded, said = build(repository)
-    assert not succeeded and f"'{link}'" in said
+def test_each_broken_link_is_named_and_fails_the_build(repository):
+    broken = ["../nothing.md", "../data/nothing.png", "../examples", "#nothing"]
+    for page in ("docs/index.md", "data/policies/README.md"):
+        with open(repository / page, "a") as file:
+            file.write("".join(f"\n[a link]({link})\n" for link in broken))
+    succeeded, output = build(repository)
+    assert not succeeded
+    for page in ("index.md", "data/policies/index.md"):
+        assert [link for link in broken if not re.search(rf"'{page}'.*'{re.escape(link)}'", output)] == [], output
 
 
 def test_two_files_do_not_take_one_place(repository):
     (repository / "docs/results.md").write_text("# Results\n")
-    succeeded, said = build(repository)
-    assert not succeeded and "data/results/README.md and " in said
+    succeeded, output = build(repository)
+    assert not succeeded and "data/results/README.md and " in output
 
 
 @pytest.mark.parametrize(
@@ -90,8 +105,8 @@ def test_two_files_do_not_take_one_place(repository):
         ("| [a](b.md) | `c` | [d](e.md#f) |", ["b.md", "e.md#f"]),
     ],
 )
-def test_links_are_found_and_those_in_code_are_none(text, found):
-    assert mkdocs_hooks.links(text) == found
-    assert mkdocs_hooks.with_links(text, lambda link: link) == text
-    marked = mkdocs_hooks.with_links(text, lambda link: f"<{link}>")
+def test_links_are_found_except_those_in_code(text, found):
+    assert site_hooks.links(text) == found
+    assert site_hooks.with_links(text, lambda link: link) == text
+    marked = site_hooks.with_links(text, lambda link: f"<{link}>")
     assert [link for link in found if f"<{link}>" not in marked] == []

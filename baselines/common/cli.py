@@ -1,4 +1,4 @@
-"""Command lines: words to settings, --help, and how errors end a process."""
+"""Command lines: words to settings, --help, and errors as one line and an exit code."""
 
 import ast
 import contextlib
@@ -8,20 +8,20 @@ import typing
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
-from baselines.common.errors import Interrupted, TrainingError, UserError
+from baselines.common.errors import Interrupted, TrainingError, UserError, one_line
 from baselines.common.old_names import hint
 from baselines.common.settings import Settings, check_known, describe, names_of
 
-NEEDS_POLICY = {"load_path": "--load_path=PATH: give a policy, or the folder that holds its latest.safetensors"}
+NEEDS_POLICY = {"load_path": "--load_path=PATH: give a policy, or a folder with latest.safetensors"}
 _LONGEST_VALUE = 1000
 S = TypeVar("S", bound=Settings)
 
 
 def parse(words: Sequence[str], options: type[Settings]) -> tuple[dict[str, Any], dict[str, object], bool]:
-    """`['--seed=1', '--hidden', '8']` -> what is given of `options`, all other settings, and whether help is asked for.
+    """Return the values of fields of `options`, those of all other flags, and True if help is asked for.
 
-    Values are read as literals, never evaluated; those of words and paths are taken as they are. Flags of `options`
-    that are True or False need no value. `--log-path` is `--log_path`. Raises UserError.
+    Values are literals, which are never evaluated; values of words and paths are text. Flags of `options` that are True
+    or False need no value. `--log-path` means `--log_path`. Raises UserError.
     """
     kinds = {name: typing.get_args(kind) or (kind,) for name, kind in typing.get_type_hints(options).items()}
     given: dict[str, Any] = {}
@@ -34,7 +34,7 @@ def parse(words: Sequence[str], options: type[Settings]) -> tuple[dict[str, Any]
         name = name.replace("-", "_")
         if not word.startswith("--") or not name.isidentifier():
             is_policy = "load_path" in kinds and os.path.exists(word)
-            policy = f"; a policy is given as --load_path={word}" if is_policy else ""
+            policy = f"; give a policy as --load_path={word}" if is_policy else ""
             raise UserError(f"expected --flag=value, got '{word}'{policy} (--help lists all)")
         if bool in kinds.get(name, ()) and not equals:
             value = "True"
@@ -52,7 +52,7 @@ def parse(words: Sequence[str], options: type[Settings]) -> tuple[dict[str, Any]
 
 
 def as_one_word(words: Sequence[str]) -> list[str]:
-    """`["--seed", "1", "DIR", "-h"]` -> `["--seed=1", "DIR", "-h"]`: a word after a flag without "=" is its value."""
+    """Join each flag with its value: `["--seed", "1", "DIR"]` becomes `["--seed=1", "DIR"]`."""
     joined: list[str] = []
     left = list(words)
     while left:
@@ -69,9 +69,9 @@ def parse_all(
     about: str | None,
     needed: Mapping[str, str] | None = None,
 ) -> S | None:
-    """The options of a command that has no others; None where its help was printed instead.
+    """Return the options of a command that takes no other flags, or None after printing its help.
 
-    `needed` has the flags that must be given, and what to say where they are not. Raises UserError.
+    `needed` maps each required flag to the message for a command line without it. Raises UserError.
     """
     given, others, wants_help = parse(sys.argv[1:] if argv is None else argv, options)
     if wants_help:
@@ -92,7 +92,7 @@ def help_text(
     defaults: Mapping[str, str] | None = None,
     sections: Mapping[str, Sequence[str]] | None = None,
 ) -> str:
-    """All flags with meaning and default (the caller's `defaults` first); `sections` are titles and their lines."""
+    """Return the text of --help: all flags, then `sections` by title; `defaults` replace those of `options`."""
     lines = [f"usage: python -m {command} [--flag=value ...]", "", (about or "").strip(), "", "options:"]
     lines += ["  --help                  this text (-h)", *describe(options, defaults)]
     for title, rows in (sections or {}).items():
@@ -102,7 +102,7 @@ def help_text(
 
 @contextlib.contextmanager
 def errors_end_the_process() -> Iterator[None]:
-    """One line for people: exit code 2 for bad input, 1 for what could not continue, 130 for Ctrl-C."""
+    """Print errors as one line and exit: 2 for bad input, 1 for what could not continue, 130 for Ctrl-C."""
     try:
         yield
     except (UserError, TrainingError) as error:
@@ -117,7 +117,7 @@ def errors_end_the_process() -> Iterator[None]:
 
 
 def show(text: str) -> None:
-    """To the terminal; or nowhere, where what reads the output has ended (`| tee` and Ctrl-C): training goes on."""
+    """Print to the terminal; if the reader of a pipe has ended (`| tee` and Ctrl-C), drop this and later output."""
     try:
         print(text, flush=True)
     except OSError:
@@ -125,13 +125,8 @@ def show(text: str) -> None:
             os.dup2(nowhere.fileno(), sys.stdout.fileno())
 
 
-def one_line(error: Exception) -> str:
-    """Its message, whatever it has of line breaks."""
-    return " ".join(str(error).split())
-
-
 def literal(text: str) -> Any:
-    """A number, word, list, ... as Python writes it, never evaluated; what is none is a word."""
+    """Return the number, list, ... that `text` is in Python's syntax, never evaluated; otherwise `text`."""
     try:
         return ast.literal_eval(text)
     except (ValueError, SyntaxError, RecursionError, MemoryError, TypeError):

@@ -1,4 +1,4 @@
-"""Workers that train together: the only file that knows of mpi4py."""
+"""Workers that train together; only this file imports mpi4py."""
 
 import os
 import sys
@@ -10,33 +10,33 @@ from typing import TypeVar
 
 import numpy as np
 
-from baselines.common.errors import UserError
+from baselines.common.errors import UserError, one_line
 
 T = TypeVar("T")
 
-# What mpirun of Open MPI, MPICH (and Intel MPI), and srun with PMI set in every process they start.
+# Variables that mpirun of Open MPI, MPICH and Intel MPI, and srun with PMI, set in each process that they start.
 _LAUNCHER_VARIABLES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "PMIX_RANK", "MPI_LOCALNRANKS", "MV2_COMM_WORLD_SIZE")
 
 
 class Communicator:
-    """One worker alone; `MpiCommunicator` is many. Arrays go in and come back as NumPy."""
+    """A single worker; `MpiCommunicator` is for several. Arrays are NumPy's."""
 
     rank, size = 0, 1
 
     def mean(self, x: np.ndarray) -> np.ndarray:
-        """The mean of `x` over all workers, the same bits on each."""
+        """Return the mean of `x` over all workers, the same bits on each."""
         return x
 
     def broadcast(self, x: np.ndarray) -> np.ndarray:
-        """Rank 0's `x`, which has the same shape and type on every worker."""
+        """Return rank 0's `x`; its shape and type must be the same on every worker."""
         return x
 
     def all_gather(self, x: T) -> list[T]:
-        """`x` of every rank, in their order."""
+        """Return `x` of every rank, in order of the ranks."""
         return [x]
 
     def share_of_cores(self) -> int:
-        """How many of this machine's processors are this worker's, at least 1."""
+        """Return the number of this machine's cores for this worker, at least 1."""
         return len(_affinity())
 
     def abort(self, code: int) -> None:
@@ -47,7 +47,7 @@ class Communicator:
 
 
 class MpiCommunicator(Communicator):
-    """The workers that `mpirun` started."""
+    """The communicator of workers that `mpirun` started."""
 
     def __init__(self) -> None:
         from mpi4py import MPI
@@ -57,22 +57,26 @@ class MpiCommunicator(Communicator):
         self.rank, self.size = self._world.rank, self._world.size
 
     def mean(self, x: np.ndarray) -> np.ndarray:
+        """Return the mean of `x` over all workers."""
         total = np.array(x)
         self._world.Allreduce(self._mpi.IN_PLACE, total)
         total /= np.asarray(self.size, total.dtype)
         return total
 
     def broadcast(self, x: np.ndarray) -> np.ndarray:
+        """Return rank 0's `x`."""
         received = np.array(x)
         self._world.Bcast(received)
         return received
 
     def all_gather(self, x: T) -> list[T]:
+        """Return `x` of every rank."""
         everyone: list[T] = self._world.allgather(x)
         return everyone
 
     def share_of_cores(self) -> int:
-        # Launchers may bind each worker to processors of its own, or let all roam over all.
+        """Return this worker's share of the machine's cores."""
+        # Launchers may bind each worker to its own cores, or let all workers use all cores.
         node = self._world.Split_type(self._mpi.COMM_TYPE_SHARED)
         everyone = node.allgather(sorted(_affinity()))
         node.Free()
@@ -80,16 +84,17 @@ class MpiCommunicator(Communicator):
         return max(1, round(share))
 
     def abort(self, code: int) -> None:
+        """End all workers."""
         sys.stdout.flush()
         sys.stderr.flush()
-        time.sleep(0.5)  # mpirun drops what it has not passed on yet when it ends the others
+        time.sleep(0.5)  # mpirun drops output that it has not forwarded yet when it ends the other workers
         self._world.Abort(code)
 
 
 def make_communicator() -> Communicator:
-    """The communicator of the launcher that started this process, if any.
+    """Return the communicator of all workers of this job.
 
-    Raises UserError under mpirun without a working mpi4py: N silent separate runs would be the alternative.
+    Raises UserError under mpirun without a working mpi4py; otherwise N separate runs would train unnoticed.
     """
     launched = [v for v in _LAUNCHER_VARIABLES if v in os.environ]
     if not launched:
@@ -98,20 +103,20 @@ def make_communicator() -> Communicator:
         comm = MpiCommunicator()
     except (ImportError, RuntimeError) as error:
         raise UserError(
-            f"started by an MPI launcher ({launched[0]} is set), but mpi4py does not work here ({_first_line(error)}). "
-            "With an MPI of your own: pip install mpi4py; without one: pip install 'baselines-her[mpi]'"
+            f"an MPI launcher started this process ({launched[0]} is set), but mpi4py does not work ("
+            f"{one_line(error)[:200]}). If you have MPI: pip install mpi4py; else: pip install 'baselines-her[mpi]'"
         ) from None
     started = int(next((os.environ[v] for v in launched if v.endswith("WORLD_SIZE") or v == "PMI_SIZE"), comm.size))
     if comm.size != started:
         raise UserError(
-            f"the MPI launcher started {started} workers, but mpi4py sees {comm.size}: it uses another MPI than "
-            "mpirun. Use the mpirun of mpi4py's MPI, or uninstall the one that does not belong (pip uninstall mpich)"
+            f"mpirun started {started} workers, but mpi4py sees {comm.size}, because it uses another MPI than mpirun. "
+            "Use the mpirun of mpi4py's MPI, or uninstall the other MPI (pip uninstall mpich)"
         )
     return comm
 
 
 def abort_all_on_error(comm: Communicator) -> None:
-    """From now on, an uncaught exception of one worker ends all of them: the others would wait for it forever."""
+    """Make an uncaught exception of one worker end all workers, which would wait for it forever."""
 
     def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         print(f"rank {comm.rank} of {comm.size} failed, ending all workers:", file=sys.stderr)
@@ -123,25 +128,19 @@ def abort_all_on_error(comm: Communicator) -> None:
 
 
 def check_same_on_all(comm: Communicator, given: Mapping[str, object]) -> None:
-    """Raise UserError, on all workers, where they were given different things.
-
-    They would wait for each other forever, or train what none of them was asked for.
-    """
+    """Raise UserError on all workers if their values differ; they would wait for each other forever."""
     if comm.size == 1:
         return
-    everyone = comm.all_gather(dict(given))
+    # Compared as text: NaN differs from itself.
+    everyone = comm.all_gather({name: repr(value) for name, value in given.items()})
     for name in dict.fromkeys(name for one in everyone for name in one):
-        values = [repr(one[name]) if name in one else "not given" for one in everyone]
-        for rank, one in enumerate(everyone):
-            if values[rank] != values[0] and one.get(name, given) != everyone[0].get(name, everyone):
+        values = [one.get(name, "not given") for one in everyone]
+        for rank, value in enumerate(values):
+            if value != values[0]:
                 raise UserError(
-                    f"all workers of a job need the same command, but {name} is {values[0]} on rank 0 and "
-                    f"{values[rank]} on rank {rank}"
+                    f"all workers of a job need the same command, but {name} is {values[0]} on rank 0 and {value} on "
+                    f"rank {rank}"
                 )
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def _affinity() -> set[int]:

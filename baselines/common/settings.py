@@ -12,8 +12,9 @@ from baselines.common.errors import UserError, nearest
 from baselines.common.old_names import hint
 from baselines.common.specs import EnvSpec
 
-# What a run that is resumed may be given again (see runs/resume.py).
+# A setting of a resumed run must be the SAME, may be a file that MOVED, or may change (FREE); see runs/record.py.
 SAME, MOVED, FREE = "same", "moved", "free"
+_EXPECTED = {bool: "True or False", int: "a whole number", float: "a number", str: "a word"}
 
 
 def setting(
@@ -27,25 +28,29 @@ def setting(
     of_policy: bool = False,
     on_resume: str = SAME,
     default_text: str | None = None,
-    before: Any = None,
 ) -> Any:
-    """A field of a `Settings`; `low` and `high` are allowed themselves.
+    """Return a field of a `Settings` class.
 
-    `path`: a file or folder. `of_policy`: it gives a trained policy's numbers their meaning, and comes with the policy.
-    `on_resume`: a resumed run has the SAME, a file that has MOVED, or another one (FREE). `default_text` is what
-    --help says instead of the default. `before` is what runs did that were begun before there was this setting, if that
-    is not the default.
+    Args:
+        default: the value if nobody gives one.
+        meaning: one line for --help, with the unit.
+        low, high: the smallest and largest allowed value.
+        choices: the allowed words.
+        path: True for a file or folder.
+        of_policy: True if a trained policy depends on it; training from that policy then takes the policy's value.
+        on_resume: SAME, MOVED or FREE.
+        default_text: what --help shows as the default.
     """
-    metadata = {"meaning": meaning, "low": low, "high": high, "choices": choices, "path": path}
-    more = {"of_policy": of_policy, "on_resume": on_resume, "default_text": default_text, "before": before}
-    return dataclasses.field(default=default, metadata={**metadata, **more})
+    metadata = {"meaning": meaning, "low": low, "high": high, "choices": choices, "path": path,
+                "of_policy": of_policy, "on_resume": on_resume, "default_text": default_text}  # fmt: skip
+    return dataclasses.field(default=default, metadata=metadata)
 
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """Creating one checks types and ranges and raises UserError.
+    """A base class for settings; creating one checks types and ranges and raises UserError.
 
-    Fields are `name: kind = setting(default, meaning, ...)`; kinds are bool, int, float, str, each perhaps `| None`.
+    Fields are `name: kind = setting(default, meaning, ...)`, of kind bool, int, float or str, perhaps `| None`.
     """
 
     def __post_init__(self) -> None:
@@ -54,22 +59,22 @@ class Settings:
             object.__setattr__(self, field.name, _checked(field, kinds[field.name], getattr(self, field.name)))
 
     def for_env(self, spec: EnvSpec) -> Self:
-        """These settings, completed with what follows from the environment. Raises UserError where they do not fit."""
+        """Return these settings completed for an environment. Raises UserError where they do not fit it."""
         return self
 
     def document(self) -> dict[str, Any]:
-        """All settings, as JSON."""
+        """Return all settings as JSON."""
         return dataclasses.asdict(self)
 
 
 def names_of(settings: type[Settings], **metadata: object) -> list[str]:
-    """The names of all settings, or of those with this metadata: `names_of(Config, path=True)`."""
+    """Return the names of all settings, or of those with this metadata: `names_of(Config, path=True)`."""
     fields = dataclasses.fields(settings)
     return [f.name for f in fields if all(f.metadata.get(k) == v for k, v in metadata.items())]
 
 
 def check_known(names: Iterable[str], known: Iterable[str], also: Iterable[str] = ()) -> None:
-    """Raise UserError for the first of `names` that is not known; `also` may have been meant."""
+    """Raise UserError for the first of `names` that is not in `known`; `also` holds more words for the hint."""
     known = list(known)
     for name in names:
         if name not in known:
@@ -77,7 +82,7 @@ def check_known(names: Iterable[str], known: Iterable[str], also: Iterable[str] 
 
 
 def from_document(settings: type[Settings], document: Mapping[str, Any]) -> Any:
-    """What `document()` gave. Raises UserError, also for a document that is none."""
+    """Return the settings that `document()` wrote. Raises UserError."""
     if not isinstance(document, Mapping):
         raise UserError(f"expected an object of settings, got {document!r}")
     check_known(document, names_of(settings))
@@ -85,7 +90,7 @@ def from_document(settings: type[Settings], document: Mapping[str, Any]) -> Any:
 
 
 def describe(settings: type[Settings], defaults: Mapping[str, str] | None = None) -> list[str]:
-    """A line for --help of each setting; `defaults` are instead of the fields' own."""
+    """Return a line of --help for each setting; `defaults` replace the fields' own defaults."""
     lines = []
     for field in dataclasses.fields(settings):
         default = (defaults or {}).get(field.name, field.metadata.get("default_text"))
@@ -99,25 +104,26 @@ def describe(settings: type[Settings], defaults: Mapping[str, str] | None = None
 def _checked(field: "dataclasses.Field[Any]", kind: Any, value: Any) -> Any:
     value = _as_kind(field.name, typing.get_args(kind) or (kind,), value)
     low, high, choices = (field.metadata.get(k) for k in ("low", "high", "choices"))
-    if choices and value is not None and value not in choices:
-        raise UserError(
-            f"{field.name}: expected one of {', '.join(choices)}, got '{value}'{nearest(str(value), choices)}"
-        )
-    if value is not None and ((low is not None and value < low) or (high is not None and value > high)):
-        raise UserError(f"{field.name}: expected {_range(low, high)}, got {value}")
-    if field.metadata.get("path") and value is not None:
-        if not value:
-            raise UserError(f"{field.name}: expected a file or folder, got nothing")
-        return os.path.expanduser(value)
-    return value
+    if value is None:
+        return None
+    if choices and value not in choices:
+        hint = nearest(str(value), choices)
+        raise UserError(f"{field.name}: expected one of {', '.join(choices)}, got '{value}'{hint}")
+    if (low is not None and value < low) or (high is not None and value > high):
+        ends = f"at most {high:g}" if low is None else f"at least {low:g}" if high is None else f"{low:g} to {high:g}"
+        raise UserError(f"{field.name}: expected {ends}, got {value}")
+    if not field.metadata.get("path"):
+        return value
+    if not value:
+        raise UserError(f"{field.name}: expected a file or folder, got an empty word")
+    return os.path.expanduser(value)
 
 
 def _as_kind(name: str, kinds: tuple[type, ...], value: Any) -> Any:
-    """`value` as the first of `kinds` that it fits: 1e6 is an int, 1 a float, 0, 1, true and false are bools."""
+    """Return `value` as kinds[0]: 1e6 is an int, 1 a float; 0, 1, true and false are bools. Raises UserError."""
+    kind, number = kinds[0], _is_number(value)
     if value is None and type(None) in kinds:
         return None
-    kind = kinds[0]
-    number = _is_number(value)
     if kind is bool and (isinstance(value, bool) or value in (0, 1) or str(value).lower() in ("true", "false")):
         return value in (1, True) or str(value).lower() == "true"
     if kind is int and number and value == int(value):
@@ -126,19 +132,12 @@ def _as_kind(name: str, kinds: tuple[type, ...], value: Any) -> Any:
         return float(value)
     if kind is str and isinstance(value, str):
         return value
-    expected = {bool: "True or False", int: "a whole number", float: "a number", str: "a word"}[kind]
-    raise UserError(f"{name}: expected {expected}, got {value!r}")
+    raise UserError(f"{name}: expected {_EXPECTED[kind]}, got {value!r}")
 
 
 def _is_number(value: Any) -> bool:
-    """Also one of NumPy's; but none that is beyond all floats, as an int can be."""
+    """Return True for finite real numbers, NumPy's too, that a float can hold."""
     try:
         return isinstance(value, numbers.Real) and not isinstance(value, bool) and abs(float(value)) < 1e300
     except OverflowError:
         return False
-
-
-def _range(low: float | None, high: float | None) -> str:
-    if low is None:
-        return f"at most {high:g}"
-    return f"at least {low:g}" if high is None else f"{low:g} to {high:g}"

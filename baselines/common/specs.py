@@ -1,4 +1,4 @@
-"""What an algorithm, a policy and a file need to know of an environment."""
+"""Environment specs: sizes, bounds of actions and time limit, for algorithms, policies and files."""
 
 import dataclasses
 import math
@@ -13,40 +13,44 @@ from baselines.common.errors import UserError
 
 # The entries of a goal environment's observation (Gymnasium's GoalEnv).
 GOAL_KEYS = ("observation", "achieved_goal", "desired_goal")
+_ACTION_TYPES = ("float16", "float32", "float64", *(f"{u}int{n}" for u in ("", "u") for n in (8, 16, 32, 64)))
 
 
 @dataclass(frozen=True)
 class Actions:
-    """The environment's own units: bounds [u] and type of its actions. Inside, algorithms act in [-1, 1]."""
+    """Bounds [u] and type of an environment's actions in its own units; algorithms act in [-1, 1].
 
-    low: tuple[float, ...] = ()  # empty: -1 and 1
+    Without bounds the environment's actions are in [-1, 1] too.
+    """
+
+    low: tuple[float, ...] = ()
     high: tuple[float, ...] = ()
     type: str = "float32"
 
     def bounds(self, size: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
-        """Of all coordinates."""
+        """Return low and high of all `size` coordinates."""
         return self.low or (-1.0,) * size, self.high or (1.0,) * size
 
-    def named(self, size: int) -> str:
-        """The bounds, for people."""
+    def describe(self, size: int) -> str:
+        """Return human-readable bounds: "-1..1", or several where coordinates differ."""
         low, high = self.bounds(size)
         return ", ".join(f"{a:g}..{b:g}" for a, b in dict.fromkeys(zip(low, high, strict=True)))
 
     def to_env(self, action: np.ndarray) -> np.ndarray:
-        """Actions [.., u] in [-1, 1] as the environment takes them; whole numbers are rounded, bounds are kept."""
+        """Convert actions [.., u] in [-1, 1] to the environment's units and type, within its bounds."""
         if not self.low:
             return action
         low, high = np.array(self.low, np.float64), np.array(self.high, np.float64)
-        own = np.clip(low + (np.asarray(action, np.float64) + 1) * ((high - low) / 2), low, high)
+        scaled = np.clip(low + (np.asarray(action, np.float64) + 1) * ((high - low) / 2), low, high)
         if np.issubdtype(self.type, np.integer):
-            own = np.rint(own)
+            scaled = np.rint(scaled)
         kind = np.dtype(self.type).type
-        # Rounding to the type may lead beyond a bound.
-        bounded: np.ndarray = np.clip(own.astype(kind), low.astype(kind), high.astype(kind))
+        # Clipped again: rounding to the type may exceed a bound.
+        bounded: np.ndarray = np.clip(scaled.astype(kind), low.astype(kind), high.astype(kind))
         return bounded
 
     def from_env(self, action: np.ndarray) -> np.ndarray:
-        """The inverse, float32; 0 in coordinates that have one value alone."""
+        """Convert the environment's actions to [-1, 1], float32; 0 in coordinates whose bounds are equal."""
         if not self.low:
             return action
         low, high = np.array(self.low, np.float64), np.array(self.high, np.float64)
@@ -56,12 +60,12 @@ class Actions:
         return scaled
 
     def document(self) -> dict[str, Any]:
-        """As JSON; `from_document` reads it."""
+        """Return JSON, which `from_document` reads."""
         return {"low": list(self.low), "high": list(self.high), "type": self.type}
 
     @classmethod
     def from_document(cls, document: Any, size: int) -> "Actions":
-        """What `document` gave, for `size` coordinates. Raises UserError."""
+        """Read what `document` wrote, for `size` coordinates. Raises UserError."""
         try:
             actions = cls(tuple(document["low"]), tuple(document["high"]), document["type"])
             numbers = [*actions.low, *actions.high]
@@ -74,24 +78,22 @@ class Actions:
         return actions
 
 
-_ACTION_TYPES = ("float16", "float32", "float64", *(f"{u}int{n}" for u in ("", "u") for n in (8, 16, 32, 64)))
-
-
 @dataclass(frozen=True)
 class EnvSpec:
-    """Sizes of an environment; `{"observation": o}` stands for a plain vector."""
+    """Sizes of an environment; a plain vector is the entry "observation"."""
 
     env_id: str
-    observation_sizes: Mapping[str, int]  # of each entry, all of them vectors
+    observation_sizes: Mapping[str, int]  # of each entry; all entries are vectors
     action_size: int  # coordinates; where `discrete`, the number of actions
-    horizon: int = 0  # T, the most steps of an episode; 0: there is no time limit
+    horizon: int = 0  # T, the most steps of an episode; 0: no time limit
     discrete: bool = False
     has_reward_function: bool = False  # compute_reward(achieved_goal, desired_goal, info)
     actions: Actions = Actions()
-    env_kwargs: str = ""  # what it was made with, as --env_kwargs takes it
+    env_kwargs: str = ""  # the arguments it was made with, in the syntax of --env_kwargs
 
     @property
     def has_goals(self) -> bool:
+        """Return True for observations with both goals."""
         return set(GOAL_KEYS) <= self.observation_sizes.keys()
 
     @property
@@ -106,28 +108,27 @@ class EnvSpec:
 
     @property
     def sizes(self) -> dict[str, int]:
-        """What a policy's networks depend on; both goals of a goal environment have one size."""
+        """Return all sizes that a policy depends on; both goals of a goal environment have the same size."""
         sizes = {"goal" if k == "desired_goal" else k: n for k, n in self.observation_sizes.items()}
         if self.has_goals:
             del sizes["achieved_goal"]
         return {**sizes, "actions" if self.discrete else "action": self.action_size}
 
     def document(self) -> dict[str, Any]:
-        """As JSON; `from_document` reads it."""
+        """Return JSON, which `from_document` reads."""
         document = {**vars(self), "observation_sizes": dict(self.observation_sizes)}
         return {**document, "actions": self.actions.document()}
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> "EnvSpec":
-        """Raises UserError for what `document` cannot have given."""
+        """Read what `document` wrote. Raises UserError."""
         try:
             spec = cls(**document)
-            if "actions" in document:  # which policies of version 0.3.0 have not
-                spec = dataclasses.replace(spec, actions=Actions.from_document(document["actions"], spec.action_size))
+            spec = dataclasses.replace(spec, actions=Actions.from_document(document["actions"], spec.action_size))
             whole = [*spec.observation_sizes.values(), spec.action_size, spec.horizon]
             named = isinstance(spec.env_id, str) and spec.env_id and all(isinstance(k, str) for k in spec.sizes)
             named = named and isinstance(spec.env_kwargs, str)
-        except (TypeError, AttributeError) as error:
+        except (TypeError, AttributeError, KeyError) as error:
             raise UserError(f"environment: {error}") from None
         flags = spec.discrete, spec.has_reward_function
         if not named or not all(type(flag) is bool for flag in flags) or not spec.observation_sizes:
@@ -138,17 +139,17 @@ class EnvSpec:
 
 
 def without_version(env_id: str) -> str:
-    """The name without module and version."""
+    """Return the environment's name without its module and version."""
     return re.sub(r"-v\d+$", "", env_id.rpartition(":")[2])
 
 
 def task_of(env_id: str) -> str:
-    """The name without module, version and Dense: such environments share policies and demonstrations."""
-    return re.sub(r"(Dense)?-v\d+$", "", env_id.rpartition(":")[2])
+    """Return the name without module, version and Dense; environments of one task share policies and demonstrations."""
+    return without_version(env_id).removesuffix("Dense")
 
 
 def other_task(what: str, trained_on: EnvSpec, env: EnvSpec) -> list[str]:
-    """A warning where what was trained on one task acts in another one of the same sizes, which the sizes hide."""
+    """Return a warning where `what` was trained on another task, which equal sizes would hide."""
     ids = trained_on.env_id, env.env_id
     if "unnamed" in ids or task_of(ids[0]) == task_of(ids[1]):
         return []
@@ -156,17 +157,18 @@ def other_task(what: str, trained_on: EnvSpec, env: EnvSpec) -> list[str]:
 
 
 def check_same_sizes(what: str, trained_on: EnvSpec, env: EnvSpec) -> None:
-    """Raise UserError, with the sizes that differ, where what was trained on one cannot act in the other."""
+    """Raise UserError with the sizes that differ, if `what` cannot act in `env`."""
     theirs, ours = trained_on.sizes, env.sizes
     if not trained_on.discrete and theirs.get("action") == ours.get("action") and trained_on.actions != env.actions:
         raise UserError(
-            f"{what}, trained on {trained_on.env_id}, acts within {trained_on.actions.named(trained_on.action_size)}, "
-            f"but actions of {env.env_id} are within {env.actions.named(env.action_size)}"
+            f"{what} was trained on {trained_on.env_id} with actions in "
+            f"{trained_on.actions.describe(trained_on.action_size)}, but those of {env.env_id} are in "
+            f"{env.actions.describe(env.action_size)}"
         )
-    different = [
-        f"{k} {theirs.get(k, 'none')} against {ours.get(k, 'none')}"
+    differences = [
+        f"{k} size {theirs.get(k, 'none')}, not {ours.get(k, 'none')}"
         for k in {**theirs, **ours}
         if theirs.get(k) != ours.get(k)
     ]
-    if different:
-        raise UserError(f"{what}, trained on {trained_on.env_id}, does not fit {env.env_id}: {', '.join(different)}")
+    if differences:
+        raise UserError(f"{what}, trained on {trained_on.env_id}, does not fit {env.env_id}: {'; '.join(differences)}")

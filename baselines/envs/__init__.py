@@ -2,17 +2,15 @@
 
 import contextlib
 import dataclasses
-from collections.abc import Callable
-
-import gymnasium
 
 from baselines.common.errors import UserError
-from baselines.envs import envpool_env, gymnasium_env, own_env
+from baselines.envs import envpool_env, gymnasium_env
 from baselines.envs.arguments import NONE, EnvArguments, as_text
 from baselines.envs.arguments import parse_arguments as parse_arguments
+from baselines.envs.arguments import parse_keys as parse_keys
 from baselines.envs.base import VecEnv
-from baselines.envs.legacy_gym import is_legacy
-from baselines.envs.names import gymnasium_id, import_module_of
+from baselines.envs.names import OLD_GYM, gymnasium_id, import_module_of
+from baselines.envs.own_env import as_vec_env as as_vec_env
 from baselines.envs.rendering import Video as Video
 from baselines.envs.rendering import check_renders as check_renders
 from baselines.envs.rendering import has_display as has_display
@@ -30,43 +28,32 @@ def make_vec_env(
     step_timeout: float = 0,
     arguments: EnvArguments = NONE,
 ) -> VecEnv:
-    """`num_env` environments of a task, seeded one by one. Raises UserError.
+    """Make `num_env` environments of a task, with one seed each. Raises UserError.
 
-    `auto` is EnvPool where it has the task, otherwise processes (`async`) for several environments and `sync` for
-    one. `description` says what was chosen. With a `step_timeout`, in seconds, environments in processes that take
-    longer end the run. `arguments` are passed to `gymnasium.make`.
+    `auto` is EnvPool where it has the task, otherwise processes (`async`) for several environments and `sync` for one;
+    `description` says which. After `step_timeout` seconds without an answer, environments in processes end the run.
     """
-    name = env_id if is_legacy(env_id) else import_module_of(env_id)
-    used = name if is_legacy(env_id) or envpool_env.knows(name) else gymnasium_id(env_id)
+    is_old_gym = env_id.startswith(OLD_GYM)
+    name = env_id if is_old_gym else import_module_of(env_id)
+    used = name if is_old_gym or envpool_env.knows(name) else gymnasium_id(env_id)
+    instead = "" if used == name else f" ({used} is used for {name}, which cannot be made here)"
     if step_timeout and back_end == "auto":
         back_end = "async"
-    if back_end in ("auto", "envpool") and not arguments.kwargs and envpool_env.knows(used):
+    for_gymnasium = arguments.kwargs or arguments.reward_info or not envpool_env.knows(used)
+    if back_end in ("auto", "envpool") and not for_gymnasium:
         if step_timeout:
             raise UserError("--step_timeout is for environments in processes of their own: add --vec_env=async")
         pool = envpool_env.EnvPoolVecEnv(used, num_env, seeds, num_threads, arguments.max_episode_steps)
-        pool.description += _instead(name, used)
+        pool.description += instead
         return pool
     if back_end == "envpool":
         why = f"it has no checked '{name}', or is not installed"
-        why = "it takes no --env_kwargs" if arguments.kwargs else why
+        why = "it takes no --env_kwargs and no --reward_info" if arguments.kwargs or arguments.reward_info else why
         raise UserError(f"--vec_env=envpool does not work here: {why}; use --vec_env=auto")
     asynchronous = back_end == "async" or (back_end == "auto" and num_env > 1)
     env = gymnasium_env.make(env_id, num_env, seeds, asynchronous, step_timeout=step_timeout, arguments=arguments)
     if arguments.kwargs:
-        with contextlib.suppress(UserError):  # others than numbers and words are not remembered
+        with contextlib.suppress(UserError):  # a policy remembers only literals
             env.spec = dataclasses.replace(env.spec, env_kwargs=as_text(arguments.kwargs))
-    env.description += _instead(name, used)
+    env.description += instead
     return env
-
-
-def _instead(name: str, used: str) -> str:
-    return "" if used == name else f" ({used} is used for {name}, which cannot be made here)"
-
-
-def as_vec_env(env: object, seeds_for: Callable[[int], list[int]]) -> VecEnv:
-    """An environment, or a vector of them, that the user made, with seeds for those of Gymnasium. Raises UserError."""
-    if isinstance(env, VecEnv):
-        return env
-    if not isinstance(env, (gymnasium.Env, gymnasium.vector.VectorEnv)):
-        raise UserError(f"env: expected a name, a Gymnasium environment or a vector of them, got {env!r}")
-    return own_env.wrap(env, seeds_for)

@@ -1,4 +1,4 @@
-"""What an environment is made with beside its name."""
+"""Arguments that an environment is made with, beside its name."""
 
 import re
 from collections.abc import Mapping
@@ -11,12 +11,14 @@ from baselines.common.errors import UserError
 
 
 class EnvArguments(NamedTuple):
-    """What `gymnasium.make` gets: only what the user gave."""
+    """Arguments as the user gave them."""
 
     kwargs: Mapping[str, Any] = {}
     max_episode_steps: int | None = None
+    reward_info: tuple[str, ...] = ()  # entries of a step's info that compute_reward reads
 
-    def given(self) -> dict[str, Any]:
+    def for_make(self) -> dict[str, Any]:
+        """Return keyword arguments of `gymnasium.make`."""
         limit = {} if self.max_episode_steps is None else {"max_episode_steps": self.max_episode_steps}
         return {**self.kwargs, **limit}
 
@@ -24,44 +26,51 @@ class EnvArguments(NamedTuple):
 NONE = EnvArguments()
 
 
-def parse_arguments(text: str | None, max_episode_steps: int | None) -> EnvArguments:
-    """Of `--env_kwargs`: NAME=VALUE,NAME=VALUE, or a dictionary; values are literals, or words. Raises UserError."""
-    if not text:
-        return EnvArguments({}, max_episode_steps)
-    kwargs = literal(text)
+def parse_arguments(text: str | None, max_episode_steps: int | None, reward_info: str | None = None) -> EnvArguments:
+    """Parse --env_kwargs, a dictionary or NAME=VALUE,NAME=VALUE, and --reward_info, KEY,KEY. Raises UserError."""
+    kwargs = literal(text or "{}")
     if not isinstance(kwargs, dict):
-        pairs = [part.partition("=") for part in _parts(text)]
-        kwargs = {name.strip(): _value(value.strip()) for name, equals, value in pairs if equals}
-        if len(kwargs) < len(pairs) and len({name.strip() for name, *_ in pairs}) < len(pairs):
+        parts = re.split(r",(?=\s*\w+\s*=)", str(text))  # a comma within a value has no NAME= after it
+        pairs = [part.partition("=") for part in parts]
+        kwargs = {name.strip(): _value(value.strip(), str(text)) for name, _, value in pairs}
+        if len(kwargs) < len(parts):
             raise UserError(f"--env_kwargs={text}: a name is given twice")
-        if len(kwargs) < len(pairs):
-            raise UserError(f"--env_kwargs={text}: expected NAME=VALUE, or several with commas between them")
-    if odd := [name for name in kwargs if not isinstance(name, str) or not name.isidentifier()]:
-        raise UserError(f"--env_kwargs={text}: expected the names of arguments, got {odd[0]!r}")
-    return EnvArguments(kwargs, max_episode_steps)
+    if wrong := [name for name in kwargs if not isinstance(name, str) or not name.isidentifier()]:
+        raise UserError(f"--env_kwargs={text}: expected NAME=VALUE,NAME=VALUE, got the name {wrong[0]!r}")
+    return EnvArguments(kwargs, max_episode_steps, parse_keys(reward_info))
+
+
+def parse_keys(text: str | None) -> tuple[str, ...]:
+    """Parse --reward_info."""
+    return tuple(key.strip() for key in (text or "").split(",") if key.strip())
+
+
+def _value(word: str, text: str) -> Any:
+    value = literal({"true": "True", "false": "False", "none": "None"}.get(word.lower(), word))
+    if not word or (value == word and ("," in word or word[0] in "'\"[({")):
+        raise UserError(f"--env_kwargs={text}: expected NAME=VALUE,NAME=VALUE or a dictionary, cannot read {word!r}")
+    return value
 
 
 def recorded_arguments(text: str) -> dict[str, Any]:
-    """What a policy's folder says of them: numbers and plain words. Raises UserError for what could name a file."""
-    kwargs = parse_arguments(text, None).kwargs
-    if not _is_plain(dict(kwargs)):
+    """Parse the env_kwargs that a policy file records. Raises UserError for text that could name a file."""
+    kwargs = dict(parse_arguments(text, None).kwargs)
+    if not _is_plain(kwargs):
         raise UserError(
-            f"the policy was trained with --env_kwargs={text}, which may name files: if you trust its folder, give the "
+            f"the policy was trained with --env_kwargs={text}, which may name files: if you trust the policy, give the "
             "same --env_kwargs"
         )
-    return dict(kwargs)
+    return kwargs
 
 
 def _is_plain(value: Any) -> bool:
-    if isinstance(value, dict):
-        return all(map(_is_plain, [*value, *value.values()]))
-    if isinstance(value, (list, tuple)):
-        return all(map(_is_plain, value))
+    if isinstance(value, (dict, list, tuple)):
+        return all(map(_is_plain, [*value, *(value.values() if isinstance(value, dict) else ())]))
     return value is None or isinstance(value, (bool, int, float)) or bool(re.fullmatch(r"[\w-]{0,100}", str(value)))
 
 
 def as_text(kwargs: Mapping[str, Any]) -> str:
-    """What `parse_arguments` reads. Raises UserError for values that are no literals."""
+    """Return --env_kwargs for a dictionary. Raises UserError for values that are not literals."""
     kwargs = {name: value.item() if isinstance(value, np.generic) else value for name, value in kwargs.items()}
     text = repr(kwargs)
     if literal(text) != kwargs:
@@ -70,24 +79,3 @@ def as_text(kwargs: Mapping[str, Any]) -> str:
             "arguments, make the environment yourself and pass it as env"
         )
     return text
-
-
-def _parts(text: str) -> list[str]:
-    """Between commas, but for those within brackets and quotes."""
-    parts, depth, quote = [""], 0, ""
-    for letter in text:
-        if letter in "'\"" and quote in ("", letter):
-            quote = "" if quote else letter
-        if not quote:
-            depth += (letter in "([{") - (letter in ")]}")
-        if letter == "," and depth == 0 and not quote:
-            parts.append("")
-        else:
-            parts[-1] += letter
-    if depth or quote:
-        raise UserError(f"--env_kwargs={text}: expected every bracket and quote closed")
-    return parts
-
-
-def _value(text: str) -> Any:
-    return literal({"true": "True", "false": "False", "none": "None"}.get(text.lower(), text))

@@ -1,87 +1,84 @@
-"""What the rest of the code sees of environments: several copies of one environment, stepped together."""
+"""The interface of environments: several copies of one environment that are stepped together."""
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NamedTuple, ParamSpec, TypeVar
+from collections.abc import Callable
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
+from baselines.common.errors import UserError
 from baselines.common.specs import EnvSpec
-from baselines.envs.info import info_of
 from baselines.envs.reward import GoalReward
 
 # Each entry of the observation [B, size], float32; a plain vector is the entry "observation".
 Observation = dict[str, np.ndarray]
-
 SUCCESS_BY_REWARD = "the environment has no info['is_success']: success is a reward as at the goal"
-
-P = ParamSpec("P")
-R = TypeVar("R")
 
 
 class Step(NamedTuple):
-    """What B environments answer to an action."""
+    """The result of one action in each of B environments."""
 
     observation: Observation
     reward: np.ndarray  # [B]
     terminated: np.ndarray  # [B] bool
     truncated: np.ndarray  # [B] bool: by a time limit
-    success: np.ndarray | None  # [B] bool; None where the environments do not say
-    info: Mapping[str, Any] = {}  # as `gymnasium.vector` gives it
-    reward_info: np.ndarray | None = None  # [B, i]: what compute_reward reads of it, if anything
+    success: np.ndarray | None  # [B] bool; None where the environments do not report it
+    reward_info: np.ndarray | None = None  # [B, i] float64: what compute_reward reads of info (--reward_info)
 
     @property
     def ended(self) -> np.ndarray:
-        """[B] bool."""
-        ended: np.ndarray = self.terminated | self.truncated
-        return ended
+        """Episodes that ended with this step, [B] bool."""
+        return cast(np.ndarray, self.terminated | self.truncated)
 
 
 class VecEnv(ABC):
     """`num_env` environments in lockstep.
 
     The observation at an episode's last step is the true last one. The next step of that environment ignores its action
-    and shows the first observation of a new episode; `reset` starts a new episode in all.
+    and returns the first observation of a new episode; `reset` starts a new episode in all.
     """
 
     spec: EnvSpec
     num_env: int
     compute_reward: GoalReward | None  # of goal environments
     description: str  # for the log
-    find_notes: Callable[[], Iterable[str]] = tuple  # further lines for it, where more such environments are made
 
-    says_success: bool = True  # whether an episode's end has said if it succeeded
+    reports_success: bool = True  # False once success had to be inferred from a reward
     seconds: float = 0.0  # spent in reset and step so far
     _seeds: list[int] | None = None  # for the next reset
 
     def reseed(self, seeds: list[int]) -> None:
-        """From the next `reset` on, be as new environments with these seeds would be."""
+        """Make the environments behave, from the next `reset` on, like new ones with these seeds."""
         self._seeds = seeds
 
     def reset(self) -> Observation:
         """Start a new episode in all environments. The first call starts processes or threads."""
-        return self._timed(self._reset)
+        return cast(Observation, self._timed(self._reset))
 
     def step(self, action: np.ndarray) -> Step:
-        """`action` is [B, u] in the environment's own units, or [B] whole numbers where actions are discrete."""
-        return self._timed(self._step, action)
+        """Apply actions in the environment's own units, [B, u], or [B] integers where actions are discrete."""
+        return cast(Step, self._timed(self._step, action))
 
     def succeeded(self, step: Step, alive: np.ndarray) -> np.ndarray | None:
-        """Which of the episodes `alive` [B] ended at their goals, [B]: as they say, or by a reward as at the goal.
+        """Return which of the episodes `alive` [B] succeeded, [B], or None if that is unknown.
 
-        None where neither is known.
+        Where success is not reported, the last reward must be that of the goal. Raises UserError where compute_reward
+        needs an entry of info that --reward_info does not name.
         """
         if step.success is not None or self.compute_reward is None:
             return step.success
-        self.says_success = False
+        self.reports_success = False
         success = np.zeros(self.num_env, bool)
         for i in map(int, np.flatnonzero(alive & step.ended)):
+            info = None if step.reward_info is None else step.reward_info[i]
             try:
-                there = self.compute_reward.paid_at(step.observation["desired_goal"][i], info_of(step.info, i))
-            except Exception:  # whatever it does where it cannot be called
+                goal_reward = self.compute_reward.reward_at_goal(step.observation["desired_goal"][i], info)
+            except UserError:
+                raise
+            except Exception:  # a compute_reward that cannot be called here
                 return None
-            success[i] = step.reward[i] >= there - 1e-6
+            success[i] = step.reward[i] >= goal_reward - 1e-6
         return success
 
     @abstractmethod
@@ -92,35 +89,34 @@ class VecEnv(ABC):
 
     @abstractmethod
     def copies(self, num_env: int, seeds: list[int]) -> "VecEnv":
-        """New environments of the same task and back end, e.g. for evaluation; these ones where that cannot be."""
+        """Make new environments of the same task and back end, for evaluation; return `self` if that is impossible."""
 
     @abstractmethod
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """End processes and threads."""
 
-    def _timed(self, call: Callable[P, R], *arguments: P.args, **named: P.kwargs) -> R:
+    def _timed(self, call: Callable[..., Any], *arguments: Any) -> Any:
         start = time.perf_counter()
-        result = call(*arguments, **named)
+        result = call(*arguments)
         self.seconds += time.perf_counter() - start
         return result
 
 
 def as_observation(observed: dict[str, np.ndarray] | np.ndarray) -> Observation:
-    """What a library's environments returned, as float32 by entry."""
+    """Convert what a library's environments return to float32 arrays by entry."""
     entries = observed if isinstance(observed, dict) else {"observation": observed}
-    return {key: np.asarray(value, np.float32) for key, value in entries.items()}
+    return {key: np.array(value, np.float32) for key, value in entries.items()}  # some vectors reuse their arrays
 
 
 def evaluation_copies(
     env: VecEnv, num_episodes: int, seeds_for: Callable[[str, int], Callable[[int], list[int]]]
 ) -> VecEnv:
-    """As many environments of the same task as make full rounds of `num_episodes`; `env` itself where none can be made.
-
-    Up to 16, or as many as `env` has; not by the number of cores: a run evaluates alike wherever it is resumed.
-    """
+    """Make environments of the same task for full rounds of `num_episodes`; return `env` if that is impossible."""
+    # The number does not depend on the cores, so that a run evaluates alike wherever it is resumed.
     num_env = evaluation_size(num_episodes, max(env.num_env, 16))
     return env.copies(num_env, seeds_for("test", num_env)(0))
 
 
 def evaluation_size(num_episodes: int, most: int) -> int:
-    """The largest divisor of `num_episodes` up to `most`: every round is then a full one."""
+    """Return the largest divisor of `num_episodes` up to `most`, so that every round is a full one."""
     return max(n for n in range(1, min(num_episodes, most) + 1) if num_episodes % n == 0)

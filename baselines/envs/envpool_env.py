@@ -13,20 +13,20 @@ from baselines.envs.base import Observation, Step, VecEnv, as_observation
 from baselines.envs.gymnasium_env import make_one, spec_of
 from baselines.envs.reward import reward_function
 
-# What the tests hold against Gymnasium-Robotics, and against Gymnasium.
+# The tasks that the tests compare with Gymnasium-Robotics and Gymnasium.
 _FAMILIES = re.compile(
     r"(Fetch(Reach|Push|PickAndPlace|Slide)|Hand(Reach|Manipulate)).*-v\d+"
     r"|(CartPole|Pendulum|Acrobot)-v1|MountainCar(Continuous)?-v0"
     r"|(Hopper|HalfCheetah|Walker2d|Swimmer|Ant|InvertedPendulum)-v[45]"
 )
 
-# Where the robot's base slides to at reset. EnvPool 1.2.5 puts Slide's 0.35 m off, so that goals lie off the table,
+# The position of the robot's base at reset. EnvPool 1.2.5 puts Slide's 0.35 m off, so that goals lie off the table,
 # and the other two's 0.1 mm off; these are the values of Gymnasium-Robotics.
 _BASE_POSITION = {"FetchSlide": 0.05, "FetchPush": 0.405, "FetchPickAndPlace": 0.405}
 
 
 def knows(env_id: str) -> bool:
-    """Whether EnvPool is installed and has this task."""
+    """Return True if EnvPool is installed and has this task."""
     if not _FAMILIES.fullmatch(env_id) or importlib.util.find_spec("envpool") is None:
         return False
     import envpool
@@ -52,7 +52,7 @@ class EnvPoolVecEnv(VecEnv):
             # EnvPool takes seeds only when it is made, and its resets keep traces of the episode before.
             self.close()
             self._pool, self._seeds = self._make_pool(self._seeds), None
-            with warnings.catch_warnings():  # at their first use EnvPool's spaces find their bounds too precise
+            with warnings.catch_warnings():  # EnvPool's spaces round their bounds at their first use
                 warnings.filterwarnings("ignore", ".*precision lowered by casting")
                 self._type, _ = self._pool.action_space.dtype, self._pool.observation_space
         observed, _ = self._pool.reset()
@@ -64,9 +64,11 @@ class EnvPoolVecEnv(VecEnv):
         return Step(as_observation(observed), reward, terminated, truncated, success)
 
     def copies(self, num_env: int, seeds: list[int]) -> VecEnv:
+        """Make new environments of the same task."""
         return EnvPoolVecEnv(self.spec.env_id, num_env, seeds, self._num_threads, self.spec.horizon)
 
     def close(self) -> None:
+        """End the threads."""
         if self._pool is not None:
             self._pool.close()
             self._pool = None
@@ -74,10 +76,7 @@ class EnvPoolVecEnv(VecEnv):
     def _make_pool(self, seeds: list[int]) -> Any:
         import envpool
 
-        env_id, task = self.spec.env_id, task_of(self.spec.env_id)
-        base = {"initial_slide0": _BASE_POSITION[task]} if task in _BASE_POSITION else {}
-        threads = min(self._num_threads, self.num_env)
-        return envpool.make(
-            env_id, env_type="gymnasium", num_envs=self.num_env, seed=seeds, num_threads=threads,
-            max_episode_steps=self.spec.horizon, **base,
-        )  # fmt: skip
+        task, threads = task_of(self.spec.env_id), min(self._num_threads, self.num_env)
+        options = {"initial_slide0": _BASE_POSITION[task]} if task in _BASE_POSITION else {}
+        options |= dict(num_threads=threads, max_episode_steps=self.spec.horizon)
+        return envpool.make(self.spec.env_id, env_type="gymnasium", num_envs=self.num_env, seed=seeds, **options)

@@ -1,16 +1,16 @@
-"""What environments do wrong: each error names the environment by its index."""
+"""What goes wrong in environments and their processes, as one line that names the environment."""
 
 import atexit
 import contextlib
 import functools
+import math
 import multiprocessing
 import os
-import re
 import signal
-import time
 import traceback
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from multiprocessing.connection import wait
 from typing import Any, NoReturn
 
 import gymnasium
@@ -19,147 +19,108 @@ from gymnasium.vector import AsyncVectorEnv, VectorEnv
 
 import baselines
 from baselines.common.errors import TrainingError, UserError
+from baselines.envs.info import InfoEntry, read_info
+
+REWARD_INFO = "reward_info"  # the key of the row of numbers in a vector's info
+SUCCESS_KEYS = ("is_success", "success")
+_LIBRARIES = (os.path.dirname(os.__file__), os.path.dirname(baselines.__file__))
+_OLD_GYM = "if it returns 4 values from step, as in old gym: --env=gym:module:Id (pip install 'baselines-her[gym]')"
 
 
-def said_by(error: BaseException) -> str:
-    """What somebody's code raised, and where: of the places on the way there, the last that is not a library's."""
+def describe_error(error: BaseException) -> str:
+    """Return the exception with file and line, preferably in code that is not a library's."""
     frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith("<")]
     own = [f for f in frames if not f.filename.startswith(_LIBRARIES) and "site-packages" not in f.filename]
-    where = next(((f.filename, f.lineno) for f in reversed(own or frames)), None)
-    if isinstance(error, SyntaxError) and error.filename:
-        where = error.filename, error.lineno
-    place = f" ({os.path.basename(where[0])}, line {where[1]})" if where else ""
-    text = error.msg if isinstance(error, SyntaxError) else str(error)
-    return f"{type(error).__name__}: {text}{place}"
+    place = [(f.filename, f.lineno) for f in own or frames][-1:]
+    if isinstance(error, SyntaxError):
+        place = []  # its text ends with the place
+    return f"{type(error).__name__}: {error}" + "".join(f" ({os.path.basename(file)}, line {n})" for file, n in place)
 
 
-# The standard library, and this project.
-_LIBRARIES = (os.path.dirname(os.__file__), os.path.dirname(baselines.__file__))
+def one_number(value: Any) -> float:
+    """Return a real number, which may come in an array of one. Raises ValueError."""
+    array = np.asarray(value)
+    if array.size != 1 or array.dtype.kind not in "biuf":
+        raise ValueError(f"expected one number, got {value!r:.60}")
+    return float(array.reshape(()))
 
 
-class Guarded(gymnasium.Wrapper[Any, Any, Any, Any]):
-    """Says which environment raised, where, or returned something else than it promised."""
+class ErrorContext(gymnasium.Wrapper[Any, Any, Any, Any]):
+    """Adds the environment's index, its step and the place in its code to errors, and checks what it returns."""
 
-    def __init__(self, env: gymnasium.Env, index: int, read: tuple[str, ...] = ()):
-        """`read` are the entries of its info that are kept: as float64, as a vector has one type for all."""
+    def __init__(self, env: gymnasium.Env, index: int, entries: Sequence[InfoEntry] = (), keep_info: bool = False):
+        """Reduce infos, which vectors cannot always join, to success and `entries`, unless `keep_info`."""
         super().__init__(env)
-        self._index, self._steps, self.read = index, 0, read
+        self._index, self._steps, self.entries, self._keep_info = index, 0, entries, keep_info
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        """Start an episode. Raises TrainingError."""
         self._steps = 0
-        with self._named():
-            result = self.env.reset(seed=seed, options=options)
-        if not (isinstance(result, tuple) and len(result) == 2 and isinstance(result[1], dict)):
-            self._fail(f"returned {_kind(result)} from reset, not an observation and a dictionary (info); {_OLD_GYM},")
-        self._check(result[0])
-        return result
+        with self._naming():
+            observation, info = self.env.reset(seed=seed, options=options)
+            self._check(observation)
+            kept = dict(info) if self._keep_info else {}
+        if self.entries:  # in a vector, others may return theirs at the same time
+            kept[REWARD_INFO] = np.zeros(sum(int(np.prod(shape)) for _, shape, _ in self.entries))
+        return observation, kept
 
-    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        """Take a step. Raises TrainingError."""
         self._steps += 1
-        with self._named():
-            result = self.env.step(action)
-        if not (isinstance(result, tuple) and len(result) == 5 and isinstance(result[4], dict)):
-            expected = "an observation, reward, terminated, truncated and a dictionary (info)"
-            self._fail(f"returned {_kind(result)} from step, not {expected}; {_OLD_GYM},")
-        observed, reward, terminated, truncated, info = result
-        self._check(observed)
-        if self.read:
-            info = {**info, **{name: _as_float(info[name]) for name in self.read if name in info}}
-        ends = bool(self._one("terminated", terminated)), bool(self._one("truncated", truncated))
-        return observed, float(self._one("the reward", reward)), *ends, info
+        with self._naming():
+            observation, reward, terminated, truncated, info = self.env.step(action)
+            self._check(observation)
+            kept = dict(info) if self._keep_info else {}
+            for key in [key for key in SUCCESS_KEYS if key in info][:1]:
+                kept[key] = self._number(f"info['{key}']", info[key], bool)
+            if self.entries:
+                kept[REWARD_INFO] = read_info(self.entries, info)
+            ends = self._number("terminated", terminated, bool), self._number("truncated", truncated, bool)
+            return observation, self._number("reward", reward), *ends, kept
 
-    def _one(self, name: str, value: Any) -> Any:
-        """A number, also one that comes in an array of one."""
-        try:
-            array = np.asarray(value)
-            if array.size == 1 and array.dtype.kind in "biuf":
-                return array.reshape(())[()]
-        except ValueError:  # lists of several lengths
-            pass
-        self._fail(f"returned {_kind(value)} as {name}, not one number,")
+    def _number(self, name: str, value: Any, kind: type[float] | type[bool] = float) -> Any:
+        with contextlib.suppress(ValueError):
+            number = one_number(value)
+            if kind is float or not math.isnan(number):
+                return kind(number)
+        self._fail(f"returned {value!r:.60} as {name}, not {'one number' if kind is float else 'True or False'},")
 
-    @contextlib.contextmanager
-    def _named(self) -> Iterator[None]:
-        try:
-            yield
-        except Exception as error:
-            if count := _unpacked_by_gymnasium(error):
-                self._fail(f"returned {count}, as old gym does; {_OLD_GYM},", error)
-            self._fail(f"raised {said_by(error)}", error)
-
-    def _check(self, observed: Any) -> None:
+    def _check(self, observation: Any) -> None:
         space = self.observation_space
         entries = space.spaces if isinstance(space, gymnasium.spaces.Dict) else {"": space}
         for key, entry in entries.items():
-            name = f"an observation whose '{key}'" if key else "an observation that"
-            part = (observed.get(key) if isinstance(observed, dict) else None) if key else observed
-            got = "nothing" if part is None else _shape(part)
-            if got != entry.shape and entry.shape is not None:  # which a dictionary within has not
-                self._fail(f"returned {name} has shape {got}, not {entry.shape}")
+            part = observation.get(key) if key else observation
+            if entry.shape is not None and np.shape(part) != entry.shape:  # a nested dictionary has no shape
+                self._fail(f"returned '{key or 'observation'}' of shape {np.shape(part)}, not {entry.shape},")
 
-    def _fail(self, what: str, cause: Exception | None = None) -> NoReturn:
-        raise TrainingError(f"environment {self._index} {what} at step {self._steps} of its episode") from cause
+    @contextlib.contextmanager
+    def _naming(self) -> Iterator[None]:
+        try:
+            yield
+        except TrainingError:
+            raise
+        except UserError as error:
+            self._fail(f"returned an info that --reward_info cannot read ({error})", error)
+        except Exception as error:
+            hint = f": {_OLD_GYM}" if isinstance(error, ValueError) and "to unpack" in str(error) else ""
+            self._fail(f"raised {describe_error(error)}", error, hint)
 
-
-_OLD_GYM = "an environment of old gym is given as --env=gym:module:Id (pip install 'baselines-her[gym]')"
-
-
-def _unpacked_by_gymnasium(error: Exception) -> str | None:
-    """Where one of Gymnasium's wrappers got another number of values than it expected: what it got."""
-    *_, last = traceback.extract_tb(error.__traceback__)
-    found = re.fullmatch(r"(?:not enough|too many) values to unpack \(expected ([25])(?:, got (\d+))?\)", str(error))
-    if not found or not last.filename.startswith(os.path.dirname(gymnasium.__file__)):
-        return None
-    which = {"2": "reset", "5": "step"}[found[1]]
-    return f"{found[2]} values from {which}" if found[2] else f"another number of values than {found[1]} from {which}"
+    def _fail(self, what: str, cause: Exception | None = None, hint: str = "") -> NoReturn:
+        raise TrainingError(f"environment {self._index} {what} at step {self._steps} of its episode{hint}") from cause
 
 
-def _as_float(value: Any) -> Any:
-    array = np.asarray(value) if not isinstance(value, (str, dict)) else np.array(None)
-    return array.astype(np.float64) if array.dtype.kind in "biuf" else value
+def in_processes(makers: Sequence[Callable[[], gymnasium.Env]], entries: Sequence[InfoEntry] = ()) -> AsyncVectorEnv:
+    """Start a process for each environment. Raises UserError.
 
-
-def _kind(value: Any) -> str:
-    if isinstance(value, tuple):
-        return f"{len(value)} values"
-    return f"an array of shape {np.shape(value)}" if isinstance(value, np.ndarray) else f"{value!r:.60}"
-
-
-def _shape(value: Any) -> Any:
-    try:
-        return np.shape(value)
-    except ValueError:
-        return "of lists of several lengths"
-
-
-def _in_process(
-    make: Callable[[], gymnasium.Env], index: int, main: int, variables: dict[str, str], read: tuple[str, ...] = ()
-) -> gymnasium.Env:
-    """For a process of its own; but Gymnasium also makes one in the process `main`, to look at."""
-    if os.getpid() != main:
-        # The fork server has those of its own start: MUJOCO_GL may be set since.
-        for name in os.environ.keys() - variables.keys():
-            del os.environ[name]
-        os.environ.update(variables)
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, signal.SIG_IGN)
-    return Guarded(make(), index, read)
-
-
-def in_processes(makers: Sequence[Callable[[], gymnasium.Env]], read: tuple[str, ...] = ()) -> AsyncVectorEnv:
-    """A process for each environment.
-
-    Ctrl-C reaches all processes of a terminal, SIGTERM those of a job: both are for the main process to handle, which
-    still needs its environments then. What would end them by SIGTERM has to kill them.
+    The processes ignore Ctrl-C, which reaches all processes of a terminal, and SIGTERM, which reaches all of a job: the
+    main process handles both, and still needs its environments then. So they are ended by SIGKILL.
     """
     if getattr(multiprocessing.current_process(), "_inheriting", False):
-        # This process was started for an environment, and runs the user's script from its beginning, with no end to it.
-        os._exit(1)
-    known = os.getpid(), dict(os.environ), read
-    alone = [functools.partial(_in_process, maker, i, *known) for i, maker in enumerate(makers)]
-    # Not forked from this process, whose TensorFlow has threads.
+        os._exit(1)  # a process for an environment, which runs the user's script again: it would start more, and so on
+    main, variables = os.getpid(), dict(os.environ)
+    starts = [functools.partial(_in_process, make, i, entries, main, variables) for i, make in enumerate(makers)]
     try:
-        vector = AsyncVectorEnv(alone, context="forkserver")
+        vector = AsyncVectorEnv(starts, context="forkserver")  # a fork of this process would inherit TensorFlow's locks
     except (EOFError, BrokenPipeError, ConnectionResetError):
         raise UserError(
             "the processes of the environments could not be started: a module must register the environment "
@@ -172,47 +133,45 @@ def in_processes(makers: Sequence[Callable[[], gymnasium.Env]], read: tuple[str,
     return vector
 
 
+def _in_process(
+    make: Callable[[], gymnasium.Env], index: int, entries: Sequence[InfoEntry], main: int, variables: dict[str, str]
+) -> gymnasium.Env:
+    if os.getpid() != main:  # Gymnasium also makes one in the main process, for its spaces
+        # The fork server has the variables of its own start: MUJOCO_GL may have been set since.
+        for name in os.environ.keys() - variables.keys():
+            del os.environ[name]
+        os.environ.update(variables)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    return ErrorContext(make(), index, entries)
+
+
 @contextlib.contextmanager
-def name_the_environment(vector: VectorEnv, seconds: float) -> Iterator[None]:
-    """Turn what goes wrong between processes into TrainingError; `seconds` is the timeout that was set."""
+def naming_environments(vector: VectorEnv, seconds: float) -> Iterator[None]:
+    """Turn failures of a vector's processes into TrainingError; `seconds` is --step_timeout."""
     level = gymnasium.logger.min_level
-    gymnasium.logger.min_level = gymnasium.logger.ERROR + 1  # it prints tracebacks
+    gymnasium.logger.min_level = gymnasium.logger.ERROR + 1  # Gymnasium prints tracebacks
     try:
         yield
     except multiprocessing.TimeoutError:
-        # Only those that hang have not answered.
         silent = [i for i, pipe in enumerate(getattr(vector, "parent_pipes", [])) if not pipe.poll(0)]
-        which = f"environment {silent[0]}" if silent else "an environment"
-        _end(vector)
-        raise TrainingError(f"{which} did not answer within {seconds:g} s (--step_timeout)") from None
+        _fail(vector, silent, "environment", f"did not answer within {seconds:g} s (--step_timeout)")
     except (EOFError, BrokenPipeError, ConnectionResetError):
-        dead = _first_dead(getattr(vector, "processes", []))
-        which = "an environment" if dead is None else f"environment {dead}"
-        _end(vector)
-        raise TrainingError(f"the process of {which} died; --vec_env=sync shows how") from None
+        sentinels = [process.sentinel for process in getattr(vector, "processes", [])]
+        dead = [sentinels.index(sentinel) for sentinel in wait(sentinels, 2)]  # its pipe may break a moment before
+        _fail(vector, dead, "the process of environment", "died; --vec_env=sync shows how")
     except (TrainingError, UserError, KeyboardInterrupt):
         raise
-    except Exception as error:  # of a vector that the user made, whose environments are not `Guarded`
-        raise TrainingError(f"an environment raised {said_by(error)}") from error
+    except Exception as error:  # in a vector of the user's own, without ErrorContext
+        raise TrainingError(f"an environment raised {describe_error(error)}") from error
     finally:
         gymnasium.logger.min_level = level
 
 
-def _first_dead(processes: list[Any], patience: float = 2.0) -> int | None:
-    """The index of the process that has ended; its pipe may break a moment before."""
-    end = time.monotonic() + patience
-    while time.monotonic() < end:
-        for i, process in enumerate(processes):
-            if not process.is_alive():
-                return i
-        time.sleep(0.01)
-    return None
-
-
-def _end(vector: VectorEnv) -> None:
-    """Closing in order would wait for those that hang."""
-    _kill(getattr(vector, "processes", []))
+def _fail(vector: VectorEnv, indices: list[Any], what: str, why: str) -> NoReturn:
+    _kill(getattr(vector, "processes", []))  # to close them one after the other would wait for those that hang
     vector.closed = True
+    raise TrainingError(f"{what} {indices[0] if indices else 'unknown'} {why}") from None
 
 
 def _kill(processes: Iterable[Any]) -> None:

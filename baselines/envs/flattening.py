@@ -1,12 +1,11 @@
-"""Observations and goals that are no vectors, as vectors."""
+"""A wrapper that makes vectors of observations and goals that are bits, numbers or nested dictionaries."""
 
-from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import gymnasium
 import numpy as np
 from gymnasium import spaces
-from gymnasium.vector.utils import batch_space, iterate
+from gymnasium.wrappers import TransformObservation
 
 from baselines.envs.reward import has_reward_function
 
@@ -14,99 +13,61 @@ Space: TypeAlias = gymnasium.Space[Any]
 
 
 def flattened(env: gymnasium.Env) -> gymnasium.Env:
-    """`env` with bits, numbers and nested dictionaries as vectors; the same where nothing is to be changed.
+    """Return `env` with every entry of its observation as a vector; `env` itself where nothing changes.
 
     Bits become 0 and 1, a number out of n one of n places (spaces.flatten). Images stay, for `spec_of` to refuse.
     """
     space = env.observation_space
-    entries = space.spaces if isinstance(space, spaces.Dict) else {"observation": space}
-    if not any(_can_be_flattened(entry) for entry in entries.values()):
+    is_dict = isinstance(space, spaces.Dict)
+    entries = dict(space.spaces) if isinstance(space, spaces.Dict) else {"": space}
+    flat = {key: entry for key, entry in entries.items() if _can_be_flattened(entry)}
+    if not flat:
         return env
-    goals_change = any(_can_be_flattened(entries[key]) for key in ("achieved_goal", "desired_goal") if key in entries)
-    return (_FlattenedGoals if goals_change and has_reward_function(env) else _Flattened)(env)
+    vectors = {key: _vector(entry) if key in flat else entry for key, entry in entries.items()}
 
+    def flatten(observation: Any) -> Any:
+        parts = observation if is_dict else {"": observation}
+        parts = {key: _flatten(key, flat[key], part) if key in flat else part for key, part in parts.items()}
+        return parts if is_dict else parts[""]
 
-def flattened_rows(space: Space, num_env: int) -> Callable[[Any], Any]:
-    """What makes the observations of a vector of `num_env` environments, each in `space`, as `flattened` would."""
-    single = not isinstance(space, spaces.Dict)
-    entries: dict[str, Space] = dict(space.spaces) if isinstance(space, spaces.Dict) else {"": space}
-    flat = {key: batch_space(entry, num_env) for key, entry in entries.items() if _can_be_flattened(entry)}
+    def compute_reward(achieved_goal: np.ndarray, desired_goal: np.ndarray, info: Any) -> Any:
+        goals = {"achieved_goal": achieved_goal, "desired_goal": desired_goal}
+        own = [_unflatten(flat[key], goal) if key in flat else goal for key, goal in goals.items()]
+        return env.get_wrapper_attr("compute_reward")(*own, info)
 
-    def as_vectors(key: str, value: Any) -> Any:
-        if key not in flat:
-            return value
-        return np.stack([_as_vector(key, entries[key], row) for row in iterate(flat[key], value)])
-
-    def flatten(observed: Any) -> Any:
-        return as_vectors("", observed) if single else {key: as_vectors(key, x) for key, x in observed.items()}
-
-    return flatten if flat else lambda observed: observed
+    wrapper: Any = TransformObservation(env, flatten, spaces.Dict(vectors) if is_dict else vectors[""])
+    if has_reward_function(env):
+        wrapper.compute_reward = compute_reward
+    return cast(gymnasium.Env, wrapper)
 
 
 def _can_be_flattened(space: Space) -> bool:
-    """Where it is no vector already, and has no image in it."""
-    return not _is_vector(space) and space.is_np_flattenable and not _has_image(space)
-
-
-def _is_vector(space: Space) -> bool:
-    return isinstance(space, spaces.Box) and len(space.shape) == 1
+    is_vector = isinstance(space, spaces.Box) and len(space.shape) == 1
+    return not is_vector and space.is_np_flattenable and not _has_image(space)
 
 
 def _has_image(space: Space) -> bool:
-    if isinstance(space, spaces.Tuple):
-        return True  # which has no names to say what is what
     if isinstance(space, spaces.Dict):
-        entries: dict[str, Space] = dict(space.items())
-        return any(map(_has_image, entries.values()))
-    return len(space.shape or ()) > 1
-
-
-class _Flattened(gymnasium.ObservationWrapper[Any, Any, Any]):
-    def __init__(self, env: gymnasium.Env):
-        super().__init__(env)
-        space = env.observation_space
-        self._single = not isinstance(space, spaces.Dict)
-        self._entries: dict[str, Space] = dict(space.spaces) if isinstance(space, spaces.Dict) else {"": space}
-        self._flat = {key for key, entry in self._entries.items() if _can_be_flattened(entry)}
-        after = {key: _vector(entry) if key in self._flat else entry for key, entry in self._entries.items()}
-        self.observation_space = after[""] if self._single else spaces.Dict(after)
-
-    def observation(self, observation: Any) -> Any:
-        if self._single:
-            return self._as_vector("", observation)
-        return {key: self._as_vector(key, x) for key, x in observation.items() if key in self._entries}
-
-    def _as_vector(self, key: str, value: Any) -> Any:
-        if key not in self._flat:
-            return value
-        return _as_vector(key, self._entries[key], value)
-
-
-class _FlattenedGoals(_Flattened):
-    def compute_reward(self, achieved_goal: np.ndarray, desired_goal: np.ndarray, info: Any) -> Any:
-        """The environment gets goals as it showed them, one at a time unless they are bits."""
-        goals = [self._as_shown(key, goal) for key, goal in (("achieved_goal", achieved_goal),
-                                                              ("desired_goal", desired_goal))]  # fmt: skip
-        return self.env.get_wrapper_attr("compute_reward")(*goals, info)
-
-    def _as_shown(self, key: str, goal: np.ndarray) -> Any:
-        space = self._entries[key]
-        if key not in self._flat:
-            return goal
-        if isinstance(space, spaces.MultiBinary) and len(space.shape) == 1:
-            return np.asarray(goal, space.dtype)  # one goal or many
-        if np.shape(goal) != (spaces.flatdim(space),):
-            raise ValueError("one goal at a time")
-        return spaces.unflatten(space, goal)
-
-
-def _as_vector(key: str, space: Space, value: Any) -> np.ndarray:
-    if isinstance(space, (spaces.Discrete, spaces.MultiDiscrete)) and not space.contains(value):
-        raise ValueError(f"{key or 'the observation'} is {value!r}, which is not in {space}")
-    return np.asarray(spaces.flatten(space, value), np.float32)
+        return any(map(_has_image, space.values()))
+    # The parts of a tuple have no names to refuse one by.
+    return isinstance(space, spaces.Tuple) or len(space.shape or ()) > 1
 
 
 def _vector(space: Space) -> spaces.Box:
     flat = spaces.flatten_space(space)
     assert isinstance(flat, spaces.Box)
     return spaces.Box(flat.low.astype(np.float32), flat.high.astype(np.float32), dtype=np.float32)
+
+
+def _flatten(key: str, space: Space, value: Any) -> np.ndarray:
+    if isinstance(space, (spaces.Discrete, spaces.MultiDiscrete)) and not space.contains(value):
+        raise ValueError(f"{key or 'the observation'} is {value!r}, which is not in {space}")
+    return np.asarray(spaces.flatten(space, value), np.float32)
+
+
+def _unflatten(space: Space, goal: np.ndarray) -> Any:
+    if isinstance(space, spaces.MultiBinary) and len(space.shape) == 1:
+        return np.asarray(goal, space.dtype)  # one goal or many
+    if np.shape(goal) != (spaces.flatdim(space),):
+        raise ValueError("one goal at a time")  # so that GoalReward calls it row by row
+    return spaces.unflatten(space, goal)

@@ -1,27 +1,28 @@
 """The back end for every Gymnasium environment: stepped one after the other, or in processes of their own."""
 
+import contextlib
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import gymnasium
 import numpy as np
+from gymnasium.spaces import Box, Dict, Discrete
 from gymnasium.vector import AsyncVectorEnv, SyncVectorEnv, VectorEnv
 
 from baselines.common.errors import TrainingError, UserError
 from baselines.common.specs import Actions, EnvSpec
+from baselines.envs import faults
 from baselines.envs.arguments import NONE, EnvArguments
 from baselines.envs.base import Observation, Step, VecEnv, as_observation
-from baselines.envs.faults import Guarded, in_processes, name_the_environment, said_by
 from baselines.envs.flattening import flattened
-from baselines.envs.info import InfoLayout
-from baselines.envs.legacy_gym import is_legacy, make_legacy
-from baselines.envs.names import gymnasium_id
+from baselines.envs.info import InfoEntry
+from baselines.envs.names import OLD_GYM, gymnasium_id
+from baselines.envs.old_gym import make_old_gym
 from baselines.envs.rendering import Video, recorded
 from baselines.envs.reward import has_reward_function, reward_function
 
-_SUCCESS_KEYS = ("is_success", "success")
-_UNBOUNDED = 1e18  # a bound beyond is none: half of the way to it leaves no digits for the rest
+_UNBOUNDED = 1e18  # larger bounds of actions count as infinite: scaling to them loses all precision
 
 
 class GymnasiumVecEnv(VecEnv):
@@ -29,62 +30,61 @@ class GymnasiumVecEnv(VecEnv):
 
     def __init__(
         self,
-        start: Callable[[tuple[str, ...]], VectorEnv],
+        start: Callable[[Sequence[InfoEntry]], VectorEnv],
         num_env: int,
         model: gymnasium.Env,
         env_id: str,
         seeds: list[int],
         remake: Callable[[int, list[int]], VecEnv] | None = None,
         step_timeout: float = 0,
-        flatten: Callable[[Any], Any] = lambda observed: observed,
+        reward_info: Sequence[str] = (),
     ):
-        """`start` makes the vector, at the first reset, and is given the names of what is read of info; `model` is one
-        such environment for its spaces and reward.
+        """Prepare a vector that `start(entries of info)` makes at the first reset. Raises UserError.
 
-        `remake(num_env, seeds)` makes more. `step_timeout` is in seconds, for environments in processes; 0 waits
-        forever. `flatten` makes vectors of what the environments show, where these do not.
+        `model` is one such environment, for its spaces and its reward. `remake(num_env, seeds)` makes more of them.
+        `step_timeout` is in seconds, for environments in processes; 0 waits forever.
         """
         self.spec, self.num_env = spec_of(model, env_id), num_env
-        self.compute_reward = reward_function(model, env_id) if self.spec.has_goals else None
+        self.compute_reward = reward_function(model, env_id, reward_info) if self.spec.has_goals else None
         self.description = f"{num_env} x {env_id}, stepped by Gymnasium"
         self._start, self._seeds, self._remake, self._timeout = start, seeds, remake, step_timeout
-        self._flatten = flatten
         self._vector: Any = None
 
     def _reset(self) -> Observation:
         if self._vector is None:
-            read = self.compute_reward.layout.entries if self.compute_reward else ()
-            self._vector = self._start(tuple(entry.name for entry in read))
-        seeds = _seeds_as_taken(self._vector, self._seeds)
-        with name_the_environment(self._vector, self._timeout):
-            if self._timeout:
-                self._vector.reset_async(seed=seeds)
-                observed, _ = self._vector.reset_wait(timeout=self._timeout)
-            else:
-                observed, _ = self._vector.reset(seed=seeds)
-            observation = as_observation(self._flatten(observed))
-        self._seeds = None  # once: from then on each environment's own generator goes on
-        return observation
+            self._vector = self._start(self.compute_reward.info_entries if self.compute_reward else ())
+        seeds: Any = self._seeds
+        if seeds and not isinstance(self._vector.unwrapped, (SyncVectorEnv, AsyncVectorEnv)):
+            seeds = seeds[0]  # a vector that computes all environments at once takes a single seed
+        observed, _ = self._call("reset", seed=seeds)
+        self._seeds = None  # each environment continues with its own generator
+        return as_observation(observed)
 
     def _step(self, action: np.ndarray) -> Step:
-        with name_the_environment(self._vector, self._timeout):
-            if self._timeout:
-                self._vector.step_async(action)
-                result = self._vector.step_wait(timeout=self._timeout)
-            else:
-                result = self._vector.step(action)
-            observed, reward, terminated, truncated, info = result
-            observation = as_observation(self._flatten(observed))
-        layout = self.compute_reward.layout if self.compute_reward else InfoLayout()
-        read = layout.rows(info, self.num_env) if layout.size else None
-        return Step(observation, reward, terminated, truncated, _success(info, self.num_env), info, read)
+        observed, reward, terminated, truncated, info = self._call("step", action)
+        row = None
+        if self.compute_reward and self.compute_reward.reward_info:
+            if (row := info.get(faults.REWARD_INFO)) is None:
+                raise UserError("--reward_info needs environments by name, single ones, or a SyncVectorEnv of them")
+        success = _success(info, self.num_env)
+        return Step(as_observation(observed), reward, terminated, truncated, success, row)
+
+    def _call(self, name: str, *arguments: Any, **named: Any) -> Any:
+        with faults.naming_environments(self._vector, self._timeout):
+            if not self._timeout:
+                return getattr(self._vector, name)(*arguments, **named)
+            getattr(self._vector, f"{name}_async")(*arguments, **named)
+            return getattr(self._vector, f"{name}_wait")(timeout=self._timeout)
 
     def copies(self, num_env: int, seeds: list[int]) -> VecEnv:
+        """Make new environments of the same task and back end; return `self` if that is impossible."""
         return self if self._remake is None else self._remake(num_env, seeds)
 
     def close(self) -> None:
+        """Close the environments."""
         if self._vector is not None:
-            self._vector.close()
+            with contextlib.suppress(Exception):  # an environment that cannot close must not fail a finished run
+                self._vector.close()
             self._vector = None
 
 
@@ -98,7 +98,7 @@ def make(
     step_timeout: float = 0,
     arguments: EnvArguments = NONE,
 ) -> GymnasiumVecEnv:
-    """`num_env` environments of a registered id, the first of them recorded if `video` says so. Raises UserError."""
+    """Make `num_env` environments of a registered id; the first records `video`. Raises UserError."""
     if step_timeout and not asynchronous:
         raise UserError("--step_timeout is for environments in processes of their own: add --vec_env=async")
     makers = [
@@ -108,72 +108,67 @@ def make(
     def remake(num_env: int, seeds: list[int]) -> GymnasiumVecEnv:
         return make(env_id, num_env, seeds, asynchronous, step_timeout=step_timeout, arguments=arguments)
 
-    start = functools.partial(in_processes if asynchronous else _one_after_the_other, makers)
+    start = functools.partial(faults.in_processes if asynchronous else one_after_the_other, makers)
     model = make_one(env_id, arguments=arguments)
-    env = GymnasiumVecEnv(start, num_env, model, env_id, seeds, remake, step_timeout)
+    env = GymnasiumVecEnv(start, num_env, model, env_id, seeds, remake, step_timeout, arguments.reward_info)
     env.description += " in a process each" if asynchronous else " one after the other"
     return env
 
 
-def _one_after_the_other(makers: Sequence[Callable[[], gymnasium.Env]], read: tuple[str, ...]) -> VectorEnv:
-    return SyncVectorEnv([functools.partial(_guarded, maker, i, read) for i, maker in enumerate(makers)])
+def one_after_the_other(makers: Sequence[Callable[[], gymnasium.Env]], entries: Sequence[InfoEntry]) -> VectorEnv:
+    """Make environments in this process."""
 
+    def make(index: int) -> gymnasium.Env:
+        return faults.ErrorContext(makers[index](), index, entries)
 
-def _guarded(make: Callable[[], gymnasium.Env], index: int, read: tuple[str, ...]) -> gymnasium.Env:
-    return Guarded(make(), index, read)
+    return SyncVectorEnv([functools.partial(make, i) for i in range(len(makers))])
 
 
 def make_one(
     env_id: str, render_mode: str | None = None, video: Video | None = None, arguments: EnvArguments = NONE
 ) -> gymnasium.Env:
-    """One environment of a registered id. Raises UserError, whatever its code raises."""
-    name = env_id if is_legacy(env_id) else gymnasium_id(env_id)
+    """Make one environment of a registered id. Raises UserError, whatever its code raises."""
+    is_old_gym = env_id.startswith(OLD_GYM)
+    name = env_id if is_old_gym else gymnasium_id(env_id)
     mode = "rgb_array" if video else render_mode
-    # Environments that cannot render need not take the argument.
-    rendering: dict[str, Any] = {"render_mode": mode} if mode else {}
+    rendering: dict[str, Any] = {"render_mode": mode} if mode else {}  # not all environments take this argument
     try:
-        if is_legacy(name):
-            env = make_legacy(name, mode, arguments)
+        if is_old_gym:
+            env = make_old_gym(name, mode, arguments)
         else:
-            env = gymnasium.make(name, disable_env_checker=True, **rendering, **arguments.given())
+            env = gymnasium.make(name, disable_env_checker=True, **rendering, **arguments.for_make())
     except UserError:
         raise
-    except gymnasium.error.Error as error:
-        raise UserError(f"environment '{name}' cannot be made: {error}") from None
     except (Exception, SystemExit) as error:
-        raise UserError(f"environment '{name}' cannot be made: {said_by(error)}") from None
+        why = error if isinstance(error, gymnasium.error.Error) else faults.describe_error(error)
+        raise UserError(f"environment '{name}' cannot be made: {why}") from None
     return recorded(flattened(env), video) if video else flattened(env)
 
 
 def spec_of(env: gymnasium.Env, env_id: str) -> EnvSpec:
-    """Sizes and horizon. Raises UserError for observations and actions that are no vectors."""
+    """Return sizes and horizon. Raises UserError for observations and actions that are not vectors."""
     space, actions = env.observation_space, env.action_space
-    entries = space.spaces if isinstance(space, gymnasium.spaces.Dict) else {"observation": space}
-    odd = [k for k, s in entries.items() if not isinstance(s, gymnasium.spaces.Box) or len(s.shape) != 1]
-    if odd:
+    entries = space.spaces if isinstance(space, Dict) else {"observation": space}
+    sizes = {key: entry.shape[0] for key, entry in entries.items() if isinstance(entry, Box) and len(entry.shape) == 1}
+    for key in [key for key in entries if key not in sizes]:
         raise UserError(
-            f"'{env_id}': expected observations that are vectors, or a dictionary of vectors; '{odd[0]}' is "
-            f"{entries[odd[0]]}. gymnasium.wrappers.FlattenObservation makes a vector of most spaces"
+            f"'{env_id}': expected observations that are vectors, or a dictionary of vectors; '{key}' is "
+            f"{entries[key]}. gymnasium.wrappers.FlattenObservation makes a vector of most spaces"
         )
-    if isinstance(actions, gymnasium.spaces.Discrete) and actions.start == 0:
+    if isinstance(actions, Discrete) and actions.start == 0:
         action_size, discrete, units = int(actions.n), True, Actions()
-    elif isinstance(actions, gymnasium.spaces.Box) and len(actions.shape) == 1:
+    elif isinstance(actions, Box) and len(actions.shape) == 1:
         action_size, discrete, units = actions.shape[0], False, _actions_of(actions, env_id)
     else:
         raise UserError(f"'{env_id}': expected actions that are a vector, or a number from 0 to n - 1, got {actions}")
-    sizes = {key: (entry.shape or (0,))[0] for key, entry in entries.items()}
-    return EnvSpec(env_id, sizes, action_size, _horizon(env) or 0, discrete, has_reward_function(env), units)
-
-
-def _horizon(env: gymnasium.Env) -> int | None:
     if env.has_wrapper_attr("_max_episode_steps"):  # of TimeLimit
-        limit: int | None = env.get_wrapper_attr("_max_episode_steps")
-        return limit
-    return env.spec.max_episode_steps if env.spec is not None else None
+        horizon = env.get_wrapper_attr("_max_episode_steps")
+    else:
+        horizon = env.spec.max_episode_steps if env.spec is not None else None
+    return EnvSpec(env_id, sizes, action_size, horizon or 0, discrete, has_reward_function(env), units)
 
 
-def _actions_of(space: gymnasium.spaces.Box, env_id: str) -> Actions:
-    """Raises UserError, naming the coordinate, for what cannot be scaled from [-1, 1]."""
+def _actions_of(space: Box, env_id: str) -> Actions:
     low, high = (np.asarray(bound, np.float64) for bound in (space.low, space.high))
     for i, (a, b) in enumerate(zip(low, high, strict=True)):
         if not (abs(a) < _UNBOUNDED and abs(b) < _UNBOUNDED and a <= b):
@@ -186,25 +181,15 @@ def _actions_of(space: gymnasium.spaces.Box, env_id: str) -> Actions:
     return Actions(tuple(low.tolist()), tuple(high.tolist()), str(space.dtype))
 
 
-def _success(info: dict[str, Any], num_env: int) -> np.ndarray | None:
-    """[B]; None where no environment says. Raises TrainingError for what is neither True nor False."""
-    key = next((key for key in _SUCCESS_KEYS if key in info), None)
+def _success(info: Mapping[str, Any], num_env: int) -> np.ndarray | None:
+    """Return success, [B], or None where no environment reports it. Raises TrainingError."""
+    key = next((key for key in faults.SUCCESS_KEYS if key in info), None)
     if key is None:
         return None
-    values = info[key]
-    if isinstance(values, np.ndarray) and values.dtype == bool and values.ndim == 1:
-        return values
-    success = np.zeros(num_env, bool)
-    for i in np.flatnonzero(info.get(f"_{key}", np.ones(num_env, bool))):
-        value = values[i] if isinstance(values, (np.ndarray, list, tuple)) else values
-        array = np.asarray(value) if np.ndim(value) < 3 and not isinstance(value, (str, dict)) else np.array(None)
-        if array.size != 1 or array.dtype.kind not in "biuf" or np.isnan(array).any():
-            raise TrainingError(f"environment {i} returned {value!r:.60} as info['{key}'], not True or False")
-        success[i] = bool(array.reshape(()))
-    return success
-
-
-def _seeds_as_taken(vector: Any, seeds: list[int] | None) -> list[int] | int | None:
-    """A vector of environments takes a seed for each; one that computes them all at once takes a single seed."""
-    of_environments = isinstance(vector.unwrapped, (SyncVectorEnv, AsyncVectorEnv))
-    return seeds if of_environments or seeds is None else seeds[0]
+    try:  # a vector without ErrorContext may hold anything
+        numbers = np.where(info.get(f"_{key}", np.ones(num_env, bool)), info[key], False).astype(np.float64)
+        if numbers.shape == (num_env,) and not np.isnan(numbers).any():
+            return numbers.astype(bool)
+    except (TypeError, ValueError):
+        pass
+    raise TrainingError(f"an environment returned {info[key]!r:.60} as info['{key}'], not True or False")

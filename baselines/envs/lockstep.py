@@ -81,11 +81,11 @@ class Lockstep:
             )
 
 
-def run_episodes(env: VecEnv, act: Callable[[Observation, np.ndarray], np.ndarray]) -> list[Episode]:
+def run_episodes(env: VecEnv, act: Callable[[Observation], np.ndarray]) -> list[Episode]:
     """Play one whole episode in each environment, from a reset on.
 
-    `act(observation, alive)` returns the actions [B, u] in the environment's units for entries [B, size]; `alive` [B]
-    says whose episode still runs: the other rows are played too, but nobody reads them.
+    `act(observation)` returns the actions [B, u] in the environment's units for entries [B, size]. It is asked for all
+    environments until the last episode has ended, but what it answers for ended ones is not in the episodes.
     """
     lockstep = Lockstep(env)
     observation = lockstep.reset()
@@ -94,7 +94,7 @@ def run_episodes(env: VecEnv, act: Callable[[Observation, np.ndarray], np.ndarra
     while (alive := lockstep.alive).any():
         # Policies take finite numbers only, and an environment whose episode has ended may show anything.
         seen = observation if alive.all() else {key: np.nan_to_num(entry) for key, entry in observation.items()}
-        actions.append(act(seen, alive))
+        actions.append(act(seen))
         step = lockstep.step(actions[-1])
         observation = step.observation
         shown.append(observation)

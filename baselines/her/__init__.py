@@ -31,6 +31,6 @@ def learn(env: "VecEnv", config: Config, run: "Run") -> "DDPG":
 
 def write_demonstrations(path: str, episodes: "Sequence[Episode]", spec: "EnvSpec", generator: str, seed: int) -> None:
     """Write played episodes as demonstrations; `generator` says who acted. Raises UserError."""
-    from baselines.her.demonstrations import write_played
+    from baselines.her import demonstrations
 
-    write_played(path, episodes, spec, generator, seed)
+    demonstrations.write_demonstrations(path, episodes, spec, generator, seed)

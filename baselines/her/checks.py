@@ -18,7 +18,7 @@ def reward_offset(config: HERConfig, compute_reward: GoalReward) -> float:
     `terminal_value`); and values begin at 0, where those of a goal are then. Raises UserError where compute_reward
     cannot be called.
     """
-    at_goal = compute_reward.at_goal
+    at_goal = compute_reward.goal_reward
     return at_goal if config.clip_return and config.clip_pos_returns and not compute_reward.varies else 0.0
 
 

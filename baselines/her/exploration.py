@@ -1,7 +1,6 @@
 """Exploration: a list of parts, each of which replaces some of the policy's actions in training."""
 
 from collections.abc import Mapping
-from typing import Protocol
 
 import numpy as np
 
@@ -11,8 +10,8 @@ from baselines.her.experiment.config import HERConfig
 HELD_NOISE = 0.1  # standard deviation of the noise on held actions, in units of max_u
 
 
-class Part(Protocol):
-    """One way to explore, with whatever it must remember between two steps."""
+class Part:
+    """One way to explore. A part that must remember something between two steps has a state."""
 
     def __call__(
         self, action: np.ndarray, observation: Observation, noise: np.ndarray, rng: np.random.Generator
@@ -23,15 +22,17 @@ class Part(Protocol):
             observation: Entries [B, size] that the environments show.
             noise: Standard normal numbers [B, u], drawn anew each step. Parts share them, as each replaces rows.
         """
+        raise NotImplementedError
 
     def state(self) -> dict[str, np.ndarray]:
         """Return all that a resumed run needs."""
+        return {}
 
     def load_state(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Restore a `state`. Raises KeyError or ValueError."""
+        """Restore a `state`. Raises KeyError or ValueError for one of other environments."""
 
 
-class GaussianNoise:
+class GaussianNoise(Part):
     """Noise of standard deviation noise_eps * max_u on every action (1802.09464, appendix A)."""
 
     def __init__(self, config: HERConfig):
@@ -40,18 +41,11 @@ class GaussianNoise:
     def __call__(
         self, action: np.ndarray, observation: Observation, noise: np.ndarray, rng: np.random.Generator
     ) -> np.ndarray:
-        """Return noisy actions; see `Part`."""
+        """Return noisy actions."""
         return np.clip(action + self._eps * self._max_u * noise, -self._max_u, self._max_u)
 
-    def state(self) -> dict[str, np.ndarray]:
-        """Return nothing: every step is independent."""
-        return {}
 
-    def load_state(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Restore nothing."""
-
-
-class HeldRandomActions:
+class HeldRandomActions(Part):
     """Uniform actions, each held for a geometrically distributed number of steps, `random_hold` on average.
 
     This is temporally extended epsilon-greedy (2006.01782): independent actions lead nowhere, held ones reach and lift.
@@ -67,7 +61,7 @@ class HeldRandomActions:
     def __call__(
         self, action: np.ndarray, observation: Observation, noise: np.ndarray, rng: np.random.Generator
     ) -> np.ndarray:
-        """Return the held actions where an environment holds one; see `Part`."""
+        """Return the held actions where an environment holds one."""
         max_u, hold, eps = self._max_u, self._hold, self._eps
         uniform = rng.uniform(-max_u, max_u, action.shape)
         begins = ~self._holds & (rng.random((len(action), 1)) < eps / (eps + hold * (1 - eps)))  # [B, 1]
@@ -84,7 +78,7 @@ class HeldRandomActions:
         return {"held": self._held, "holds": self._holds}
 
     def load_state(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Restore a `state`. Raises KeyError or ValueError."""
+        """Restore a `state`."""
         if arrays["held"].shape != self._held.shape or arrays["holds"].shape != self._holds.shape:
             raise ValueError("the held actions are those of other environments")
         self._held, self._holds = arrays["held"].astype(float), arrays["holds"].astype(bool)

@@ -11,6 +11,7 @@ from baselines.common.specs import EnvSpec
 from baselines.envs.base import Observation
 from baselines.her.ddpg import DDPG
 from baselines.her.experiment.config import HERConfig
+from baselines.her.exploration import Part
 from baselines.her.sampling import sample_relabelled, sample_times
 from baselines.her.types import Episodes, Transitions
 from baselines.policies.policy import Policy
@@ -26,7 +27,7 @@ _REACHER_SETTINGS: dict[str, Any] = dict(
 )  # fmt: skip
 
 
-class Guide:
+class Guide(Part):
     """Moves the end effector to the object, whose position is the achieved goal.
 
     An object that is never touched never moves, and then hindsight has nothing to teach (relay HER, 2208.00843).
@@ -54,13 +55,6 @@ class Guide:
 
     def train(self, stored: Episodes, latest: Episodes) -> None:
         """Learn from all that is stored and the latest episodes; once a cycle, by all workers together."""
-
-    def state(self) -> dict[str, np.ndarray]:
-        """Return what has been learnt."""
-        return {}
-
-    def load_state(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Restore a `state`. Raises KeyError or ValueError."""
 
 
 class ScriptedReacher(Guide):

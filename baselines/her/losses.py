@@ -4,36 +4,22 @@ import tensorflow as tf
 
 
 def bellman_target(reward: tf.Tensor, next_value: tf.Tensor, gamma: float, low: float, high: float) -> tf.Tensor:
-    """y = clip(r + gamma * Q'(o2, g, pi'(o2, g)), low, high)   (1707.01495, appendix A)
+    """Compute y = clip(r + gamma * Q'(o2, g, pi'(o2, g)), low, high) (1707.01495, appendix A).
 
-    `reward` and `next_value` are [N, 1]; so is the result, through which no gradient flows.
+    `reward` and `next_value` = Q' are [N, 1]; so is the result, through which no gradient flows.
     """
     _assert_columns(reward, next_value)
     return tf.stop_gradient(tf.clip_by_value(reward + gamma * next_value, low, high))  # [N, 1]
 
 
-def bellman_target_with_ends(
-    reward: tf.Tensor,
-    next_value: tf.Tensor,
-    ended: tf.Tensor,
-    end_value: float,
-    gamma: float,
-    low: float,
-    high: float,
-) -> tf.Tensor:
-    """As `bellman_target`, with `end_value` in the place of Q' where an episode has `ended`, bools [N, 1]."""
-    _assert_columns(ended)
-    return bellman_target(reward, tf.where(ended, end_value, next_value), gamma, low, high)
-
-
 def critic_loss(target: tf.Tensor, value: tf.Tensor) -> tf.Tensor:
-    """L_Q = mean (y - Q(o, g, u))^2   (DDPG, 1509.02971, eq. 4); both [N, 1], a scalar comes back."""
+    """Compute L_Q = mean (y - Q(o, g, u))^2 (DDPG, 1509.02971, eq. 4) of [N, 1] and [N, 1], a scalar."""
     _assert_columns(target, value)
     return tf.reduce_mean(tf.square(target - value))
 
 
 def actor_loss(value_of_pi: tf.Tensor, scaled_pi: tf.Tensor, action_l2: float) -> tf.Tensor:
-    """L_pi = -mean Q(o, g, pi(o, g)) + action_l2 * mean (pi / max_u)^2   (1707.01495, appendix A)
+    """Compute L_pi = -mean Q(o, g, pi(o, g)) + action_l2 * mean (pi / max_u)^2 (1707.01495, appendix A).
 
     `value_of_pi` is [N, 1], `scaled_pi` = pi / max_u is [N, u]; the second mean is over rows and coordinates.
     """
@@ -42,16 +28,16 @@ def actor_loss(value_of_pi: tf.Tensor, scaled_pi: tf.Tensor, action_l2: float) -
 
 
 def q_filter(value: tf.Tensor, value_of_pi: tf.Tensor) -> tf.Tensor:
-    """1 where a demonstrated action is better than the policy's, Q(o, g, u) > Q(o, g, pi), else 0   (1709.10089, eq. 2)
+    """Return 1 where a demonstrated action is better than the policy's, Q(o, g, u) > Q(o, g, pi), else 0.
 
-    All [N, 1].
+    All are [N, 1] (1709.10089, eq. 2).
     """
     _assert_columns(value, value_of_pi)
     return tf.cast(value > value_of_pi, tf.float32)
 
 
 def cloning_loss(pi: tf.Tensor, action: tf.Tensor, passed: tf.Tensor) -> tf.Tensor:
-    """L_BC = sum over rows with passed = 1 of |pi(o, g) - u|^2   (1709.10089, eq. 1): a sum, not a mean.
+    """Compute L_BC = sum over rows with passed = 1 of |pi(o, g) - u|^2 (1709.10089, eq. 1): a sum, not a mean.
 
     `pi` and the demonstrated `action` are [N, u], `passed` is [N, 1].
     """

@@ -51,15 +51,15 @@ class RolloutWorker:
 
     def generate(self, policy: Policy) -> Episodes:
         """Play one episode in each environment. Raises TrainingError where an environment fails."""
-        spec, taken = self.env.spec, []
+        spec, taken, values = self.env.spec, [], []
 
-        def act(observation: Observation, alive: np.ndarray) -> np.ndarray:
+        def act(observation: Observation) -> np.ndarray:
             inputs = policy.inputs(observation)
             action = policy.output(inputs)  # [B, u]
             if self.exploration is not None:
                 action = self.exploration(action, observation)
             else:
-                self._values.append(action_values(policy, inputs, action)[alive])
+                values.append(action_values(policy, inputs, action))  # [B]
             taken.append(action)
             return spec.actions.to_env(action)
 
@@ -73,6 +73,9 @@ class RolloutWorker:
         self._successes.append(episodes.success)
         if self.exploration is not None:
             self._actions.append(actions)
+        else:
+            running = np.arange(len(values))[:, None] < episodes.length  # [steps, B]
+            self._values.append(np.stack(values)[running])
         self.episodes += self.env.num_env
         self.steps += episodes.num_steps
         return episodes

@@ -152,7 +152,7 @@ def _learn_about_demonstrations(agent: DDPG, demonstrations: Demonstrations, inf
 def _warn(episodes: Episodes, agent: DDPG, env: VecEnv, run: Run) -> None:
     """Warn about likely mistakes in the environment, which its first episodes show."""
     assert env.compute_reward is not None
-    if not env.says_success:
+    if not env.reports_success:
         run.logger.info(SUCCESS_BY_REWARD)
     for line in warnings_about(episodes, agent.config, env.compute_reward):
         run.logger.warn(line)

@@ -12,8 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from baselines.common.errors import UserError
-from baselines.common.specs import GOAL_KEYS, EnvSpec
+from baselines.common.specs import EnvSpec
 from baselines.envs.lockstep import Episode
 
 
@@ -54,7 +53,10 @@ class Episodes(NamedTuple):
         """
         episodes = cls.zeros(spec, len(played), info_size)
         for i, episode in enumerate(played):
-            L = len(episode.action)
+            L, count = len(episode.action), len(episode.observation["observation"])
+            if count != L + 1:
+                remedy = ": append the observation after the last action" if count == L else ""
+                raise ValueError(f"episode {i} has {count} observations for {L} actions, expected {L + 1}{remedy}")
             columns = {
                 "observation": episode.observation["observation"],
                 "achieved_goal": episode.observation["achieved_goal"],
@@ -94,19 +96,3 @@ class Transitions(NamedTuple):
     next_observation: np.ndarray  # [N, o]
     next_achieved_goal: np.ndarray  # [N, g]
     terminated: np.ndarray  # [N] bool: nothing follows; in the compiled update None where no episode terminated
-
-
-def check_goal_env(spec: EnvSpec) -> None:
-    """Raise UserError, naming all that is missing, unless HER can train in such an environment."""
-    sizes = spec.observation_sizes
-    missing = [f"'{key}', a vector, in its observations" for key in GOAL_KEYS if key not in sizes]
-    if not missing and sizes["achieved_goal"] != sizes["desired_goal"]:
-        missing.append(f"goals of one size (achieved {sizes['achieved_goal']}, desired {sizes['desired_goal']})")
-    if not spec.has_reward_function:
-        missing.append("compute_reward(achieved_goal, desired_goal, info)")
-    if spec.discrete:
-        missing.append("a vector of continuous actions (--alg=ppo2 takes discrete ones)")
-    if not spec.horizon:
-        missing.append("a time limit (max_episode_steps where it is registered, or a TimeLimit wrapper)")
-    if missing:
-        raise UserError(f"HER needs a goal environment; '{spec.env_id}' lacks: {'; '.join(missing)}")

@@ -1,6 +1,5 @@
 """Trained policies: one network with its inputs and outputs, in NumPy, and the files that hold them."""
 
-import dataclasses
 import math
 import os
 import reprlib
@@ -22,7 +21,6 @@ Layers = Sequence[tuple[np.ndarray, np.ndarray]]  # (kernel [in, out], bias [out
 Activation = Callable[[np.ndarray], np.ndarray]
 
 FORMAT = "baselines policy 3"
-LAYER_NORM_EPSILON = 1e-6  # added to the variance of a layer's units
 _SQUASHES = ("tanh", "clip")
 
 
@@ -54,10 +52,9 @@ def hidden(layers: Layers, x: np.ndarray, activation: Activation) -> np.ndarray:
 def layers_of(arrays: Mapping[str, np.ndarray], network: str) -> Layers:
     """Return the layers `network/0_kernel`, `network/0_bias`, `network/1_kernel`, ... Raises UserError."""
     layers: list[tuple[np.ndarray, np.ndarray]] = []
-    while (kernel := arrays.get(f"{network}/{len(layers)}_kernel")) is not None:
-        layers.append((kernel, _array(arrays, f"{network}/{len(layers)}_bias")))
-    if not layers:
-        raise UserError(f"array '{network}/0_kernel' is missing")
+    while not layers or f"{network}/{len(layers)}_kernel" in arrays:
+        prefix = f"{network}/{len(layers)}"
+        layers.append((_float32(arrays, f"{prefix}_kernel"), _float32(arrays, f"{prefix}_bias")))
     return layers
 
 
@@ -81,10 +78,6 @@ class PolicyDesign:
         bounds = [bound for bound in (self.clip, self.norm_clip) if bound is not None]
         if not valid or not all(_is_positive(bound) for bound in (*bounds, self.scale)) or self.scale > 1:
             raise UserError(f"design: expected columns, a network and positive bounds, got {reprlib.repr(vars(self))}")
-
-    def document(self) -> dict[str, Any]:
-        """Return the design as JSON, which `from_document` reads."""
-        return dataclasses.asdict(self)
 
     @classmethod
     def from_document(cls, document: Any) -> "PolicyDesign":
@@ -120,7 +113,9 @@ class Policy:
         self.arrays, self.config = dict(arrays), dict(config or {})
         self.layers, self._activation = layers_of(arrays, design.network), ACTIVATIONS[design.activation]
         self.mean, self.std = (
-            np.concatenate([_array(arrays, f"{name}/{kind}") for name in design.statistics] or [np.zeros(0)])
+            np.concatenate(
+                [np.zeros(0, np.float32), *(_float32(arrays, f"{name}/{kind}") for name in design.statistics)]
+            )
             for kind in ("mean", "std")
         )
         self._check_shapes()
@@ -175,7 +170,7 @@ class Policy:
     def document(self) -> dict[str, Any]:
         """Return all but the arrays, as JSON."""
         head = {"format": FORMAT, "version": baselines.__version__, "alg": self.alg}
-        return {**head, "environment": self.spec.document(), "config": self.config, "design": self.design.document()}
+        return {**head, "environment": self.spec.document(), "config": self.config, "design": vars(self.design)}
 
     def check_values(self) -> None:
         """Raise UserError for numbers that are not finite, and for standard deviations that are not positive."""
@@ -341,12 +336,14 @@ def _floats(entry: np.ndarray) -> np.ndarray:
 
 
 def _is_positive(value: object) -> bool:
-    return type(value) in (int, float) and 0 < value < math.inf  # type: ignore[operator]
+    return type(value) in (int, float) and 0 < value < 1e38  # type: ignore[operator]
 
 
-def _array(arrays: Mapping[str, np.ndarray], name: str) -> np.ndarray:
+def _float32(arrays: Mapping[str, np.ndarray], name: str) -> np.ndarray:
     if name not in arrays:
         raise UserError(f"array '{name}' is missing")
+    if arrays[name].dtype != np.float32:
+        raise UserError(f"array '{name}': expected float32, got {arrays[name].dtype}")
     return arrays[name]
 
 

@@ -1,20 +1,4 @@
-"""What an algorithm offers to the launcher, to Python and to the other commands.
-
-An algorithm is a module: `--alg=NAME` is the package `baselines.NAME`, `--alg=my_package.my_alg` a module of the user's
-own. It must have
-
-    learn(env: VecEnv, config: Config, run: Run) -> Agent
-
-and may have
-
-    Config                          its settings, a dataclass that inherits `Settings`: --key=value and --help
-    PRESETS: dict[str, Preset]      settings by name, for --preset
-    ENV_DEFAULTS: dict[str, dict]   settings by task (the environment's name without version)
-    SEARCH: dict[str, Range]        where `python -m baselines.tune` looks for good settings
-    write_demonstrations(path, episodes, spec, generator, seed)         for --record_demos
-
-Importing the module should be quick: imports that take seconds, such as TensorFlow, belong into `learn`.
-"""
+"""Algorithms: the modules that --alg names; `baselines.algorithm` explains their contract."""
 
 import dataclasses
 import fnmatch
@@ -35,9 +19,9 @@ from baselines.policies.policy import Agent
 
 @dataclasses.dataclass(frozen=True)
 class Preset:
-    """Settings by one name, and how many environments each worker has where nobody says.
+    """Settings by one name, and the number of environments of each worker if nobody gives one.
 
-    `tasks` has settings of its own for some tasks, by a pattern of the task's name ("FetchPush*"); the later wins.
+    `tasks` has further settings by a pattern of the task's name ("FetchPush*"); the last match wins.
     """
 
     settings: Mapping[str, object]
@@ -45,16 +29,16 @@ class Preset:
     tasks: Mapping[str, Mapping[str, object]] = dataclasses.field(default_factory=dict)
 
     def settings_for(self, task: str) -> dict[str, object]:
-        """What a run of `task` begins with."""
+        """Return the settings for a task."""
         own = (more for pattern, more in self.tasks.items() if fnmatch.fnmatchcase(task, pattern))
         return functools.reduce(operator.or_, map(dict, own), dict(self.settings))
 
 
 @dataclasses.dataclass(frozen=True)
 class Range:
-    """Where a study looks for a setting: from `low` to `high`, which are allowed themselves, or among `choices`.
+    """The values of a setting that a study tries: from `low` to `high` inclusive, or one of `choices`.
 
-    With `log` it looks as often between 0.001 and 0.01 as between 0.01 and 0.1.
+    With `log` values are uniform on a logarithmic scale.
     """
 
     low: float = 0.0
@@ -63,14 +47,14 @@ class Range:
     choices: tuple[bool | int | float | str, ...] = ()
 
     def __str__(self) -> str:
-        """For people, and to compare ranges."""
+        """Return a readable form, equal for equal ranges."""
         if self.choices:
             return "one of " + ", ".join(map(str, self.choices))
         return f"{self.low:g} to {self.high:g}{', log scale' if self.log else ''}"
 
 
 class Algorithm(NamedTuple):
-    """What a module offers, with what it leaves out filled in."""
+    """The contents of an algorithm's module, with defaults for missing ones."""
 
     name: str
     learn: Callable[..., Agent]
@@ -81,12 +65,12 @@ class Algorithm(NamedTuple):
     write_demonstrations: Callable[..., None] | None
 
     def preset(self, name: str | None) -> Preset:
-        """Raises UserError for a name that there is not."""
+        """Return a preset, an empty one for None. Raises UserError for an unknown name."""
         if name is None:
             return Preset({})
         if name not in self.PRESETS:
-            there_is = f"there is {', '.join(self.PRESETS)}" if self.PRESETS else f"--alg={self.name} has none"
-            raise UserError(f"--preset={name}: {there_is}")
+            known = f"expected one of {', '.join(self.PRESETS)}" if self.PRESETS else f"--alg={self.name} has none"
+            raise UserError(f"--preset={name}: {known}")
         return self.PRESETS[name]
 
     def config(
@@ -97,11 +81,16 @@ class Algorithm(NamedTuple):
         loaded: Mapping[str, object] | None = None,
         flags: tuple[str, ...] = (),
     ) -> Any:
-        """Merge: `given`, then the loaded policy's own settings, the preset, the task's, the defaults.
+        """Merge, by priority: `given`, the loaded policy's settings, the preset, the task's settings, the defaults.
 
-        `loaded` is the config of a policy that training begins with; `flags` are other words that somebody who gave an
-        unknown key may have meant. Raises UserError for unknown keys, wrong types and ranges, and where `given`
-        contradicts the loaded policy.
+        Args:
+            env_id: the environment.
+            given: settings of the user.
+            preset: the name of a preset.
+            loaded: the config of the policy that training begins with.
+            flags: other known words, for the hint at an unknown setting.
+
+        Raises UserError for unknown settings, wrong values, and for `given` settings that contradict the policy.
         """
         check_known(given, names_of(self.Config), flags)
         task = without_version(env_id)
@@ -111,23 +100,23 @@ class Algorithm(NamedTuple):
         config = self.Config(**functools.reduce(operator.or_, map(dict, layers)))
         for name, value in of_policy.items():
             if getattr(config, name) != value:
-                raise UserError(f"--{name}={given[name]} contradicts the loaded policy, which has {name}={value}")
+                raise UserError(f"--{name}={given[name]} does not fit the loaded policy, which has {name}={value}")
         return config
 
 
 def find(alg: str) -> Algorithm:
-    """The algorithm of `--alg`: a package of `baselines`, or package.module. Raises UserError."""
+    """Return the algorithm of `--alg`: a package of `baselines`, or package.module. Raises UserError."""
     module = _import(alg)
-    offered = {name: getattr(module, name, default) for name, default in _FILLED_IN.items()}
+    contents = {name: getattr(module, name, default) for name, default in _FILLED_IN.items()}
     if not callable(getattr(module, "learn", None)):
-        raise UserError(f"--alg={alg}: expected a module with a function learn(env, config, run); it has none")
-    if not (isinstance(offered["Config"], type) and issubclass(offered["Config"], Settings)):
-        raise UserError(f"--alg={alg}: expected its Config to inherit baselines.common.settings.Settings")
-    return Algorithm(name=alg, learn=module.learn, **offered)
+        raise UserError(f"--alg={alg}: expected a module with a function learn(env, config, run)")
+    if not (isinstance(contents["Config"], type) and issubclass(contents["Config"], Settings)):
+        raise UserError(f"--alg={alg}: expected its Config to inherit baselines.algorithm.Settings")
+    return Algorithm(name=alg, learn=module.learn, **contents)
 
 
 def known_algorithms() -> list[str]:
-    """Return the packages of `baselines` that are algorithms: each has a module `train`."""
+    """Return the packages of `baselines` that are algorithms: those with a module train."""
     root = os.path.dirname(baselines.__file__)
     return sorted(p for p in os.listdir(root) if os.path.exists(os.path.join(root, p, "train.py")))
 
@@ -144,13 +133,12 @@ _FILLED_IN: dict[str, Any] = {
 def _import(alg: str) -> Any:
     name = alg if "." in alg else f"baselines.{alg}"
     try:
-        found = "." in alg or alg in known_algorithms()
-        found = found and importlib.util.find_spec(name) is not None
+        exists = ("." in alg or alg in known_algorithms()) and importlib.util.find_spec(name) is not None
     except (ImportError, ValueError, TypeError):
-        found = False
-    if not found:
+        exists = False
+    if not exists:
         known = known_algorithms()
-        hint = nearest(alg, known) or f"; there is: {', '.join(known)}"
+        hint = nearest(alg, known) or f"; known: {', '.join(known)}"
         raise UserError(f"unknown algorithm '{alg}'{hint}. Your own: --alg=package.module with a function learn")
     try:
         return importlib.import_module(name)

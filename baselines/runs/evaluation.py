@@ -1,4 +1,4 @@
-"""How good a policy is: whole episodes, and what they say with which certainty."""
+"""Evaluation of a policy: whole episodes, their figures and a confidence interval."""
 
 import contextlib
 import math
@@ -13,62 +13,34 @@ from tqdm import tqdm
 
 from baselines.common.errors import UserError
 from baselines.common.seeding import env_seeds
-from baselines.common.settings import Settings, setting
 from baselines.common.specs import EnvSpec, check_same_sizes, other_task
 from baselines.envs import as_vec_env, make_vec_env
-from baselines.envs.arguments import NONE, EnvArguments, parse_arguments, recorded_arguments
+from baselines.envs.arguments import NONE, EnvArguments, recorded_arguments
 from baselines.envs.base import VecEnv
-from baselines.envs.extra_import import import_extra
 from baselines.envs.lockstep import Episode, run_episodes
 
 
-@dataclass(frozen=True)
-class PolicyOptions(Settings):
-    """Which policy acts, and in which environment: what the commands that play episodes have in common."""
-
-    load_path: str | None = setting(
-        None, "the policy: a file, or a folder that holds latest.safetensors", path=True, default_text=""
-    )
-    env: str | None = setting(None, "environment", default_text="what the policy was trained on")
-    extra_import: str | None = setting(
-        None, "module to import first, e.g. one that registers the environment", default_text=""
-    )
-    env_kwargs: str | None = setting(
-        None, "arguments for making the environment: NAME=VALUE,NAME=VALUE, or a dictionary", default_text=""
-    )
-    max_episode_steps: int | None = setting(
-        None, "time limit of episodes, in steps", 1, 1 << 62, default_text="the environment's own"
-    )
-
-    def environment(self) -> tuple[str | None, EnvArguments]:
-        """Its name, if one was given, and what it is made with; imports what was asked for. Raises UserError."""
-        return import_extra(self.extra_import, self.env), parse_arguments(self.env_kwargs, self.max_episode_steps)
-
-
 class Acting(Protocol):
-    """What is evaluated: a Policy, or anything of the user's own that acts on N observations at once."""
+    """A Policy, or the user's own object that acts on N observations at once."""
 
-    def act(self, observation: Any) -> np.ndarray: ...
+    def act(self, observation: Any) -> np.ndarray:
+        """Return the actions [N, u] for N observations."""
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What some episodes say of a policy; None is what the environment does not say.
-
-    The success rate has its 95 percent interval (Wilson). Lengths are in steps, the distance between the last achieved
-    and the last desired goal in the goal's units.
-    """
+    """Figures of several episodes; None where the environment does not tell."""
 
     episodes: int
-    success_rate: float | None  # None where the environment does not say
+    success_rate: float | None
     success_interval: tuple[float, float] | None  # 95 percent, Wilson
     mean_return: float
     std_return: float  # over episodes
     mean_length: float  # steps
-    mean_final_distance: float | None  # in the goal's units; None without goals
+    mean_final_distance: float | None  # of the last achieved from the last desired goal, in the goal's units
 
     def document(self) -> dict[str, Any]:
-        """As JSON."""
+        """Return JSON."""
         return asdict(self)
 
 
@@ -76,61 +48,61 @@ class Evaluation:
 def environment_for(
     policy: Acting, env: object, num_env: int, seed: int, back_end: str, arguments: EnvArguments = NONE
 ) -> Iterator[VecEnv]:
-    """`env` by name, or the user's own, or what the policy was trained on; closed at the end unless it is the user's.
+    """Yield environments for a policy: by name, the user's own, or for None those that it was trained on.
 
-    Raises UserError where the policy cannot act in it.
+    Raises UserError where the policy cannot act in them.
     """
     trained_on = getattr(policy, "spec", None)
     if env is None and isinstance(trained_on, EnvSpec):
         env, arguments = task_of_policy(trained_on, arguments)
     if isinstance(env, str):
         seeds, cores = env_seeds(seed, 0, "evaluate", num_env), os.cpu_count() or 1
-        made = make_vec_env(env, num_env, seeds, back_end, cores, arguments=arguments)
+        vec_env = make_vec_env(env, num_env, seeds, back_end, cores, arguments=arguments)
     else:
-        made = as_vec_env(env, lambda n: env_seeds(seed, 0, "evaluate", n))
+        vec_env = as_vec_env(env, lambda n: env_seeds(seed, 0, "evaluate", n), arguments.reward_info)
     try:
         if isinstance(trained_on, EnvSpec):
-            check_same_sizes("the policy", trained_on, made.spec)
-            for warning in other_task("the policy", trained_on, made.spec):
+            check_same_sizes("the policy", trained_on, vec_env.spec)
+            for warning in other_task("the policy", trained_on, vec_env.spec):
                 print(warning, file=sys.stderr)
-        yield made
+        yield vec_env
     finally:
         if isinstance(env, str):
-            made.close()
+            vec_env.close()
 
 
 def task_of_policy(spec: EnvSpec, arguments: EnvArguments) -> tuple[str, EnvArguments]:
-    """The environment that a policy was trained on, and what it is made with unless `arguments` say something else.
+    """Return the environment that a policy was trained on, and its arguments unless `arguments` has others.
 
-    Raises UserError where that cannot be taken from a policy's folder.
+    Raises UserError where the policy's file is not trusted to name them.
     """
     name = trusted_name(spec.env_id)
     kwargs = arguments.kwargs or recorded_arguments(spec.env_kwargs)
-    return name, EnvArguments(kwargs, arguments.max_episode_steps or spec.horizon or None)
+    return name, EnvArguments(kwargs, arguments.max_episode_steps or spec.horizon or None, arguments.reward_info)
 
 
 def trusted_name(env_id: str) -> str:
-    """The environment that a policy names. Raises UserError where making it would import a module that it names."""
+    """Return the environment that a policy names. Raises UserError if a module would have to be imported for it."""
     if ":" in env_id:
         raise UserError(
-            f"the policy was trained on {env_id}, for which a module would be imported because the policy's folder "
-            f"says so: if you trust it, add --env={env_id}"
+            f"the policy was trained on {env_id}, whose module would be imported only because the policy's file names "
+            f"it: if you trust the file, add --env={env_id}"
         )
     return env_id
 
 
 def evaluate_in(policy: Acting, env: VecEnv, episodes: int, progress: bool = False) -> Evaluation:
-    """Play whole episodes without noise, in rounds of one in each environment; the first `episodes` of them count."""
+    """Play whole episodes without noise, one in each environment at a time, and evaluate the first `episodes`."""
     played: list[Episode] = []
     with tqdm(total=episodes, unit="episode", disable=None if progress else True) as bar:
         while len(played) < episodes:
-            played += run_episodes(env, lambda observation, alive: policy.act(observation))
+            played += run_episodes(env, policy.act)
             bar.update(min(len(played), episodes) - bar.n)
     return summary(played[:episodes])
 
 
 def summary(played: Sequence[Episode]) -> Evaluation:
-    """Of at least one episode."""
+    """Return the figures of at least one episode."""
     returns = [float(e.reward.sum(dtype=np.float64)) for e in played]
     successes = [e.success for e in played if e.success is not None]
     distances = [d for e in played if (d := e.final_distance) is not None]
@@ -147,7 +119,7 @@ def summary(played: Sequence[Episode]) -> Evaluation:
 
 
 def wilson_interval(successes: int, n: int, z: float = 1.959964) -> tuple[float, float]:
-    """Where the rate lies of which `successes` of `n` were seen, with 95 percent confidence (Wilson 1927).
+    """Return the 95 percent confidence interval of a rate, from `successes` of `n` (Wilson 1927).
 
     (p + z^2 / 2n +- z sqrt(p (1 - p) / n + z^2 / 4n^2)) / (1 + z^2 / n), with p = successes / n.
     """

@@ -1,4 +1,4 @@
-"""Training, as the command line or Python asks for it: everything is looked at before anything is made or written."""
+"""Training, as the command line or Python asks for it. All input is validated before any file is written."""
 
 import contextlib
 import dataclasses
@@ -12,35 +12,38 @@ from baselines.common.mpi import Communicator, check_same_on_all
 from baselines.common.seeding import env_seeds, new_seed
 from baselines.common.settings import Settings, names_of
 from baselines.common.specs import check_same_sizes, other_task
-from baselines.envs import (
-    as_vec_env,
-    check_renders,
-    has_display,
-    make_vec_env,
-    parse_arguments,
-    render_without_display,
-)
+from baselines.envs import as_vec_env, check_renders, has_display, make_vec_env, render_without_display
 from baselines.envs.base import VecEnv
+from baselines.envs.names import import_extra
 from baselines.policies.policy import Agent, Policy, read_policy
 from baselines.runs.algorithms import Algorithm, find
 from baselines.runs.checkpoints import read_newest
-from baselines.runs.folder import Record, check_save_path, new_run_folder, read_record, record_of
 from baselines.runs.logger import Logger
 from baselines.runs.options import Options
-from baselines.runs.resume import check_same, check_same_settings, resumed_config, resumed_options
+from baselines.runs.record import (
+    Record,
+    check_same,
+    check_same_settings,
+    check_save_path,
+    read_record,
+    record_of,
+    resumed_config,
+    resumed_options,
+)
 from baselines.runs.run import Run
+from baselines.runs.state import Saved
 from baselines.runs.wandb_logger import check_installed
 
 
-class _Prepared(NamedTuple):
-    """What was given, looked at before anything is made or written."""
+class _Job(NamedTuple):
+    """Validated input."""
 
     options: Options
     algorithm: Algorithm
     config: Settings
-    loaded: Policy | None  # to begin with
-    record: Record | None  # of the run to resume
-    recorded: Settings | None  # its settings
+    policy: Policy | None = None  # of --load_path; a resumed run loads it later, if it has no checkpoint yet
+    record: Record | None = None  # of the run to resume, and its settings
+    recorded: Settings | None = None
 
 
 def launch(
@@ -51,115 +54,122 @@ def launch(
     env: object = None,
     eval_env: object = None,
     callback: Callable[[dict[str, float]], object] | None = None,
-    new_folder: bool = False,
-    defaults: Mapping[str, str] | None = None,
     notes: Sequence[str] = (),
     after: Callable[[Agent, Run], None] = lambda agent, run: None,
 ) -> Agent:
-    """Train, and return the agent. Raises UserError, TrainingError, and Interrupted where a signal stopped it in order.
+    """Train and return the agent.
 
-    `given` are fields of `Options` and `settings` those of the algorithm; `defaults` are of the caller. `env` is the
-    user's own environment, in place of a name. `new_folder` logs below runs/ where no log_path is given. `notes` are
-    lines for the log. `after` is called with the log still open.
+    Args:
+        given: fields of `Options`.
+        settings: fields of the algorithm's Config.
+        comm: the workers.
+        env: the user's own environment; otherwise `given` names it.
+        eval_env: the user's own environment for evaluation.
+        callback: called with each epoch's row of the log; if it returns False, the run ends.
+        notes: lines for the log.
+        after: called after training, before the log is closed.
+
+    Raises UserError, TrainingError, and Interrupted if a signal stopped the run in order.
     """
     check_same_on_all(comm, {"version of baselines": baselines.__version__, **settings, **given})
-    options, algorithm, config, loaded, record, recorded = _prepare(given, settings, defaults or {}, comm)
-    if options.wandb_project and comm.rank == 0:
-        check_installed()
-    options = _complete(options, algorithm, comm, new_folder)
+    options, algorithm, config, policy, record, recorded = _validate(given, settings, comm)
     with contextlib.ExitStack() as stack:
         logger = Logger(options.log_path, comm.rank > 0, record is not None, options.quiet, options.wandb_project)
         stack.push(lambda kind, *_: logger.close(failed=kind is not None))
-        made = _environment(options, env, comm, stack)
-        named = options.env if env is None else made.spec.env_id
-        options = dataclasses.replace(options, env=named, num_env=made.num_env)
-        config = config.for_env(made.spec)
-        _check_same_run(comm, config, made)
-        run = Run(options, made, comm, logger, lambda schedule: record_of(options, config, schedule, comm.size), stack)
-        run.callback, run.initial_policy = callback, loaded
-        run.notes = (*notes, *(made.find_notes() if eval_env is None else ()))
-        if eval_env is not None:
-            run.eval_env = as_vec_env(eval_env, lambda n: run.seeds_for("test", n)(0))
-            if not run.eval_env.spec.horizon:
-                raise UserError("eval_env has no time limit, and would be waited for: wrap it in TimeLimit")
-            check_same_sizes("the policy", made.spec, run.eval_env.spec)
+        vec_env = _environment(options, env, comm, stack)
+        env_id = options.env if env is None else vec_env.spec.env_id
+        options = dataclasses.replace(options, env=env_id, num_env=vec_env.num_env)
+        config = config.for_env(vec_env.spec)
+        _check_same_run(comm, config, vec_env)
+        tests = None if eval_env is None else _evaluation_env(eval_env, options, vec_env, comm)
+        lines: list[str] = []
+        saved = None
         if record and recorded:
             check_same_settings(record.folder, recorded, config, settings)
-            _resume(run, record)
-        if run.initial_policy:
+            saved = _read_saved(record, options, comm, logger)
+            if options.load_path and not saved:
+                policy = read_policy(options.load_path)
+        if policy:
             what = f"the policy in {options.load_path}"
-            check_same_sizes(what, run.initial_policy.spec, made.spec)
-            run.notes += (*other_task(what, run.initial_policy.spec, made.spec),)
-        agent = algorithm.learn(made, config, run)
+            check_same_sizes(what, policy.spec, vec_env.spec)
+            lines += other_task(what, policy.spec, vec_env.spec)
+        run = Run(
+            options, vec_env, comm, logger, lambda schedule: record_of(options, config, schedule, comm.size), stack,
+            initial_policy=policy, eval_env=tests, callback=callback, notes=(*notes, *lines),
+            resumed=record.schedule if record else None, saved=saved,
+        )  # fmt: skip
+        agent = algorithm.learn(vec_env, config, run)
         if not isinstance(agent, Agent):
-            raise UserError(f"--alg={options.alg}: learn must return a baselines.policies.policy.Agent, got {agent!r}")
+            raise UserError(f"--alg={options.alg}: learn must return a baselines.algorithm.Agent, got {agent!r}")
         after(agent, run)
     return agent
 
 
-def _prepare(
-    given: Mapping[str, Any], settings: Mapping[str, object], defaults: Mapping[str, str], comm: Communicator
-) -> _Prepared:
+def _validate(given: Mapping[str, Any], settings: Mapping[str, object], comm: Communicator) -> _Job:
+    if env_id := import_extra(given.get("extra_import"), given.get("env")):
+        given = {**given, "env": env_id}
     if given.get("resume"):
         record = read_record(str(given["resume"]))
         options = resumed_options(record, given)
         algorithm = find(options.alg)
         recorded, config = resumed_config(record, algorithm.Config, settings)
-        return _Prepared(options, algorithm, config, None, record, recorded)
-    options = Options(**{**defaults, **given})
-    algorithm = find(options.alg)
-    loaded = read_policy(options.load_path) if options.load_path else None
-    of_policy = loaded.config if loaded else None
-    config = algorithm.config(options.env, settings, options.preset, of_policy, tuple(names_of(Options)))
-    if options.save_path and comm.rank == 0:
-        check_save_path(options.save_path)
-    return _Prepared(options, algorithm, config, loaded, None, None)
+        job = _Job(options, algorithm, config, record=record, recorded=recorded)
+    else:
+        options = Options(**given)
+        algorithm = find(options.alg)
+        policy = read_policy(options.load_path) if options.load_path else None
+        of_policy = policy.config if policy else None
+        config = algorithm.config(options.env, settings, options.preset, of_policy, tuple(names_of(Options)))
+        if options.save_path and comm.rank == 0:
+            check_save_path(options.save_path)
+        seed = new_seed(comm) if options.seed is None else options.seed
+        num_env = options.num_env or algorithm.preset(options.preset).num_env
+        options = dataclasses.replace(options, seed=seed, num_env=num_env)
+        job = _Job(options, algorithm, config, policy)
+    if options.wandb_project and comm.rank == 0:
+        check_installed()
+    return job
+
+
+def _environment(options: Options, env: object, comm: Communicator, stack: contextlib.ExitStack) -> VecEnv:
+    """Return the user's own environments, or environments by name, which `stack` closes."""
+    assert options.seed is not None and options.num_env is not None
+    seeds_for = functools.partial(env_seeds, options.seed, comm.rank, "train")
+    if env is not None:
+        return as_vec_env(env, seeds_for, options.env_arguments().reward_info)
+    seeds, cores, arguments = seeds_for(options.num_env), comm.share_of_cores(), options.env_arguments()
+    vec_env = make_vec_env(options.env, options.num_env, seeds, options.vec_env, cores, options.step_timeout, arguments)
+    stack.callback(vec_env.close)
+    if options.save_video_interval and comm.rank == 0:
+        if not has_display():
+            render_without_display()
+        check_renders(options.env, arguments=arguments)
+    return vec_env
+
+
+def _evaluation_env(eval_env: object, options: Options, vec_env: VecEnv, comm: Communicator) -> VecEnv:
+    """Return the user's own environment for evaluation, as a vector."""
+    assert options.seed is not None
+    seeds_for = functools.partial(env_seeds, options.seed, comm.rank, "test")
+    tests = as_vec_env(eval_env, seeds_for, options.env_arguments().reward_info)
+    if not tests.spec.horizon:
+        raise UserError("eval_env has no time limit, so that evaluation may never end: wrap it in TimeLimit")
+    check_same_sizes("the policy", vec_env.spec, tests.spec)
+    return tests
 
 
 def _check_same_run(comm: Communicator, config: Settings, env: VecEnv) -> None:
-    """Raise UserError where workers train something else, though they were given the same: folders may differ."""
+    """Raise UserError if workers differ although their commands are equal; paths may differ."""
     files = names_of(type(config), path=True)
     trained = {name: value for name, value in config.document().items() if name not in files}
     check_same_on_all(comm, {**trained, "num_env": env.num_env, **env.spec.document()})
 
 
-def _resume(run: Run, record: Record) -> None:
-    """Give the run what it continues from. Raises UserError where it is not the same run."""
-    for name, then, now in (
-        ("env", record.options.env, run.options.env),
-        ("num_env", record.options.num_env, run.env.num_env),
-        ("workers", record.workers, run.comm.size),
+def _read_saved(record: Record, options: Options, comm: Communicator, logger: Logger) -> Saved | None:
+    for name, before, now in (
+        ("env", record.options.env, options.env),
+        ("num_env", record.options.num_env, options.num_env),
+        ("workers", record.workers, comm.size),
     ):
-        check_same(record.folder, name, then, now)
-    run.resumed = record.schedule
-    run.saved = read_newest(record.folder, run.options.checkpoint_interval, run.comm, run.logger)
-    if run.options.load_path and not run.saved:
-        run.initial_policy = read_policy(run.options.load_path)
-
-
-def _complete(options: Options, algorithm: Algorithm, comm: Communicator, new_folder: bool) -> Options:
-    """With what nobody said: the seed, the number of environments, the log folder."""
-    seed = new_seed(comm) if options.seed is None else options.seed
-    num_env = options.num_env or algorithm.preset(options.preset).num_env
-    log_path = options.log_path
-    if new_folder and log_path is None:
-        # All ranks take rank 0's: the clock may go on between them.
-        log_path = comm.all_gather(new_run_folder(options.alg, options.env, seed))[0]
-    return dataclasses.replace(options, seed=seed, num_env=num_env, log_path=log_path)
-
-
-def _environment(options: Options, env: object, comm: Communicator, stack: contextlib.ExitStack) -> VecEnv:
-    """The user's own, or environments by name, which are closed at the end."""
-    assert options.seed is not None and options.num_env is not None
-    seeds_for = functools.partial(env_seeds, options.seed, comm.rank, "train")
-    if env is not None:
-        return as_vec_env(env, seeds_for)
-    seeds, cores = seeds_for(options.num_env), comm.share_of_cores()
-    arguments = parse_arguments(options.env_kwargs, options.max_episode_steps)
-    made = make_vec_env(options.env, options.num_env, seeds, options.vec_env, cores, options.step_timeout, arguments)
-    stack.callback(made.close)
-    if options.save_video_interval and comm.rank == 0:
-        if not has_display():
-            render_without_display()
-        check_renders(options.env, arguments=arguments)
-    return made
+        check_same(record.folder, name, before, now)
+    return read_newest(record.folder, options.checkpoint_interval, comm, logger)

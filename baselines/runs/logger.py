@@ -1,4 +1,4 @@
-"""Metrics of a run to the terminal, `log.txt`, `progress.csv`, `progress.json`, TensorBoard and Weights & Biases."""
+"""The logger of a run: lines and metrics to the terminal, to files, TensorBoard and Weights & Biases."""
 
 import contextlib
 import csv
@@ -19,28 +19,121 @@ _GROWING = ("log.txt", "progress.csv", "progress.json")
 _FILES = (*_GROWING, "config.json", "command.json", "checkpoint")
 
 _WARNING = "warning: "
-_WIDEST = 80  # columns of a terminal
-_WIDEST_VALUE = 20
+_TABLE_WIDTH, _VALUE_WIDTH = 80, 20  # characters, at most
 
 
 class Sink(Protocol):
-    """Where metrics are looked at. What cannot be written is a warning, and training goes on."""
+    """A destination for metrics. A failure is a warning, and training continues."""
 
     def start(self, settings: Mapping[str, Any], new: bool) -> None:
-        """What the run uses, before its first epoch; or where the run is not `new`, before it continues."""
+        """Show the settings of a `new` or a resumed run, before its first epoch."""
 
     def dump(self, metrics: Mapping[str, float], step: int) -> None:
-        """One point of each curve."""
+        """Show a row of metrics at time step `step`."""
 
     def video(self, path: str, gif: bytes, epoch: int, step: int) -> None:
-        """The policy after an epoch: an mp4 file, and the same small."""
+        """Show a video of the policy: an mp4 file, and the same as a small GIF."""
 
     def close(self, failed: bool) -> None:
-        """The run is over."""
+        """Finish; `failed` is True for a run that was stopped or failed."""
+
+
+class LogFolder:
+    """A log folder, which belongs to one run. It is created with the first line: a refused run leaves none."""
+
+    def __init__(self, path: str, resume: bool):
+        """Check the folder without changing anything. Raises UserError if it is not writable or has another run."""
+        self.path, self._resume = path, resume
+        self._text: IO[str] | None = None
+        self._columns: list[str] = []
+        check_writable(path)
+        if not resume and any(os.path.lexists(os.path.join(path, name)) for name in _FILES):
+            raise self._taken()
+
+    def _taken(self) -> UserError:
+        return UserError(f"{self.path} holds files of another run; choose another --log_path")
+
+    def claim(self) -> IO[str]:
+        """Create and lock the folder; returns log.txt. Raises UserError."""
+        if self._text is None:
+            try:
+                os.makedirs(self.path, exist_ok=True)
+                # "x": if two runs start together, one of them fails.
+                mode = "a" if self._resume else "x"
+                self._text = open(os.path.join(self.path, "log.txt"), mode, encoding="utf-8")
+                lock(self._text)
+            except FileExistsError:
+                raise self._taken() from None
+            except BlockingIOError:
+                raise UserError(f"{self.path} is in use: another run writes to it") from None
+            except OSError as error:
+                raise UserError(f"cannot write to folder {self.path}: {error.strerror}") from None
+        return self._text
+
+    def write_json(self, name: str, document: Mapping[str, Any]) -> None:
+        """Write a document. Raises TrainingError."""
+        self.claim()
+        path = os.path.join(self.path, name)
+        try:
+            with replace_file(path) as file:
+                file.write(json.dumps(document, indent=2).encode() + b"\n")
+        except OSError as error:
+            raise TrainingError(f"cannot write {path}: {error.strerror}") from None
+
+    def write_row(self, metrics: Mapping[str, float]) -> None:
+        """Append a row to progress.csv and progress.json. Raises TrainingError."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        if not self._columns:
+            self._columns = list(metrics)
+            writer.writerow(self._columns)
+        assert list(metrics) == self._columns, "every row has the same metrics in the same order"
+        writer.writerow([f"{v:.10g}" if isinstance(v, float) else v for v in metrics.values()])
+        values = {k: None if math.isnan(value) else value for k, value in metrics.items()}  # JSON has no NaN
+        for name, line in (("progress.csv", text.getvalue()), ("progress.json", json.dumps(values) + "\n")):
+            path = os.path.join(self.path, name)
+            try:
+                append_whole(path, line.encode())
+            except OSError as error:
+                hint = f"Make room, then --resume={self.path}"
+                raise TrainingError(f"cannot write {path}: {error.strerror}. {hint}") from None
+
+    def positions(self) -> dict[str, int]:
+        """Return the sizes of the files that grow, after writing them to the disk. Raises OSError."""
+        files = list(os.scandir(self.path)) if os.path.isdir(self.path) else []
+        growing = [f for f in files if f.name in _GROWING or f.name.startswith(FILES)]
+        for entry in growing:
+            with open(entry.path, "rb") as file:
+                os.fsync(file.fileno())
+        return {f.name: f.stat().st_size for f in growing}
+
+    def truncate(self, positions: Mapping[str, int]) -> None:
+        """Cut the files to `positions`, for a resumed run to write the rest again.
+
+        Raises UserError, without a change, if a file is shorter than that.
+        """
+        self.claim()
+        sizes = self.positions()
+        for name in {**dict.fromkeys(_GROWING), **sizes}:
+            size, end = sizes.get(name, 0), positions.get(name, 0)
+            if type(end) is not int or not 0 <= end <= size:
+                path = os.path.join(self.path, name)
+                raise UserError(f"{path} was changed: it has {size} bytes, less than the checkpoint's {end}")
+        for name in sizes:
+            os.truncate(os.path.join(self.path, name), positions.get(name, 0))
+        with contextlib.suppress(FileNotFoundError):
+            with open(os.path.join(self.path, "progress.csv"), encoding="utf-8") as file:
+                self._columns = next(csv.reader(file), [])
+
+    def close(self) -> None:
+        """Unlock the folder."""
+        if self._text:
+            with contextlib.suppress(OSError):
+                self._text.close()
 
 
 class Logger:
-    """Prints to the terminal, and keeps the same and the metrics in a folder if it has one."""
+    """Prints to the terminal, and writes to a folder and to the sinks."""
 
     def __init__(
         self,
@@ -50,152 +143,80 @@ class Logger:
         silent: bool = False,
         wandb_project: str | None = None,
     ):
-        """`quiet` is for workers other than rank 0: nothing is printed, and nothing written. `silent` prints warnings
-        alone, and writes all. `wandb_project` is where Weights & Biases shows the run.
+        """Check the folder. Raises UserError if it cannot be written to or, without `resume`, has another run.
 
-        The folder is made with the first line, so that a run that is refused leaves none behind. Raises UserError
-        where it cannot be made or written to, or holds another run; with `resume` it must hold one, which is continued.
+        Args:
+            folder: the log folder; None: only print.
+            quiet: True on workers other than rank 0, which print and write nothing.
+            resume: continue the run in `folder`.
+            silent: print only warnings.
+            wandb_project: the project of Weights & Biases.
         """
-        self.shared_folder = folder  # of the run: all workers know it
+        self.shared_folder = folder  # known to all workers
         self.folder = None if quiet else folder
-        self._quiet, self._resume, self._silent = quiet, resume, silent
-        self._keys: list[str] = []
-        self._text: IO[str] | None = None
+        self._quiet, self._silent = quiet, silent
+        self._files = LogFolder(self.folder, resume) if self.folder else None
         self._sinks: list[Sink] = [TensorBoard(self.folder, self.warn)] if self.folder else []
         if wandb_project and not quiet:
             self._sinks.append(WandB(wandb_project, self.folder, self.info, self.warn))
-        if self.folder is not None:
-            check_writable(self.folder)
-            if not resume and any(os.path.lexists(os.path.join(self.folder, name)) for name in _FILES):
-                self._refuse()
-
-    def open(self) -> None:
-        """Claim the folder. Raises UserError."""
-        if self.folder is None or self._text is not None:
-            return
-        try:
-            os.makedirs(self.folder, exist_ok=True)
-            # "x": of two runs that start together, one is refused.
-            path, mode = os.path.join(self.folder, "log.txt"), "a" if self._resume else "x"
-            self._text = open(path, mode, encoding="utf-8")
-            lock(self._text)
-        except FileExistsError:
-            self._refuse()
-        except BlockingIOError:
-            raise UserError(f"{self.folder} is in use: another run writes to it") from None
-        except OSError as error:
-            raise UserError(f"cannot write to folder {self.folder}: {error.strerror}") from None
-
-    def _refuse(self) -> None:
-        raise UserError(f"{self.folder} holds files of another run; choose another --log_path") from None
 
     def info(self, text: str) -> None:
-        """One line for people."""
+        """Print and write a line."""
         if self._quiet:
             return
-        self.open()
+        file = self._files.claim() if self._files else None  # first: a refused run prints only its error
         if not self._silent or text.startswith(_WARNING):
             show(text)
-        if self._text:
-            with contextlib.suppress(OSError):  # a full disk: the metrics' files complain
-                print(text, file=self._text, flush=True)
+        if file:
+            with contextlib.suppress(OSError):  # a full disk: the metrics' files report it
+                print(text, file=file, flush=True)
 
     def warn(self, text: str) -> None:
-        """A line that somebody should look at."""
+        """Print and write a warning."""
         self.info(f"{_WARNING}{text}")
 
     def write_json(self, name: str, document: Mapping[str, Any]) -> None:
-        """A document beside the metrics."""
-        self.open()
-        if self.folder:
-            path = os.path.join(self.folder, name)
-            try:
-                with replace_file(path) as file:
-                    file.write(json.dumps(document, indent=2).encode() + b"\n")
-            except OSError as error:
-                raise TrainingError(f"cannot write {path}: {error.strerror}") from None
+        """Write a document to the folder. Raises TrainingError."""
+        if self._files:
+            self._files.write_json(name, document)
 
     def positions(self) -> dict[str, int]:
-        """How many bytes the files have that grow."""
-        if self.folder is None or not os.path.isdir(self.folder):
-            return {}
-        files = os.scandir(self.folder)
-        return {f.name: f.stat().st_size for f in files if f.name in _GROWING or f.name.startswith(FILES)}
+        """Return the sizes of the log files for a checkpoint. Raises OSError."""
+        return self._files.positions() if self._files else {}
 
-    def sync(self) -> None:
-        """See to it that these bytes would outlive a power failure. Raises OSError."""
-        for name in self.positions():
-            with open(os.path.join(self.folder or "", name), "rb") as file:
-                os.fsync(file.fileno())
-
-    def cut_back_to(self, positions: Mapping[str, int]) -> None:
-        """Cut off what was written after `positions`: it will be written again. Raises UserError, with nothing cut."""
-        self.open()
-        if self.folder is None:
-            return
-        there = self.positions()
-        for name in {**dict.fromkeys(_GROWING), **there}:
-            size, end = there.get(name, 0), positions.get(name, 0)
-            if type(end) is not int or not 0 <= end <= size:
-                path = os.path.join(self.folder, name)
-                raise UserError(f"{path} has {size} bytes, but {end} when the checkpoint was written: it was changed")
-        for name in there:
-            os.truncate(os.path.join(self.folder, name), positions.get(name, 0))
-        with contextlib.suppress(FileNotFoundError):
-            with open(os.path.join(self.folder, "progress.csv"), encoding="utf-8") as file:
-                self._keys = next(csv.reader(file), [])
-
-    def dump(self, metrics: Mapping[str, float], step: int) -> None:
-        """One row of metrics, e.g. of an epoch; `step` is TensorBoard's x axis."""
-        self.info(_table(metrics))
-        if self.folder:
-            self._append_csv(metrics)
-            known = {k: None if math.isnan(value) else value for k, value in metrics.items()}  # JSON has no NaN
-            self._append("progress.json", json.dumps(known) + "\n")
-        for sink in self._sinks:
-            sink.dump(metrics, step)
+    def truncate(self, positions: Mapping[str, int]) -> None:
+        """Cut the log files to the sizes in a checkpoint. Raises UserError."""
+        if self._files:
+            self._files.truncate(positions)
 
     def start(self, settings: Mapping[str, Any], new: bool) -> None:
-        """Show what the run uses beside its metrics; it is not `new` where it continues with what was shown before."""
+        """Show the settings of a `new` or a resumed run."""
         for sink in self._sinks:
             sink.start(settings, new)
 
+    def dump(self, metrics: Mapping[str, float], step: int) -> None:
+        """Print and write a row of metrics; `step` is the x axis of TensorBoard. Raises TrainingError."""
+        self.info(_table(metrics))
+        if self._files:
+            self._files.write_row(metrics)
+        for sink in self._sinks:
+            sink.dump(metrics, step)
+
     def video(self, path: str, gif: bytes, epoch: int, step: int) -> None:
-        """Show a video of the policy after `epoch`, when `total/timesteps` was `step`."""
+        """Show a video of the policy after `epoch`, at time step `step`."""
         for sink in self._sinks:
             sink.video(path, gif, epoch, step)
 
     def close(self, failed: bool = False) -> None:
-        """`failed` is for a run that did not come to its end."""
+        """Close all files; `failed` is True for a run that was stopped or failed."""
         for sink in self._sinks:
             sink.close(failed)
-        if self._text:
-            with contextlib.suppress(OSError):
-                self._text.close()
-
-    def _append_csv(self, metrics: Mapping[str, float]) -> None:
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        if not self._keys:
-            self._keys = list(metrics)
-            writer.writerow(self._keys)
-        assert list(metrics) == self._keys, "every row has the same metrics in the same order"
-        writer.writerow([f"{v:.10g}" if isinstance(v, float) else v for v in metrics.values()])
-        self._append("progress.csv", text.getvalue())
-
-    def _append(self, name: str, text: str) -> None:
-        """All of `text` or nothing of it. Raises TrainingError where it cannot be written."""
-        path = os.path.join(self.folder or "", name)
-        try:
-            append_whole(path, text.encode())
-        except OSError as error:
-            raise TrainingError(
-                f"cannot write {path}: {error.strerror}. Make room, then --resume={self.folder}"
-            ) from None
+        if self._files:
+            self._files.close()
 
 
 def rows_logged(folder: str) -> int:
-    """How many rows of metrics a run has in its folder. Raises UserError."""
+    """Return the number of rows in a run's progress.csv. Raises UserError."""
     try:
         with open(os.path.join(folder, "progress.csv"), "rb") as file:
             return max(0, sum(1 for _ in file) - 1)
@@ -206,18 +227,15 @@ def rows_logged(folder: str) -> int:
 
 
 def _table(metrics: Mapping[str, float]) -> str:
-    """At most 80 columns wide: what is longer loses its middle."""
     values = [f"{value:.4g}" if isinstance(value, float) else str(value) for value in metrics.values()]
-    wide_value = min(max(10, *map(len, values)), _WIDEST_VALUE)
-    wide = min(max(map(len, metrics)), _WIDEST - len("|  |  |") - wide_value)
-    line = "-" * (wide + wide_value + len("|  |  |"))
-    shown = [(_shortened(key, wide), _shortened(v, wide_value)) for key, v in zip(metrics, values, strict=True)]
-    return "\n".join([line, *(f"| {key:<{wide}} | {value:>{wide_value}} |" for key, value in shown), line])
+    value_width = min(max(10, *map(len, values)), _VALUE_WIDTH)
+    width = min(max(map(len, metrics)), _TABLE_WIDTH - len("|  |  |") - value_width)
+    line = "-" * (width + value_width + len("|  |  |"))
+    rows = [(_shortened(key, width), _shortened(v, value_width)) for key, v in zip(metrics, values, strict=True)]
+    return "\n".join([line, *(f"| {key:<{width}} | {value:>{value_width}} |" for key, value in rows), line])
 
 
 def _shortened(text: str, most: int) -> str:
-    """Its beginning and its end, with dots between, where it has more than `most` characters."""
-    if len(text) <= most:
-        return text
+    """Replace the middle of a long text by dots."""
     end = (most - 3) // 2
-    return f"{text[: most - 3 - end]}...{text[-end:]}"
+    return text if len(text) <= most else f"{text[: most - 3 - end]}...{text[-end:]}"

@@ -1,6 +1,7 @@
-"""A training run: what every algorithm needs of it, so that none writes its own logs, saving, stopping and resuming."""
+"""A training run: logs, saving, stopping and resuming, which every algorithm needs."""
 
 import contextlib
+import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -8,112 +9,128 @@ import numpy as np
 
 from baselines.common.errors import UserError
 from baselines.common.mpi import Communicator
-from baselines.common.seeding import Streams
+from baselines.common.seeding import RngStreams
 from baselines.envs.base import VecEnv, evaluation_copies
 from baselines.policies.policy import Policy
-from baselines.runs.bar import bar_over
-from baselines.runs.checkpoints import Checkpoints, NoCheckpoints, start_checkpoints
+from baselines.runs.checkpoints import Checkpoints
 from baselines.runs.clock import Clock
-from baselines.runs.folder import settings_of
 from baselines.runs.logger import Logger
 from baselines.runs.options import Options
-from baselines.runs.progress import Progress
+from baselines.runs.progress_bar import bar_over
+from baselines.runs.record import shown_settings
 from baselines.runs.saving import PolicySaver
 from baselines.runs.schedule import Schedule, describe, plan
-from baselines.runs.state import RunState, Saved, Stateful
-from baselines.runs.videos import NoVideos, Videos, start_videos
+from baselines.runs.signals import stop_requests
+from baselines.runs.state import Progress, RunState, Saved, Stateful
+from baselines.runs.videos import Videos
 
 
+@dataclasses.dataclass(eq=False)
 class Run:
-    """One worker's side of a run, made once by `launch` and given to `learn`.
+    """One worker's side of a run; `launch` makes it and passes it to `learn`.
 
-    The shape of an algorithm: `plan`, `register`, then for each of `epochs()` all `cycles()`, then `end_epoch(...)`.
+    An algorithm calls `plan`, `evaluation_env` and `register`, then iterates over `epochs()`, in each epoch over
+    `cycles()`, and calls `end_epoch(...)` at the end of each epoch.
     """
 
-    initial_policy: Policy | None = None  # to begin with (--load_path)
+    options: Options
+    env: VecEnv
+    comm: Communicator
+    logger: Logger
+    record: Callable[[Schedule], Mapping[str, Any]]  # makes config.json
+    stack: contextlib.ExitStack  # closes when the run ends, also after an error
+    initial_policy: Policy | None = None  # of --load_path
     eval_env: VecEnv | None = None  # the user's own
-    callback: Callable[[dict[str, float]], object] | None = None  # after each epoch; False ends the run
+    callback: Callable[[dict[str, float]], object] | None = None
+    notes: tuple[str, ...] = ()  # lines for the log
     resumed: Schedule | None = None  # of the run that is continued
-    saved: Saved | None = None  # its state
-    notes: tuple[str, ...] = ()  # further lines for the log
-    schedule: Schedule
+    saved: Saved | None = None  # its newest checkpoint
 
-    def __init__(
-        self,
-        options: Options,
-        env: VecEnv,
-        comm: Communicator,
-        logger: Logger,
-        document: Callable[[Schedule], Mapping[str, Any]],
-        stack: contextlib.ExitStack,
-    ):
-        """`document` makes config.json; `stack` closes when the run ends, also where anything raises."""
-        assert options.seed is not None
-        self.options, self.env, self.comm, self.logger, self._stack = options, env, comm, logger, stack
-        self.seed, self.clock, self._document = options.seed, Clock(), document
-        streams = Streams(options.seed, comm.rank)
+    schedule: Schedule = dataclasses.field(init=False)
+
+    def __post_init__(self) -> None:
+        assert self.options.seed is not None
+        self.seed, self.clock = self.options.seed, Clock()
+        streams = RngStreams(self.seed, self.comm.rank)
         self.rng, self.seeds_for = streams.rng, streams.seeds_for
-        self._state, self._envs, self._begun, self._ended = RunState(streams), [env], False, False
-        self._checkpoints: Checkpoints | NoCheckpoints = NoCheckpoints()
-        self._videos: Videos | NoVideos = NoVideos()
-        self._policies = PolicySaver(options, comm, logger)
+        self._state, self._envs, self._begun, self._ended = RunState(streams), [self.env], False, False
+        self._checkpoints: Checkpoints | None = None
+        self._videos: Videos | None = None
+        self._policies = PolicySaver(self.options, self.comm, self.logger)
 
     @property
     def progress(self) -> Progress:
+        """Return the position of the run."""
         return self._state.progress
 
     # ---- before the first epoch ----
 
-    def evaluation_env(self, num_episodes: int) -> VecEnv:
-        """The user's own, or as many environments of the same task as make full rounds of `num_episodes`."""
-        env = self.eval_env or evaluation_copies(self.env, num_episodes, self.seeds_for)
-        if env is not self.env:  # which it is where no more can be made
-            self._envs.append(env)
-        if env not in (self.env, self.eval_env):
-            self._stack.callback(env.close)
-        return env
-
     def plan(self, n_cycles: int, steps_per_cycle: int, losses: tuple[str, ...] = ()) -> Schedule:
-        """How long to train, in cycles of so many steps, each of which adds `losses` to the progress."""
+        """Return the schedule of the run. Raises UserError.
+
+        Args:
+            n_cycles: cycles per epoch.
+            steps_per_cycle: environment steps of one worker in a cycle.
+            losses: names of the losses that each cycle appends to `progress.losses`.
+        """
         self.schedule, self._state.losses = plan(self.options, n_cycles, steps_per_cycle, self.resumed), losses
-        done = Progress.of(self.saved.document).epoch if self.saved else 0
-        if done > self.schedule.n_epochs:
-            raise UserError(f"{self.options.resume} has {done} epochs done, more than {self.schedule.n_epochs}")
         self._lines = describe(self.schedule, n_cycles, self.options, self.comm.size)
         return self.schedule
 
+    def evaluation_env(self, num_episodes: int) -> VecEnv:
+        """Return environments for evaluation: the user's own, or copies whose number divides `num_episodes`."""
+        env = self.eval_env or evaluation_copies(self.env, num_episodes, self.seeds_for)
+        if env is not self.env:  # the training environments evaluate too if they cannot be copied
+            self._envs.append(env)
+        if env not in (self.env, self.eval_env):
+            self.stack.callback(env.close)
+        return env
+
     def register(self, agent: Any, **parts: Stateful) -> None:
-        """All that changes while the run trains; `agent`, an Agent and Stateful, is also what is saved."""
+        """Name everything that changes while the run trains; `agent` is an Agent and Stateful, and is also saved."""
         self._agent, self._state.parts = agent, {"agent": agent, **parts}
 
     def begin(self) -> None:
-        """Restore what is resumed, then claim the log folder: not before all that is given is known to be sound."""
-        self._begun, saved, self.saved = True, self.saved, None  # which is as large as the parts
+        """Restore a resumed run, then claim the log folder; `epochs` does this if `learn` does not."""
+        self._begun = True
+        saved, self.saved = self.saved, None  # drop the loaded state: it is as large as agent and buffer
         if saved:
             self._state.restore(saved)
+        if self.progress.epoch > self.schedule.n_epochs:
+            done, epochs = self.progress.epoch, self.schedule.n_epochs
+            raise UserError(f"{self.options.resume} has already trained {done} epochs, more than {epochs}")
         if self.options.resume:
-            self.logger.cut_back_to(saved.document["positions"] if saved else {})
-        document = self._document(self.schedule)
-        self.logger.write_json("config.json", document)
-        self.logger.info(
-            f"environments: {self.env.description}; seed: {self.seed}; logs: {self.logger.folder or 'none'}"
-        )
+            self.logger.truncate(saved.document["positions"] if saved else {})
+        record = self.record(self.schedule)
+        self.logger.write_json("config.json", record)
+        folder = self.logger.folder or "none"
+        self.logger.info(f"environments: {self.env.description}; seed: {self.seed}; logs: {folder}")
         for line in (*self.notes, *self._lines):
             self.logger.info(line)
         if self.schedule.n_epochs == 0:
-            self._policies.save(self._agent, "latest")  # as each epoch does
+            self._policies.save(self._agent, "latest")
         else:
-            self.logger.start(settings_of(document), new=saved is None)
-            self._videos = start_videos(self.options, self.schedule, self.comm, self.logger, self._stack)
-            self._checkpoints = start_checkpoints(
-                self.options, self.schedule, self._state, self.comm, self.logger, self._stack
-            )
+            self.logger.start(shown_settings(record), new=saved is None)
+            self._start_videos()
+            if self.options.checkpoint_interval and self.options.log_path:
+                request = self.stack.enter_context(stop_requests(quiet=self.comm.rank > 0))
+                self._checkpoints = Checkpoints(
+                    self.options, self.schedule, self._state, self.comm, self.logger, request
+                )
         self.clock = Clock(self._env_seconds(), self.progress.seconds)
+
+    def _start_videos(self) -> None:
+        interval = self.options.save_video_interval
+        if interval > self.schedule.n_epochs:
+            self.logger.warn(f"--save_video_interval={interval} counts epochs, and this run has "
+                             f"{self.schedule.n_epochs}: there will be no video")  # fmt: skip
+        elif interval and self.comm.rank == 0:
+            self._videos = self.stack.enter_context(Videos(self.options, self.env.spec.horizon, self.logger))
 
     # ---- the loop ----
 
     def epochs(self) -> Iterator[int]:
-        """The epochs that are left."""
+        """Yield the remaining epochs. Raises UserError if an epoch ends without `end_epoch`."""
         if not self._begun:
             self.begin()
         while self.progress.epoch < self.schedule.n_epochs and not self._ended:
@@ -124,18 +141,20 @@ class Run:
                 raise UserError("--alg: its learn must call run.end_epoch(...) once, at the end of each epoch")
 
     def cycles(self) -> Iterator[int]:
-        """The cycles that are left of this epoch. Raises Interrupted, with the state written, where asked to stop."""
-        shown = self.comm.rank == 0 and not self.options.quiet
-        for cycle in bar_over(self.schedule, lambda: self.progress, shown):
+        """Yield the remaining cycles of this epoch. Raises Interrupted, after a checkpoint, if asked to stop."""
+        visible = self.comm.rank == 0 and not self.options.quiet
+        for cycle in bar_over(self.schedule, lambda: self.progress, visible):
             yield cycle
             self.progress.cycle, self.progress.seconds = cycle + 1, self.clock.seconds()
-            self._checkpoints.after_cycle()
+            if self._checkpoints:
+                self._checkpoints.after_cycle()
 
     def end_epoch(self, metrics: Mapping[str, float], score: float) -> None:
-        """Log a row, save policies, call back, write the state. All workers call this, with the same numbers.
+        """Log a row, save policies, call the callback, write a checkpoint.
 
-        `metrics` has "total/timesteps"; the run adds the epoch's number and its times. The policy with the highest
-        `score` is kept as the best.
+        Args:
+            metrics: the row, the same on all workers, with "total/timesteps"; the epoch and its times are added.
+            score: the policy with the highest score is saved as `best`.
         """
         done, steps = self.progress, int(metrics["total/timesteps"])
         times = self.mean(self.clock.finish_epoch(self._env_seconds()))
@@ -143,15 +162,17 @@ class Run:
         row = {"epoch": done.epoch, **metrics, **times}
         self.logger.dump(row, step=steps)
         self._policies.after_epoch(self._agent, done, score)
-        self._videos.after_epoch(self._agent, done.epoch, steps)
+        if self._videos:
+            self._videos.after_epoch(self._agent, done.epoch, steps)
         best = score if done.best is None else max(done.best, score)
         self._state.progress = Progress(done.epoch + 1, best=best, timesteps=steps, seconds=self.clock.seconds())
         if self.callback is not None:
             self._ended = any(self.comm.all_gather(int(self.callback(dict(row)) is False)))
-        self._checkpoints.after_epoch(last=self._ended)
+        if self._checkpoints:
+            self._checkpoints.after_epoch(last=self._ended)
 
     def mean(self, values: Mapping[str, float]) -> dict[str, float]:
-        """The means over all workers, which call this together."""
+        """Return the means over all workers, which must call this together."""
         return dict(zip(values, self.comm.mean(np.array([*values.values()], np.float64)).tolist(), strict=True))
 
     def _env_seconds(self) -> float:

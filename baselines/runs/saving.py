@@ -7,7 +7,7 @@ from baselines.common.mpi import Communicator
 from baselines.policies.policy import Agent, save_policy
 from baselines.runs.logger import Logger
 from baselines.runs.options import Options
-from baselines.runs.progress import Progress
+from baselines.runs.state import Progress
 
 
 class PolicySaver:
@@ -26,9 +26,9 @@ class PolicySaver:
             self.save(agent, f"epoch_{done.epoch}")
 
     def save(self, agent: Agent, name: str) -> None:
-        """Save the policy as it is now; training goes on where it cannot be written."""
+        """Save the policy as it is now; training continues where it cannot be written."""
         if self._path:
             try:
                 save_policy(os.path.join(self._path, name), agent.policy())
             except UserError as error:
-                self._logger.warn(f"{error}; training goes on")
+                self._logger.warn(f"{error}; training continues")

@@ -1,4 +1,4 @@
-"""How long to train: epochs of cycles."""
+"""The length of a run, in epochs of cycles."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ _DEFAULT_STEPS = 1e6
 
 @dataclass(frozen=True)
 class Schedule:
-    """An epoch ends with a row in the log; a cycle is what an algorithm repeats within it."""
+    """Epochs of cycles: an epoch ends with a row in the log, a cycle is what an algorithm repeats."""
 
     n_epochs: int
     n_cycles: int  # per epoch
@@ -18,9 +18,9 @@ class Schedule:
 
 
 def plan(options: Options, n_cycles: int, steps_per_cycle: int, resumed: Schedule | None = None) -> Schedule:
-    """Whole epochs; fewer steps than one epoch make one shortened epoch; 0 makes none. Raises UserError.
+    """Return a schedule of whole epochs, or of one shortened epoch for fewer steps than that. Raises UserError.
 
-    A run that is `resumed` may get more epochs, of as many cycles as those that it had.
+    A `resumed` run keeps its schedule, or gets another number of epochs with as many cycles as before.
     """
     if steps_per_cycle < 1:
         raise UserError(
@@ -28,30 +28,23 @@ def plan(options: Options, n_cycles: int, steps_per_cycle: int, resumed: Schedul
         )
     if resumed and options.num_timesteps is None and options.n_epochs is None:
         return resumed
-    schedule = _plan(options, n_cycles, steps_per_cycle)
-    if resumed and schedule.n_cycles != resumed.n_cycles:
-        raise UserError(
-            f"the run to resume has epochs of {resumed.n_cycles} cycles, these would have {schedule.n_cycles}: it was, "
-            "or would become, one shortened epoch; leave --num_timesteps and --n_epochs out"
-        )
-    return schedule
-
-
-def _plan(options: Options, n_cycles: int, steps_per_cycle: int) -> Schedule:
-    if options.n_epochs is not None:
-        return Schedule(options.n_epochs, n_cycles, steps_per_cycle)
     steps = _DEFAULT_STEPS if options.num_timesteps is None else options.num_timesteps
-    epochs = int(steps // (n_cycles * steps_per_cycle))
-    if epochs == 0 and steps > 0:
-        return Schedule(1, max(1, int(steps // steps_per_cycle)), steps_per_cycle)
-    return Schedule(epochs, n_cycles, steps_per_cycle)
+    n_epochs = int(steps // (n_cycles * steps_per_cycle)) if options.n_epochs is None else options.n_epochs
+    if options.n_epochs is None and n_epochs == 0 and steps > 0:
+        n_epochs, n_cycles = 1, max(1, int(steps // steps_per_cycle))
+    if resumed and n_cycles != resumed.n_cycles:
+        raise UserError(
+            f"the resumed run has {resumed.n_cycles} cycles per epoch, not {n_cycles}: leave out --num_timesteps and "
+            "--n_epochs"
+        )
+    return Schedule(n_epochs, n_cycles, steps_per_cycle)
 
 
 def describe(schedule: Schedule, n_cycles: int, options: Options, workers: int) -> list[str]:
-    """Lines for the log: epochs, cycles and steps; `n_cycles` is what an epoch has unless it is shortened."""
+    """Return lines for the log; `n_cycles` is the number of cycles of an epoch that is not shortened."""
     if schedule.n_epochs == 0:
         trained = options.load_path or options.resume
-        untrained = "warning: this policy was never trained; to begin with one that was: --load_path=DIR"
+        untrained = "warning: this policy was never trained; to begin with a trained one: --load_path=PATH"
         return ["training: none"] if trained else ["training: none", untrained]
     lines = []
     if schedule.n_cycles < n_cycles:

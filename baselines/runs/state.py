@@ -1,64 +1,91 @@
-"""All that changes while a run trains, in one place, so that it can be written and put back."""
+"""The state of a run: everything that changes while it trains, so that it can be saved and restored."""
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from baselines.common.errors import UserError
-from baselines.common.seeding import Streams
-from baselines.runs.progress import Progress
+from baselines.common.seeding import RngStreams
 
 
 class Stateful(Protocol):
     """A part of a run that changes while it trains."""
 
     def state(self) -> dict[str, np.ndarray]:
-        """All that `load_state` needs, as arrays of numbers."""
+        """Return everything that `load_state` needs, as arrays of numbers."""
 
     def load_state(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Take over what `state` of the same part gave. Raises KeyError or ValueError."""
+        """Restore what `state` of the same part returned. Raises KeyError or ValueError."""
 
 
 def states_of(parts: Mapping[str, Stateful]) -> dict[str, np.ndarray]:
-    """The states of all parts in one, named `part/array`."""
+    """Return the states of all parts, with arrays named `part/array`."""
     return {f"{part}/{name}": x for part, it in parts.items() for name, x in it.state().items()}
 
 
 def load_states(parts: Mapping[str, Stateful], arrays: Mapping[str, np.ndarray]) -> None:
-    """Give each part what `states_of` took of it. Raises KeyError or ValueError."""
+    """Restore each part from what `states_of` returned. Raises KeyError or ValueError."""
     for part, it in parts.items():
         prefix = f"{part}/"
         it.load_state({k.removeprefix(prefix): x for k, x in arrays.items() if k.startswith(prefix)})
 
 
+@dataclasses.dataclass
+class Progress:
+    """The position of a run, between two cycles."""
+
+    epoch: int = 0  # epochs completed
+    cycle: int = 0  # cycles completed in this epoch
+    best: float | None = None  # highest score of an epoch
+    timesteps: int = 0  # of all workers, at the end of the last epoch
+    losses: list[dict[str, float]] = dataclasses.field(default_factory=list)  # of this epoch's cycles
+    seconds: float = 0.0  # of training
+
+    @classmethod
+    def from_document(cls, document: Any) -> "Progress":
+        """Read the fields as JSON. Raises ValueError or TypeError."""
+        progress = cls(**document)
+        counts = progress.epoch, progress.cycle, progress.timesteps
+        numbers = [progress.seconds, *([] if progress.best is None else [progress.best])]
+        numbers += [x for row in progress.losses for x in row.values()]
+        if not all(type(n) is int and 0 <= n < 1 << 62 for n in counts) or not all(
+            type(x) is float or (type(x) is int and abs(x) < 1 << 62) for x in numbers
+        ):
+            raise ValueError("its progress is not in numbers")
+        return progress
+
+
 class Saved(NamedTuple):
-    """One worker's state as it is kept: a JSON document, and arrays named `part/array`."""
+    """One worker's state as it is saved: a JSON document, and arrays named `part/array`."""
 
     document: dict[str, Any]
     arrays: dict[str, np.ndarray]
 
 
 class RunState:
-    """The parts of one worker, its streams of random numbers, and its progress."""
+    """The parts of one worker, its random generators, and its progress."""
 
-    def __init__(self, streams: Streams) -> None:
+    def __init__(self, streams: RngStreams) -> None:
         self.progress, self.streams = Progress(), streams
         self.parts: dict[str, Stateful] = {}
-        self.losses: tuple[str, ...] = ()  # what each cycle adds to progress.losses
+        self.losses: tuple[str, ...] = ()  # names of the losses that each cycle appends to progress.losses
 
     def capture(self) -> Saved:
+        """Return the state as it is now."""
         streams = {purpose: rng.bit_generator.state for purpose, rng in self.streams.generators.items()}
-        return Saved({"progress": self.progress.document(), "streams": streams}, states_of(self.parts))
+        document = {"progress": dataclasses.asdict(self.progress), "streams": streams}
+        return Saved(document, states_of(self.parts))
 
     def restore(self, saved: Saved) -> None:
-        """Put everything back. Raises UserError where it does not fit."""
-        progress = Progress.of(saved.document)
+        """Restore what `capture` returned. Raises UserError where it does not fit."""
         try:
+            progress = Progress.from_document(saved.document["progress"])
             if any(set(row) != set(self.losses) for row in progress.losses):
                 raise ValueError("its losses are those of another agent")
             if not isinstance(saved.document["positions"], dict):
-                raise ValueError("it does not say where the logs ended")
+                raise ValueError("the sizes of the log files are missing")
             load_states(self.parts, saved.arrays)
             for purpose, rng in self.streams.generators.items():
                 rng.bit_generator.state = saved.document["streams"][purpose]

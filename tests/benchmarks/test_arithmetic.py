@@ -5,14 +5,14 @@ import json
 import pytest
 
 from baselines.her.experiment.config import HERConfig
-from baselines.her.types import GoalEnvSpec
 from benchmarks import measure
 from benchmarks.mpi import predict
 from benchmarks.updates import products_of_an_update
+from tests.helpers import goal_spec
 
 
 def test_products_of_an_update_are_those_of_five_forward_and_three_backward_passes():
-    spec, config = GoalEnvSpec("any", 3, 2, 1, 10), HERConfig(hidden=4, layers=1, batch_size=7)
+    spec, config = goal_spec("any", 3, 2, 1, 10), HERConfig(hidden=4, layers=1, batch_size=7)
     flops = {}
     for (n, k), (same, m) in products_of_an_update(spec, config):
         assert k == same

@@ -10,7 +10,7 @@ from baselines.common.cli import parse
 from baselines.envs import make_vec_env
 from baselines.envs.arguments import EnvArguments
 from baselines.her.experiment.data_generation import fetch_data_generation
-from baselines.run import Words
+from baselines.run import LauncherOptions
 from baselines.runs.algorithms import find
 from baselines.runs.options import Options
 from benchmarks import reproduce
@@ -37,7 +37,7 @@ def spec_of(env, max_episode_steps):
 def test_the_launcher_and_the_algorithm_take_every_flag_of_our_arms(arm):
     command = training_command(Run(Path("nowhere"), arm, 0))
     assert command[:3] == [sys.executable, "-m", "baselines.run"]
-    given, settings, wants_help = parse(command[3:], Words)
+    given, settings, wants_help = parse(command[3:], LauncherOptions)
     options = Options(**{"alg": "her", **given})
     algorithm = find(options.alg)
     assert not wants_help and options.num_timesteps == arm.num_timesteps

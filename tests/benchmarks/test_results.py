@@ -218,8 +218,8 @@ def test_a_damaged_mark_is_one_line(tiny, cwd, capsys):
     assert ended.value.code == 2 and "run.json: expected JSON" in said and said.count("\n") == 1
 
 
-def test_returns_have_a_table_of_their_own_below_that_of_success_rates(tiny, cwd, monkeypatch):
-    rates = results(tiny, cwd)
+def test_returns_have_a_table_of_their_own_and_are_not_in_the_overview(tiny, cwd, monkeypatch):
+    results(tiny, cwd)
     walks = Experiment("Returns", {"a": A}, (0, 1), 1, "more", returns(100, 200))
     for seed, totals in enumerate(([50, 150, 250, 200], [100, 150, 200, 250])):
         run = Run(cwd / "walks", A, seed)
@@ -240,4 +240,5 @@ def test_returns_have_a_table_of_their_own_below_that_of_success_rates(tiny, cwd
             "| 1,000 (1,000 to 1,001) | 1,000 (1,000 to 1,001) |"
         )
     text = (cwd / "results" / "README.md").read_text()
-    assert text.index((rates / "table.md").read_text().splitlines()[2]) < text.index(head) < text.index(row)
+    overview, _, sections = text.partition("## Overview")[2].partition("\n## ")
+    assert "| [tiny](#" in overview and "walks" not in overview and head in sections and row in sections

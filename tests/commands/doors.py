@@ -7,12 +7,11 @@ from baselines.common.mpi import Communicator
 from baselines.her.ddpg import DDPG
 from baselines.her.experiment.config import HERConfig
 from baselines.her.policy import make_policy
-from baselines.her.types import GoalEnvSpec
 from baselines.policies.policy import save_policy
-from tests.helpers import contents
+from tests.helpers import contents, goal_spec
 
-POINT_REACH_SIZES = GoalEnvSpec("PointReach-v0", 2, 2, 2, 30)
-FETCH_REACH_SIZES = GoalEnvSpec("FetchReach-v1", 10, 3, 4, 50)
+POINT_REACH_SIZES = goal_spec("PointReach-v0")
+FETCH_REACH_SIZES = goal_spec("FetchReach-v1", 10, 3, 4, 50)
 
 
 def servo(sizes=POINT_REACH_SIZES, gain=10.0, max_u=1.0):
@@ -29,7 +28,7 @@ def servo(sizes=POINT_REACH_SIZES, gain=10.0, max_u=1.0):
     for name in arrays:
         if name.endswith(("/std", "/count", "/sumsq")):
             arrays[name] += 1
-    return make_policy(sizes.env_spec(), config, arrays)
+    return make_policy(sizes, config, arrays)
 
 
 def save(path, **how):

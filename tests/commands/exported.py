@@ -2,6 +2,7 @@
 
 import importlib.util
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import tensorflow as tf
@@ -11,13 +12,13 @@ from baselines.common.specs import Actions, EnvSpec
 from baselines.her.ddpg import DDPG
 from baselines.her.experiment.config import HERConfig
 from baselines.her.policy import make_policy
-from baselines.her.types import GoalEnvSpec
 from baselines.policies.policy import NetworkPolicy
 from baselines.ppo2.config import PPOConfig
 from baselines.ppo2.policy import PPOPolicy
 from baselines.ppo2.ppo import PPO
+from tests.helpers import goal_spec
 
-FETCH = GoalEnvSpec("FetchPush-v1", 25, 3, 4, 50)
+FETCH = goal_spec("FetchPush-v1", 25, 3, 4, 50)
 UNITS = Actions((-3.0, 0.0, 1.0, -0.5), (4.0, 0.25, 1.0, 0.5), "float32")
 GOALS = {"observation": 10, "achieved_goal": 3, "desired_goal": 3}
 ROWS = 1000
@@ -35,7 +36,7 @@ def random_arrays(agent):
 def her_policy(sizes=FETCH, **settings):
     config = HERConfig(**settings)
     agent = DDPG(sizes, config, np.random.default_rng(0), Communicator())
-    return make_policy(sizes.env_spec(), config, random_arrays(agent))
+    return make_policy(sizes, config, random_arrays(agent))
 
 
 def ppo_policy(sizes, action_size, **of_spec):
@@ -54,7 +55,7 @@ def network_policy(widths, action_size, **of_spec):
 POLICIES = {
     "her": lambda: her_policy(),
     "her, relative goals, averaged": lambda: her_policy(relative_goals=True, average_actor=0.99, max_u=0.7, hidden=64),
-    "her, units of the environment": lambda: her_policy(FETCH._replace(actions=UNITS), layers=1, norm_clip=2.0),
+    "her, units of the environment": lambda: her_policy(replace(FETCH, actions=UNITS), layers=1, norm_clip=2.0),
     "ppo2": lambda: ppo_policy({"observation": 11}, 3),
     "ppo2, units of the environment": lambda: ppo_policy({"observation": 11}, 4, actions=UNITS),
     "ppo2, whole numbers": lambda: ppo_policy(

@@ -1,4 +1,4 @@
-"""`baselines.load_policy`: what a robot has to install, how long it takes, and whom it trusts."""
+"""`baselines.load_policy`: what a robot has to install, and how long it takes."""
 
 import json
 import subprocess
@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 
 import baselines
-from baselines.common.errors import UserError
 from tests.commands.doors import save, servo
-from tests.helpers import ROOT, write_package
+from tests.helpers import ROOT
 
 OBSERVATION = dict(observation=[0.0, 0.0], achieved_goal=[0.5, 0.0], desired_goal=[0.5, 0.04])
 PROGRAM = """
@@ -21,13 +20,13 @@ import baselines
 policy = baselines.load_policy(sys.argv[1])
 action = policy.act(json.loads(sys.argv[2]))
 seconds = time.perf_counter() - start
-print(json.dumps([seconds, action.tolist(), sorted({name.partition(".")[0] for name in sys.modules})]))
+print(json.dumps([seconds, action.tolist(), sorted(sys.modules)]))
 """
 
 
 @pytest.fixture
 def load(tmp_path):
-    """Load a policy and act in a process where importing TensorFlow and all else but NumPy fails."""
+    """Load a policy and act in a process where importing TensorFlow and all else but NumPy and safetensors fails."""
     blocked = ("tensorflow", "keras", "gymnasium", "gymnasium_robotics", "envpool", "mpi4py", "tqdm", "threadpoolctl")
     (tmp_path / "blocked").mkdir()
     for name in blocked:
@@ -43,7 +42,7 @@ def load(tmp_path):
     return load
 
 
-def test_a_policy_acts_where_only_numpy_can_be_imported(load, tmp_path):
+def test_a_policy_acts_where_only_numpy_and_safetensors_can_be_imported(load, tmp_path):
     folder = save(tmp_path / "policy")
     _, action, modules = load(folder)
     assert action == pytest.approx([0, np.tanh(10 * 0.04)], abs=1e-6)  # by hand
@@ -51,84 +50,22 @@ def test_a_policy_acts_where_only_numpy_can_be_imported(load, tmp_path):
     assert "numpy" in modules
 
 
-def test_a_trained_policy_acts_where_only_numpy_can_be_imported(load, finished):
+def test_a_trained_policy_acts_where_only_numpy_and_safetensors_can_be_imported(load, finished):
     for folder in (finished[1], finished[1] / "best"):
         _, action, _ = load(folder)
         np.testing.assert_allclose(baselines.load_policy(str(folder)).act(OBSERVATION), action, rtol=1e-5)
 
 
-def test_loading_imports_no_library_but_numpy_where_all_are_installed(load, tmp_path):
+def test_loading_imports_little_where_all_libraries_are_installed(load, tmp_path):
     _, _, modules = load(save(tmp_path / "policy"), path=(ROOT,))
+    assert sum(name.partition(".")[0] == "baselines" for name in modules) <= 10
     third_party = {"tensorflow", "keras", "gymnasium", "envpool", "mpi4py", "tqdm", "mujoco", "matplotlib", "moviepy"}
-    assert not third_party & set(modules)
+    assert not third_party & {name.partition(".")[0] for name in modules}
 
 
 def test_loading_takes_less_than_three_tenths_of_a_second_with_all_imports(load, tmp_path):
     folder = save(tmp_path / "policy")
     assert min(load(folder, path=(ROOT,))[0] for _ in range(5)) < 0.3
-
-
-# ---- whose code is run ----
-
-
-def rename(folder, **document):
-    """Change entries of a policy's document."""
-    file = folder / "policy.json"
-    file.write_text(json.dumps({**json.loads(file.read_text()), **document}))
-
-
-@pytest.mark.parametrize(
-    "alg",
-    ["foreign_one.algorithm", "foreign_one", "baselines.her", "os.path", "her.her", ".her", "../her", "logger", ""],
-)
-def test_a_folder_that_names_a_module_of_its_own_is_refused_without_importing_it(alg, tmp_path, modules):
-    marker = tmp_path / "marker"
-    write_package(modules, "foreign_one", __init__=f"open({str(marker)!r}, 'w')", algorithm="learn = print")
-    folder = tmp_path / "policy"
-    save(folder)
-    for document, message in (
-        (dict(alg=alg), f"it is of '{alg}', whose code would be run: if you trust that, add --alg={alg}"),
-        (dict(format="baselines.foreign_one policy 1"), "it is of 'foreign_one', whose code would be run"),
-    ):
-        rename(folder, **document)
-        with pytest.raises(UserError) as error:
-            baselines.load_policy(str(folder))
-        assert str(error.value).startswith(f"{folder} holds no policy that can be used here: {message}")
-    assert not marker.exists() and "foreign_one" not in sys.modules
-
-
-@pytest.mark.parametrize("alg", [None, 5, ["her"], {}])
-def test_a_folder_that_names_no_algorithm_is_refused(alg, tmp_path):
-    folder = tmp_path / "policy"
-    save(folder)
-    rename(folder, alg=alg)
-    with pytest.raises(UserError, match="the name of an algorithm"):
-        baselines.load_policy(str(folder))
-
-
-def test_a_policy_of_ones_own_algorithm_is_loaded_where_it_is_named(tmp_path, modules):
-    text = """
-def learn(env, config, run):
-    pass
-
-def load_policy(document, arrays):
-    return document["alg"], sorted(arrays)[0]
-"""
-    write_package(modules, "trusted_one", algorithm=text)
-    folder = tmp_path / "policy"
-    save(folder)
-    rename(folder, alg="trusted_one.algorithm")
-    with pytest.raises(UserError, match="if you trust that, add --alg=trusted_one.algorithm"):
-        baselines.load_policy(str(folder))
-    found = baselines.load_policy(str(folder), alg="trusted_one.algorithm")
-    assert found == ("trusted_one.algorithm", "g_stats/count")
-
-
-def test_a_policy_is_refused_by_an_algorithm_that_it_is_not_of(tmp_path):
-    save(tmp_path / "policy")
-    rename(tmp_path / "policy", alg="network")
-    with pytest.raises(UserError, match="expected a policy of --alg=her, got one of --alg=network"):
-        baselines.load_policy(str(tmp_path / "policy"), alg="her")
 
 
 def test_one_observation_and_several_at_once_give_the_same_actions():

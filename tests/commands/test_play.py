@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,8 +12,7 @@ from moviepy import ImageSequenceClip, VideoFileClip
 from baselines import run
 from baselines.common.settings import names_of
 from baselines.her.demonstrations import read_demonstrations
-from baselines.her.experiment import play as old_door
-from baselines.play import PlayOptions, _move_video, main
+from baselines.play import PlayOptions, main, write_gif
 from baselines.policies.policy import NetworkPolicy, save_policy
 from tests.commands.doors import FETCH_REACH_SIZES, POINT_REACH_SIZES, command_refused, save, servo
 from tests.helpers import HORIZON, POINT_REACH, POINT_REACH_ID, ROOT, TINY, refused
@@ -29,9 +29,9 @@ def moves(pictures):
     return any((a != b).any() for a, b in zip(pictures[:-1], pictures[1:], strict=True))
 
 
-def recorded(capsys, *argv, door=main):
+def recorded(capsys, *argv):
     """The demonstrations that a perfect policy is played into, and what is printed."""
-    door([POINT_REACH, "--record_demos=demos.npz", *argv])
+    main([POINT_REACH, "--record_demos=demos.npz", *argv])
     return read_demonstrations("demos.npz", POINT_REACH_SIZES), capsys.readouterr().out.splitlines()
 
 
@@ -46,7 +46,7 @@ def test_a_policy_is_played_into_a_file(kind, capsys):
     assert [line.partition(": return ")[0] for line in printed[1:3]] == ["episode 1", "episode 2"]
     assert all(line.endswith(", success") for line in printed[1:3])
     assert printed[3].startswith("played 2 episodes: success rate 1.000, mean return -")
-    assert sorted(os.listdir()) == ["policy", f"seen.{kind}", "taken"]
+    assert sorted(os.listdir()) == ["policy.safetensors", f"seen.{kind}", "taken"]
     assert moves(frames(f"seen.{kind}"))
     with VideoFileClip(f"seen.{kind}") as clip:
         assert clip.duration == pytest.approx((2 * HORIZON + 2) / 10, abs=0.5)  # PointReach has 10 pictures a second
@@ -56,12 +56,12 @@ def test_a_policy_is_played_into_a_file(kind, capsys):
 def test_a_gif_is_at_most_320_pixels_wide(width, found, tmp_path):
     with ImageSequenceClip([np.full((100, width, 3), shade, np.uint8) for shade in (0, 200)], fps=10) as clip:
         clip.write_videofile(str(tmp_path / "recorded.mp4"), logger=None)
-    _move_video(str(tmp_path), str(tmp_path / "seen.gif"))
+    write_gif(str(tmp_path / "recorded.mp4"), str(tmp_path / "seen.gif"))
     assert frames(tmp_path / "seen.gif")[0].shape[1] == found
 
 
 def test_a_video_that_was_asked_for_and_cannot_be_rendered_is_refused(capsys):
-    policy = save("policy", sizes=POINT_REACH_SIZES._replace(env_id="PointReach-dark-v0"))
+    policy = save("policy", sizes=replace(POINT_REACH_SIZES, env_id="PointReach-dark-v0"))
     dark = "--env=tests.environments:PointReach-dark-v0"
     line = command_refused(capsys, main, f"--load_path={policy}", dark, "--video=seen.mp4")
     assert "cannot render" in line and "MUJOCO_GL" in line
@@ -71,7 +71,7 @@ def test_without_a_file_and_a_display_a_video_is_recorded_here(capsys):
     main([f"--load_path={save('policy')}", POINT_REACH, "--episodes=1"])
     assert "recording a video into ." in capsys.readouterr().out
     (video,) = (name for name in os.listdir() if name.endswith(".mp4"))
-    assert sorted(os.listdir()) == sorted([video, "policy", "taken"]) and moves(frames(video))
+    assert sorted(os.listdir()) == sorted([video, "policy.safetensors", "taken"]) and moves(frames(video))
 
 
 def test_episodes_are_recorded_as_demonstrations_instead_of_shown(capsys):
@@ -83,7 +83,7 @@ def test_episodes_are_recorded_as_demonstrations_instead_of_shown(capsys):
     for i in range(3):
         observed = {key: getattr(demos, key)[i, :HORIZON] for key in ("observation", "achieved_goal", "desired_goal")}
         np.testing.assert_allclose(policy.act(observed), demos.action[i], atol=1e-6)
-    assert sorted(os.listdir()) == ["demos.npz", "policy", "taken"]
+    assert sorted(os.listdir()) == ["demos.npz", "policy.safetensors", "taken"]
 
 
 def test_the_same_seed_plays_the_same_episodes_and_a_different_seed_others(capsys):
@@ -111,18 +111,6 @@ def command_refused_after_playing(capsys, *argv):
     return capsys.readouterr().err
 
 
-@pytest.mark.parametrize("words", [["policy"], ["policy", "--episodes", "2"], ["--load_path=policy", "--episodes=2"]])
-def test_the_name_that_users_of_openai_baselines_know_takes_the_policy_as_a_word(words, capsys):
-    save("policy")
-    demos, _ = recorded(capsys, "--seed=1", "--load_path=policy", "--episodes=2")
-    expected = demos.desired_goal[0]
-    os.remove("demos.npz")
-    old_door.main([*words, POINT_REACH, "--record_demos=demos.npz", "--seed=1"])
-    found = read_demonstrations("demos.npz", POINT_REACH_SIZES)
-    assert len(found.length) == (10 if words == ["policy"] else 2)
-    np.testing.assert_array_equal(found.desired_goal[0], expected)
-
-
 def test_help_has_every_flag(capsys):
     main(["-h"])
     text = capsys.readouterr().out
@@ -132,14 +120,14 @@ def test_help_has_every_flag(capsys):
 
 
 BAD_INPUT = {
-    "no policy": ([], ["--load_path=DIR"]),
+    "no policy": ([], ["--load_path=PATH"]),
     "policy that is not there": (["--load_path=nowhere"], ["nowhere"]),
     "policy that is a file": (["--load_path=taken"], ["taken"]),
-    "module that the policy names": (["--load_path=modular"], ["if you trust it, add --env=tests.environments"]),
+    "module that the policy names": (["--load_path=modular"], ["if you trust the file, add --env=tests.environments"]),
     "environment that is not there": (["--load_path=policy", "--env=PointReech-v0"], ["nearest: PointReach-v0"]),
-    "environment of other sizes": (["--load_path=policy", "--env=CartPole-v1"], ["observation 2 against 4"]),
+    "environment of other sizes": (["--load_path=policy", "--env=CartPole-v1"], ["observation size 2, not 4"]),
     "environment of other sizes, to record": (
-        ["--load_path=policy", "--env=CartPole-v1", "--record_demos=d.npz"], ["observation 2 against 4"]),
+        ["--load_path=policy", "--env=CartPole-v1", "--record_demos=d.npz"], ["observation size 2, not 4"]),
     "no episodes": (["--load_path=policy", "--episodes=0"], ["episodes: expected 1 to", "got 0"]),
     "negative seed": (["--load_path=policy", "--seed=-1"], ["seed: expected 0 to"]),
     "unknown flag": (["--load_path=policy", "--vidio=a.mp4"], ["'vidio'", "nearest: video"]),
@@ -147,10 +135,10 @@ BAD_INPUT = {
     "video of another kind": (["--load_path=policy", "--video=a.avi"], [".mp4 or .gif", "a.avi"]),
     "video below a file": (["--load_path=policy", "--video=taken/a.mp4"], ["cannot write", "taken"]),
     "demonstrations below a file": (["--load_path=policy", "--record_demos=taken/d.npz"], ["cannot write", "taken"]),
-    "demonstrations in a folder": (["--load_path=policy", "--record_demos=policy"], ["cannot write", "policy"]),
+    "demonstrations in a folder": (["--load_path=policy", "--record_demos=."], ["cannot write", "folder"]),
     "failures that are not recorded": (["--load_path=policy", "--keep_failures"], ["--record_demos=FILE"]),
     "video of what is not shown": (
-        ["--load_path=policy", "--video=a.mp4", "--record_demos=d.npz"], ["--record_demos", "leave --video out"]),
+        ["--load_path=policy", "--video=a.mp4", "--record_demos=d.npz"], ["--record_demos", "leave out --video"]),
     "demonstrations of a mere network": (["--load_path=network", "--record_demos=d.npz"], ["writes none"]),
     "unknown algorithm": (["--load_path=policy", "--alg=hr"], ["'hr'", "nearest: her"]),
 }  # fmt: skip
@@ -159,8 +147,9 @@ BAD_INPUT = {
 @pytest.mark.parametrize(("argv", "words"), BAD_INPUT.values(), ids=BAD_INPUT)
 def test_bad_input_ends_with_one_line_and_leaves_nothing_behind(argv, words, capsys):
     save("policy")
-    save("modular", sizes=POINT_REACH_SIZES._replace(env_id=POINT_REACH_ID))
-    save_policy("network", NetworkPolicy(POINT_REACH_SIZES.env_spec(), [(np.zeros((6, 2)), np.zeros(2))]))
+    os.mkdir("folder")
+    save("modular", sizes=replace(POINT_REACH_SIZES, env_id=POINT_REACH_ID))
+    save_policy("network", NetworkPolicy(POINT_REACH_SIZES, [(np.zeros((6, 2)), np.zeros(2))]))
     line = command_refused(capsys, main, *argv)
     assert [word for word in words if word not in line] == []
 
@@ -183,7 +172,7 @@ def test_the_fetch_robot_is_rendered_without_a_display():
 
 
 def test_a_loaded_policy_is_played_into_a_video_without_training(capsys, monkeypatch, finished):
-    monkeypatch.setattr("baselines.her.train.train_cycle", None)  # a call would fail
+    monkeypatch.setattr("baselines.her.ddpg.DDPG.train", None)  # a call would fail
     monkeypatch.setattr("baselines.her.train.evaluate", None)
     run.main([POINT_REACH, "--num_timesteps=0", f"--load_path={finished[1]}", "--play=1", "--play_episodes=3",
               "--log_path=play"])  # fmt: skip

@@ -7,14 +7,14 @@ import re
 from baselines import run
 from baselines.common.settings import names_of
 from baselines.her.experiment.config import PRESETS, HERConfig
-from baselines.run import Words
+from baselines.run import LauncherOptions
 from tests.helpers import FLAVOURED, write_package
 
 FLAGS = dict(help=None, alg="her", env="FetchReach-v1", num_timesteps="1e6", n_epochs=None,
              num_env="the preset's, else 1", vec_env="auto", step_timeout="0.0", seed="a new one", preset=None,
              load_path=None, save_path=None, policy_save_interval="5", checkpoint_interval="1", resume=None,
              log_path="a new one", play=None, play_episodes="10", record_demos=None, keep_failures=None,
-             save_video_interval="0", save_video_length="200", extra_import=None, quiet="False", env_kwargs=None,
+             save_video_interval="0", extra_import=None, quiet="False", env_kwargs=None, reward_info=None,
              max_episode_steps="the environment's own", wandb_project=None)  # fmt: skip
 
 
@@ -35,7 +35,7 @@ def words_of(settings):
 def test_help_has_every_flag_with_its_default(cwd, capsys):
     run.main(["--help"])
     meanings = described(capsys.readouterr().out)
-    assert FLAGS.keys() == {"help", *names_of(Words)}
+    assert FLAGS.keys() == {"help", *names_of(LauncherOptions)}
     for flag, default in FLAGS.items():
         assert meanings[flag] and (default is None or f"(default: {default}" in meanings[flag]), flag
     assert os.listdir() == ["taken"]
@@ -45,7 +45,10 @@ def test_help_has_every_setting_with_its_meaning_and_default(cwd, capsys):
     run.main(["--alg=her", "-h"])
     text = " ".join(capsys.readouterr().out.split())
     for setting in dataclasses.fields(HERConfig):
-        assert f" --{setting.name} {setting.metadata['meaning']} (default: {setting.default})" in text
+        text_or_none = setting.metadata["default_text"]
+        default = setting.default if text_or_none is None else text_or_none
+        meaning = setting.metadata["meaning"] + (f" (default: {default})" if default != "" else "")
+        assert f" --{setting.name} {meaning}" in text
 
 
 def test_help_has_every_preset_with_its_settings_and_its_environments(cwd, capsys):

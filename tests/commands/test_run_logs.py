@@ -51,7 +51,7 @@ def test_a_tilde_is_the_home_folder(cwd, tmp_path, monkeypatch, untrained):
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     run.main([POINT_REACH, *TINY, "--num_timesteps=0", "--save_path=~/policies", "--log_path=~/log"])
     run.main([POINT_REACH, "--num_timesteps=0", "--load_path=~/policies", "--log_path=log"])
-    assert (tmp_path / "home/policies/latest/arrays.npz").exists()
+    assert (tmp_path / "home/policies/latest.safetensors").exists()
     assert (tmp_path / "home/log/log.txt").exists()
     assert document("log")["config"]["hidden"] == 8
     assert "~" not in os.listdir()
@@ -107,4 +107,4 @@ def test_a_real_process_trains_and_saves(cwd):
     assert done.returncode == 0, done.stderr
     assert done.stdout == Path("log/log.txt").read_text()
     assert "Traceback" not in done.stderr and "WARNING" not in done.stderr
-    assert sorted(os.listdir("p")) == ["best", "latest"]
+    assert sorted(os.listdir("p")) == ["best.safetensors", "latest.safetensors"]

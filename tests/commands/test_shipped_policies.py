@@ -29,7 +29,7 @@ def test_a_policy_is_small_and_of_its_task(name):
 @pytest.mark.parametrize("name", SHIPPED)
 def test_a_policy_does_what_is_claimed(name):
     """Within four standard deviations of 50 episodes: a policy of another task, or a damaged one, has 0."""
-    rate = baselines.evaluate(baselines.load_policy(str(POLICIES / name)), episodes=50).success_rate
+    rate = baselines.evaluate_policy(baselines.load_policy(str(POLICIES / name)), episodes=50).success_rate
     claimed = float(CLAIMED[name])
     spread = (max(claimed * (1 - claimed), 0.01) / 50) ** 0.5
     assert claimed > 0.4 and rate >= claimed - 4 * spread

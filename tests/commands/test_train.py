@@ -10,7 +10,7 @@ import pytest
 import baselines
 from baselines.common.errors import TrainingError, UserError
 from baselines.envs.gymnasium_env import GymnasiumVecEnv
-from baselines.her import her
+from baselines.her import train as her
 from baselines.her.ddpg import DDPG
 from tests.environments import PointReach
 from tests.helpers import POINT_REACH_ID, TINY_SETTINGS, checkpoints, contents, document, point_reach, rows, timeless
@@ -152,7 +152,7 @@ def test_the_agent_acts_and_saves_its_policy(cwd):
 
 def test_training_begins_with_a_loaded_policy(cwd, finished):
     agent = baselines.train(env=POINT_REACH_ID, load_path=str(finished[1]), total_timesteps=0)
-    loaded = baselines.load_policy(str(finished[1])).arrays()
+    loaded = baselines.load_policy(str(finished[1])).arrays
     assert loaded.keys() == agent.policy_state().keys()
     for name, array in agent.policy_state().items():
         np.testing.assert_array_equal(array, loaded[name], err_msg=name)
@@ -175,7 +175,7 @@ def test_a_callback_that_returns_false_ends_the_run_in_order_and_it_can_be_resum
     stopping = dict(callback=lambda row: seen.append(row) or len(seen) < 2, checkpoint_interval=4)
     agent = baselines.train(**{**NAMED, "n_epochs": 4}, **stopping, log_path="log", save_path="p")
     assert agent.updates == 8 and len(rows("log")) == len(seen) == 2
-    assert len(checkpoints("log")) == 1 and sorted(os.listdir("p")) == ["best", "latest"]
+    assert len(checkpoints("log")) == 1 and sorted(os.listdir("p")) == ["best.safetensors", "latest.safetensors"]
     resumed = baselines.train(resume="log", callback=seen.append)
     assert [row["epoch"] for row in seen] == [0, 1, 2, 3]
     assert timeless("log") == timeless(whole[0])
@@ -196,11 +196,11 @@ def test_a_run_in_ones_own_environment_is_resumed_in_ones_own_and_may_be_longer(
     agent = baselines.train(env=vector(), resume="log", n_epochs=4)
     assert timeless("log") == timeless(whole[0])
     assert_same(agent, whole[1])
-    with pytest.raises(UserError, match="num_env 1 against 2 there"):
+    with pytest.raises(UserError, match="num_env=2, not 1"):
         baselines.train(env=single(), resume="log", n_epochs=5)
-    with pytest.raises(UserError, match="polyak 0.5 against 0.95 there"):
+    with pytest.raises(UserError, match="polyak=0.95, not 0.5"):
         baselines.train(env=vector(), resume="log", n_epochs=5, polyak=0.5)
-    with pytest.raises(UserError, match="seed 4 against 3 there"):
+    with pytest.raises(UserError, match="seed=3, not 4"):
         baselines.train(env=vector(), resume="log", n_epochs=5, seed=4)
 
 
@@ -288,7 +288,7 @@ def test_wrong_arguments_are_refused_before_anything_is_written(arguments, word,
 
 def test_an_environment_to_evaluate_in_of_other_sizes_is_refused(cwd):
     other = gymnasium.make("CartPole-v1")
-    with pytest.raises(UserError, match="does not fit CartPole-v1: observation 2 against 4"):
+    with pytest.raises(UserError, match="does not fit CartPole-v1: observation size 2, not 4"):
         baselines.train(env=single(), eval_env=other, log_path="log", **SHORT)
     assert os.listdir() == ["taken"]
 

@@ -1,5 +1,7 @@
 """What somebody who plays or evaluates the wrong policy is told: one that was never trained, or one of another task."""
 
+from dataclasses import replace
+
 import gymnasium
 import pytest
 
@@ -14,7 +16,7 @@ from tests.helpers import POINT_REACH, TINY
 pytestmark = pytest.mark.usefixtures("cwd", "no_display")
 NEVER = "warning: this policy was never trained; to begin with one that was: --load_path=DIR"
 OTHER = "was trained on PointPull-v0, not on tests.environments:PointReach-v0, which has the same sizes"
-OTHER_SIZES = POINT_REACH_SIZES._replace(env_id="PointPull-v0")
+OTHER_SIZES = replace(POINT_REACH_SIZES, env_id="PointPull-v0")
 
 
 @pytest.mark.parametrize("words", [["--num_timesteps=0"], ["--n_epochs=0"], ["--num_timesteps=0", "--save_path=p"]])
@@ -59,12 +61,12 @@ def test_training_on_with_a_policy_of_another_task_names_both(capsys):
 
 @pytest.mark.parametrize("env_id", ["PointReachDense-v3", "my.module:PointReach-v1", "PointReach-v0"])
 def test_versions_and_kinds_of_reward_of_one_task_are_the_same_task(env_id, capsys):
-    save("policy", sizes=POINT_REACH_SIZES._replace(env_id=env_id))
+    save("policy", sizes=replace(POINT_REACH_SIZES, env_id=env_id))
     evaluate(["--load_path=policy", POINT_REACH, "--episodes=1", "--vec_env=sync"])
     assert "warning" not in capsys.readouterr().err
 
 
 def test_an_environment_without_a_name_is_no_other_task(capsys):
     policy = baselines.load_policy(save("policy"))
-    baselines.evaluate(policy, gymnasium.wrappers.TimeLimit(PointReach(), 30), 1)
+    baselines.evaluate_policy(policy, gymnasium.wrappers.TimeLimit(PointReach(), 30), 1)
     assert "warning" not in capsys.readouterr().err

@@ -1,5 +1,6 @@
 """Broken and hostile input, made from what is sound."""
 
+import copy
 import json
 
 # What JSON documents and words are spoilt with.
@@ -26,6 +27,6 @@ def spoilt(document, rng):
             elif kind == 1 and isinstance(place, dict):
                 place[str(key) + "x"] = place.pop(key)
             else:
-                place[key] = ODD[rng.integers(len(ODD))]
+                place[key] = copy.deepcopy(ODD[rng.integers(len(ODD))])
             break
     return document

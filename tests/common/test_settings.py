@@ -47,7 +47,7 @@ def test_values_become_the_settings_kind(name, given, value):
      ("oven", None, "oven: expected True or False"), ("oven", [], "oven: expected True or False"),
      ("dish", "cale", "dish: expected one of cake, bread, got 'cale'; nearest: cake"),
      ("dish", 5, "dish: expected a word"), ("debt", 101, "debt: expected at most 100, got 101"),
-     ("recipe", "", "recipe: expected a file or folder, got nothing"),
+     ("recipe", "", "recipe: expected a file or folder, got an empty word"),
      ("guests", "5", "guests: expected a whole number, got '5'")],
 )  # fmt: skip
 def test_other_values_are_refused_with_name_expectation_and_value(name, given, message):

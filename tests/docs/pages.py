@@ -1,14 +1,20 @@
 """What README, CONTRIBUTING and docs/ show: commands and Python in the order of reading; tables, links, headings."""
 
+import json
 import re
+import textwrap
 from dataclasses import dataclass
 from functools import cached_property
 
 from tests.helpers import ROOT
 
-SHELL, TEXT = {"", "bash", "sh", "shell"}, {"text", "json", "yaml", "toml", "csv", "ini"}  # what fenced blocks may be
-FENCE = re.compile(r"( *)(`{3,})(\w*)$")
-ITEM = re.compile(r" *([-*+]|\d+[.)]) +")
+KINDS = {"": "shell", "bash": "shell", "text": "text", "json": "text"}  # of fenced blocks; others are what they say
+# A fenced block, or an indented one, or a paragraph.
+PIECE = re.compile(
+    r"^```(?P<language>\w*)\n(?P<fenced>(?:.*\n)*?)```$"
+    r"|^(?P<indented>(?:    .*\n)+)|^(?P<prose>(?:(?!```).*\S.*\n)+)",
+    re.M,
+)
 INLINE = re.compile(r"(?<!`)`([^`]+)`(?!`)")
 LINK = re.compile(r"\]\(([^)\s]+)[^)]*\)|^\[[^\]]+\]: +(\S+)", re.M)
 # Inline code is a command if it begins like one; else it is a name.
@@ -40,22 +46,32 @@ class Page:
     @cached_property
     def pieces(self) -> list[Piece]:
         """All, in the order of reading."""
-        return [Piece(self.name, *found) for found in _pieces(self.text.splitlines())]
+        pieces = []
+        for found in PIECE.finditer(self.text):
+            kind = KINDS.get(found["language"], found["language"]) if found["language"] is not None else "shell"
+            text = found["prose"] or found["fenced"] or textwrap.dedent(found["indented"] or "")
+            line = self.text.count("\n", 0, found.start()) + 1
+            pieces.append(Piece(self.name, line, "prose" if found["prose"] else kind, text))
+        return pieces
 
     @cached_property
     def steps(self) -> list[Piece]:
         """What a reader would do, one after the other."""
         steps = []
         for piece in self.pieces:
-            if piece.kind == "prose":
-                steps += _steps_within(piece)
-            elif piece.kind != "text":
-                steps.append(piece)
+            if piece.kind != "prose":
+                steps += [piece] if piece.kind != "text" else []
+                continue
+            for code in INLINE.finditer(piece.text):
+                words, line = " ".join(code[1].split()), piece.line + piece.text.count("\n", 0, code.start())
+                if COMMAND.match(words) or STATEMENT.fullmatch(words):
+                    kind = "inline" if COMMAND.match(words) else "statement"
+                    steps.append(Piece(self.name, line, kind, words))
         return steps
 
     @property
     def prose(self) -> str:
-        return "\n\n".join(piece.text for piece in self.pieces if piece.kind == "prose")
+        return "\n".join(piece.text for piece in self.pieces if piece.kind == "prose")
 
     @property
     def links(self) -> list[str]:
@@ -71,13 +87,22 @@ class Page:
 
     @property
     def codes(self) -> list[str]:
-        """The inline code."""
         return codes_in(self.prose)
+
+    @property
+    def sentences(self) -> list[str]:
+        """Of paragraphs, list items and cells of tables; not of headings and pictures. Code blocks end none."""
+        lines = [line for line in self.prose.splitlines() if not re.match(r"#|\|[-| :]+\||!\[|:::|<!--", line)]
+        text = re.sub(r"^ *([-*]|\d+\.) ", "\n\n", "\n".join(lines), flags=re.M)
+        text = INLINE.sub(lambda code: re.sub(r"[.!?|]", "_", code[0]), text)  # what code holds ends no sentence
+        parts = re.split(r"\n\s*\n|\|", re.sub(r"(?m)^\s*$", "\n", text))
+        return [
+            sentence.strip("* ") for part in parts for sentence in re.split(r"(?<=[.!?])\**\s+(?=\S)", part.strip())
+        ]
 
     def table(self, header: str) -> list[list[str]]:
         """The rows of the first table with this header, in cells."""
-        start = self.text.index(f"{header}\n")
-        rows = self.text[start:].split("\n\n")[0].splitlines()[2:]
+        rows = self.text[self.text.index(f"{header}\n") :].split("\n\n")[0].splitlines()[2:]
         return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
 
 
@@ -90,6 +115,11 @@ def all_pages() -> list[Page]:
     return [page_of(name) for name in ("README.md", "CONTRIBUTING.md", *docs) if (ROOT / name).exists()]
 
 
+def notebook_text() -> str:
+    cells = json.loads((ROOT / "docs/quickstart.ipynb").read_text(encoding="utf-8"))["cells"]
+    return "\n\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown") + "\n"
+
+
 def codes_in(text: str) -> list[str]:
     return [" ".join(code.split()) for code in INLINE.findall(text)]
 
@@ -97,54 +127,3 @@ def codes_in(text: str) -> list[str]:
 def keys_of(name: str) -> list[str]:
     """The keys of the log in a page's table."""
     return [key for first, *_ in page_of(name).table("| key | meaning |") for key in codes_in(first)]
-
-
-def _pieces(lines):
-    """Line, kind and text of each. Code is fenced, or indented by four more than the text or list item it follows."""
-    at, item = 0, 0  # item: the indentation of the text of the list item we are in
-    while at < len(lines):
-        first, line = at, lines[at]
-        indent = _indent(line)
-        if not line.strip():
-            at += 1
-        elif fence := FENCE.match(line):
-            at += 1
-            while lines[at].strip() != fence[2]:
-                at += 1
-            yield first + 1, _kind(fence[3]), _dedented(lines[first + 1 : at])
-            at += 1
-        elif indent >= item + 4 and not ITEM.fullmatch(line[:indent]):
-            while at < len(lines) and (not lines[at].strip() or _indent(lines[at]) >= item + 4):
-                at += 1
-            yield first + 1, "shell", _dedented(lines[first:at])
-        else:
-            while at < len(lines) and lines[at].strip() and not FENCE.match(lines[at]):
-                if marker := ITEM.match(lines[at]):
-                    item = len(marker[0])
-                elif at == first and not indent:
-                    item = 0
-                at += 1
-            yield first + 1, "prose", "\n".join(lines[first:at])
-
-
-def _kind(language):
-    if language in SHELL:
-        return "shell"
-    return "text" if language in TEXT else language
-
-
-def _indent(line):
-    return len(line) - len(line.lstrip())
-
-
-def _dedented(lines):
-    depth = min((_indent(line) for line in lines if line.strip()), default=0)
-    return "\n".join(line[depth:] for line in lines).strip("\n") + "\n"
-
-
-def _steps_within(piece):
-    for code in INLINE.finditer(piece.text):
-        words = " ".join(code[1].split())
-        kind = "inline" if COMMAND.match(words) else "statement" if STATEMENT.fullmatch(words) else None
-        if kind:
-            yield Piece(piece.page, piece.line + piece.text.count("\n", 0, code.start()), kind, words)

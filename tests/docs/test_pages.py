@@ -1,66 +1,64 @@
-"""README, CONTRIBUTING and docs/: what they name exists, and a rule says how each command is tried."""
+"""README, CONTRIBUTING and docs/: names exist, links lead somewhere, commands have rules, and sentences are plain."""
 
 import pkgutil
 import re
 
 import pytest
 
-from tests.docs.flags import ALL_FLAGS, OPEN, SETTINGS
-from tests.docs.pages import INLINE, all_pages, codes_in, keys_of, page_of
+from tests.docs.commands import ALL_FLAGS, OPEN, SETTINGS, commands_of
+from tests.docs.pages import INLINE, Page, all_pages, codes_in, keys_of, notebook_text, page_of
 from tests.docs.rules import rule_for
-from tests.docs.shell import commands_of
 from tests.helpers import ROOT, train_rows
 
 PAGES = {page.name: page for page in all_pages()}
-each_page = pytest.mark.parametrize("page", PAGES.values(), ids=PAGES)
+PROSE = {
+    **PAGES,
+    "docs/quickstart.ipynb": Page("docs/quickstart.ipynb", notebook_text()),
+    "data/results/README.md": page_of("data/results/README.md"),
+}
 FILE = re.compile(
-    r"(baselines|benchmarks|data|docs|examples|tests)/([\w/-]+(\.\w+)?)?|(her|ppo2|common|runs|storage|vec_env)/[\w/]+\.py"
+    r"(baselines|benchmarks|data|docs|examples|tests)/([\w/-]+(\.\w+)?)?"
+    r"|(her|ppo2|common|runs|storage|envs|learning|policies)/([\w/]+\.py)?"
 )
+BEGINNINGS = "What|Whether|Of|As|How|Where|Which"  # of questions only
+each_page = pytest.mark.parametrize("page", PAGES.values(), ids=PAGES)
 
 
 @each_page
 def test_there_is_a_rule_for_every_command(page, cwd):
+    assert {piece.kind for piece in page.pieces} <= {"prose", "shell", "python", "text"}
     for step in page.steps:
         if step.kind not in ("shell", "inline"):
             continue
         try:
-            for command in commands_of(step.text, cwd, {"HOME": str(cwd)})[0]:
-                assert rule_for(command.words).why
+            for command in commands_of(step.text, cwd):
+                rule_for(command.words)
         except (LookupError, ValueError) as error:
             pytest.fail(f"{step.where}: {error}")
 
 
-@each_page
-def test_every_block_is_of_a_kind_that_is_tried(page):
-    assert {piece.kind for piece in page.pieces} <= {"prose", "shell", "python", "text"}
+@pytest.mark.parametrize("page", PROSE.values(), ids=PROSE)
+def test_sentences_do_not_begin_with_code_and_words_are_plain(page):
+    for sentence in page.sentences:
+        code_first = sentence.startswith("`") and sentence.endswith((".", ":", ";"))
+        assert not code_first, f"{page.name}: begins with code: {sentence}"
+        question = sentence.endswith("?")
+        assert question or not re.match(rf"({BEGINNINGS})\b", sentence), f"{page.name}: {sentence}"
+        assert not re.search(r"\balone\b", sentence), f"{page.name}: write only: {sentence}"
 
 
 @each_page
-def test_no_inline_code_is_left_open(page):
+def test_every_flag_file_module_and_function_that_is_named_exists(page):
     for piece in page.pieces:
-        assert piece.kind != "prose" or "`" not in INLINE.sub("", piece.text), f"{piece.where}: {piece.text}"
-
-
-@each_page
-def test_every_flag_that_is_named_exists(page):
+        assert piece.kind != "prose" or "`" not in INLINE.sub("", piece.text), f"{piece.where}: open code: {piece.text}"
     text = page.text
     if page.name == "docs/migrating.md":
-        text = re.sub(r"^\|[^|]*\|", "", text, flags=re.M)  # what there is elsewhere
-    named = re.findall(r"(?<![\w-])--(\w[\w-]*)", text)
-    assert sorted({*named} - ALL_FLAGS) == []
-
-
-@each_page
-def test_every_file_that_is_named_exists(page):
+        text = re.sub(r"^\|[^|]*\|", "", text, flags=re.M)  # the first column is about other programs
+    assert sorted({*re.findall(r"(?<![\w-])--(\w[\w-]*)", text)} - ALL_FLAGS) == []
     for code in page.codes:
         if FILE.fullmatch(code) and not OPEN.search(code):
-            assert any((ROOT / below / code).exists() for below in ("", "baselines", "baselines/common")), code
-
-
-@each_page
-def test_every_module_and_function_that_is_named_exists(page):
-    for code in page.codes:
-        if name := re.match(r"(baselines|benchmarks|examples)(\.\w+)+", code):
+            assert any((ROOT / below / code).exists() for below in ("", "baselines")), code
+        elif (name := re.match(r"(baselines|benchmarks|examples)(\.\w+)+", code)) and not code.endswith(".py"):
             pkgutil.resolve_name(name[0])
 
 
@@ -75,7 +73,7 @@ def test_no_link_is_broken(page):
 
 
 def test_links_lead_to_every_page():
-    reached, left = set(), {"README.md", "docs/index.md"}  # the doors of the repository and of the site
+    reached, left = set(), {"README.md", "docs/index.md"}  # the first pages of the repository and of the site
     while left:
         name = left.pop()
         reached.add(name)
@@ -94,26 +92,16 @@ def test_every_key_of_the_log_is_in_the_glossary_and_the_other_way_round(eagerly
 
 
 def test_the_settings_that_keep_their_names_have_them():
-    (named,) = re.findall(r"Settings keep their names: (.*?)\n\n", PAGES["docs/migrating.md"].text, re.S)
+    (named,) = re.findall(r"settings keep their names: (.*?)\n\n", PAGES["docs/migrating.md"].text, re.S)
     assert len(codes_in(named)) > 20 and {*codes_in(named)} <= SETTINGS
 
 
-def test_every_file_of_the_code_map_exists():
-    rows = PAGES["docs/architecture.md"].table("| file | what it is |\n|---|---|")
-    paths = [path for first, *_ in rows for path in paths_of(codes_in(first))]
-    assert len(paths) > 30 and not [path for path in paths if not path.exists()]
-
-
-def test_the_files_to_read_first_exist():
+def test_the_files_of_the_code_map_and_those_to_read_first_exist():
+    rows = PAGES["docs/architecture.md"].table("| file | content |\n|---|---|")
     (sentence,) = re.findall(r"Read these files.*?: (.*?)\.\s", PAGES["README.md"].text, re.S)
-    paths = paths_of(codes_in(sentence))
-    assert len(paths) >= 5 and not [path for path in paths if not path.exists()]
-
-
-def paths_of(names):
-    """Names without a folder are beside the one before."""
-    folder, paths = ROOT, []
-    for name in names:
-        paths.append(ROOT / name if "/" in name else folder / name)
-        folder = paths[-1].parent
-    return paths
+    for names, least in (([code for first, *_ in rows for code in codes_in(first)], 30), (codes_in(sentence), 5)):
+        folder, paths = ROOT, []
+        for name in names:  # a name without a folder is beside the one before
+            paths.append(ROOT / name if "/" in name else folder / name)
+            folder = paths[-1].parent
+        assert len(paths) >= least and not [path for path in paths if not path.exists()]

@@ -2,34 +2,33 @@
 
 import pytest
 
-from tests.docs.flags import OPTIONS
+from tests.docs.commands import OPTIONS, commands_of, shortened
 from tests.docs.pages import Page
 from tests.docs.rules import RULES
-from tests.docs.shell import commands_of
-from tests.docs.short import shortened
 
-PAGE = """# A page
+PAGE = """# PPO: `--alg=ppo2`, and more
 
 Text of `code` and of `python -m baselines.play
---load_path=DIR`, also `FOO=1 mpirun -np 2 python x.py`
+--load_path=DIR`. Also [here](a.md#b), [web](https://x.org), `[no](link)`
 and `a = baselines.train(env="X")`.
 
     python -m baselines.run  # indented
 
 - An item
+  goes on.
 
-  goes on:
-
-      pip install -e .
-
-  ```python
-  x = 1
-  ```
+```python
+x = 1
+```
 
 | a | `wandb sync DIR` |
+|---|---|
+| b | One. Two |
 
 ```bash
 for i in 1 2; do echo; done
+
+# no heading
 ```
 
 ```text
@@ -38,63 +37,45 @@ nothing to do
 """
 
 
-def test_the_steps_of_a_page_are_found_in_order_with_their_lines():
-    assert [(step.line, step.kind, step.text) for step in Page("p.md", PAGE).steps] == [
+def test_steps_links_headings_and_sentences_are_found():
+    page = Page("p.md", PAGE)
+    assert [(step.line, step.kind, step.text) for step in page.steps] == [
         (3, "inline", "python -m baselines.play --load_path=DIR"),
-        (4, "inline", "FOO=1 mpirun -np 2 python x.py"),
         (5, "statement", 'a = baselines.train(env="X")'),
         (7, "shell", "python -m baselines.run  # indented\n"),
-        (13, "shell", "pip install -e .\n"),
-        (15, "python", "x = 1\n"),
-        (19, "inline", "wandb sync DIR"),
-        (21, "shell", "for i in 1 2; do echo; done\n"),
+        (12, "python", "x = 1\n"),
+        (16, "inline", "wandb sync DIR"),
+        (20, "shell", "for i in 1 2; do echo; done\n\n# no heading\n"),
     ]
-
-
-def test_headings_and_links_are_found():
-    page = Page(
-        "p.md",
-        "# PPO: `--alg=ppo2`, and more\n\n[here](a.md#b) [web](https://x.org) `[no](link)`\n\n    # no heading\n",
-    )
     assert page.anchors == {"ppo---algppo2-and-more"} and page.links == ["a.md#b"]
+    assert {"An item\n  goes on.", "One.", "Two"} <= {*page.sentences} and "a" in page.sentences
 
 
 def test_bash_says_which_commands_there_are_and_starts_none(cwd):
     text = """
 export A=1
 for seed in 0 1; do B='b c' python x.py --seed=$seed "$HOME"; done  # a comment
-pip install -e '.[test]' && pytest \\
-    -m "not slow"
-.ci/run
-cd elsewhere
+.ci/run && cd elsewhere \\
+    --fast
 if [ -e taken ]; then cat taken; else cat nothing; fi
 printf 'node1\\n' > hosts
 """
-    commands, variables = commands_of(text, cwd, {"HOME": "/home"})
-    assert [str(command) for command in commands] == [
-        "A=1 B=b c python x.py --seed=0 /home",
-        "A=1 B=b c python x.py --seed=1 /home",
-        "A=1 pip install -e '.[test]'",
-        "A=1 pytest -m 'not slow'",
+    assert [str(command) for command in commands_of(text, cwd)] == [
+        f"A=1 B=b c python x.py --seed=0 {cwd}",
+        f"A=1 B=b c python x.py --seed=1 {cwd}",
         "A=1 .ci/run",
-        "A=1 cd elsewhere",
+        "A=1 cd elsewhere --fast",
         "A=1 cat taken",
     ]
-    assert variables == {"HOME": "/home", "A": "1"} and (cwd / "hosts").read_text() == "node1\n"
+    assert (cwd / "hosts").read_text() == "node1\n"
 
 
-def test_commands_are_shortened_and_else_as_they_were():
-    words = "--env=FetchPush-v1 --preset=single --num_timesteps 8e4 --hidden=4 --quiet".split()
-    assert shortened("baselines.run", words) == [
-        *("--quiet", "--num_timesteps=100", "--num_env=2", "--n_cycles=1", "--n_batches=1", "--batch_size=16"),
-        *("--demo_batch_size=8", "--hidden=4", "--layers=1", "--n_test_rollouts=1"),
-        *("--env=FetchPush-v1", "--preset=single"),
-    ]
+def test_commands_are_shortened():
+    words = "--env=FetchPush-v1 --preset=single --num_timesteps 8e4 --quiet".split()
+    assert {"--quiet", "--env=FetchPush-v1", "--num_timesteps=100", "--num_env=2"} < {
+        *shortened("baselines.run", words)
+    }
     assert shortened("baselines.run", ["--resume=x", "--n_epochs=9"]) == ["--resume=x", "--n_epochs=2"]
-    assert shortened("baselines.plot", ["a=b", "--output=c.png"]) == ["a=b", "--output=c.png"]
-
-
-def test_every_command_of_the_package_has_a_rule():
     assert {f"python -m {module}" for module in OPTIONS} <= RULES.keys()
 
 
@@ -102,31 +83,16 @@ def test_every_command_of_the_package_has_a_rule():
     ("text", "said"),
     [
         ("    frobnicate --hard", "no rule in tests/docs/rules.py says how to check: frobnicate --hard"),
-        ("    python -m baselines.runs", "no rule"),
-        ("    python nothing.py", "nothing.py"),
         ("    learn(env) -> Agent", "what is no command is written as ```text"),
         ("    python -m baselines.run --no_such=1", "ended with code 2"),
         ("    python -m baselines.evaluate --load_path=nowhere", "ended with code 2"),
         ("    mpirun -np 2 --no-such x python -m baselines.run", "no option of mpirun: --no-such"),
-        ("    mpirun -np 2 -f hosts python -m baselines.run", "no such file: hosts"),
-        ("    mpirun -np N python -m baselines.run --no_such=1", "ended with code 2"),
         ("    mpirun -np N python -m baselines.run --no_such=1 ...", "no_such"),
         ("    srun python -m baselines.run --no_such=1", "ended with code 2"),
         ("    pip install -e '.[nothing]'", "setup.py has no such extra"),
-        ("    pip install 'a b'", "nothing that pip installs"),
-        ("    pytest -m fast", "fast"),
-        ("    pytest tests/nowhere.py", "nowhere.py"),
         ("    python -m benchmarks.reproduce fetch-bush", "no such experiment"),
-        ("    python -m benchmarks.reproduce NAME --jops=2", "unrecognized arguments"),
-        ("    python -m benchmarks.throughput rollups", "2"),
-        ("    python -m benchmarks.time_to_solve --num_steps=4", "num_steps"),
-        ("    tensorboard --logdirs", "2"),
-        ("    wandb sink DIR", "sink"),
-        ("    ruff check nothing", ".ci/run does not have: ruff check nothing"),
-        ("    cat nothing", "nothing"),
+        ("    python -m benchmarks.throughput rollups", "rollups"),
         ("`python -m baselines.play --load_path=DIR --episode=3`", "episode"),
-        ("`python -m baselines.run --seed=-1 --log_path=DIR`", "seed"),
-        ("`python -m baselines.her.experiment.play DIR --renders=1`", "renders"),
         ("```python\n1 / 0\n```", "division by zero"),
         ("```python\naction = float('nan')\n```", "no action"),
         ('```python\nname = dict(log_path="nowhere")\n```', "no log in nowhere"),

@@ -34,7 +34,8 @@ gymnasium.register("Endless-v0", PointReach)
         ("{'reward_type': 'dense', 'size': (1, 2)}", {"reward_type": "dense", "size": (1, 2)}),
         ("path=a=b", {"path": "a=b"}),
         ("on=true,off=false,no=None", {"on": True, "off": False, "no": None}),
-        ("c='x,y=z',d=1", {"c": "x,y=z", "d": 1}),
+        ("{'c': 'x,y=z', 'd': 1}", {"c": "x,y=z", "d": 1}),
+        ("xml=/a/b-c.xml,size=(1,2)", {"xml": "/a/b-c.xml", "size": (1, 2)}),
         ("code=__import__('os')", {"code": "__import__('os')"}),  # a word, which nobody runs
     ],
 )
@@ -42,7 +43,7 @@ def test_arguments_are_names_and_literals(text, expected):
     assert parse_arguments(text, None) == EnvArguments(expected, None)
 
 
-@pytest.mark.parametrize("text", ["dense", "a=1,b", "{1: 2}", "a-b=1", "=3"])
+@pytest.mark.parametrize("text", ["dense", "a=1,b", "{1: 2}", "a-b=1", "=3", "a=1,a=2", "a=[1", "c='x,y=z'"])
 def test_other_words_are_refused(text):
     with pytest.raises(UserError, match="--env_kwargs="):
         parse_arguments(text, None)

@@ -1,13 +1,12 @@
 """What environments do wrong ends the run with a line that names the environment."""
 
 import contextlib
-import os
 
-import gymnasium
 import pytest
 
 from baselines import run
 from baselines.envs.faults import in_processes
+from tests.environments import Variable
 from tests.helpers import POINT_REACH, TINY, refused, timeless
 
 pytestmark = pytest.mark.usefixtures("cwd")
@@ -23,7 +22,7 @@ def faulty(kind):
     ("fault", "words"),
     [
         ("raise", ["environment 0", "ValueError: the robot is on fire", "environments.py, line", "step 5"]),
-        ("shape", ["environment 0", "'observation' has shape (1,), not (2,)", "step 5"]),
+        ("shape", ["environment 0", "'observation' of shape (1,), not (2,)", "step 5"]),
         ("nan", ["environment 0", "NaN", "step 5"]),
     ],
 )
@@ -58,15 +57,6 @@ def test_a_process_that_dies_ends_the_run_with_its_environments_index(capsys):
 
 
 # ---- not a fault of theirs ----
-
-
-class Variable(gymnasium.Env):
-    """Knows what the environment variable SEEN was when it was made."""
-
-    observation_space = action_space = gymnasium.spaces.Box(-1, 1, (1,))
-
-    def __init__(self):
-        self.seen = os.environ.get("SEEN")
 
 
 def test_environments_in_processes_know_the_variables_of_the_moment(monkeypatch):

@@ -6,49 +6,16 @@ import pytest
 from gymnasium import spaces
 
 import baselines
+from baselines.common.errors import UserError
 from baselines.envs import as_vec_env, make_vec_env
 from baselines.envs.flattening import flattened
-from tests.environments import PointReach
+from tests.environments import PointReach, Shelf
 from tests.helpers import TINY_SETTINGS
-
-
-class Shelf(gymnasium.Env):
-    """A row of 4 places: the goal is a place by its number; joints are nested."""
-
-    observation_space = spaces.Dict(
-        observation=spaces.Dict(joints=spaces.Box(-1, 1, (2,)), lamps=spaces.MultiBinary(3)),
-        achieved_goal=spaces.Discrete(4),
-        desired_goal=spaces.Discrete(4),
-    )
-    action_space = spaces.Box(-1, 1, (1,))
-
-    def reset(self, *, seed=None, options=None):
-        super().reset(seed=seed)
-        self.place, self.goal = 0, int(self.np_random.integers(4))
-        return self.show(), {}
-
-    def show(self):
-        lamps = np.array([self.place > i for i in range(3)], np.int8)
-        joints = np.array([self.place / 4, 0.5], np.float32)
-        return {"observation": {"joints": joints, "lamps": lamps}, "achieved_goal": self.place,
-                "desired_goal": self.goal}  # fmt: skip
-
-    def step(self, action):
-        self.place = int(np.clip(self.place + np.sign(action[0]), 0, 3))
-        reward = self.compute_reward(self.place, self.goal, {})
-        return self.show(), reward, False, False, {"is_success": reward == 0}
-
-    def compute_reward(self, achieved_goal, desired_goal, info):
-        assert np.ndim(achieved_goal) == 0 and 0 <= achieved_goal < 4
-        return -float(achieved_goal != desired_goal)
-
-
-gymnasium.register("Shelf-v0", Shelf, max_episode_steps=8)
 
 
 @pytest.mark.parametrize("back_end", ["sync", "async"])
 def test_bits_numbers_and_nested_dictionaries_become_vectors(back_end):
-    env = make_vec_env("tests.envs.test_flattening:Shelf-v0", 2, [0, 1], back_end)
+    env = make_vec_env("tests.environments:Shelf-v0", 2, [0, 1], back_end)
     try:
         assert env.spec.sizes == {"observation": 5, "goal": 4, "action": 1}
         env.reset()
@@ -96,23 +63,13 @@ def test_images_and_tuples_stay_to_be_refused_by_name(space):
     assert flattened(env) is env
 
 
-class Around(gymnasium.vector.VectorWrapper):
-    """A wrapper of the user's."""
-
-
-@pytest.mark.parametrize("wrapper", [lambda vector: vector, Around])
 @pytest.mark.parametrize("kind", [gymnasium.vector.SyncVectorEnv, gymnasium.vector.AsyncVectorEnv])
-def test_a_vector_of_the_users_is_flattened_as_single_environments_are(kind, wrapper):
-    makers = [lambda: gymnasium.wrappers.TimeLimit(Shelf(), 8)] * 2
-    env = as_vec_env(wrapper(kind(makers)), lambda n: [0] * n)
-    try:
-        assert env.spec.sizes == {"observation": 5, "goal": 4, "action": 1}
-        assert env.reset()["achieved_goal"].tolist() == [[1, 0, 0, 0]] * 2
-        step = env.step(np.ones((2, 1), np.float32))
-        assert step.observation["observation"].tolist() == [[0.25, 0.5, 1, 0, 0]] * 2
-        assert step.observation["achieved_goal"].tolist() == [[0, 1, 0, 0]] * 2
-        places = np.eye(4, dtype=np.float32)
-        assert env.compute_reward(places, places[[0, 1, 3, 2]]).tolist() == [0, 0, -1, -1]
-        baselines.train(env=env, n_epochs=1, seed=0, **TINY_SETTINGS)
-    finally:
-        env._vector.close()
+def test_a_vector_of_the_users_must_show_vectors(kind):
+    vector = kind([Shelf, Shelf])
+    with pytest.raises(UserError, match="must return vectors.*pass a single environment"):
+        as_vec_env(vector, lambda n: [0] * n)
+    vector.close()
+
+
+def test_a_single_environment_of_the_users_is_flattened_and_trained():
+    baselines.train(env=gymnasium.wrappers.TimeLimit(Shelf(), 8), n_epochs=1, seed=0, **TINY_SETTINGS)

@@ -1,4 +1,4 @@
-"""Environments of the user's own: their reward functions and the bounds of their actions."""
+"""Environments of the user's own: bounds of actions, vectors, and copies for evaluation."""
 
 import gymnasium
 import numpy as np
@@ -7,20 +7,6 @@ import baselines
 from baselines.common.specs import Actions
 from baselines.envs import as_vec_env, make_vec_env
 from tests.environments import PointReach
-from tests.helpers import point_reach
-
-
-def test_a_reward_function_for_single_goals_is_called_row_by_row():
-    class Scalar(PointReach):
-        def compute_reward(self, achieved_goal, desired_goal, info):
-            return 0.0 if float(np.linalg.norm(achieved_goal - desired_goal)) <= 0.05 else -1.0
-
-    gymnasium.register("ScalarPointReach-v0", Scalar, max_episode_steps=30)
-    scalar = make_vec_env("ScalarPointReach-v0", 1, [0], "sync")
-    vectorised = point_reach(1)
-    goals = np.random.default_rng(0).uniform(-0.05, 0.05, (2, 50, 2)).astype(np.float32)
-    np.testing.assert_array_equal(scalar.compute_reward(*goals), vectorised.compute_reward(*goals))
-    assert 0 < (scalar.compute_reward(*goals) == 0).sum() < 50
 
 
 def test_actions_are_scaled_to_the_environments_own_bounds():
@@ -58,3 +44,18 @@ def test_a_vector_that_was_used_is_like_a_new_one():
         baselines.train("ppo2", vector, n_epochs=1, seed=0, n_cycles=1, nsteps=64, nminibatches=4, num_hidden=4,
                         n_test_episodes=2, callback=rows.append)  # fmt: skip
     assert rows[0]["test/mean_return"] == rows[1]["test/mean_return"]
+
+
+def test_where_no_other_can_be_made_the_environment_itself_is_used_for_evaluation():
+    class Single(PointReach):
+        count = 0
+
+        def __init__(self):
+            Single.count += 1
+            if Single.count > 1:
+                raise OSError("Address already in use")
+            super().__init__()
+
+    gymnasium.register("Single-v0", Single, max_episode_steps=5)
+    env = as_vec_env(gymnasium.make("Single-v0"), lambda n: [0] * n)
+    assert env.copies(2, [0, 1]) is env and Single.count == 2

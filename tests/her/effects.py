@@ -6,24 +6,23 @@ from typing import NamedTuple
 from tests.helpers import HORIZON
 from tests.her.measures import (
     counted,
+    critics,
     demonstrations_normalized,
     evaluated_value,
     extreme_targets,
     farthest_actions,
+    growth_of_values,
     inputs_of_networks,
     kept_share_of_average,
     kept_share_of_target,
     loss_of_action,
     mean_steps_of_a_random_action,
-    nearest_guided,
-    rewards_of_relay,
-    share_of_actions_cloned_in_three_updates,
     share_of_cloned_actions,
     share_of_goals_of_others,
     share_of_guided_actions,
     share_of_moving_episode,
     share_of_own_actions,
-    share_of_relabelled_goals,
+    shares_of_relabelled_goals,
     spread_of_actions,
     stored_episodes,
     sums_over_workers,
@@ -52,14 +51,17 @@ class Effect(NamedTuple):
 SHORT = (*SMALL, "--n_cycles=1")
 DEMOS = (*SMALL, "--demo_file=demos.npz")
 MOVEMENT = (*SMALL, "--replay_priority=movement")
-STILL = ("--Q_lr=0", "--pi_lr=0")
 FETCH_PUSH = ("--env=FetchPush-v1", "--vec_env=sync")  # EnvPool's start costs more than these tests
 RELAY = (*SMALL, "--relay_effector=0:2")
+# The goal of step t is the last achieved one with probability 1 / (30 - t), if it is relabelled.
+FUTURE = (0.8, 0.8 * sum(1 / n for n in range(1, HORIZON + 1)) / HORIZON)
 # Every setting but `network`, which has one value.
 EFFECTS = {
     "hidden": Effect(16, widths, [256, 256, 256], [16, 16, 16], ()),
     "layers": Effect(2, widths, [256, 256, 256], [256, 256], ()),
     "max_u": Effect(0.5, farthest_actions, (1, 1, 1), (0.5, 0.5, 0.5)),
+    "n_critics": Effect(2, critics, (1, 1), (2, 2)),
+    "layer_norm": Effect(True, growth_of_values, 10, 1, (*SMALL, "--max_u=1"), 0.01),
     "Q_lr": Effect(0, trained_networks, (True, True), (False, True)),
     "pi_lr": Effect(0, trained_networks, (True, True), (True, False)),
     "polyak": Effect(1, kept_share_of_target, 0.95, 1),
@@ -69,7 +71,6 @@ EFFECTS = {
     ),
     # Paths of 0.3 and 0, and the floor added to both.
     "replay_priority": Effect("movement", share_of_moving_episode, 0.5, 0.32 / 0.34, tolerance=0.01),
-    "priority_floor": Effect(0.3, share_of_moving_episode, 0.32 / 0.34, 0.6 / 0.9, MOVEMENT, 0.01),
     "priority_clip": Effect(0.005, share_of_moving_episode, 0.32 / 0.34, 0.17 / 0.19, MOVEMENT, 0.01),
     "gamma": Effect(0.75, lambda wiring: target(wiring, reward=-1), 1 + 29 / 30, 1.75),
     "clip_return": Effect(False, extreme_targets, (HORIZON, 0), (1000 + 29 / 30, 1000 - 29 / 30)),
@@ -88,19 +89,14 @@ EFFECTS = {
     "random_hold": Effect(5, mean_steps_of_a_random_action, 1, 5, (*SMALL, "--random_eps=1"), 0.1),
     "guide": Effect("script", share_of_guided_actions, 0, 0.5, tolerance=0.05, needs=FETCH_PUSH),
     "guide_eps": Effect(0.9, share_of_guided_actions, 0.5, 0.9, RELAY, 0.05),
-    "guide_distance": Effect(0.5, nearest_guided, 0.03, 0.5, (*RELAY, "--guide_eps=1"), 0.005),
     "relay_effector": Effect("0:2", share_of_guided_actions, 0, 0.5, tolerance=0.05),
-    "relay_distance": Effect(0.25, rewards_of_relay, [-1, -1, -1, -1], [0, 0, -1, -1], RELAY),
-    "replay_strategy": Effect("none", share_of_relabelled_goals, 0.8, 0, tolerance=0.05),
+    "replay_strategy": Effect("final", shares_of_relabelled_goals, FUTURE, (0.8, 0.8), tolerance=0.05),
     # Of 5 + 5 parts, 5 are another's goal, one in two of them one's own.
     "replay_actual": Effect(5, share_of_goals_of_others, 0, 0.25, tolerance=0.02),
-    "replay_k": Effect(1, share_of_relabelled_goals, 0.8, 0.5, tolerance=0.05),
+    "replay_k": Effect(1, shares_of_relabelled_goals, FUTURE, (0.5, 0.5 * FUTURE[1] / 0.8), tolerance=0.05),
     "demo_file": Effect("demos.npz", counted("demos"), 0, 128, SHORT),
     "bc_loss": Effect(True, counted("demos"), 0, 128, SHORT, needs=("--demo_file=demos.npz",)),
     "q_filter": Effect(True, share_of_cloned_actions, 1, 0, DEMOS),
-    "q_filter_after": Effect(
-        2, share_of_actions_cloned_in_three_updates, [0, 0, 0], [1, 1, 0], (*DEMOS, "--q_filter=True", *STILL)
-    ),
     "num_demo": Effect(2, demonstrations_normalized, 3, 2, DEMOS),
     "demo_batch_size": Effect(16, counted("demos"), 128, 16, (*DEMOS, "--n_cycles=1")),
     # 4 rows of 2 coordinates, each cloned from 0.5 to 0.1; the usual loss is 0.25.

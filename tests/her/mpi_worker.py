@@ -10,6 +10,7 @@ import zlib
 
 import gymnasium
 import numpy as np
+import tensorflow as tf
 
 import baselines
 import tests.environments  # noqa: F401 (registers PointReach)
@@ -17,12 +18,13 @@ from baselines.common.mpi import abort_all_on_error, make_communicator
 from baselines.common.seeding import make_rng
 from baselines.her.ddpg import DDPG
 from baselines.her.experiment.config import HERConfig
-from baselines.her.types import GoalEnvSpec, TransitionBatch
+from baselines.her.types import Transitions
 from baselines.learning.adam import check_workers_agree, flatten
+from tests.helpers import goal_spec
 from tests.her.numbered import random_transitions
 
 TINY = dict(hidden=8, layers=1, n_cycles=3, n_batches=40, batch_size=16, n_test_rollouts=1)
-SPEC = GoalEnvSpec("any", 3, 2, 1, 10)
+SPEC = goal_spec("any", 3, 2, 1, 10)
 
 
 def checksum(agent):
@@ -48,18 +50,20 @@ def all_data():
     return random_transitions(SPEC, (3, 16), np.random.default_rng(0))
 
 
-def share(comm):
+def share(comm, averaged=False):
     """Each rank trains on its part of every minibatch, or one process that simulates two on all of it."""
     workers = 2 // comm.size
     sizes = dict(batch_size=8 * workers, demo_batch_size=2 * workers, simulated_workers=workers)
-    config = HERConfig(hidden=8, layers=1, bc_loss=True, prm_loss_weight=1, target_interval=2, **sizes)
+    config = HERConfig(hidden=8, layers=1, n_critics=2, bc_loss=True, prm_loss_weight=1, target_interval=2, **sizes)
     agent = DDPG(SPEC, config, make_rng(0, 0, "weights"), comm)
+    if averaged:  # what several workers do, also where there is one
+        agent._updater._run = tf.function(agent._updater._averaged)
     own, demonstrated = np.split(np.arange(12), comm.size)[comm.rank], np.split(np.arange(12, 16), comm.size)[comm.rank]
-    mine = TransitionBatch(*(x[:, [*own, *demonstrated]] for x in all_data()))
-    agent.update_normalizers(TransitionBatch(*(x.reshape(-1, *x.shape[2:]) for x in mine)))
+    mine = Transitions(*(x[:, [*own, *demonstrated]] for x in all_data()))
+    agent.update_normalizers(Transitions(*(x.reshape(-1, *x.shape[2:]) for x in mine)))
     sums = {k: agent.o_stats.state()[k].tolist() for k in ("sum", "sumsq", "count")}
-    (Q, pi), _ = agent.gradients(TransitionBatch(*(x[0] for x in mine)))
-    gradients = comm.mean(flatten(Q + pi).numpy())
+    gradients, _ = agent.gradients(Transitions(*(x[0] for x in mine)))
+    gradients = comm.mean(flatten(gradients).numpy())
     agent.train(mine)
     weights = np.concatenate([np.ravel(w) for w in agent.main.weights + agent.target.weights])
     return {"sums": sums, "gradients": gradients.tolist(), "weights": weights.tolist()}

@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from baselines.her.types import EpisodeBatch, GoalEnvSpec, TransitionBatch
+from baselines.common.specs import EnvSpec
+from baselines.her.types import Episodes, Transitions
 
-SPEC = GoalEnvSpec("numbers", observation_size=2, goal_size=1, action_size=1, horizon=6)
+SPEC = EnvSpec("numbers", dict(observation=2, achieved_goal=1, desired_goal=1), 1, 6, has_reward_function=True)
 
 
 def numbered_episodes(lengths, first=0):
@@ -14,7 +15,7 @@ def numbered_episodes(lengths, first=0):
     achieved = (100.0 * number[:, None] + np.arange(T + 1))[..., None]
     for i, length in enumerate(lengths):
         achieved[i, length + 1 :] = np.nan
-    return EpisodeBatch(
+    return Episodes(
         observation=np.repeat(achieved, 2, axis=2).astype(np.float32),
         achieved_goal=achieved.astype(np.float32),
         desired_goal=np.broadcast_to(-1.0 - number[:, None, None], (B, T, 1)).astype(np.float32),
@@ -31,7 +32,7 @@ def random_transitions(spec, front, rng):
     """Transitions [*front, ...] of random numbers, after none of which an episode ended."""
     o, g, u = (spec.observation_size,), (spec.goal_size,), (spec.action_size,)
     columns = (rng.normal(size=(*front, *size)).astype(np.float32) for size in (o, g, g, u, (), o, g))
-    return TransitionBatch(*columns, terminated=np.zeros(front, bool))
+    return Transitions(*columns, terminated=np.zeros(front, bool))
 
 
 def sparse_reward(achieved, desired):

@@ -16,8 +16,9 @@ from baselines.her import losses
 from baselines.her.ddpg import DDPG
 from baselines.her.experiment.config import HERConfig
 from baselines.her.policy import action_values
-from baselines.her.types import GoalEnvSpec, TransitionBatch
+from baselines.her.types import Transitions
 from baselines.learning.normalizer import Normalizer
+from tests.helpers import goal_spec
 
 DATA = Path(__file__).parent.parent / "data"
 NETS = ("main_pi", "main_Q", "target_pi", "target_Q")
@@ -35,10 +36,11 @@ def golden():
 
 
 def make_agent(golden):
-    """An agent with the golden weights and normalizers."""
-    spec = GoalEnvSpec("golden", 25, 3, 4, horizon=50)
-    agent = DDPG(spec, HERConfig(hidden=16), np.random.default_rng(0), Communicator())
-    state = {f"{net}/{k}": golden[f"init/{net}/{k}"] for net in NETS for k in agent.main.pi_network.state()}
+    """Return an agent with the golden weights and normalizers."""
+    config = HERConfig(hidden=16)
+    assert config.n_critics == 1 and not config.layer_norm, "which is what the reference has"
+    agent = DDPG(goal_spec("golden", 25, 3, 4, 50), config, np.random.default_rng(0), Communicator())
+    state = {f"{net}/{k}": golden[f"init/{net}/{k}"] for net in NETS for k in agent.main.actor.state()}
     state |= {f"{s}_stats/{k}": golden[f"norm/{s}_{k}"].astype(np.float64) for s in "og" for k in STATS}
     agent.load_policy_state(state)
     return agent
@@ -51,12 +53,15 @@ def agent(golden):
 
 @pytest.fixture(scope="module")
 def trained(golden):
-    """number of updates -> an agent after them, whose networks no test may change but the targets, and its metrics."""
+    """Return a function: number of updates -> an agent after them, of which tests change only the targets; metrics."""
 
     @functools.cache
     def train(updates):
         agent = make_agent(golden)
-        return agent, agent.train(batch_of(golden, copies=updates))
+        tf.config.run_functions_eagerly(updates == 1)  # the other number tests what is compiled
+        metrics = agent.train(batch_of(golden, copies=updates))
+        tf.config.run_functions_eagerly(False)
+        return agent, metrics
 
     return train
 
@@ -65,8 +70,8 @@ def batch_of(golden, copies=None):
     """The golden batch; with `copies`, that many times in front, as `DDPG.train` takes it."""
     b = {k: golden[f"batch/{k}"] for k in ("o", "g", "u", "o_2", "r")}
     nowhere = np.zeros_like(b["g"])
-    batch = TransitionBatch(b["o"], nowhere, b["g"], b["u"], b["r"], b["o_2"], nowhere, np.zeros(len(b["r"]), bool))
-    return batch if copies is None else TransitionBatch(*(np.repeat(x[None], copies, 0) for x in batch))
+    batch = Transitions(b["o"], nowhere, b["g"], b["u"], b["r"], b["o_2"], nowhere, np.zeros(len(b["r"]), bool))
+    return batch if copies is None else Transitions(*(np.repeat(x[None], copies, 0) for x in batch))
 
 
 def assert_near(actual, expected, tolerance=1e-4):
@@ -77,19 +82,16 @@ def assert_near(actual, expected, tolerance=1e-4):
 
 
 def networks_outputs(agent, golden):
-    batch = TransitionBatch(*map(tf.constant, batch_of(golden)))
+    batch = Transitions(*map(tf.constant, batch_of(golden)))
     o, g = agent.inputs(batch.observation, batch.achieved_goal, batch.desired_goal)
     pi = agent.main.pi(o, g)
-    return {"pi": pi, "Q_pi": agent.main.Q(o, g, pi), "Q": agent.main.Q(o, g, batch.action)}
+    return {"pi": pi, "Q_pi": agent.main.Q(o, g, pi)[0], "Q": agent.main.Q(o, g, batch.action)[0]}
 
 
-def test_normalizers_have_the_golden_mean_and_std(agent, golden):
+def test_normalizers_and_networks_give_the_golden_numbers(agent, golden):
     for name, stats in (("o", agent.o_stats), ("g", agent.g_stats)):
         assert_near(stats.mean, golden[f"norm/{name}_mean"])
         assert_near(stats.std, golden[f"norm/{name}_std"])
-
-
-def test_networks_give_the_golden_outputs(agent, golden):
     for name, value in networks_outputs(agent, golden).items():
         assert_near(value, golden[f"out/{name}"])
 
@@ -102,7 +104,7 @@ def test_numpy_policy_gives_the_golden_outputs(agent, golden):
         inputs = policy.inputs(dict(zip(GOAL_KEYS, (observation, *batch[1:3]), strict=True)))
         pi = policy.output(inputs)
         assert_near(pi, golden[f"out/{prefix}pi"])
-        assert_near(action_values(policy, inputs, pi), golden[f"out/{prefix}Q_pi"])
+        assert_near(action_values(policy, inputs, pi), golden[f"out/{prefix}Q_pi"][:, 0])
 
 
 @pytest.mark.parametrize("reward, expected", [("batch/r", "out/target"), ("clip/r", "clip/target")])
@@ -115,22 +117,19 @@ def test_bellman_target_is_golden_and_clipped_at_both_ends(agent, golden, reward
 
 
 def test_losses_and_gradients_are_golden(agent, golden):
-    (Q_gradients, pi_gradients), (Q_loss, pi_loss) = agent.gradients(
-        TransitionBatch(*map(tf.constant, batch_of(golden)))
-    )
-    assert_near(Q_loss, golden["out/Q_loss"])
-    assert_near(pi_loss, golden["out/pi_loss"])
-    for gradients, name in ((Q_gradients, "Q"), (pi_gradients, "pi")):
-        assert_near(np.concatenate([np.ravel(x) for x in gradients]), golden[f"out/{name}_grad"])
+    gradients, metrics = agent.gradients(Transitions(*map(tf.constant, batch_of(golden))))
+    n = len(agent.main.critic_weights)
+    for loss, name, own in (("critic", "Q", gradients[:n]), ("actor", "pi", gradients[n:])):
+        assert_near(metrics[f"loss/{loss}"], golden[f"out/{name}_loss"])
+        assert_near(np.concatenate([np.ravel(x) for x in own]), golden[f"out/{name}_grad"])
 
 
 @pytest.mark.parametrize("updates", [1, 5])
 def test_weights_and_moments_after_updates_are_golden(golden, updates, trained):
     agent, metrics = trained(updates)
     assert_near(metrics["loss/critic"], golden["out/Q_loss_per_update"][:updates].mean())
-    for net in ("pi", "Q"):
-        network, adam = getattr(agent.main, f"{net}_network"), getattr(agent, f"{net}_adam")
-        for name, array in network.state().items():
+    for net, adam in (("pi", agent.actor_adam), ("Q", agent.critic_adam)):
+        for name, array in agent.networks()[f"main_{net}"].state().items():
             assert_near(array, golden[f"after{updates}/main_{net}/{name}"])
         for moment in ("m", "v"):
             flat = np.concatenate([np.ravel(x) for x in getattr(adam, moment)])
@@ -141,7 +140,7 @@ def test_targets_and_outputs_after_five_updates_and_a_polyak_step_are_golden(gol
     agent, _ = trained(5)
     agent.end_cycle()
     for net in ("pi", "Q"):
-        for name, array in getattr(agent.target, f"{net}_network").state().items():
+        for name, array in agent.networks()[f"target_{net}"].state().items():
             assert_near(array, golden[f"after5_polyak/target_{net}/{name}"])
     for name, value in networks_outputs(agent, golden).items():
         assert_near(value, golden[f"after5/{name}"])

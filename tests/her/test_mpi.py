@@ -8,10 +8,8 @@ import numpy as np
 import pytest
 
 from baselines.common.mpi import Communicator
-from baselines.her import ddpg
+from baselines.envs.lockstep import run_episodes
 from baselines.her.demonstrations import write_demonstrations
-from baselines.her.rollout import roll_out
-from baselines.her.updates import AveragedUpdates
 from baselines.storage import state_files
 from tests.helpers import POINT_PUSH_ID, POINT_REACH, TINY, mpirun, point_reach, straight
 from tests.her.mpi_worker import share
@@ -35,10 +33,15 @@ def test_ranks_see_different_experience_and_keep_identical_weights(job):
     assert first["updates"] == second["updates"] == 120
 
 
-def test_two_ranks_equal_one_process_that_simulates_two_workers(job):
+@pytest.fixture(scope="module")
+def whole():
+    """What one process finds that simulates two workers."""
+    return share(Communicator())
+
+
+def test_two_ranks_equal_one_process_that_simulates_two_workers(job, whole):
     """What --preset=paper19 does with 19: same data in, same normalizers, gradients and weights out."""
     halves = [found["share"] for found in job[1]]
-    whole = share(Communicator())
     assert halves[0] == halves[1]
     assert halves[0]["sums"]["count"] == whole["sums"]["count"] == [1 + 24]
     for name in ("sum", "sumsq"):
@@ -60,18 +63,16 @@ def test_weights_that_differ_are_an_error_that_names_the_rank(job):
     assert "the weights of rank 1 differ from those of rank 0" in done.stderr
 
 
-def test_an_agent_of_one_worker_trains_in_one_call_as_with_one_call_per_update(monkeypatch):
-    """The path of several workers, walked by one, gives the numbers of the compiled loop."""
-    whole = share(Communicator())
-    monkeypatch.setattr(ddpg, "make_updates", AveragedUpdates)
-    np.testing.assert_allclose(share(Communicator())["weights"], whole["weights"], rtol=1e-4, atol=1e-6)
+def test_the_updates_of_several_workers_done_by_one_give_the_numbers_of_the_compiled_loop(whole):
+    np.testing.assert_allclose(share(Communicator(), averaged=True)["weights"], whole["weights"], rtol=1e-4, atol=1e-6)
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     """A finished job of the launcher, with demonstrations, and the folder of its logs and policies."""
     folder = tmp_path_factory.mktemp("trained")
-    write_demonstrations(str(folder / "demos.npz"), roll_out(point_reach(3), straight), "PointReach-v0")
+    env = point_reach(3)
+    write_demonstrations(str(folder / "demos.npz"), run_episodes(env, straight), env.spec)
     done = mpirun(2, "baselines.run", POINT_REACH, *TINY, "--n_epochs=2", "--seed=0", "--demo_batch_size=4",
                   f"--demo_file={folder / 'demos.npz'}", f"--log_path={folder / 'log'}",
                   f"--save_path={folder / 'policies'}")  # fmt: skip
@@ -86,7 +87,7 @@ def test_the_launcher_trains_on_two_ranks_and_rank_0_alone_logs_and_saves(traine
     with open(folder / "log" / "progress.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 2 and rows[1]["total/timesteps"] == "240"
-    assert {p.name for p in (folder / "policies").iterdir()} == {"latest", "best"}
+    assert {p.name for p in (folder / "policies").iterdir()} == {"latest.safetensors", "best.safetensors"}
     assert len([p for p in (folder / "log").iterdir() if p.name.startswith("events.out")]) == 1
 
 
@@ -108,5 +109,5 @@ def test_a_relay_is_the_same_on_every_rank_and_learns_from_all(tmp_path):
     steps = 2 * 30  # of a rank: cycles, steps; all ranks' experience is averaged
     assert first["exploration/guide/o_stats/count"] == [1 + steps]
     assert first["exploration/guide/updates"] > 100, "the ranks have compared their weights"
-    for name in ("buffer/observation", "exploration/held"):
+    for name in ("buffer/observation", "exploration/held/held"):
         assert not np.array_equal(first[name], second[name]), "each has its own experience"

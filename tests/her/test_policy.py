@@ -7,39 +7,36 @@ import tensorflow as tf
 
 import baselines
 from baselines import run
-from baselines.common.errors import UserError
 from baselines.common.mpi import Communicator
+from baselines.common.specs import GOAL_KEYS
 from baselines.her.ddpg import DDPG
 from baselines.her.experiment.config import HERConfig
-from baselines.her.exploration import NoGuide
-from baselines.her.her import make_buffer
-from baselines.her.relay import Relay
-from baselines.her.replay_buffer import NoDemonstrations
-from baselines.her.rollout import RolloutWorker
-from baselines.her.train import evaluate, train_cycle
-from baselines.her.types import GoalEnvSpec, TransitionBatch
+from baselines.her.policy import action_values
 from baselines.policies.policy import save_policy
-from baselines.runs.clock import Clock
-from tests.helpers import HORIZON, POINT_PUSH_ID, POINT_REACH, TINY, TINY_SETTINGS, document, point_reach, refused
+from tests.helpers import HORIZON, POINT_PUSH_ID, POINT_REACH, TINY, TINY_SETTINGS, document, goal_spec, refused
 from tests.her.numbered import random_transitions
+from tests.ppo2.helpers import agent_of
 
-SPEC = GoalEnvSpec("PointReach-v0", 2, 2, 2, HORIZON)
+SPEC = goal_spec("PointReach-v0")
 
 
-def test_the_numpy_policy_equals_the_networks_in_the_graph():
-    spec = GoalEnvSpec("any", 6, 3, 2, 10)
-    config = HERConfig(hidden=32, relative_goals=True, max_u=0.5)
-    rng = np.random.default_rng(0)
-    agent = DDPG(spec, config, rng, Communicator())
-    rows = [rng.normal(0, 5, (40, n)).astype(np.float32) for n in (6, 3, 3)]
-    agent.update_normalizers(TransitionBatch(*rows, *[None] * 5))
-    policy = agent.policy()
-    for ours, graph in zip(policy.inputs(*rows), agent.inputs(*map(tf.constant, rows)), strict=True):
-        np.testing.assert_allclose(ours, graph, rtol=1e-5, atol=1e-6)
-    o, g = policy.inputs(*rows)
-    u = policy.pi(o, g)
+@pytest.mark.parametrize(
+    "settings", [dict(relative_goals=True, max_u=0.5), dict(layer_norm=True, n_critics=2)], ids=str
+)
+def test_the_numpy_policy_equals_the_networks_in_the_graph(settings):
+    rng, spec = np.random.default_rng(0), goal_spec("any", 6, 3, 2, 10)
+    agent = DDPG(spec, HERConfig(hidden=32, **settings), rng, Communicator())
+    for bias in agent.main.critics[0].biases:
+        bias.assign(rng.normal(size=bias.shape))
+    batch = random_transitions(spec, (40,), rng)
+    agent.update_normalizers(batch)
+    policy, rows = agent.policy(), batch[:3]
+    inputs = policy.inputs(dict(zip(GOAL_KEYS, rows, strict=True)))
+    np.testing.assert_allclose(inputs, np.hstack(agent.inputs(*map(tf.constant, rows))), rtol=1e-5, atol=1e-6)
+    o, g, u = inputs[:, :6], inputs[:, 6:], policy.output(inputs)
     np.testing.assert_allclose(u, agent.main.pi(o, g), rtol=1e-4, atol=1e-6)
-    np.testing.assert_allclose(policy.Q(o, g, u), agent.main.Q(o, g, u), rtol=1e-4, atol=1e-5)
+    value = np.ravel(agent.main.Q(o, g, u)[0])
+    np.testing.assert_allclose(action_values(policy, inputs, u), value, rtol=1e-4, atol=1e-5)
 
 
 # ---- which networks act ----
@@ -50,14 +47,14 @@ SETTINGS = {"main": {}, "target": {"test_with_polyak": True}, "average": {"avera
 
 @pytest.fixture(params=SETTINGS)
 def acting(request):
-    """Which networks are evaluated."""
+    """Return which networks are evaluated."""
     return request.param
 
 
 @pytest.fixture
 def agent(acting):
-    """One whose main, target and averaged networks all differ."""
-    config = HERConfig(hidden=8, layers=1, **SETTINGS[acting])
+    """Return an agent whose main, target and averaged networks all differ."""
+    config = HERConfig(hidden=8, layers=1, noise_eps=0, random_eps=0, **SETTINGS[acting])
     agent = DDPG(SPEC, config, np.random.default_rng(0), Communicator())
     state, rng = agent.policy_state(), np.random.default_rng(1)
     for name in [name for name in state if name.startswith(("target_", "average_"))]:
@@ -68,63 +65,94 @@ def agent(acting):
 
 def observations(count=20):
     rng = np.random.default_rng(2)
-    return {key: rng.uniform(-1, 1, (count, 2)) for key in ("observation", "achieved_goal", "desired_goal")}
+    return {key: rng.uniform(-1, 1, (count, 2)) for key in GOAL_KEYS}
 
 
 def acts(which, agent):
-    """Of an actor in the graph."""
-    actors = {"main": agent.main.pi_network, "target": agent.target.pi_network, "average": agent.average_pi}
+    """Return the actions of an actor in the graph."""
+    actors = {"main": agent.main.actor, "target": agent.target.actor, "average": agent.average_actor}
     return np.tanh(actors[which](tf.concat(agent.inputs(*map(np.float32, observations().values())), 1)))
 
 
 def test_the_policy_that_is_saved_and_loaded_is_the_one_that_is_evaluated(acting, agent, tmp_path):
     agent.save(str(tmp_path / "policy"))
     loaded = baselines.load_policy(str(tmp_path / "policy"))
+    assert loaded.spec == SPEC and loaded.alg == "her" and loaded.design == agent.policy().design
+    assert {**loaded.config, "demo_file": None} == agent.config.document()
     critic = agent.target if acting == "target" else agent.main
-    for policy in (agent.policy(), agent.policy(complete=False), loaded):
-        found = policy.act(observations())
-        np.testing.assert_allclose(found, acts(acting, agent), atol=1e-6)
+    for policy in (agent.policy(), loaded):
+        action = policy.act(observations())
+        np.testing.assert_allclose(action, acts(acting, agent), atol=1e-6)
         for idle in {"main", "target"} - {acting}:
-            assert np.abs(found - acts(idle, agent)).max() > 0.1
-        o, g = policy.inputs(*observations().values())
-        np.testing.assert_allclose(policy.Q(o, g, found), critic.Q(o, g, np.float32(found)), rtol=1e-4, atol=1e-6)
-
-
-def test_all_networks_are_saved_whichever_act_and_training_begins_from_all(acting, agent, tmp_path):
-    agent.save(str(tmp_path / "policy"))
-    saved, own = baselines.load_policy(str(tmp_path / "policy")).arrays(), agent.policy_state()
-    begun = baselines.train(env=gymnasium.make("PointReach-v0"), load_path=str(tmp_path / "policy"), n_epochs=0,
-                            **SETTINGS[acting])  # fmt: skip
-    assert saved.keys() == own.keys() == begun.policy_state().keys()
-    for name, array in own.items():
-        np.testing.assert_array_equal(saved[name], array, err_msg=name)
-        np.testing.assert_array_equal(begun.policy_state()[name], array, err_msg=name)
-
-
-def test_networks_act_where_they_are_named(acting, agent):
+            assert np.abs(action - acts(idle, agent)).max() > 0.1
+        inputs = policy.inputs(observations())
+        value = np.ravel(critic.Q(inputs[:, :2], inputs[:, 2:], np.float32(action))[0])
+        np.testing.assert_allclose(action_values(policy, inputs, action), value, rtol=1e-4, atol=1e-6)
     for name in {"main", "target", acting}:
-        for complete in (True, False):
-            found = agent.policy(name, complete).act(observations())
-            np.testing.assert_allclose(found, acts(name, agent), atol=1e-6)
+        np.testing.assert_allclose(agent.policy(name).act(observations()), acts(name, agent), atol=1e-6)
 
 
-def test_evaluation_is_by_the_networks_that_are_saved(acting, agent):
-    env = point_reach(2)
-    worker, seen = RolloutWorker(env), []
-    step = env.step
-    env.step = lambda action: seen.append(action.copy()) or step(action)
-    evaluate(agent, worker, 2)
-    episodes = RolloutWorker(point_reach(2)).generate(agent.policy(acting))
-    np.testing.assert_array_equal(np.swapaxes(seen, 0, 1), episodes.action)
+class Recorded(gymnasium.Wrapper):
+    """Keeps what was observed and done."""
+
+    def __init__(self, env):
+        super().__init__(env)
+        self.seen = []
+
+    def reset(self, **options):
+        self.last, info = super().reset(**options)
+        return self.last, info
+
+    def step(self, action):
+        self.seen.append((self.last, np.array(action)))
+        self.last, *rest = super().step(action)
+        return self.last, *rest
 
 
-def test_training_acts_with_the_main_networks_even_where_others_are_evaluated(agent):
-    env, clock = point_reach(2), Clock()
-    clock.start_epoch()
-    buffer = make_buffer(env, agent.config, 1000, np.random.default_rng(0))
-    main, agent.train = agent.policy("main"), lambda batches: {}
-    train_cycle(agent, RolloutWorker(env), buffer, NoDemonstrations(), NoGuide(), clock)
-    np.testing.assert_array_equal(buffer.action[:2], RolloutWorker(point_reach(2)).generate(main).action)
+def largest_difference(policy, seen):
+    return max(np.abs(policy.act(observation) - action).max() for observation, action in seen)
+
+
+def test_training_acts_with_the_main_networks_and_evaluation_with_those_that_are_saved(
+    acting, agent, eagerly, tmp_path
+):
+    """A run of one cycle without noise, which begins from the agent's policy."""
+    agent.save(str(tmp_path / "policy"))
+    training, evaluation = (Recorded(gymnasium.make("PointReach-v0")) for _ in range(2))
+    settings = dict(TINY_SETTINGS, n_cycles=1, n_test_rollouts=2, noise_eps=0, random_eps=0, Q_lr=0, **SETTINGS[acting])
+    begun = baselines.train(env=training, eval_env=evaluation, load_path=str(tmp_path / "policy"), n_epochs=1, seed=9,
+                            **settings)  # fmt: skip
+    assert len(training.seen) == HORIZON and len(evaluation.seen) == 2 * HORIZON
+    assert largest_difference(agent.policy("main"), training.seen) < 1e-6
+    assert largest_difference(begun.policy(acting), evaluation.seen) < 1e-6
+    for idle in {"main", "target"} - {acting}:
+        assert largest_difference(begun.policy(idle), evaluation.seen) > 0.01
+    saved, before, after = (
+        baselines.load_policy(str(tmp_path / "policy")).arrays, agent.policy_state(), begun.policy_state()
+    )  # fmt: skip
+    assert saved.keys() == before.keys() == after.keys(), "all networks are saved, whichever act"
+    np.testing.assert_array_equal(after["main_Q/0_kernel"], before["main_Q/0_kernel"])
+    assert after["o_stats/count"] == before["o_stats/count"] + HORIZON
+
+
+def test_whole_runs_are_evaluated_without_noise_and_guide(eagerly, monkeypatch):
+    monkeypatch.setattr("baselines.her.guide.LearnedReacher.train", lambda *_: None)  # it may act as it likes
+    training, evaluation = (Recorded(gymnasium.make(POINT_PUSH_ID)) for _ in range(2))
+    agent = baselines.train(env=training, eval_env=evaluation, n_epochs=1, seed=0, random_hold=5, guide_eps=0.9,
+                            relay_effector="0:2", **{**TINY_SETTINGS, "pi_lr": 0})  # fmt: skip
+    assert largest_difference(agent.policy(), evaluation.seen) < 1e-6
+    assert largest_difference(agent.policy(), training.seen) > 0.1, "training has both"
+
+
+def test_training_does_not_begin_from_another_algorithms_policy_or_statistics_of_nothing(cwd, capsys):
+    agent_of(SPEC).save("ppo")
+    line = refused(capsys, POINT_REACH, "--load_path=ppo", "--n_epochs=1", *TINY)
+    assert "from this policy of --alg=ppo2: its array 'g_stats/count' is missing" in line
+    policy = DDPG(SPEC, HERConfig(hidden=8, layers=1), np.random.default_rng(0), Communicator()).policy()
+    policy.arrays["o_stats/count"] = np.zeros(1)
+    save_policy("empty", policy)
+    line = refused(capsys, POINT_REACH, "--load_path=empty", "--num_timesteps=0")
+    assert "--load_path: training cannot begin from this policy: expected statistics of 2 numbers" in line
 
 
 # ---- the average of actors ----
@@ -154,10 +182,9 @@ def test_a_policy_that_training_begins_with_says_whether_there_is_an_average(cwd
     run.main([POINT_REACH, *TINY, "--num_timesteps=0", "--average_actor=0.9", "--save_path=averaged", "--log_path=log"])
     run.main([POINT_REACH, "--num_timesteps=0", "--load_path=averaged", "--save_path=again", "--log_path=log2"])
     first, second = (baselines.load_policy(folder) for folder in ("averaged", "again"))
-    assert first.config.average_actor == second.config.average_actor == 0.9
-    inputs = dict(o=np.ones((1, 2), np.float32), g=np.ones((1, 2), np.float32))
-    averaged = second.arrays()
-    assert {"average_pi/0_kernel"} <= set(averaged) and second.pi(**inputs).tolist() == first.pi(**inputs).tolist()
+    assert first.config["average_actor"] == second.config["average_actor"] == 0.9
+    assert second.design.network == "average_pi"
+    np.testing.assert_array_equal(first.act(observations()), second.act(observations()))
 
 
 def test_two_ways_to_say_which_policy_is_evaluated_are_refused(cwd, capsys, untrained):
@@ -167,82 +194,3 @@ def test_two_ways_to_say_which_policy_is_evaluated_are_refused(cwd, capsys, untr
     run.main([POINT_REACH, "--preset=single", "--test_with_polyak=True", "--average_actor=0", "--num_timesteps=0",
               "--log_path=log"])  # fmt: skip
     assert document("log")["config"]["test_with_polyak"]
-
-
-# ---- whole runs ----
-
-
-class Recorded(gymnasium.Wrapper):
-    """Keeps what was observed and done."""
-
-    def __init__(self, env):
-        super().__init__(env)
-        self.seen = []
-
-    def reset(self, **options):
-        self.last, info = super().reset(**options)
-        return self.last, info
-
-    def step(self, action):
-        self.seen.append((self.last, np.array(action)))
-        self.last, *rest = super().step(action)
-        return self.last, *rest
-
-
-def test_whole_runs_are_evaluated_without_noise_and_guide(acting, eagerly, monkeypatch):
-    monkeypatch.setattr(Relay, "train", lambda *_: None)  # it may act as it likes
-    training, evaluation = (Recorded(gymnasium.make(POINT_PUSH_ID)) for _ in range(2))
-    settings = dict(TINY_SETTINGS, n_test_rollouts=3, polyak=0.9, pi_lr=0.1, **SETTINGS[acting])
-    agent = baselines.train(env=training, eval_env=evaluation, n_epochs=1, seed=0, random_hold=5, guide_eps=0.9,
-                            relay_effector="0:2", **settings)  # fmt: skip
-    assert len(evaluation.seen) == 3 * HORIZON and len(training.seen) == 2 * HORIZON
-    for observation, action in evaluation.seen:
-        np.testing.assert_allclose(agent.policy(acting).act(observation), action, atol=1e-6)
-    other = agent.policy("target" if acting == "main" else "main")
-    assert max(np.abs(other.act(observation) - action).max() for observation, action in evaluation.seen) > 0.01
-    own = [np.abs(agent.policy().act(observation) - action).max() < 1e-6 for observation, action in training.seen]
-    assert not any(own), "and training with both"
-
-
-# ---- what acts alone ----
-
-
-def test_the_acting_part_acts_the_same_and_is_smaller(agent, tmp_path):
-    whole, path = agent.policy(), str(tmp_path / "part")
-    save_policy(path, whole.acting_part())
-    part = baselines.load_policy(path)
-    rng = np.random.default_rng(2)
-    seen = {k: rng.normal(size=(20, 2)) for k in ("observation", "achieved_goal", "desired_goal")}
-    np.testing.assert_array_equal(part.act(seen), whole.act(seen))
-    o, g = part.inputs(*seen.values())
-    np.testing.assert_array_equal(part.Q(o, g, part.pi(o, g)), whole.Q(o, g, whole.pi(o, g)))
-    assert whole.complete and not part.complete and len(part.arrays()) < len(whole.arrays())
-
-
-def test_the_acting_part_is_played_but_not_trained_on(cwd, capsys):
-    run.main([POINT_REACH, "--n_epochs=1", "--save_path=policy", "--average_actor=0.9", "--log_path=a", *TINY])
-    save_policy("part", baselines.load_policy("policy").acting_part())
-    line = refused(capsys, POINT_REACH, "--load_path=part", "--n_epochs=1", "--log_path=b", *TINY)
-    assert "what acts alone" in line and "--num_timesteps=0" in line and not (cwd / "b").exists()
-    run.main([POINT_REACH, "--load_path=part", "--num_timesteps=0", "--play", "--play_episodes=1", "--log_path=c"])
-    assert "played 1 episodes" in capsys.readouterr().out
-
-
-def test_the_acting_part_is_loaded_and_saved_as_what_it_is(acting, agent, tmp_path):
-    part = agent.policy().acting_part()
-    save_policy(str(tmp_path / "part"), part)
-    loaded = baselines.train(env=gymnasium.make("PointReach-v0"), load_path=str(tmp_path / "part"), n_epochs=0,
-                             **SETTINGS[acting])  # fmt: skip
-    loaded.save(str(tmp_path / "again"))
-    for policy in (loaded.policy(), baselines.load_policy(str(tmp_path / "again"))):
-        np.testing.assert_array_equal(policy.act(observations()), part.act(observations()))
-        assert not policy.complete and policy.arrays().keys() == part.arrays().keys()
-
-
-def test_other_parts_than_the_acting_one_are_refused(agent, tmp_path):
-    arrays = agent.policy().acting_part().arrays()
-    policy = agent.policy()
-    policy._arrays = {k: x for k, x in arrays.items() if not k.startswith("g_stats")}
-    save_policy(str(tmp_path / "less"), policy)
-    with pytest.raises(UserError, match="its arrays are not those"):
-        baselines.load_policy(str(tmp_path / "less"))

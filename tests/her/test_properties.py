@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from baselines.her.demonstrations.openai import _Unpickler
-from baselines.her.her_sampler import sample_relabelled, sample_times, sample_times_by_priority
+from baselines.her.sampling import sample_relabelled, sample_times, sample_times_by_priority
 from tests.common.strategies import PLAIN, SEED
 from tests.her.numbered import SPEC, numbered_episodes, sparse_reward
 
@@ -26,7 +26,7 @@ def test_a_relabelled_goal_lies_ahead_or_is_of_another_episode_and_the_reward_fo
     else:
         rows, times = sample_times(length, (3, 5), rng)
     assert (times >= 0).all() and (times < length[rows]).all()
-    batch = sample_relabelled(episodes, rows, times, p, sparse_reward, rng)
+    batch = sample_relabelled(episodes, rows, times, "future", p, sparse_reward, rng)
     own = batch.desired_goal == episodes.desired_goal[rows, times]
     episode, when = np.divmod(batch.desired_goal[..., 0], 100)
     ahead = (episode == rows) & (when > times) & (when <= length[rows])

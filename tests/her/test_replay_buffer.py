@@ -1,20 +1,23 @@
-"""The replay buffer."""
+"""The replay buffer: whole episodes in one record, the oldest overwritten first."""
 
 import multiprocessing
 
 import numpy as np
 import pytest
 
+from baselines.her import replay_buffer
+from baselines.her.experiment.config import HERConfig
 from baselines.her.replay_buffer import ReplayBuffer
+from baselines.her.types import Episodes
 from tests.her.numbered import SPEC, numbered_episodes, sparse_reward
 
 
-def make_buffer(capacity, priority=None):
-    return ReplayBuffer(SPEC, capacity, (0.8, 0.0), sparse_reward, np.random.default_rng(0), priority)
+def make_buffer(capacity, priority="none"):
+    return ReplayBuffer(SPEC, HERConfig(), capacity, sparse_reward, np.random.default_rng(0), priority=priority)
 
 
 def stored(buffer):
-    return sorted((buffer.achieved_goal[: buffer.num_episodes, 0, 0] / 100).tolist())
+    return sorted((buffer.episodes.achieved_goal[:, 0, 0] / 100).tolist())
 
 
 def resident_bytes():
@@ -23,8 +26,10 @@ def resident_bytes():
         return next(int(line.split()[1]) for line in file if line.startswith("RssAnon")) * 1024
 
 
-def test_a_full_buffer_forgets_the_priorities_of_what_was_overwritten():
-    buffer = make_buffer(2 * SPEC.horizon, priority=lambda episodes: episodes.achieved_goal[:, 0, 0] + 1)
+def test_a_full_buffer_forgets_the_priorities_of_what_was_overwritten(monkeypatch):
+    by_number = {"movement": lambda episodes, clip: episodes.achieved_goal[:, 0, 0] + 1}
+    monkeypatch.setattr(replay_buffer, "PRIORITIES", by_number)
+    buffer = make_buffer(2 * SPEC.horizon, "movement")
     buffer.store(numbered_episodes([6, 6]))  # priorities 1 and 101
     assert (buffer.sample(1, 2000).achieved_goal >= 100).mean() == pytest.approx(101 / 102, abs=0.02)
     buffer.store(numbered_episodes([6, 6, 6, 6]))  # 201 and 301 stay
@@ -39,6 +44,9 @@ def test_the_oldest_episodes_are_overwritten_first(at_once):
         buffer.store(numbered_episodes([6] * count, first))
         seen = first + count
         assert stored(buffer) == list(range(max(0, seen - 4), seen))
+    smallest = make_buffer(1)
+    smallest.store(numbered_episodes([6, 6]))
+    assert stored(smallest) == [1], "a buffer smaller than an episode still keeps one"
 
 
 def test_samples_have_the_shape_of_all_batches_of_a_cycle():
@@ -48,16 +56,38 @@ def test_samples_have_the_shape_of_all_batches_of_a_cycle():
     assert batch.observation.shape == (5, 7, 2) and batch.reward.shape == (5, 7)
     assert all(x.dtype == np.float32 for x in batch[:-1]) and batch.terminated.dtype == bool
 
-
-def test_a_buffer_smaller_than_an_episode_still_keeps_one():
-    buffer = make_buffer(1)
-    buffer.store(numbered_episodes([6, 6]))
-    assert stored(buffer) == [1]
+    assert len(buffer.sample_from(numbered_episodes([6, 1, 3])).reward) == 10, "normalizers see as many as there are"
 
 
-def test_normalizer_transitions_are_as_many_as_the_steps_of_the_episodes():
-    batch = make_buffer(100).sample_from(numbered_episodes([6, 1, 3]))
-    assert len(batch.reward) == 10
+def test_what_is_stored_is_one_record_of_episodes_which_a_state_brings_back():
+    episodes, first, second = numbered_episodes([6, 3, 1]), make_buffer(4 * SPEC.horizon), make_buffer(4 * SPEC.horizon)
+    first.store(episodes)
+    second.load_state(first.state())
+    assert isinstance(first.episodes, Episodes)
+    for buffer in (first, second):
+        for name, column in episodes._asdict().items():
+            np.testing.assert_array_equal(getattr(buffer.episodes, name), column, err_msg=name)
+        buffer.store(numbered_episodes([6, 6], first=3))
+        assert stored(buffer) == [1, 2, 3, 4]
+    for a, b in zip(first.sample(2, 50), second.sample(2, 50), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (dict(length=np.array([0, 6, 6])), "not within the horizon"),
+        (dict(length=np.array([7, 6, 6])), "not within the horizon"),
+        (dict(next=np.array(4)), "of another size"),
+        (dict(length=np.full(5, 6)), "of another size"),
+        (dict(action=np.zeros((3, 6, 2))), r"action has the shape \[3, 6, 2\], expected \[3, 6, 1\]"),
+    ],
+)
+def test_a_state_of_another_buffer_is_refused(change, message):
+    buffer = make_buffer(4 * SPEC.horizon)
+    buffer.store(numbered_episodes([6, 6, 6]))
+    with pytest.raises(ValueError, match=message):
+        make_buffer(4 * SPEC.horizon).load_state({**buffer.state(), **change})
 
 
 def test_an_untouched_buffer_takes_no_memory():
@@ -71,5 +101,6 @@ def test_an_untouched_buffer_takes_no_memory():
 def memory_of_an_untouched_buffer():
     before = resident_bytes()
     buffer = make_buffer(50_000_000)
-    asked = sum(x.nbytes for x in (buffer.observation, buffer.achieved_goal, buffer.desired_goal, buffer.action))
+    buffer.num_episodes = buffer.max_episodes
+    asked = sum(x.nbytes for x in buffer.episodes)
     return asked, resident_bytes() - before

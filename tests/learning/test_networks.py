@@ -40,10 +40,10 @@ def test_the_default_is_relu_with_glorots_kernels(rng):
 
 
 def test_initial_kernels_may_be_others_and_know_which_is_the_last(rng):
-    net = MLP((3, 4, 5, 2), rng, "net", initial=by_number)
+    net = MLP((3, 4, 5, 2), rng, "net", initializer=by_number)
     assert [set(np.ravel(kernel)) for kernel in net.kernels] == [{3}, {4}, {-5}]
     assert [kernel.shape for kernel in net.kernels] == [(3, 4), (4, 5), (5, 2)]
-    assert [set(np.ravel(kernel)) for kernel in MLP((3, 2), rng, "net", initial=by_number).kernels] == [{-3}]
+    assert [set(np.ravel(kernel)) for kernel in MLP((3, 2), rng, "net", initializer=by_number).kernels] == [{-3}]
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
@@ -58,6 +58,19 @@ def test_activations_are_those_of_numpy(name, rng):
     hidden = of_numpy(of_numpy(x @ layers[0][0] + layers[0][1]) @ layers[1][0] + layers[1][1])
     np.testing.assert_allclose(net.hidden(x), hidden, rtol=1e-4, atol=1e-5)
     np.testing.assert_array_equal(net.output(net.hidden(x)), net(x))
+
+
+def test_layer_norm_gives_hidden_units_of_mean_0_and_variance_1_before_the_activation(rng):
+    net = MLP((3, 50, 40, 2), rng, "net", tf.identity, layer_norm=True)
+    x = rng.normal(3, 2, (20, 3)).astype(np.float32)
+    units = net.hidden(x).numpy()  # [20, 40]
+    np.testing.assert_allclose(units.mean(1), 0, atol=1e-5)
+    np.testing.assert_allclose(units.var(1), 1, rtol=1e-3)
+    relu_net = MLP((3, 40, 2), rng, "net", layer_norm=True)
+    plain = x @ relu_net.kernels[0].numpy()
+    normed = (plain - plain.mean(1, keepdims=True)) / plain.std(1, keepdims=True)
+    np.testing.assert_allclose(relu_net.hidden(x), np.maximum(normed, 0), rtol=1e-3, atol=1e-4)
+    np.testing.assert_array_equal(relu_net(x), relu_net.output(relu_net.hidden(x)), "the output is as it is")
 
 
 def test_by_hand(rng):

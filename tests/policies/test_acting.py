@@ -5,14 +5,11 @@ import pytest
 
 from baselines.common.errors import UserError
 from baselines.common.specs import EnvSpec
-from baselines.policies.numpy_networks import NetworkPolicy
-from baselines.policies.policy import checked_entries
-from baselines.ppo2.config import PPOConfig
-from baselines.ppo2.policy import Policy as PPOPolicy
-from baselines.ppo2.policy import expected_arrays
+from baselines.policies.policy import NetworkPolicy, checked_entries
 from tests.commands.doors import POINT_REACH_SIZES, servo
+from tests.ppo2.helpers import agent_of
 
-SPEC = POINT_REACH_SIZES.env_spec()
+SPEC = POINT_REACH_SIZES
 PLAIN = EnvSpec("Plain-v0", {"observation": 3}, 2, 10)
 
 
@@ -22,9 +19,7 @@ def network(spec):
 
 
 def ppo(spec):
-    config = PPOConfig(num_hidden=4, num_layers=1)
-    arrays = {k: np.ones(shape, kind) for k, (shape, kind) in expected_arrays(spec, config).items()}
-    return PPOPolicy(spec, config, arrays)
+    return agent_of(spec).policy()
 
 
 POLICIES = {"the goal's": servo(), "the rollout's": ppo(SPEC), "one network": network(SPEC)}

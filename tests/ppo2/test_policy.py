@@ -74,7 +74,7 @@ def test_entries_of_an_observation_are_concatenated_in_the_order_of_the_environm
         dictionary.act({"joints": rows[:, :2]})
 
 
-# ---- there and back ----
+# ---- to a file and back ----
 
 
 @pytest.mark.parametrize(("spec", "value_network"), ALL)

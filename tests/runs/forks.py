@@ -114,7 +114,7 @@ if __name__ == "__main__":
 
     import tests.environments  # noqa: F401
     from baselines import run
-    from baselines.her import her  # noqa: F401
+    from baselines.her import train  # noqa: F401
 
     words = serve(sys.argv[1])
     if words is not None:

@@ -6,7 +6,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from baselines.her import train
+from baselines.her.ddpg import DDPG
 from tests.helpers import POINT_PUSH_ID, POINT_REACH, TINY, mpirun_command
 
 SYNC = [POINT_REACH, "--num_env=2", "--vec_env=sync"]
@@ -35,15 +35,15 @@ def words(kind, *more):
 
 def stop_after(monkeypatch, cycles, number=signal.SIGTERM):
     """Send this process a signal in the middle of that cycle."""
-    real, count = train.train_cycle, []
+    real, count = DDPG.train, []
 
-    def train_cycle(*arguments):
+    def train(*arguments):
         count.append(1)
         if len(count) == cycles:
             os.kill(os.getpid(), number)
         return real(*arguments)
 
-    monkeypatch.setattr(train, "train_cycle", train_cycle)
+    monkeypatch.setattr(DDPG, "train", train)
 
 
 def name_of_file(handle):

@@ -83,9 +83,9 @@ def test_a_signal_to_one_worker_or_to_mpirun_stops_all_in_order(forks, longer):
 def test_two_workers_resume_together_and_only_two(forks, longer):
     finish(Launched(forks, 2, [*LONGER, "--n_epochs=2", "--log_path=parts"]))
     assert sorted(p.name for p in Path("parts/checkpoint").iterdir()) == [
-        "13-rank0.npz", "13-rank1.npz", "26-rank0.npz", "26-rank1.npz"]  # fmt: skip
+        "13-rank0.safetensors", "13-rank1.safetensors", "26-rank0.safetensors", "26-rank1.safetensors"]  # fmt: skip
     alone = subprocess.run([sys.executable, "-m", "baselines.run", "--resume=parts"], capture_output=True, text=True)
-    assert alone.returncode == 2 and "workers 1 against 2" in alone.stderr
-    damage("parts/checkpoint/26-rank1.npz", "flipped")  # both go back
+    assert alone.returncode == 2 and "workers=2, not 1" in alone.stderr
+    damage("parts/checkpoint/26-rank1.safetensors", "flipped")  # both go back
     finish(Launched(forks, 2, ["--resume=parts", "--n_epochs=4"]))
     assert timeless("parts") == timeless(longer(2)[0])[:4] and len(timeless("parts")) == 4

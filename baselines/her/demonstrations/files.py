@@ -21,7 +21,8 @@ from baselines.common.specs import GOAL_KEYS, EnvSpec, task_of
 from baselines.envs.lockstep import Episode
 from baselines.her.demonstrations.minari import read_minari
 from baselines.her.demonstrations.openai import convert_in_child
-from baselines.her.types import Episodes, check_goal_env
+from baselines.her.experiment.config import check_goal_env
+from baselines.her.types import Episodes
 from baselines.storage.files import replace_file
 
 FORMAT = "baselines.her demonstrations 2"
@@ -30,29 +31,27 @@ _LIBRARIES = ("numpy", "gymnasium", "gymnasium-robotics", "mujoco", "envpool")
 
 
 def write_demonstrations(
-    path: str, episodes: Episodes, env_id: str, generator: str = "", seed: int | None = None
+    path: str, episodes: Sequence[Episode], spec: EnvSpec, generator: str = "", seed: int | None = None
 ) -> None:
     """Write episodes, whose actions are in the environment's own units, to an `.npz` file.
 
     `generator` names the person, script or policy that acted. A failed write leaves no file, and an earlier file
-    unchanged. Raises UserError if the file cannot be written.
+    unchanged. Raises UserError if the episodes do not fit `spec` or the file cannot be written.
     """
-    versions = {x.name: x.version for x in importlib.metadata.distributions() if x.name in _LIBRARIES}
-    header = {"format": FORMAT, "env_id": env_id, "generator": generator, "seed": seed, "versions": versions}
-    arrays = {("is_success" if k == "success" else k): x for k, x in episodes._asdict().items() if k != "info"}
-    arrays["header"] = np.frombuffer(json.dumps(header).encode(), np.uint8)
-    try:
-        with replace_file(path) as file:
-            np.savez_compressed(file, **arrays)
-    except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror}") from None
-
-
-def write_played(path: str, episodes: Sequence[Episode], spec: EnvSpec, generator: str, seed: int) -> None:
-    """Write episodes that a policy played. Raises UserError if they have no goals."""
     if not spec.has_goals:
         raise UserError(f"demonstrations need a goal environment; {spec.env_id} has no goals")
-    write_demonstrations(path, Episodes.of(episodes, spec), spec.env_id, generator, seed)
+    versions = {x.name: x.version for x in importlib.metadata.distributions() if x.name in _LIBRARIES}
+    header = {"format": FORMAT, "env_id": spec.env_id, "generator": generator, "seed": seed, "versions": versions}
+    try:
+        fields = Episodes.of([episode._replace(reward_info=None) for episode in episodes], spec)._asdict()
+        arrays = {("is_success" if name == "success" else name): x for name, x in fields.items() if name != "info"}
+        arrays["header"] = np.frombuffer(json.dumps(header).encode(), np.uint8)
+        with replace_file(path) as file:
+            np.savez_compressed(file, **arrays)
+    except ValueError as error:
+        raise UserError(f"cannot write {path}: {error}") from None
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror}") from None
 
 
 def read_demonstrations(path: str, spec: EnvSpec, max_episodes: int | None = None) -> Episodes:
@@ -82,8 +81,8 @@ def _read_file(path: str, spec: EnvSpec, max_episodes: int | None) -> Episodes:
         if not {"acs", "obs"} <= set(archive.files):
             _check_header(archive, spec)
             return _episodes(archive, spec)
-        room = Episodes.zeros(spec, 1)
-        shapes = {name: getattr(room, name).shape[1:] for name in (*GOAL_KEYS, "action")}
+        example = Episodes.zeros(spec, 1)
+        shapes = {name: getattr(example, name).shape[1:] for name in (*GOAL_KEYS, "action")}
         with tempfile.TemporaryFile() as plain:
             convert_in_child(file, plain, shapes, max_episodes)
             return _episodes(_open_archive(plain), spec)
@@ -117,14 +116,16 @@ def _check_header(archive: Any, spec: EnvSpec) -> None:
 
 
 def _episodes(archive: Any, spec: EnvSpec) -> Episodes:
+    fields = Episodes.zeros(spec, 1)._asdict()
     count = np.size(archive["length"]) if "length" in archive else 0
-    fields = Episodes.zeros(spec, count)._asdict()
-    for name, zeros in fields.items():
+    for name, example in fields.items():
         stored = "is_success" if name == "success" else name
         if stored in archive:
             with np.errstate(all="ignore"):  # infinity is refused later
-                fields[name] = np.asarray(archive[stored]).astype(zeros.dtype)
-        elif name not in ("terminated", "info"):
+                fields[name] = np.asarray(archive[stored]).astype(example.dtype)
+        elif name in ("terminated", "info"):
+            fields[name] = np.zeros((count, *example.shape[1:]), example.dtype)
+        else:
             raise ValueError(f"it has no array '{stored}'")
     return Episodes(**fields)
 
@@ -134,8 +135,8 @@ def _checked(episodes: Episodes, spec: EnvSpec) -> Episodes:
     N, T = episodes.length.size, spec.horizon
     if N == 0:
         raise ValueError("it holds no episodes")
-    for name, room in Episodes.zeros(spec, N)._asdict().items():
-        actual, shape = getattr(episodes, name).shape, room.shape
+    for name, example in Episodes.zeros(spec, 1)._asdict().items():
+        actual, shape = getattr(episodes, name).shape, (N, *example.shape[1:])
         if actual != shape:
             raise ValueError(
                 f"{name} has the shape {list(actual)}, but {spec.env_id} needs {list(shape)} (episodes, steps, size)"

@@ -1,4 +1,4 @@
-"""Every setting of HER: default, meaning, unit, allowed values; the presets; what some tasks have of their own."""
+"""Every setting of HER with default, meaning, unit and range; the presets; the defaults of single tasks."""
 
 import dataclasses
 import re
@@ -7,13 +7,12 @@ from typing import TypeVar
 
 from baselines.common.errors import UserError
 from baselines.common.settings import MOVED, Settings, setting
-from baselines.common.specs import EnvSpec, task_of
+from baselines.common.specs import GOAL_KEYS, EnvSpec, task_of
 from baselines.her.sampling import PRIORITIES, STRATEGIES
-from baselines.her.types import check_goal_env
 from baselines.runs.algorithms import Preset, Range
 
 ArrayT = TypeVar("ArrayT")  # of NumPy or TensorFlow
-SCRIPTED = ("FetchPush", "FetchPickAndPlace", "FetchSlide")  # whose gripper guide=script can move
+SCRIPTED = ("FetchPush", "FetchPickAndPlace", "FetchSlide")  # tasks for guide=script
 
 
 @dataclass(frozen=True)
@@ -21,91 +20,104 @@ class HERConfig(Settings):
     """The settings of a run. Creating one checks types and ranges and raises UserError."""
 
     # networks
-    network: str = setting("mlp", "kind of network; layers and hidden shape it", choices=("mlp",))
+    network: str = setting("mlp", "kind of network; `layers` and `hidden` set its size", choices=("mlp",))
     hidden: int = setting(256, "units of each hidden layer", 1, 65536, of_policy=True)
-    layers: int = setting(3, "hidden layers of the actor and of the critic", 1, 100, of_policy=True)
+    layers: int = setting(3, "hidden layers of the actor and of each critic", 1, 100, of_policy=True)
     max_u: float = setting(
-        1.0, "largest action per coordinate; environments take actions in [-1, 1]", 1e-6, 1.0, of_policy=True
+        1.0, "largest action in each coordinate, as a share of the environment's bounds", 1e-6, 1.0, of_policy=True
     )
     n_critics: int = setting(
-        1, "critics; targets take the smallest of their values, the actor's loss the mean (1802.09477)", 1, 100,
-        of_policy=True
+        1, "number of critics; the target takes the smallest of their values, the actor's loss their mean "
+        "(1802.09477)", 1, 100, of_policy=True
     )  # fmt: skip
     layer_norm: bool = setting(
-        False, "normalise the units of each hidden layer of the critics (1607.06450)", of_policy=True
+        False, "normalise the units of the critics' hidden layers before ReLU (1607.06450)", of_policy=True
     )
     # DDPG
-    Q_lr: float = setting(0.001, "learning rate of the critic (Adam)", 0, 1e30)
+    Q_lr: float = setting(0.001, "learning rate of the critics (Adam)", 0, 1e30)
     pi_lr: float = setting(0.001, "learning rate of the actor (Adam)", 0, 1e30)
-    polyak: float = setting(0.95, "share of the target networks that is kept at each of their steps", 0, 1)
-    gamma: float | None = setting(None, "discount; None: 1 - 1/T for an environment of at most T steps", 0, 0.999999)
-    clip_return: bool = setting(True, "bound the targets of Q: below by -1/(1-gamma), above as clip_pos_returns says")
-    clip_pos_returns: bool = setting(True, "with clip_return, bound them above by 0: right where no reward is positive")
+    polyak: float = setting(0.95, "share of the target networks that each of their steps keeps", 0, 1)
+    gamma: float | None = setting(
+        None, "discount factor", 0, 0.999999, default_text="1 - 1/T, where T is the time limit in steps"
+    )
+    clip_return: bool = setting(
+        True, "clip the critics' targets to at least -1/(1-gamma) and, with clip_pos_returns, to at most 0"
+    )
+    clip_pos_returns: bool = setting(True, "clip the targets to at most 0, which suits rewards that are never positive")
     bootstrap_terminated: bool = setting(
-        False, "learn as if episodes that terminated had gone on; after a time limit that is always so", before=True
+        False, "learn as if terminated episodes had gone on; episodes that reach the time limit are always learnt so"
     )
     action_l2: float = setting(1.0, "weight of the mean squared action in the actor's loss", 0)
     batch_size: int = setting(256, "transitions per update and worker", 1)
-    buffer_size: int = setting(1_000_000, "transitions that each worker's replay buffer holds", 1)
+    buffer_size: int = setting(1_000_000, "capacity of each worker's replay buffer, in transitions", 1)
     # schedule
-    n_cycles: int = setting(50, "cycles per epoch; a cycle: num_env episodes, n_batches updates, one target step", 1)
+    n_cycles: int = setting(
+        50, "cycles per epoch; a cycle is num_env episodes, n_batches updates and one step of the target networks", 1
+    )
     n_batches: int = setting(40, "updates per cycle", 1)
-    n_test_rollouts: int = setting(10, "evaluation episodes per epoch and worker, times num_env", 1)
-    target_interval: int = setting(0, "updates between steps of the target networks; 0: one, at the cycle's end", 0)
+    n_test_rollouts: int = setting(10, "evaluation episodes per epoch, worker and environment (num_env)", 1)
+    target_interval: int = setting(
+        0, "updates between two steps of the target networks; with 0 they step once, at the end of each cycle", 0
+    )
     test_with_polyak: bool = setting(
         False, "evaluate, save and play the target networks instead of the main ones", of_policy=True
     )
     average_actor: float = setting(
-        0.0, "share of a running average of the actor that each update keeps; where it is not 0, the average is the "
-        "policy that is evaluated, saved and played (iterate averaging, Polyak & Juditsky 1992)", 0, 0.999999,
-        of_policy=True
+        0.0, "share that each update keeps of a running average of the actor, which is then evaluated, saved and "
+        "played; with 0 there is no average (Polyak & Juditsky 1992)", 0, 0.999999, of_policy=True
     )  # fmt: skip
     simulated_workers: int = setting(
-        1, "workers that each process stands for, with all of their environments and batches: sums over them "
-        "(normalizers, cloning loss) become means, as over MPI", 1
+        1, "workers that each process stands for, with all of their environments and batches; sums over them (in the "
+        "normalizers and the cloning loss) become means, as over MPI", 1
     )  # fmt: skip
     # exploration
-    random_eps: float = setting(0.3, "probability that an action is drawn uniformly instead", 0, 1)
+    random_eps: float = setting(0.3, "share of steps with a uniformly drawn action", 0, 1)
     noise_eps: float = setting(0.2, "standard deviation of the Gaussian noise on actions, in units of max_u", 0)
-    random_hold: float = setting(1.0, "mean number of steps that a uniformly drawn action is held (2006.01782)", 1, 1e6)
+    random_hold: float = setting(
+        1.0, "mean number of steps for which a uniformly drawn action is held (2006.01782)", 1, 1e6
+    )
     guide: str = setting(
-        "none", "what at times brings the effector to the object, in training: a script (for Fetch) or a relay, a "
+        "none", "helper that brings the effector to the object in training: a script (for Fetch only) or a relay, a "
         "small agent that learns to reach (2208.00843)", choices=("none", "script", "relay")
     )  # fmt: skip
-    guide_eps: float = setting(0.5, "probability that the guide acts, at each step away from the object", 0, 1)
+    guide_eps: float = setting(0.5, "probability of the guide's action at each step away from the object", 0, 1)
     relay_effector: str | None = setting(
-        None, "first:end of the effector's place in the observation, 0:3 in the Fetch tasks; then the guide is a relay"
-    )
+        None, "entries first:end of the observation that are the effector's position (0:3 for Fetch); switches "
+        "guide=relay on", default_text=""
+    )  # fmt: skip
     # hindsight
     replay_strategy: str = setting(
         "future", "achieved goals to relabel with: of a later step (future), of the last step (final), of any step of "
         "the episode (episode), or no goals (none)", choices=tuple(STRATEGIES)
     )  # fmt: skip
-    replay_k: float = setting(4.0, "relabelled transitions per transition with its own goal", 0)
+    replay_k: float = setting(4.0, "relabelled transitions for each transition that keeps its goal", 0)
     replay_actual: float = setting(
-        0.0, "transitions relabelled with the desired goal of another episode, per transition with its own goal", 0
+        0.0, "transitions with another episode's desired goal for each transition that keeps its goal (2007.02832)", 0
     )
     replay_priority: str = setting(
-        "none", "draw episodes alike (none), by the path of their achieved goal (movement), or by the work done on it, "
-        "in joule for 1 kg (energy; 1810.01363)", choices=("none", *PRIORITIES)
+        "none", "probability of drawing an episode: equal (none), by the path of its achieved goal in goal units "
+        "(movement), or by the work done on it, in joules for 1 kg (energy; 1810.01363)", choices=("none", *PRIORITIES)
     )  # fmt: skip
-    priority_clip: float = setting(0.1, "most that one step counts, in the same units", 0, 1e9)
-    relative_goals: bool = setting(False, "show the networks the desired goal minus the achieved one", of_policy=True)
+    priority_clip: float = setting(0.1, "largest contribution of one step to the priority, in the same units", 0, 1e9)
+    relative_goals: bool = setting(False, "show the networks the desired goal minus the achieved goal", of_policy=True)
     # demonstrations
     demo_file: str | None = setting(
-        None, "demonstrations to learn from: a file, or minari:NAME; switches bc_loss on", path=True, on_resume=MOVED
+        None, "demonstrations to learn from, a file or minari:NAME; switches bc_loss on", path=True, on_resume=MOVED,
+        default_text=""
+    )  # fmt: skip
+    bc_loss: bool | None = setting(
+        None, "add a cloning loss to the actor's loss (1709.10089)", default_text="True with a demo_file"
     )
-    bc_loss: bool | None = setting(None, "clone demonstrations; None: where there is a demo_file")
-    q_filter: bool = setting(False, "clone only demonstrated actions that the critic likes better than the policy's")
-    num_demo: int = setting(100, "demonstrations to use, the first ones of the file", 1)
-    demo_batch_size: int = setting(128, "rows of each batch that come from demonstrations", 1)
-    prm_loss_weight: float = setting(0.001, "weight of the actor's usual loss beside the cloning loss", 0)
+    q_filter: bool = setting(False, "clone only actions that the critic values higher than the actor's (1709.10089)")
+    num_demo: int = setting(100, "number of demonstrations to use, from the beginning of the file", 1)
+    demo_batch_size: int = setting(128, "transitions in each batch that come from demonstrations", 1)
+    prm_loss_weight: float = setting(0.001, "weight of the actor's other losses beside the cloning loss", 0)
     aux_loss_weight: float = setting(0.0078, "weight of the cloning loss", 0)
     # normalisation of observations and goals
-    clip_obs: float = setting(200.0, "bound on raw observations and goals", 1e-9, of_policy=True)
+    clip_obs: float = setting(200.0, "largest absolute value of raw observations and goals", 1e-9, of_policy=True)
     norm_eps: float = setting(0.01, "smallest standard deviation to divide by", 1e-9, of_policy=True)
     norm_clip: float = setting(
-        5.0, "bound on normalised observations and goals, in standard deviations", 1e-9, of_policy=True
+        5.0, "largest absolute value of normalised observations and goals, in standard deviations", 1e-9, of_policy=True
     )
 
     def __post_init__(self) -> None:
@@ -114,46 +126,48 @@ class HERConfig(Settings):
             object.__setattr__(self, "bc_loss", self.demo_file is not None)
         if self.relay_effector is not None:
             object.__setattr__(self, "guide", "relay")
-            self.effector  # noqa: B018 - raises where it is none
+            self.effector  # noqa: B018 - raises UserError for a wrong value
         if self.bc_loss and self.demo_batch_size >= self.batch_size:
             raise UserError(
                 f"demo_batch_size: expected less than batch_size, {self.batch_size}, got {self.demo_batch_size}"
             )
         if self.average_actor and self.test_with_polyak:
-            raise UserError("test_with_polyak and average_actor both say which policy is evaluated: give one, or "
-                            "--average_actor=0 beside --test_with_polyak=True")  # fmt: skip
+            raise UserError("test_with_polyak and average_actor both choose the evaluated policy: give only one, or "
+                            "add --average_actor=0")  # fmt: skip
         if self.demo_file and not self.bc_loss:
-            raise UserError("--demo_file switches bc_loss on, which was switched off: give one or the other")
+            raise UserError(
+                "--demo_file switches bc_loss on, but --bc_loss=False switches it off: give only one of them"
+            )
 
     def for_env(self, spec: EnvSpec) -> "HERConfig":
-        """With gamma as a number. Raises UserError where HER cannot train in such an environment with them."""
+        """Return the settings with gamma as a number. Raises UserError if HER cannot train in such an environment."""
         check_goal_env(spec)
         if self.bc_loss and not self.demo_file:
             raise UserError("bc_loss needs demonstrations: give a --demo_file")
         if self.replay_priority == "energy" and spec.goal_size != 3:
             raise UserError(
-                f"replay_priority=energy needs goals that are places (x, y, z); those of {spec.env_id} have "
-                f"{spec.goal_size} numbers: use --replay_priority=movement and a --priority_clip that suits them"
+                f"replay_priority=energy needs goals that are positions (x, y, z), but those of {spec.env_id} have "
+                f"{spec.goal_size} numbers. Use --replay_priority=movement with a suitable --priority_clip"
             )
         if self.guide == "script" and task_of(spec.env_id) not in SCRIPTED:
             raise UserError(
-                f"guide=script moves the gripper of {', '.join(SCRIPTED)}; for {spec.env_id} use a learned one: "
-                "--relay_effector=first:end, where its observation has the effector's place"
+                f"guide=script works for {', '.join(SCRIPTED)} only. For {spec.env_id} use a learned guide: "
+                "--relay_effector=first:end names the entries of the observation with the effector's position"
             )
         if self.guide == "relay" and self.effector.stop > spec.observation_size:
             raise UserError(
-                f"relay_effector={self.relay_effector}: the observation has {spec.observation_size} numbers"
+                f"relay_effector={self.relay_effector}: the observation has only {spec.observation_size} numbers"
             )
         if self.guide == "relay" and self.effector.stop - self.effector.start != spec.goal_size:
             raise UserError(
-                f"relay_effector={self.relay_effector}: expected a place of as many numbers as the goal's, "
-                f"{spec.goal_size}, which is the object's place"
+                f"relay_effector={self.relay_effector}: expected {spec.goal_size} entries, as many as a goal has, "
+                "because the goal is the object's position"
             )
         return dataclasses.replace(self, gamma=self.discount(spec.horizon))
 
     @property
     def effector(self) -> slice:
-        """Where the observation has the effector's place, for the relay."""
+        """The entries of the observation that are the effector's position, for the relay."""
         match = re.fullmatch(r"(\d{1,6}):(\d{1,6})", self.relay_effector or "")
         if not match or int(match[1]) >= int(match[2]):
             raise UserError(f"relay_effector: expected first:end, such as 0:3, got {self.relay_effector!r}")
@@ -161,30 +175,46 @@ class HERConfig(Settings):
 
     @property
     def demo_rows(self) -> int:
-        """Rows of each batch that come from demonstrations."""
+        """Transitions in each batch that come from demonstrations."""
         return self.demo_batch_size if self.bc_loss else 0
 
     @property
     def relabel_probabilities(self) -> tuple[float, float]:
-        """Probabilities that a goal becomes a later achieved one, and that it becomes another episode's desired one."""
+        """Probabilities of a goal that the episode achieved, and of another episode's desired goal."""
         if self.replay_strategy == "none":
             return 0.0, 0.0
         parts = 1 + self.replay_k + self.replay_actual
         return self.replay_k / parts, self.replay_actual / parts
 
     def network_goal(self, achieved_goal: ArrayT, desired_goal: ArrayT) -> ArrayT:
-        """The goal that the networks see, of NumPy arrays or tensors [..., g]."""
+        """Return the goal that the networks see, [..., g], as arrays or tensors."""
         return desired_goal - achieved_goal if self.relative_goals else desired_goal  # type: ignore[operator]
 
     def discount(self, horizon: int) -> float:
-        """`gamma`, or 1 - 1/T (1802.09464, appendix A)."""
+        """Return `gamma`, by default 1 - 1/T (1802.09464, appendix A)."""
         return 1 - 1 / horizon if self.gamma is None else self.gamma
 
     def return_bounds(self, horizon: int) -> tuple[float, float]:
-        """The lowest and highest target that Q may get."""
+        """Return the smallest and the largest target of the critics."""
         if not self.clip_return:
             return -float("inf"), float("inf")
         return -1 / (1 - self.discount(horizon)), 0.0 if self.clip_pos_returns else float("inf")
+
+
+def check_goal_env(spec: EnvSpec) -> None:
+    """Raise UserError, naming all that is missing, unless HER can train in such an environment."""
+    sizes = spec.observation_sizes
+    missing = [f"'{key}', a vector, in its observations" for key in GOAL_KEYS if key not in sizes]
+    if not missing and sizes["achieved_goal"] != sizes["desired_goal"]:
+        missing.append(f"goals of one size (achieved {sizes['achieved_goal']}, desired {sizes['desired_goal']})")
+    if not spec.has_reward_function:
+        missing.append("compute_reward(achieved_goal, desired_goal, info)")
+    if spec.discrete:
+        missing.append("a vector of continuous actions (--alg=ppo2 takes discrete ones)")
+    if not spec.horizon:
+        missing.append("a time limit (max_episode_steps where it is registered, or a TimeLimit wrapper)")
+    if missing:
+        raise UserError(f"HER needs a goal environment; '{spec.env_id}' lacks: {'; '.join(missing)}")
 
 
 # What differs from the defaults, by the environment's name without its version.

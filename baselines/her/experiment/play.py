@@ -1,6 +1,6 @@
 """OpenAI Baselines' command for playing a policy, which calls `baselines.play`."""
 
-import runpy
+import importlib
 import sys
 
 from baselines.common.cli import as_one_word
@@ -22,8 +22,7 @@ def translate(argv: list[str]) -> list[str]:
 
 def main(argv: list[str] | None = None) -> None:
     """Run `baselines.play` with the translated arguments."""
-    sys.argv[1:] = translate(sys.argv[1:] if argv is None else argv)
-    runpy.run_module("baselines.play", run_name="__main__")
+    importlib.import_module("baselines.play").main(translate(sys.argv[1:] if argv is None else argv))
 
 
 if __name__ == "__main__":

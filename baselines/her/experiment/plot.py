@@ -1,7 +1,7 @@
 """OpenAI Baselines' command for plotting, which calls `baselines.plot`."""
 
+import importlib
 import os
-import runpy
 import sys
 
 
@@ -15,8 +15,7 @@ def translate(argv: list[str]) -> list[str]:
 
 def main(argv: list[str] | None = None) -> None:
     """Run `baselines.plot` with the translated arguments."""
-    sys.argv[1:] = translate(sys.argv[1:] if argv is None else argv)
-    runpy.run_module("baselines.plot", run_name="__main__")
+    importlib.import_module("baselines.plot").main(translate(sys.argv[1:] if argv is None else argv))
 
 
 if __name__ == "__main__":

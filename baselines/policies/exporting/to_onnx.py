@@ -1,5 +1,7 @@
 """A policy as an ONNX file."""
 
+from typing import Any
+
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
@@ -19,7 +21,7 @@ class _Nodes:
         self.nodes: list[onnx.NodeProto] = []
         self.constants: list[onnx.TensorProto] = []
 
-    def add(self, op: str, *inputs: str | float | np.ndarray, **attributes: int) -> str:
+    def add(self, op: str, *inputs: str | float | np.ndarray, **attributes: Any) -> str:
         """Add a node and return the name of its output; plain numbers become float32 constants."""
         names = [x if isinstance(x, str) else self._constant(x) for x in inputs]
         self.nodes.append(helper.make_node(op, names, [f"_{len(self.nodes)}"], **attributes))
@@ -41,7 +43,7 @@ def write(policy: Policy, path: str) -> None:
     nodes.nodes[-1].output[0] = "action"
     inputs = [helper.make_tensor_value_info(k, TensorProto.FLOAT, ["N", n]) for k, n in inputs_of(policy).items()]
     kind = helper.np_dtype_to_tensor_dtype(action_type(policy))
-    shape = ["N"] if policy.spec.discrete else ["N", policy.spec.action_size]
+    shape: list[str | int | None] = ["N"] if policy.spec.discrete else ["N", policy.spec.action_size]
     output = helper.make_tensor_value_info("action", kind, shape)
     model = helper.make_model(
         helper.make_graph(nodes.nodes, "policy", inputs, [output], nodes.constants),

@@ -4,21 +4,28 @@ import contextlib
 
 import pytest
 
+from baselines.envs.lockstep import run_episodes
 from baselines.her.demonstrations import write_demonstrations
-from baselines.her.rollout import roll_out
+from baselines.her.types import Episodes
 from tests.helpers import point_reach, straight
+from tests.her.demonstrations.files import SPEC
 
 
 @pytest.fixture(scope="session")
-def episodes():
+def played():
     """Four episodes, which no test may change."""
     with contextlib.closing(point_reach()) as env:
-        return roll_out(env, straight)
+        return run_episodes(env, straight)
+
+
+@pytest.fixture(scope="session")
+def episodes(played):
+    return Episodes.of(played, SPEC)
 
 
 @pytest.fixture
-def file(episodes, tmp_path):
+def file(played, tmp_path):
     """The same in a file of our format."""
     path = str(tmp_path / "demos.npz")
-    write_demonstrations(path, episodes, "PointReach-v0", "a straight line", seed=0)
+    write_demonstrations(path, played, SPEC, "a straight line", seed=0)
     return path

@@ -6,9 +6,9 @@ import zipfile
 
 import numpy as np
 
-from baselines.her.types import GoalEnvSpec
+from baselines.common.specs import GOAL_KEYS, EnvSpec
 
-SPEC = GoalEnvSpec("PointReach-v0", 2, 2, 2, 30)
+SPEC = EnvSpec("PointReach-v0", dict.fromkeys(GOAL_KEYS, 2), 2, 30, has_reward_function=True)
 
 
 def openai_lists(episodes):
@@ -29,28 +29,21 @@ def openai_lists(episodes):
 def objects(rows):
     """An array [N, T] of objects where all rows are lists of one length, and [N] otherwise."""
     same = all(type(row) is list for row in rows) and len({len(row) for row in rows}) == 1
-    array = np.empty((len(rows), len(rows[0])) if same else len(rows), object)
-    for i, row in enumerate(rows):
-        if not same:
-            array[i] = row
-            continue
-        for t, x in enumerate(row):
-            array[i, t] = x
-    return array
+    if not same:
+        return np.fromiter(rows, object, len(rows))
+    return np.fromiter((x for row in rows for x in row), object).reshape(len(rows), len(rows[0]))
 
 
-def npy(array):
-    """The bytes of an array as an .npy file."""
-    buffer = io.BytesIO()
-    np.save(buffer, array)
-    return buffer.getvalue()
-
-
-def pickled(program, shape=()):
-    """The bytes of an .npy file whose objects are this pickle."""
+def npy(data, descr="|O", shape=()):
+    """An .npy file: a header that promises this, and then these bytes."""
     header = io.BytesIO()
-    np.lib.format.write_array_header_1_0(header, {"descr": "|O", "fortran_order": False, "shape": shape})
-    return header.getvalue() + program
+    np.lib.format.write_array_header_1_0(header, {"descr": descr, "fortran_order": False, "shape": shape})
+    return header.getvalue() + data
+
+
+def text(content):
+    """The .npy file of a header of our format."""
+    return npy(content, "|u1", (len(content),))
 
 
 def zipped(members, compression=zipfile.ZIP_STORED):
@@ -65,4 +58,4 @@ def zipped(members, compression=zipfile.ZIP_STORED):
 def openai_bytes(episodes, protocol=pickle.DEFAULT_PROTOCOL, **changes):
     """The bytes of a file of OpenAI Baselines, some of whose lists are changed."""
     lists = {**openai_lists(episodes), **changes}
-    return zipped({k: pickled(pickle.dumps(objects(v), protocol)) for k, v in lists.items()})
+    return zipped({k: npy(pickle.dumps(objects(v), protocol)) for k, v in lists.items()})

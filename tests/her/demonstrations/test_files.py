@@ -2,14 +2,16 @@
 
 import json
 import os
+from dataclasses import replace
 
 import gymnasium
 import numpy as np
 import pytest
 
 from baselines.common.errors import UserError
+from baselines.common.specs import GOAL_KEYS
 from baselines.her.demonstrations import read_demonstrations, write_demonstrations
-from tests.her.demonstrations.files import SPEC, npy, zipped
+from tests.her.demonstrations.files import SPEC, text, zipped
 
 
 def test_episodes_come_back_as_they_were_written(file, episodes):
@@ -34,10 +36,6 @@ def test_a_missing_file_is_refused():
         read_demonstrations("nowhere.npz", SPEC)
 
 
-def change(episodes, **fields):
-    return episodes._replace(**{k: f(getattr(episodes, k).copy()) for k, f in fields.items()})
-
-
 def put(value, *where):
     def f(array):
         array[where] = value
@@ -57,32 +55,45 @@ def put(value, *where):
         (dict(observation=lambda x: x[:, :, :1]), r"observation has the shape \[4, 31, 1\].* needs \[4, 31, 2\]"),
         (dict(desired_goal=lambda x: x[:, :20]), r"desired_goal has the shape \[4, 20, 2\]"),
         (dict(action=lambda x: x[:2]), r"action has the shape \[2, 30, 2\]"),
-        (dict(success=lambda x: x[:0]), "success has the shape"),
+        (dict(is_success=lambda x: x[:0]), "success has the shape"),
     ],
 )
-def test_what_does_not_fit_is_refused_by_episode_and_field(tmp_path, episodes, fields, message):
-    path = str(tmp_path / "odd.npz")
-    write_demonstrations(path, change(episodes, **fields), "PointReach-v0")
+def test_what_does_not_fit_is_refused_by_episode_and_field(file, fields, message):
+    with np.load(file) as archive:
+        arrays = dict(archive)
+    np.savez(file, **{**arrays, **{k: change(arrays[k]) for k, change in fields.items()}})
     with pytest.raises(UserError, match=message):
-        read_demonstrations(path, SPEC)
+        read_demonstrations(file, SPEC)
+
+
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        (dict(observation={k: np.zeros((30, 2)) for k in GOAL_KEYS}), "1 has 30 observations for .*: append the obs"),
+        (dict(action=np.zeros((30, 3))), r"episode 1: action has the shape \[30, 3\]"),
+    ],
+)
+def test_episodes_that_do_not_fit_are_not_written(tmp_path, played, changes, message):
+    with pytest.raises(UserError, match=message):
+        write_demonstrations(str(tmp_path / "x.npz"), [played[0], played[1]._replace(**changes)], SPEC)
+    assert not (tmp_path / "x.npz").exists()
 
 
 def test_another_environment_or_horizon_is_refused(file):
     with pytest.raises(UserError, match="recorded in PointReach-v0, not in FetchPush-v1"):
-        read_demonstrations(file, SPEC._replace(env_id="FetchPush-v1"))
+        read_demonstrations(file, replace(SPEC, env_id="FetchPush-v1"))
     with pytest.raises(UserError, match="shape"):
-        read_demonstrations(file, SPEC._replace(horizon=50))
-    read_demonstrations(file, SPEC._replace(env_id="my.module:PointReachDense-v3"))  # the same task
+        read_demonstrations(file, replace(SPEC, horizon=50))
+    read_demonstrations(file, replace(SPEC, env_id="my.module:PointReachDense-v3"))  # the same task
 
 
-def test_files_of_version_0_3_0_are_refused_with_a_remedy(tmp_path, episodes):
-    header = np.frombuffer(b'{"format": "baselines.her demonstrations 1"}', np.uint8)
-    (tmp_path / "old.npz").write_bytes(zipped({"header": npy(header)}))
+def test_files_of_version_0_3_0_are_refused_with_a_remedy(tmp_path):
+    (tmp_path / "old.npz").write_bytes(zipped({"header": text(b'{"format": "baselines.her demonstrations 1"}')}))
     with pytest.raises(UserError, match="it was written by version 0.3.0: convert it with version 0.4.0, or record it"):
         read_demonstrations(str(tmp_path / "old.npz"), SPEC)
 
 
-def test_a_failed_write_leaves_the_earlier_file(file, episodes, monkeypatch):
+def test_a_failed_write_leaves_the_earlier_file(file, played, monkeypatch):
     with open(file, "rb") as opened:
         before = opened.read()
 
@@ -91,7 +102,7 @@ def test_a_failed_write_leaves_the_earlier_file(file, episodes, monkeypatch):
 
     monkeypatch.setattr(np, "savez_compressed", disk_full)
     with pytest.raises(UserError, match="No space left"):
-        write_demonstrations(file, episodes, "PointReach-v0")
+        write_demonstrations(file, played, SPEC)
     with open(file, "rb") as opened:
         assert opened.read() == before
     assert os.listdir(os.path.dirname(file)) == [os.path.basename(file)]

@@ -10,7 +10,7 @@ import pytest
 
 from baselines.common.errors import UserError
 from baselines.her.demonstrations import openai, read_demonstrations, write_demonstrations
-from tests.her.demonstrations.files import SPEC, npy, openai_bytes, pickled, zipped
+from tests.her.demonstrations.files import SPEC, npy, openai_bytes, text, zipped
 
 TOUCH = b"S'touch %s'\n"
 CALLED = {  # each would leave a file behind
@@ -66,10 +66,10 @@ def test_a_function_that_demonstrations_do_not_need_is_never_called(file, tmp_pa
     marker = tmp_path / "marker"
     program = CALLED[name].replace(b"%s", TOUCH % str(marker).encode())
     with pytest.raises(ValueError, match=f"asks for {name}, which|asks for os.system, which"):
-        openai.load(pickled(program))  # here, without the limits of the child process
+        openai.load(npy(program))  # here, without the limits of the child process
     assert not marker.exists()
     if name in ("posix.system", "os.system"):
-        assert refused(file, zipped({"acs": pickled(program), "obs": b""})).startswith(f"it asks for {name}, which")
+        assert refused(file, zipped({"acs": npy(program), "obs": b""})).startswith(f"it asks for {name}, which")
         pickle.loads(program)
         assert marker.exists(), "the file was harmless, so the test showed nothing"
 
@@ -77,7 +77,7 @@ def test_a_function_that_demonstrations_do_not_need_is_never_called(file, tmp_pa
 @pytest.mark.parametrize("name", DAMAGED)
 def test_a_pickle_that_breaks_its_reader_is_one_line(file, monkeypatch, name):
     monkeypatch.setattr(openai, "_SECONDS", 1)
-    refused(file, zipped({"acs": pickled(DAMAGED[name]), "obs": pickled(DAMAGED[name])}))
+    refused(file, zipped({"acs": npy(DAMAGED[name]), "obs": npy(DAMAGED[name])}))
 
 
 CODE = {  # what a hostile file does once it executes code after all, and the answer
@@ -85,7 +85,7 @@ CODE = {  # what a hostile file does once it executes code after all, and the an
     "os._exit(0)": "it is not an .npz file",
     "sys.stdout.write('x' * 10**6); sys.exit(3)": "x{300}$",
     "print('a\\x1b[31m\\nb'); sys.exit(3)": r"a\\x1b\[31m\\nb\\n$",
-    "exec('while True: pass')": "ended with code -",
+    "exec('while True: pass')": "ended with code -|takes more than 2 seconds",
     "import time; time.sleep(1000)": "takes more than 2 seconds",
     "exec('while True: os.write(1, bytes(10**6))')": "ended with code",
     "exec('x = []\\nwhile True: x.append(bytes(10**6))')": "ended with code 1",
@@ -107,28 +107,25 @@ def test_even_code_in_the_child_process_could_end_in_one_line_only(file, tmp_pat
     assert not marker.exists()
 
 
-def test_archives_of_our_format_that_claim_too_much_are_refused(file, tmp_path, episodes):
-    write_demonstrations(str(file), episodes, "PointReach-v0")
-    with np.load(file) as arrays:
-        members = {name: npy(arrays[name]) for name in arrays.files}
-    header = io.BytesIO()
-    claim = {"descr": "<f4", "fortran_order": False, "shape": (10**6, 10**3, 10**3)}
-    np.lib.format.write_array_header_1_0(header, claim)
-    refused(file, zipped({**members, "action": header.getvalue() + b"\0" * 100}))
-    nested = npy(np.frombuffer(b"[" * 100000 + b"]" * 100000, np.uint8))
-    assert "RecursionError" in refused(file, zipped({"header": nested}))
+def test_archives_of_our_format_that_claim_too_much_are_refused(file, played):
+    write_demonstrations(str(file), played, SPEC)
+    with zipfile.ZipFile(file) as archive:
+        members = {name.removesuffix(".npy"): archive.read(name) for name in archive.namelist()}
+    claim = npy(b"\0" * 100, "<f4", (10**6, 10**3, 10**3))
+    refused(file, zipped({**members, "action": claim}))
+    assert "RecursionError" in refused(file, zipped({"header": text(b"[" * 100000 + b"]" * 100000)}))
     bomb = zipped({"header": b"\0" * (1 << 20)}, zipfile.ZIP_DEFLATED)
-    size = (1 << 20).to_bytes(4, "little")
-    assert "its arrays have more than 1024 MiB" in refused(file, bomb.replace(size, (1 << 31).to_bytes(4, "little")))
+    claim = bomb.replace((1 << 20).to_bytes(4, "little"), (1 << 31).to_bytes(4, "little"))
+    assert "its arrays have more than 1024 MiB" in refused(file, claim)
     assert "NumPy does not use" in refused(file, zipped(members, zipfile.ZIP_LZMA))
     assert "it is not an .npz file" in refused(file, b"text")
-    assert "allow_pickle=False" in refused(file, zipped({**members, "action": pickled(b"N.")}))
+    assert "allow_pickle=False" in refused(file, zipped({**members, "action": npy(b"N.")}))
 
 
-@pytest.mark.parametrize("kind, cases", [("ours", 200), ("openai", 30)])
-def test_damaged_files_give_one_clear_error_and_nothing_else(file, episodes, kind, cases):
+@pytest.mark.parametrize("kind, cases", [("ours", 200), ("openai", 15)])
+def test_damaged_files_give_one_clear_error_and_nothing_else(file, played, episodes, kind, cases):
     """Bytes flipped, cut and repeated, in the members as well as in the archive around them."""
-    write_demonstrations(str(file), episodes, "PointReach-v0")
+    write_demonstrations(str(file), played, SPEC)
     sound = file.read_bytes() if kind == "ours" else openai_bytes(episodes)
     with zipfile.ZipFile(io.BytesIO(sound)) as archive:
         members = {name.removesuffix(".npy"): archive.read(name) for name in archive.namelist()}

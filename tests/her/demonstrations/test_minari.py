@@ -1,5 +1,6 @@
 """Minari's data sets as demonstrations."""
 
+import dataclasses
 import sys
 
 import gymnasium
@@ -37,7 +38,7 @@ def test_minari_data_sets_load(tmp_path, monkeypatch, episodes):
     for name in ("observation", "action", "desired_goal", "success"):
         np.testing.assert_array_equal(getattr(read, name), getattr(episodes, name))
     with pytest.raises(UserError, match="it was recorded in PointReach-v0, not in FetchReach-v1"):
-        read_demonstrations("minari:toy/point-v0", SPEC._replace(env_id="FetchReach-v1"))
+        read_demonstrations("minari:toy/point-v0", dataclasses.replace(SPEC, env_id="FetchReach-v1"))
     with pytest.raises(UserError, match="nothing-v0"):
         read_demonstrations("minari:toy/nothing-v0", SPEC)
 

@@ -10,21 +10,21 @@ import pytest
 import baselines
 from baselines import run
 from baselines.common.errors import UserError
+from baselines.envs.lockstep import run_episodes
 from baselines.her.demonstrations import write_demonstrations
-from baselines.her.experiment.config import PRESETS
-from baselines.her.replay_buffer import Demonstrations, ReplayBuffer
-from baselines.her.rollout import roll_out
-from baselines.her.types import TransitionBatch
+from baselines.her.experiment.config import PRESETS, HERConfig
+from baselines.her.replay_buffer import Demonstrations
+from baselines.her.types import Transitions
 from tests.helpers import POINT_REACH, TINY_SETTINGS, document, point_reach, rows, straight, train_rows
 from tests.her.demonstrations.files import SPEC
 from tests.her.numbered import random_transitions
 
 
 @pytest.fixture(scope="module")
-def trained(episodes, tmp_path_factory):
+def trained(played, tmp_path_factory):
     """An agent, its rows and what was printed, of two epochs with a file of four demonstrations."""
     path = str(tmp_path_factory.mktemp("demos") / "demos.npz")
-    write_demonstrations(path, episodes, "PointReach-v0")
+    write_demonstrations(path, played, SPEC)
     seen, printed = [], io.StringIO()
     with contextlib.redirect_stdout(printed):
         agent = baselines.train(env=point_reach(), n_epochs=2, seed=0, callback=seen.append, demo_file=path, q_filter=1,
@@ -34,11 +34,10 @@ def trained(episodes, tmp_path_factory):
 
 def test_the_last_rows_of_every_batch_are_demonstrations_relabelled_alike(episodes):
     env = point_reach()
-    demonstrations = Demonstrations(
-        lambda n: ReplayBuffer(SPEC, n * 30, (0.8, 0.0), env.compute_reward, np.random.default_rng(0)), rows=4
-    )
+    config = HERConfig(bc_loss=True, demo_batch_size=4)
+    demonstrations = Demonstrations(SPEC, config, env.compute_reward, np.random.default_rng(0))
     demonstrations.store(episodes)
-    own = TransitionBatch(*(np.full_like(x, 7) for x in random_transitions(SPEC, (3, 10), np.random.default_rng(0))))
+    own = Transitions(*(np.full_like(x, 7) for x in random_transitions(SPEC, (3, 10), np.random.default_rng(0))))
     filled = demonstrations.fill(own)
     assert filled.observation.shape == (3, 14, 2)
     assert (filled.observation[:, :10] == 7).all()
@@ -72,7 +71,8 @@ def test_fewer_episodes_than_num_demo_are_used_and_the_log_says_so(trained):
         (dict(aux_loss_weight=-1), "aux_loss_weight"),
         (dict(demo_file=None, bc_loss=1), "give a --demo_file"),
         (dict(demo_file="nowhere.npz"), "there is no such file"),
-        (dict(bc_loss=0), "give one or the other"),
+        (dict(bc_loss=0), "give only one of them"),
+        (dict(preset="demos", demo_file=None), "demo_file"),
     ],
 )
 def test_impossible_settings_are_refused(file, settings, message):
@@ -91,15 +91,10 @@ def test_the_preset_clones_without_a_filter_beside_all_that_single_has_and_the_c
     assert config["demo_file"] == file and document(log)["num_env"] == 8
 
 
-def test_the_preset_needs_a_file():
-    with pytest.raises(UserError, match="demo_file"):
-        train_rows(preset="demos", n_epochs=0)
-
-
 @pytest.mark.slow
 def test_demonstrations_make_point_reach_learnable_without_hindsight(tmp_path):
     path = str(tmp_path / "demos.npz")
-    write_demonstrations(path, roll_out(point_reach(50), straight), "PointReach-v0")
+    write_demonstrations(path, run_episodes(point_reach(50), straight), SPEC)
     settings = dict(hidden=64, layers=2, n_cycles=10, n_batches=40, batch_size=128, polyak=0.8, replay_strategy="none")
     rates = {}
     for file in (path, None):

@@ -17,7 +17,7 @@ from baselines.common.specs import task_of
 from baselines.envs import BACK_ENDS, make_vec_env
 from baselines.envs.base import Observation, VecEnv
 from baselines.envs.lockstep import Episode, run_episodes
-from baselines.her.demonstrations import write_played
+from baselines.her.demonstrations import write_demonstrations
 from baselines.storage.files import check_file_writable
 
 _COMMAND = "baselines.her.experiment.data_generation.fetch_data_generation"
@@ -143,7 +143,7 @@ def demonstrate(env: VecEnv, controller: Controller, noise: float, rng: np.rando
     for script in scripts:
         next(script)
 
-    def act(observation: Observation, alive: np.ndarray) -> np.ndarray:
+    def act(observation: Observation) -> np.ndarray:
         columns = observation["observation"][:, :3], observation["achieved_goal"], observation["desired_goal"]
         rows = zip(scripts, *(np.asarray(x, np.float64) for x in columns), strict=True)
         actions = np.stack([script.send(Positions(*positions)) for script, *positions in rows])
@@ -200,7 +200,7 @@ def _run(options: GenerationOptions) -> None:
     with contextlib.closing(env):
         kept, played = generate(env, controller, options.num_episodes, options.noise, options.keep_failures, rng)
     generator = f"scripted controller {controller.__name__}, noise {options.noise:g}"
-    write_played(options.output, kept, env.spec, generator, options.seed)
+    write_demonstrations(options.output, kept, env.spec, generator, options.seed)
     successes = np.array([bool(episode.success) for episode in played])
     mean_return = np.mean([episode.reward.sum() for episode in played])
     print(

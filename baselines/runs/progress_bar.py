@@ -1,31 +1,31 @@
-"""The progress bar of an epoch: steps/s, the time left of the epoch and of the whole run."""
+"""The progress bar of an epoch: steps/s, and the remaining time of the epoch and of the run."""
 
 import sys
 from collections.abc import Callable, Iterator
 
 from tqdm import tqdm
 
-from baselines.runs.progress import Progress
 from baselines.runs.schedule import Schedule
+from baselines.runs.state import Progress
 
 
 def bar_over(schedule: Schedule, progress: Callable[[], Progress], wanted: bool) -> Iterator[int]:
-    """The cycles that are left of this epoch, with a bar where someone watches a terminal.
+    """Yield the remaining cycles of this epoch, with a bar if it is `wanted` and stderr is a terminal.
 
-    `progress()` is where the run stands, with the seconds that it took so far.
+    `progress()` is the current position of the run.
     """
-    watched, first = wanted and sys.stderr.isatty(), progress().cycle
+    visible, first = wanted and sys.stderr.isatty(), progress().cycle
     with tqdm(total=schedule.n_cycles, initial=first, desc=f"epoch {progress().epoch}", leave=False, unit=" steps",
-              unit_scale=schedule.steps_per_cycle, disable=not watched, dynamic_ncols=True) as bar:  # fmt: skip
+              unit_scale=schedule.steps_per_cycle, disable=not visible, dynamic_ncols=True) as bar:  # fmt: skip
         for cycle in range(first, schedule.n_cycles):
             yield cycle
-            if watched:
-                bar.set_postfix_str(f"run {left(schedule, progress())} left", refresh=False)
+            if visible:
+                bar.set_postfix_str(f"run {remaining(schedule, progress())} left", refresh=False)
             bar.update()
 
 
-def left(schedule: Schedule, done: Progress) -> str:
-    """Of the run, as 1:02:03 or 02:03, by what it took so far, evaluations included."""
+def remaining(schedule: Schedule, done: Progress) -> str:
+    """Return the run's remaining time as 1:02:03 or 02:03, estimated from the time so far with evaluations."""
     share = (done.epoch + done.cycle / schedule.n_cycles) / schedule.n_epochs
     if not share:
         return "?"

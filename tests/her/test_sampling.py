@@ -1,71 +1,76 @@
-"""Hindsight relabelling."""
+"""Hindsight relabelling, and which transitions are drawn."""
 
 import numpy as np
 import pytest
 
 from baselines.her.experiment.config import HERConfig
-from baselines.her.her_sampler import energy, movement, sample_relabelled, sample_times, sample_times_by_priority
+from baselines.her.sampling import (
+    PRIORITY_FLOOR,
+    STRATEGIES,
+    energy_priority,
+    movement_priority,
+    sample_relabelled,
+    sample_times,
+    sample_times_by_priority,
+)
 from tests.her.numbered import numbered_episodes, sparse_reward
 
 
-def draw(episodes, future_p, actual_p=0.0, seed=0, size=4000):
+def draw(episodes, achieved_p, actual_p=0.0, strategy="future", seed=0, size=4000):
     rng = np.random.default_rng(seed)
     rows, times = sample_times(episodes.length, (size,), rng)
-    return rows, times, sample_relabelled(episodes, rows, times, (future_p, actual_p), sparse_reward, rng)
+    probabilities = achieved_p, actual_p
+    return rows, times, sample_relabelled(episodes, rows, times, strategy, probabilities, sparse_reward, rng)
 
 
-def slow_twin(episodes, rows, times, future_p, actual_p, rng):
-    """The same draws, one transition at a time."""
-    offsets, coins = rng.random(len(rows)), rng.random(len(rows))
+def slow_twin(episodes, rows, times, strategy, achieved_p, actual_p, rng):
+    """Return the goals of the same draws, one transition at a time."""
+    offsets = np.zeros(len(rows)) if strategy == "final" else rng.random(len(rows))
     goals = []
-    for row, t, offset, coin in zip(rows, times, offsets, coins, strict=True):
-        later = t + 1 + int(offset * (episodes.length[row] - t))
-        if coin < future_p:
-            goals.append(episodes.achieved_goal[row, later])
-        elif coin < future_p + actual_p:
+    for row, t, offset, coin in zip(rows, times, offsets, rng.random(len(rows)), strict=True):
+        length = episodes.length[row]
+        when = {
+            "future": t + 1 + int(offset * (length - t)),
+            "final": length,
+            "episode": 1 + int(offset * length),
+        }[strategy]
+        if coin < achieved_p:
+            goals.append(episodes.achieved_goal[row, when])
+        elif coin < achieved_p + actual_p:
             goals.append(episodes.desired_goal[rng.integers(len(episodes.length)), 0])
         else:
             goals.append(episodes.desired_goal[row, t])
     return np.array(goals)
 
 
-def test_relabelled_goal_was_achieved_later_in_the_same_episode():
-    lengths = [6, 1, 4]
-    rows, times, batch = draw(numbered_episodes(lengths), future_p=1.0)
-    episode, when = np.divmod(batch.desired_goal[:, 0], 100)
-    assert (episode == rows).all()
-    assert (when > times).all() and (when <= np.array(lengths)[rows]).all()
-
-
-def test_every_later_time_is_equally_likely():
-    rows, times, batch = draw(numbered_episodes([6]), future_p=1.0, size=60000)
-    when = batch.desired_goal[times == 2, 0]
-    counts = np.unique(when, return_counts=True)
-    assert list(counts[0]) == [3, 4, 5, 6]
-    assert counts[1] / len(when) == pytest.approx([0.25] * 4, abs=0.02)
-
-
+@pytest.mark.parametrize("strategy", ["future", "final", "episode"])
 @pytest.mark.parametrize("relabelled_p", [(0.8, 0.0), (0.4, 0.4), (0.0, 0.5), (0.3, 0.7)])
-def test_vectorised_relabelling_equals_its_slow_twin(relabelled_p):
+def test_vectorised_relabelling_equals_its_slow_twin(relabelled_p, strategy):
     episodes = numbered_episodes([6, 2, 5])
     rows, times = sample_times(episodes.length, (500,), np.random.default_rng(1))
     rng, twins = np.random.default_rng(2), np.random.default_rng(2)
-    batch = sample_relabelled(episodes, rows, times, relabelled_p, sparse_reward, rng)
-    np.testing.assert_array_equal(batch.desired_goal, slow_twin(episodes, rows, times, *relabelled_p, twins))
+    batch = sample_relabelled(episodes, rows, times, strategy, relabelled_p, sparse_reward, rng)
+    np.testing.assert_array_equal(batch.desired_goal, slow_twin(episodes, rows, times, strategy, *relabelled_p, twins))
     assert rng.bit_generator.state == twins.bit_generator.state, "it draws no more: without other goals none for them"
 
 
-def test_replay_k_is_the_ratio_of_relabelled_to_original_goals():
-    _, _, batch = draw(numbered_episodes([6]), future_p=0.8, size=20000)
-    relabelled = (batch.desired_goal[:, 0] >= 0).sum()
-    assert relabelled / (20000 - relabelled) == pytest.approx(4, rel=0.1)
+@pytest.mark.parametrize(
+    ("strategy", "expected"), [("future", [3, 4, 5]), ("final", [5]), ("episode", [1, 2, 3, 4, 5])]
+)
+def test_a_worked_example_of_each_strategy(strategy, expected):
+    """At step 2 of an episode of 5 steps, whose achieved goals are their times; all that may be are equally likely."""
+    rows, times, batch = draw(numbered_episodes([5, 6]), 1.0, strategy=strategy, size=60000)
+    goals, counts = np.unique(batch.desired_goal[(rows == 0) & (times == 2), 0], return_counts=True)
+    assert goals.tolist() == expected
+    assert counts / counts.sum() == pytest.approx([1 / len(expected)] * len(expected), abs=0.03)
+    assert set(STRATEGIES) == {"future", "final", "episode", "none"}
 
 
 def test_goals_of_other_episodes_are_as_many_as_replay_actual_says_and_all_alike():
     config = HERConfig(replay_k=2, replay_actual=5)
-    assert config.relabelled_p == (2 / 8, 5 / 8)
+    assert config.relabel_probabilities == (2 / 8, 5 / 8)
     lengths = [6, 1, 3]
-    rows, _, batch = draw(numbered_episodes(lengths), *config.relabelled_p, size=60000)
+    rows, _, batch = draw(numbered_episodes(lengths), *config.relabel_probabilities, size=60000)
     goals = batch.desired_goal[:, 0]
     assert (goals >= 0).mean() == pytest.approx(2 / 8, abs=0.01)
     for row in range(3):
@@ -74,26 +79,24 @@ def test_goals_of_other_episodes_are_as_many_as_replay_actual_says_and_all_alike
         assert found == pytest.approx(expected, abs=0.02)
 
 
-def test_without_a_replay_strategy_no_goal_changes_whatever_the_ratios():
-    assert HERConfig(replay_strategy="none", replay_k=2, replay_actual=5).relabelled_p == (0, 0)
-    assert HERConfig(replay_k=4).relabelled_p == (0.8, 0)
+def test_replay_k_is_the_ratio_of_relabelled_to_own_goals_and_none_relabels_nothing():
+    for settings, p in ((dict(replay_k=4), 0.8), (dict(replay_strategy="none", replay_k=2, replay_actual=5), 0)):
+        config = HERConfig(**settings)
+        assert config.relabel_probabilities == (p, 0)
+        rows, _, batch = draw(numbered_episodes([6, 6]), *config.relabel_probabilities, config.replay_strategy)
+        assert (batch.desired_goal[:, 0] != -1.0 - rows).mean() == pytest.approx(p, abs=0.02)
 
 
 def test_rewards_are_computed_for_the_goals_that_the_transitions_end_up_with():
-    _, times, batch = draw(numbered_episodes([6]), future_p=1.0)
+    _, times, batch = draw(numbered_episodes([6]), 1.0)
     reached = batch.next_achieved_goal[:, 0] == batch.desired_goal[:, 0]
     np.testing.assert_array_equal(batch.reward, np.where(reached, 0, -1))
     assert 0.1 < reached.mean() < 0.9
     assert reached[times == 5].all(), "the last step has only one later goal: its own"
 
 
-def test_without_relabelling_goals_stay():
-    rows, _, batch = draw(numbered_episodes([6, 6]), future_p=0.0)
-    np.testing.assert_array_equal(batch.desired_goal[:, 0], -1.0 - rows)
-
-
 def test_transitions_are_consecutive_and_end_with_the_episode():
-    _, _, batch = draw(numbered_episodes([6, 1, 3]), future_p=0.8)
+    _, _, batch = draw(numbered_episodes([6, 1, 3]), achieved_p=0.8)
     assert all(np.isfinite(x).all() for x in batch), "NaN lies beyond an episode's end"
     np.testing.assert_array_equal(batch.next_observation, batch.observation + 1)
     np.testing.assert_array_equal(batch.achieved_goal, batch.observation[:, :1])
@@ -123,30 +126,31 @@ def test_movement_is_the_clipped_path_of_the_achieved_goal_until_the_episodes_en
     episodes = episodes._replace(achieved_goal=noise + 0 * episodes.achieved_goal)  # NaN stays beyond the end
     expected = []
     for goals, length in zip(episodes.achieved_goal, episodes.length, strict=True):
-        path = 0.02
+        path = PRIORITY_FLOOR
         for t in range(length):
             path += min(0.7, float(np.linalg.norm(goals[t + 1] - goals[t])))
         expected.append(path)
-    np.testing.assert_allclose(movement(episodes, floor=0.02, clip=0.7), expected, rtol=1e-6)
+    np.testing.assert_allclose(movement_priority(episodes, clip=0.7), expected, rtol=1e-6)
 
 
 def flight(*places):
     """One episode with an object at these heights, or places (x, y, z), one after the other."""
-    places = np.array([p if isinstance(p, tuple) else (0, 0, p) for p in places], np.float32)
     episode = numbered_episodes([len(places) - 1])
-    return episode._replace(achieved_goal=places[None])
+    path = np.full((1, episode.reward.shape[1] + 1, 3), np.nan, np.float32)
+    path[0, : len(places)] = [p if isinstance(p, tuple) else (0, 0, p) for p in places]
+    return episode._replace(achieved_goal=path)
 
 
 def test_energy_is_the_work_done_on_an_object_of_one_kilogram():
-    lift = energy(flight(0, 0.01, 0.02, 0.03), floor=0, clip=10)
+    lift = energy_priority(flight(0, 0.01, 0.02, 0.03), clip=10)
     # 0.03 m high, and still on the move at 0.01 m in 0.04 s.
-    np.testing.assert_allclose(lift, 9.81 * 0.03 + 0.25**2 / 2, rtol=1e-4)
-    push = energy(flight((0, 0, 0), (0.01, 0, 0), (0.02, 0, 0), (0.03, 0, 0)), floor=0, clip=10)
-    np.testing.assert_allclose(push, 0.25**2 / 2, rtol=1e-4)
+    np.testing.assert_allclose(lift, PRIORITY_FLOOR + 9.81 * 0.03 + 0.25**2 / 2, rtol=1e-4)
+    push = energy_priority(flight((0, 0, 0), (0.01, 0, 0), (0.02, 0, 0), (0.03, 0, 0)), clip=10)
+    np.testing.assert_allclose(push, PRIORITY_FLOOR + 0.25**2 / 2, rtol=1e-4)
 
 
 def test_what_falls_has_no_work_done_on_it_and_a_step_counts_at_most_the_clip():
     fall = [0.4 - 0.5 * 9.81 * (0.04 * t) ** 2 for t in range(6)]
-    assert energy(flight(*fall), floor=0.02, clip=10)[0] < 0.02 + 0.1
-    assert energy(flight(0, 1, 2), floor=0.02, clip=0.5)[0] == pytest.approx(0.02 + 2 * 0.5)
-    assert energy(flight(0, 0, 0), floor=0.02, clip=0.5)[0] == pytest.approx(0.02)
+    assert energy_priority(flight(*fall), clip=10)[0] < PRIORITY_FLOOR + 0.1
+    assert energy_priority(flight(0, 1, 2), clip=0.5)[0] == pytest.approx(PRIORITY_FLOOR + 2 * 0.5)
+    assert energy_priority(flight(0, 0, 0), clip=0.5)[0] == pytest.approx(PRIORITY_FLOOR) == 0.02

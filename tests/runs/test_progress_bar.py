@@ -7,10 +7,10 @@ import pytest
 
 import baselines
 from baselines import run
-from baselines.runs import bar
-from baselines.runs.bar import bar_over, left
-from baselines.runs.progress import Progress
+from baselines.runs import progress_bar
+from baselines.runs.progress_bar import bar_over, remaining
 from baselines.runs.schedule import Schedule
+from baselines.runs.state import Progress
 from tests.helpers import POINT_REACH, TINY, rows
 
 SCHEDULE = Schedule(n_epochs=4, n_cycles=5, steps_per_cycle=100)
@@ -21,7 +21,7 @@ SCHEDULE = Schedule(n_epochs=4, n_cycles=5, steps_per_cycle=100)
     [(1, 0, 30, "01:30"), (0, 1, 10, "03:10"), (3, 5, 99, "00:00"), (0, 1, 1000, "5:16:40"), (0, 0, 0, "?")],
 )
 def test_what_is_left_follows_from_what_it_took_so_far(epoch, cycle, seconds, expected):
-    assert left(SCHEDULE, Progress(epoch, cycle, seconds=seconds)) == expected
+    assert remaining(SCHEDULE, Progress(epoch, cycle, seconds=seconds)) == expected
 
 
 def test_all_cycles_that_are_left_come_whether_someone_watches_or_not(monkeypatch, capsys):
@@ -35,7 +35,7 @@ def test_all_cycles_that_are_left_come_whether_someone_watches_or_not(monkeypatc
 
     assert list(cycles(True)) == [2, 3, 4] and capsys.readouterr().err == ""
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
-    monkeypatch.setattr(bar, "tqdm", lambda **how: _at_once(how))
+    monkeypatch.setattr(progress_bar, "tqdm", lambda **how: _at_once(how))
     assert list(cycles(False)) == [2, 3, 4] and capsys.readouterr().err == ""
     assert list(cycles(True)) == [2, 3, 4]
     said = capsys.readouterr().err

@@ -1,0 +1,150 @@
+"""The record of a run, config.json in its log folder, and what may change when the run is resumed."""
+
+import dataclasses
+import json
+import os
+import time
+from collections.abc import Mapping
+from typing import Any, NamedTuple, TypeVar
+
+import baselines
+from baselines.common.errors import UserError
+from baselines.common.settings import FREE, MOVED, Settings, check_known, from_document, names_of
+from baselines.runs.options import Options
+from baselines.runs.schedule import Schedule
+from baselines.storage.files import check_writable
+
+FORMAT = "baselines run 3"
+_OF_0_4_0 = "baselines run 2"
+_NOT_RECORDED = ("resume", "log_path", "extra_import")
+_SHOWN = ("version", "alg", "env", "env_kwargs", "max_episode_steps", "num_env", "workers", "seed", "preset",
+          "load_path")  # fmt: skip
+S = TypeVar("S", bound=Settings)
+
+
+class Record(NamedTuple):
+    """The contents of a run's config.json."""
+
+    folder: str
+    options: Options
+    workers: int
+    config: Mapping[str, Any]  # the algorithm's settings
+    schedule: Schedule
+
+
+def record_of(options: Options, config: Settings, schedule: Schedule, workers: int) -> dict[str, Any]:
+    """Return the JSON of a run, with absolute paths."""
+    recorded = {k: v for k, v in options.document().items() if k not in _NOT_RECORDED}
+    settings = config.document()
+    for name in names_of(Options, path=True):
+        if recorded.get(name):
+            recorded[name] = os.path.abspath(recorded[name])
+    for name in names_of(type(config), path=True):
+        if settings[name] and os.path.exists(settings[name]):
+            settings[name] = os.path.abspath(settings[name])
+    return {
+        "format": FORMAT,
+        "version": baselines.__version__,
+        **recorded,
+        "workers": workers,
+        "config": settings,
+        "schedule": dataclasses.asdict(schedule),
+    }
+
+
+def shown_settings(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what TensorBoard and Weights & Biases show of a record: the algorithm's settings and the run's own."""
+    return {**{name: document[name] for name in _SHOWN}, **document["config"]}
+
+
+def read_record(folder: str) -> Record:
+    """Read the record of a run. Raises UserError, also for runs that only another version can resume."""
+    try:
+        with open(os.path.join(folder, "config.json"), encoding="utf-8") as file:
+            document = json.load(file)
+        if document.get("format") == _OF_0_4_0:
+            raise ValueError("baselines 0.4.0 wrote it; to resume it, install baselines-her==0.4.0")
+        if document.get("format") != FORMAT:
+            raise ValueError(f"expected format '{FORMAT}', got {document.get('format')!r}")
+        recorded = [name for name in names_of(Options) if name not in _NOT_RECORDED]
+        options = Options(**{name: document[name] for name in recorded})
+        if options.seed is None or options.num_env is None or not isinstance(document["config"], dict):
+            raise ValueError("seed, num_env or config is missing")
+        schedule = Schedule(**{f.name: _count(document["schedule"][f.name]) for f in dataclasses.fields(Schedule)})
+        return Record(folder, options, _count(document["workers"]), document["config"], schedule)
+    except (OSError, AttributeError, KeyError, TypeError, ValueError, RecursionError, UserError) as error:
+        raise UserError(f"cannot resume {folder}: config.json: {error}") from None
+
+
+def resumed_options(record: Record, given: Mapping[str, Any]) -> Options:
+    """Return the recorded options, replaced by those that are `given` now. Raises UserError.
+
+    Without a new length (`num_timesteps` or `n_epochs`) the recorded schedule is the length.
+    """
+    log_path = given.get("log_path")
+    if log_path and os.path.abspath(log_path) != os.path.abspath(record.folder):
+        raise UserError(f"--resume={record.folder} writes its logs there, not to --log_path={log_path}")
+    before = dataclasses.replace(record.options, num_timesteps=None, n_epochs=None)
+    now = dataclasses.replace(before, **given)
+    check_same_settings(record.folder, before, now, given)
+    return dataclasses.replace(now, resume=record.folder, log_path=record.folder)
+
+
+def resumed_config(record: Record, kind: type[S], given: Mapping[str, Any]) -> tuple[S, S]:
+    """Return the recorded settings of the algorithm, and those with what is `given` now. Raises UserError."""
+    try:
+        before: S = from_document(kind, record.config)
+    except UserError as error:
+        raise UserError(f"cannot resume {record.folder}: config.json: {error}") from None
+    check_known(given, names_of(kind))
+    try:
+        return before, dataclasses.replace(before, **given)
+    except UserError:
+        for name, value in given.items():  # a value may contradict the recorded settings: name it as a difference
+            check_same_settings(record.folder, before, kind(**{name: value}), {name: value})
+        raise
+
+
+def check_same_settings(folder: str, before: Settings, now: Settings, given: Mapping[str, Any]) -> None:
+    """Raise UserError for the first `given` setting that a resumed run may not change."""
+    kind = type(before)
+    moved = {name for name in names_of(kind, on_resume=MOVED) if getattr(before, name)}
+    paths = names_of(kind, path=True)
+    for name in set(given) - moved - set(names_of(kind, on_resume=FREE)):
+        values = [getattr(settings, name) for settings in (before, now)]
+        check_same(folder, name, *(os.path.abspath(v) if name in paths and v else v for v in values))
+
+
+def check_same(folder: str, name: str, before: object, now: object) -> None:
+    """Raise UserError if `name` differs from the run to resume."""
+    if before != now:
+        raise UserError(f"cannot resume {folder}: it was started with {name}={before}, not {now}")
+
+
+def new_run_folder(alg: str, env_id: str, seed: int) -> str:
+    """Return the name of a new folder in `runs/`, with algorithm, environment, time and seed."""
+    name = f"{alg}-{env_id.replace(':', '-').replace('/', '-')}-{time.strftime('%Y%m%d-%H%M%S')}-seed{seed}"
+    return unused_name(os.path.join("runs", name))
+
+
+def unused_name(path: str) -> str:
+    """Return the first of path, path-2, path-3, ... that does not exist."""
+    unused, count = path, 1
+    while os.path.lexists(unused):
+        count += 1
+        unused = f"{path}-{count}"
+    return unused
+
+
+def check_save_path(path: str) -> None:
+    """Raise UserError if `path` cannot be written to or holds policies of another run."""
+    check_writable(path)
+    for name in os.listdir(path) if os.path.isdir(path) else []:
+        if name.removesuffix(".safetensors") in ("latest", "best") or name.startswith("epoch_"):
+            raise UserError(f"{path} holds policies of another run ({name}); choose another --save_path")
+
+
+def _count(value: object) -> int:
+    if type(value) is not int or not 0 <= value < 1 << 62:
+        raise ValueError(f"expected a whole number, got {value!r}")
+    return value
