@@ -90,7 +90,7 @@ def drawn(env_id, back_end):
 @pytest.mark.parametrize("env_id", [*PLAIN, *GOAL_TASKS])
 def test_episodes_start_where_gymnasium_starts_them(env_id):
     pool, twin = drawn(env_id, "envpool"), drawn(env_id, "sync")
-    assert len(np.unique(np.hstack([*pool.values()]), axis=0)) == 400
+    assert len(np.unique(np.hstack([*pool.values()]), axis=0)) > 300  # a tenth of HandReach's goals is its pose
     for one, other in ((pool[key], twin[key]) for key in pool):
         error = np.sqrt((one.var(0) + other.var(0)) / 400)
         assert (np.abs(one.mean(0) - other.mean(0)) < 4.5 * error + ROUNDING).all()
