@@ -123,7 +123,8 @@ def _environment(
     """Yield an environment that is shown or recorded, or neither if it cannot be rendered."""
     shown: dict[str, Any] = {"asynchronous": False}
     kinds = ["window"] if render and not file and has_display() else []
-    with tempfile.TemporaryDirectory() if file else contextlib.nullcontext(folder) as place:
+    beside = os.path.dirname(os.path.abspath(file)) if file else None
+    with tempfile.TemporaryDirectory(dir=beside) if file else contextlib.nullcontext(folder) as place:
         for kind in [*kinds, "video"] if render else []:
             try:
                 if kind == "video":

@@ -21,7 +21,6 @@ Layers = Sequence[tuple[np.ndarray, np.ndarray]]  # (kernel [in, out], bias [out
 Activation = Callable[[np.ndarray], np.ndarray]
 
 FORMAT = "baselines policy 3"
-LAYER_NORM_EPSILON = 1e-6  # added to the variance of a layer's units
 _SQUASHES = ("tanh", "clip")
 
 
