@@ -13,7 +13,7 @@ import numpy as np
 import baselines
 from baselines.common.errors import UserError
 from baselines.common.specs import EnvSpec
-from baselines.storage.arrays import SUFFIX, read_arrays, read_document, write_arrays
+from baselines.storage import SUFFIX, read_arrays, read_document, write_arrays
 
 # One observation or N of them: entries [.., size] of a dictionary, or a plain vector.
 ObservationLike = Mapping[str, Any] | np.ndarray

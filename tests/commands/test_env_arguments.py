@@ -10,7 +10,7 @@ import pytest
 import baselines
 import tests.environments  # noqa: F401  registers what --env names without a module
 from baselines import play, run
-from baselines.storage.arrays import read_arrays, write_arrays
+from baselines.storage import read_arrays, write_arrays
 from tests.helpers import TINY
 
 evaluate = importlib.import_module("baselines.evaluate")  # which `import` makes the function of its name

@@ -15,11 +15,11 @@ import pytest
 from safetensors.numpy import save_file
 
 import baselines
+from baselines import storage
 from baselines.common.errors import UserError
 from baselines.common.specs import EnvSpec
 from baselines.policies.policy import FORMAT, NetworkPolicy, Policy, PolicyDesign, read_policy, save_policy
-from baselines.storage import arrays as storage
-from baselines.storage.arrays import read_arrays, write_arrays
+from baselines.storage import read_arrays, write_arrays
 from tests.commands.doors import servo
 from tests.helpers import POINT_REACH, ROOT, contents, refused, write_package
 

@@ -13,7 +13,7 @@ from baselines.common.errors import UserError, nearest
 from baselines.learning.quiet import import_tensorflow
 from baselines.policies.exporting.steps import inputs_of
 from baselines.policies.policy import Policy
-from baselines.storage.files import check_writable, synced
+from baselines.storage import check_writable, synced
 
 
 class Format(NamedTuple):
