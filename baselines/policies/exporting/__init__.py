@@ -6,8 +6,7 @@ import keyword
 import os
 import re
 import tempfile
-from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from baselines.common.errors import UserError, nearest
 from baselines.learning.quiet import import_tensorflow
@@ -73,15 +72,12 @@ def _places(format: str, output: str) -> list[str]:
     return places
 
 
-def _writer(format: str) -> Callable[[Policy, str], None]:
+def _writer(format: str) -> Any:
     """Return the function that writes a format. Raises UserError where a package is missing."""
     module, _, extra = FORMATS[format]
     if module == "to_tensorflow":
         import_tensorflow()
     try:
-        write: Callable[[Policy, str], None] = getattr(
-            importlib.import_module(f"baselines.policies.exporting.{module}"), f"write_{format}"
-        )
-        return write
+        return getattr(importlib.import_module(f"baselines.policies.exporting.{module}"), f"write_{format}")
     except ImportError as error:
         raise UserError(f"--format={format} needs {error.name or error}: pip install {extra}") from None

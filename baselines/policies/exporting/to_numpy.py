@@ -1,7 +1,7 @@
 """A policy as a Python file and its numbers, which need only NumPy."""
 
+import json
 import re
-import textwrap
 
 import numpy as np
 
@@ -26,7 +26,7 @@ Its numbers are in the .npz file of the same name beside this file. For a file p
 
     from policy import act
 
-    action = act({example})
+    action = act(observation)  # a dictionary of INPUTS
 """
 
 from pathlib import Path
@@ -46,31 +46,26 @@ def act(observation):
     for name, size in INPUTS.items():
         if rows[name].shape[-1:] != (size,) or not np.isfinite(rows[name]).all():
             raise ValueError(f"expected {{name}} to have {{size}} finite numbers, got {{rows[name]}}")
-    shape = rows["{first}"].shape[:-1]
-    rows = {{name: np.atleast_2d(x) for name, x in rows.items()}}
     {steps}
-    return x.astype("{type}").reshape(shape + x.shape[1:])
+    return x.astype("{type}")
 '''
 
 
 def write_numpy(policy: Policy, path: str) -> None:
     """Write the Python file at `path`, and the .npz beside it."""
-    arrays, inputs = arrays_of(policy), inputs_of(policy)
+    arrays = arrays_of(policy)
     np.savez(path.removesuffix(".py") + ".npz", allow_pickle=False, **arrays)
     # The names of inputs are words, see `export`.
     columns = ", ".join(f'rows["{a}"] - rows["{b}"]' if b else f'rows["{a}"]' for a, b in policy.design.columns)
     lines = [f"x = np.concatenate([{columns}], axis=-1)"]
     for operation, *operands in steps_of(policy):
         lines.append(_LINES[operation].format(*(f'numbers["{o}"]' if o in arrays else repr(o) for o in operands)))
-    example = "{" + ", ".join(f'"{name}": {name}' for name in inputs) + "}"
     text = _TEXT.format(
         # The name comes from a file that anybody may have written; here it is inside of a program.
         env=re.sub(r"[^\w:./ -]", "?", policy.spec.env_id),
         version=baselines.__version__,
-        example="\n        ".join(textwrap.wrap(example, 96)),
-        inputs=str(inputs).replace("'", '"'),
+        inputs=json.dumps(inputs_of(policy)),
         type=action_type(policy).name,
-        first=next(iter(inputs)),
         steps="\n    ".join(lines),
     )
     with open(path, "w", encoding="utf-8") as file:

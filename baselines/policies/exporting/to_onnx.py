@@ -10,9 +10,6 @@ from onnx import TensorProto, helper, numpy_helper
 from baselines.policies.exporting.steps import action_type, arrays_of, inputs_of, steps_of
 from baselines.policies.policy import Policy
 
-# Old versions, which every runtime of the last years reads: `onnx` by itself would write its newest.
-_OPSET, _IR_VERSION = 13, 8
-
 
 def write_onnx(policy: Policy, path: str) -> None:
     """Write the file, with an input [N, size] for each entry of the observation and the output `action` [N, ..]."""
@@ -24,8 +21,9 @@ def write_onnx(policy: Policy, path: str) -> None:
     model = helper.make_model(
         helper.make_graph(nodes, "policy", inputs, [output], constants),
         producer_name="baselines",
-        ir_version=_IR_VERSION,
-        opset_imports=[helper.make_opsetid("", _OPSET)],
+        # Old versions, which every runtime of the last years reads: `onnx` by itself would write its newest.
+        ir_version=8,
+        opset_imports=[helper.make_opsetid("", 13)],
     )
     onnx.checker.check_model(model)
     with open(path, "wb") as file:

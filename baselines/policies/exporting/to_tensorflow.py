@@ -4,7 +4,6 @@ import os
 import tempfile
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
 from baselines.common.errors import UserError
@@ -47,7 +46,7 @@ def _action(policy: Policy, entries: dict[str, Any], exact: tf.DType) -> Any:
         "to_units": lambda x, half_width, low: (tf.cast(x, exact) + 1) * half_width + low,
         "round": tf.round,
     }
-    arrays = {k: tf.constant(x, exact if x.dtype == np.float64 else x.dtype) for k, x in arrays_of(policy).items()}
+    arrays = {k: tf.constant(x, exact if x.dtype == "float64" else x.dtype) for k, x in arrays_of(policy).items()}
     x = tf.concat([entries[a] - entries[b] if b else entries[a] for a, b in policy.design.columns], -1)
     for operation, *operands in steps_of(policy):
         x = operations[operation](x, *(arrays.get(operand, operand) for operand in operands))
