@@ -67,8 +67,9 @@ class PolicyDesign:
         names = [*sum(self.columns, ()), self.network, *self.statistics]
         valid = all(isinstance(name, str) for name in names) and bool(self.columns)
         valid = valid and self.activation in ACTIVATIONS and self.squash in ("tanh", "clip")
-        bounds = [bound for bound in (self.clip, self.norm_clip) if bound is not None]
-        if not valid or not all(_is_positive(bound) for bound in (*bounds, self.scale)) or self.scale > 1:
+        bounds = [self.scale, *(bound for bound in (self.clip, self.norm_clip) if bound is not None)]
+        valid = valid and all(type(bound) in (int, float) and 0 < bound < 1e38 for bound in bounds)
+        if not valid or self.scale > 1:
             raise UserError(f"design: expected columns, a network and positive bounds, got {reprlib.repr(vars(self))}")
 
     @classmethod
@@ -126,15 +127,12 @@ class Policy:
         return self.spec.actions.to_env(output).reshape(*front, self.spec.action_size)
 
     def inputs(self, observation: Mapping[str, np.ndarray]) -> np.ndarray:
-        """Return what the network gets [N, n] for the entries [N, size] of an observation, which are not checked."""
+        """Return what the network gets [N, n] for the entries [N, size] of an observation: floats, not checked."""
         return self.normalize(self.columns(observation))
 
     def columns(self, observation: Mapping[str, np.ndarray]) -> np.ndarray:
         """Return the raw inputs [N, n]."""
-        parts = [
-            _floats(observation[entry]) - _floats(observation[other]) if other else _floats(observation[entry])
-            for entry, other in self.design.columns
-        ]
+        parts = [observation[a] - observation[b] if b else observation[a] for a, b in self.design.columns]
         return np.concatenate(parts, -1)
 
     def normalize(self, raw: np.ndarray) -> np.ndarray:
@@ -302,7 +300,7 @@ def checked_entries(observation: object, sizes: Mapping[str, int]) -> dict[str, 
 
 
 def _numbers(key: str, size: int, value: object) -> np.ndarray:
-    """Return an array [.., size] of finite numbers, as precise as `value`."""
+    """Return an array [.., size] of finite floats, as precise as `value`."""
     try:
         entry = np.asarray(value)
     except Exception:  # lists of unequal lengths, and objects of other libraries, fail in ways of their own
@@ -316,15 +314,7 @@ def _numbers(key: str, size: int, value: object) -> np.ndarray:
     if not finite.all():
         place = [int(i) for i in np.argwhere(~finite)[0]]
         raise UserError(f"expected '{key}' to have finite numbers, got {entry[tuple(place)]} at {place}")
-    return entry
-
-
-def _floats(entry: np.ndarray) -> np.ndarray:
     return entry if entry.dtype.kind == "f" else entry.astype(np.float64)
-
-
-def _is_positive(value: object) -> bool:
-    return type(value) in (int, float) and 0 < value < 1e38  # type: ignore[operator]
 
 
 def _float32(arrays: Mapping[str, np.ndarray], name: str) -> np.ndarray:

@@ -23,16 +23,14 @@ from tests.helpers import POINT_REACH, contents, refused, write_package
 VECTOR = EnvSpec("Pendulum-v1", {"observation": 3}, 2, 200)
 
 
-def network(spec=VECTOR, seed=0):
-    rng, sizes = np.random.default_rng(seed), [sum(spec.observation_sizes.values()), 5, spec.action_size]
-    return NetworkPolicy(spec, [(rng.normal(size=(a, b)), rng.normal(size=b)) for a, b in zip(sizes, sizes[1:])])  # noqa: B905
+def network(seed=0):
+    rng = np.random.default_rng(seed)
+    return NetworkPolicy(VECTOR, [(rng.normal(size=(a, b)), rng.normal(size=b)) for a, b in ((3, 5), (5, 2))])
 
 
 def same(policy, other):
-    return policy.document() == other.document() and policy.arrays.keys() == other.arrays.keys() and all(
-        x.dtype == other.arrays[name].dtype and np.array_equal(x, other.arrays[name])
-        for name, x in policy.arrays.items()
-    )  # fmt: skip
+    arrays, others = ({k: (x.dtype, x.tolist()) for k, x in it.arrays.items()} for it in (policy, other))
+    return policy.document() == other.document() and arrays == others
 
 
 def load_refused(path):
@@ -137,50 +135,41 @@ def test_a_flipped_bit_in_every_byte_and_every_cut_is_noticed(cwd):
             read_arrays("reach.safetensors")
 
 
+def file_of(metadata, dtype="F32", shape=(2,), end=8):
+    """A file of one array, as its header says."""
+    header = {"__metadata__": metadata, "x": {"dtype": dtype, "shape": shape, "data_offsets": [0, end]}}
+    text = json.dumps(header).encode()
+    return len(text).to_bytes(8, "little") + text + bytes(8)
+
+
+OURS = {"document": "{}", "crc32": "{}"}
 OTHER_FILES = {
     "nothing": b"",
     "a page": b"<!DOCTYPE html>\n<html></html>",
     "a pickle": b"\x80\x04cos\nmkdir\n(S'marker'\ntR.",
     "a header of 10**18 bytes": (10**18).to_bytes(8, "little") + b"{}",
     "deep lists": (10**5).to_bytes(8, "little") + b"[" * 10**5,
+    "huge": file_of(OURS, shape=(10**12,), end=4 * 10**12),
+    "more than there is": file_of(OURS, shape=(4,), end=16),
+    "objects": file_of(OURS, "O", (1,)),
+    "a type that NumPy has not": file_of(OURS, "BF16", (4,)),
+    "no document": file_of({}),
+    "no dictionary": file_of({"document": "null"}),
+    "deep lists as document": file_of({"document": "[" * 10**5}),
+    "a long number": file_of({"document": "1" * 5000}),
+    "no checksums": file_of(OURS),
+    "half a checksum": file_of({"document": "{}", "crc32": "["}),
 }
 
 
 @pytest.mark.parametrize("content", OTHER_FILES.values(), ids=OTHER_FILES)
-def test_other_files_are_refused_in_one_line_and_not_executed(content, cwd):
+def test_other_files_are_refused_in_one_line_neither_executed_nor_given_memory(content, cwd):
     Path("reach.safetensors").write_bytes(content)
-    assert "it is not a .safetensors file of baselines (" in load_refused("reach")
-    assert sorted(os.listdir()) == ["reach.safetensors", "taken"]
-
-
-HEADERS = {
-    "huge": {"x": {"dtype": "F32", "shape": [10**12], "data_offsets": [0, 4 * 10**12]}},
-    "more than there is": {"x": {"dtype": "F32", "shape": [4], "data_offsets": [0, 16]}},
-    "overlapping": {f"{i}": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]} for i in range(2)},
-    "objects": {"x": {"dtype": "O", "shape": [1], "data_offsets": [0, 8]}},
-    "a type that NumPy has not": {"x": {"dtype": "BF16", "shape": [4], "data_offsets": [0, 8]}},
-    "no checksums": {"x": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}},
-}
-
-
-@pytest.mark.parametrize("header", HEADERS.values(), ids=HEADERS)
-def test_hostile_headers_are_refused_before_anything_large_is_allocated(header, cwd):
-    text = json.dumps({"__metadata__": {"document": "{}", "crc32": "{}"}, **header}).encode()
-    Path("reach.safetensors").write_bytes(len(text).to_bytes(8, "little") + text + bytes(8))
     tracemalloc.start()
-    load_refused("reach")
+    assert "it is not a .safetensors file of baselines (" in load_refused("reach")
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert peak < 10e6
-
-
-@pytest.mark.parametrize(
-    "metadata",
-    [{}, {"document": "null"}, {"document": "[" * 10**5}, {"document": "1" * 5000}, {"document": "{}", "crc32": "["}],
-)
-def test_metadata_that_baselines_did_not_write_is_refused(metadata, cwd):
-    save_file({"x": np.zeros(2)}, "reach.safetensors", metadata)
-    assert "it is not a .safetensors file of baselines" in load_refused("reach")
+    assert peak < 10e6 and sorted(os.listdir()) == ["reach.safetensors", "taken"]
 
 
 # ---- documents and arrays, with sound checksums ----
@@ -203,27 +192,22 @@ DOCUMENTS = {
     "a list as algorithm": at("alg", value=["her"]),
     "a word as config": at("config", value="default"),
     "no environment": lambda document: document.pop("environment"),
-    "null as environment": at("environment", value=None),
     "an environment without a name": at("environment", "env_id", value=None),
     "more about the environment": at("environment", "colour", value="red"),
     "observations in a list": at("environment", "observation_sizes", value=[3]),
-    "a larger observation": at("environment", "observation_sizes", value={"observation": 4}),
     "a huge observation": at("environment", "observation_sizes", value={"observation": 10**400}),
     "more actions": at("environment", "action_size", value=3),
     "a negative horizon": at("environment", "horizon", value=-1),
-    "bounds of NaN": at("environment", "actions", "low", value=[float("nan"), 0]),
     "no design": lambda document: document.pop("design"),
     "a word as design": at("design", value="mlp"),
     "more design": at("design", "colour", value="red"),
     "no columns": at("design", "columns", value=[]),
     "columns of numbers": at("design", "columns", value=[[1, 2]]),
-    "columns of three": at("design", "columns", value=[["observation", "", ""]]),
     "another column": at("design", "columns", value=[["camera", ""]]),
     "a column less another": at("design", "columns", value=[["observation", "camera"]]),
     "another network": at("design", "network", value="main_pi"),
     "statistics of networks": at("design", "statistics", value=["pi"]),
     "a bound that is NaN": at("design", "clip", value=float("nan")),
-    "an infinite bound": at("design", "norm_clip", value=float("inf")),
     "a bound beyond all floats": at("design", "clip", value=10**400),
     "a word as bound": at("design", "clip", value="1"),
     "a scale above 1": at("design", "scale", value=2),
