@@ -16,7 +16,7 @@ from baselines.runs.options import Options
 from baselines.runs.schedule import Schedule
 from baselines.runs.signals import StopRequest
 from baselines.runs.state import RunState, Saved
-from baselines.storage.arrays import SUFFIX, read_arrays, write_arrays
+from baselines.storage import SUFFIX, read_arrays, write_arrays
 
 FOLDER = "checkpoint"  # in the log folder
 FORMAT = "baselines state 3"
@@ -34,14 +34,15 @@ class Checkpoints:
     request: StopRequest
 
     def __post_init__(self) -> None:
-        self._log_path, self._written_at = str(self.options.log_path), time.perf_counter()
+        self._folder = os.path.join(str(self.options.log_path), FOLDER)
+        self._written_at = time.perf_counter()
 
     def after_cycle(self) -> None:
         """Write a checkpoint and raise Interrupted if any worker was asked to stop."""
         signal = max(self.comm.all_gather(self.request.signal))
         if signal:
             lost = "" if self._write() else ", but the last checkpoint could not be written"
-            how = f"python -m baselines.run --resume={self._log_path}"
+            how = f"python -m baselines.run --resume={self.options.log_path}"
             raise Interrupted(f"stopped{lost}; to continue: {how}", signal)
 
     def after_epoch(self, last: bool) -> None:
@@ -59,13 +60,13 @@ class Checkpoints:
             positions = self.logger.positions()
             document, arrays = self.state.capture()
             document = {"format": FORMAT, **document, "positions": positions}
-            size, error = write_arrays(checkpoint_path(self._log_path, number, rank), document, arrays), ""
+            size, error = write_arrays(checkpoint_file(self._folder, number, rank), document, arrays), ""
         except OSError as failure:
             size, error = 0, failure.strerror or str(failure)
         complete = all(self.comm.all_gather(int(not error)))
-        for useless in checkpoint_numbers(self._log_path, rank)[:-2] if complete else [number]:
+        for useless in checkpoint_numbers(self._folder, rank)[:-2] if complete else [number]:
             with contextlib.suppress(OSError):
-                os.unlink(checkpoint_path(self._log_path, useless, rank))
+                os.unlink(checkpoint_file(self._folder, useless, rank))
         if not complete:
             self.logger.warn(f"no checkpoint written ({error or 'another worker failed'}); training continues")
             return False
@@ -76,17 +77,16 @@ class Checkpoints:
         return True
 
 
-def checkpoint_path(log_folder: str, number: int, rank: int) -> str:
-    """Return the file of one worker."""
-    return os.path.join(log_folder, FOLDER, f"{number}-rank{rank}{SUFFIX}")
+def checkpoint_file(folder: str, number: int, rank: int) -> str:
+    """Return the path of a worker's checkpoint."""
+    return os.path.join(folder, f"{number}-rank{rank}{SUFFIX}")
 
 
-def checkpoint_numbers(log_folder: str, rank: int) -> list[int]:
-    """Return the numbers of which this worker has files, in order."""
-    folder = os.path.join(log_folder, FOLDER)
+def checkpoint_numbers(folder: str, rank: int) -> list[int]:
+    """Return the numbers of a worker's checkpoints, in order."""
+    pattern = re.compile(rf"(\d{{1,18}})-rank{rank}{re.escape(SUFFIX)}")
     names = os.listdir(folder) if os.path.isdir(folder) else []
-    matches = (re.fullmatch(rf"(\d{{1,18}})-rank{rank}{re.escape(SUFFIX)}", name) for name in names)
-    return sorted(int(match[1]) for match in matches if match)
+    return sorted(int(match[1]) for name in names if (match := pattern.fullmatch(name)))
 
 
 def read_newest(log_folder: str, interval: int, comm: Communicator, logger: Logger) -> Saved | None:
@@ -94,7 +94,8 @@ def read_newest(log_folder: str, interval: int, comm: Communicator, logger: Logg
 
     Raises UserError if all are damaged, or if none exists although more than `interval` epochs were logged.
     """
-    numbers = comm.all_gather(checkpoint_numbers(log_folder, comm.rank))
+    folder = os.path.join(log_folder, FOLDER)
+    numbers = comm.all_gather(checkpoint_numbers(folder, comm.rank))
     if not all(numbers):
         with contextlib.suppress(FileNotFoundError), open(os.path.join(log_folder, "progress.csv"), "rb") as file:
             if (epochs := sum(1 for _ in file) - 1) > interval:
@@ -106,7 +107,7 @@ def read_newest(log_folder: str, interval: int, comm: Communicator, logger: Logg
         return None
     warnings: list[str] = []
     for number in sorted(set(numbers[0]).intersection(*numbers), reverse=True):
-        path, saved, error = checkpoint_path(log_folder, number, comm.rank), None, ""
+        path, saved, error = checkpoint_file(folder, number, comm.rank), None, ""
         try:
             saved = Saved(*read_arrays(path))
             if saved.document.get("format") != FORMAT:

@@ -12,7 +12,7 @@ from baselines.common.errors import UserError
 from baselines.common.settings import FREE, MOVED, Settings, check_known, from_document, names_of
 from baselines.runs.options import Options
 from baselines.runs.schedule import Schedule
-from baselines.storage.files import check_writable
+from baselines.storage import check_writable
 
 FORMAT = "baselines run 3"
 _OF_0_4_0 = "baselines run 2"
@@ -89,7 +89,12 @@ def resumed_config(record: Record, kind: type[S], given: Mapping[str, Any]) -> S
     except UserError as error:
         raise UserError(f"cannot resume {record.folder}: config.json: {error}") from None
     check_known(given, names_of(kind))
-    return dataclasses.replace(before, **given)
+    try:
+        return dataclasses.replace(before, **given)
+    except UserError:
+        for name, value in given.items():  # a value may contradict the recorded settings: name it as a difference
+            _check_same(record.folder, record.config, kind(**{name: value}), [name])
+        raise
 
 
 def check_resumed(record: Record, options: Options, config: Settings, given: Iterable[str], workers: int) -> None:

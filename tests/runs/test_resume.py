@@ -13,7 +13,7 @@ from baselines.common.mpi import Communicator
 from baselines.her.ddpg import DDPG
 from baselines.runs.checkpoints import read_newest
 from baselines.runs.logger import Logger
-from baselines.storage.arrays import read_arrays, write_arrays
+from baselines.storage import read_arrays, write_arrays
 from tests.helpers import checkpoints, contents, points_of_tensorboard, rows, timeless
 from tests.runs.helpers import KINDS, name_of_file, stop_after, words
 

@@ -1,10 +1,12 @@
 """How long is trained, the progress bar, and what --quiet leaves."""
 
+import functools
 import re
 import sys
 from pathlib import Path
 
 import pytest
+from tqdm import tqdm
 
 from baselines import run
 from baselines.envs.base import evaluation_size
@@ -41,7 +43,7 @@ def test_what_is_left_follows_from_what_it_took_so_far(epoch, cycle, seconds, ex
 
 def test_quiet_prints_warnings_only_and_shows_no_bar_and_the_folder_has_all(monkeypatch, capsys, without_updates):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
-    monkeypatch.setenv("TQDM_MININTERVAL", "0")
+    monkeypatch.setattr("baselines.runs.run.tqdm", functools.partial(tqdm, mininterval=0))
     words = [POINT_REACH, "--n_epochs=2", "--seed=0", *TINY]
     run.main([*words, "--log_path=loud"])
     printed, bar = capsys.readouterr()

@@ -26,7 +26,7 @@ def started(*words, **pipes):
 
 def wait_for_state(log, process, before=()):
     """Until there is a state that was not there before."""
-    while not set(checkpoint_numbers(log, 0)) - set(before):
+    while not set(checkpoint_numbers(f"{log}/checkpoint", 0)) - set(before):
         time.sleep(0.02)
         assert process.poll() is None, process.communicate()
 
