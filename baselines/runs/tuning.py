@@ -227,7 +227,7 @@ def _check_database(path: str) -> None:
     if os.path.exists(path):
         with contextlib.closing(sqlite3.connect(path, timeout=_LOCK_TIMEOUT)) as database:
             tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-        if tables and not tables & {"studies", "version_info"}:  # another process may be creating the rest
+        if tables and "studies" not in tables:  # the first that Optuna creates
             raise UserError(f"{path} is not a database of Optuna: choose another --storage")
 
 
