@@ -22,7 +22,7 @@ from baselines.policies.policy import Policy, read_policy
 from baselines.runs.algorithms import Algorithm, find, known_algorithms
 from baselines.runs.evaluation import summary, task_of_policy
 from baselines.runs.options import EnvOptions, PolicyOptions
-from baselines.storage.files import check_file_writable
+from baselines.storage import check_file_writable
 
 Write = Callable[..., None]  # an algorithm's write_demonstrations
 _GIF_WIDTH = 320  # pixels, at most
@@ -123,7 +123,8 @@ def _environment(
     """Yield an environment that is shown or recorded, or neither if it cannot be rendered."""
     shown: dict[str, Any] = {"asynchronous": False}
     kinds = ["window"] if render and not file and has_display() else []
-    with tempfile.TemporaryDirectory() if file else contextlib.nullcontext(folder) as place:
+    beside = os.path.dirname(os.path.abspath(file)) if file else None
+    with tempfile.TemporaryDirectory(dir=beside) if file else contextlib.nullcontext(folder) as place:
         for kind in [*kinds, "video"] if render else []:
             try:
                 if kind == "video":

@@ -54,7 +54,7 @@ def _full_buffer() -> tuple[ReplayBuffer, int]:
     """Return a full buffer, and the bytes of memory that filling it took."""
     rng, config = np.random.default_rng(0), HERConfig()
     env = make_vec_env(ENV, 8, list(range(8)), num_threads=os.cpu_count())
-    played = run_episodes(env, lambda observation, alive: rng.uniform(-1, 1, (8, 4)).astype(np.float32))
+    played = run_episodes(env, lambda *_: rng.uniform(-1, 1, (8, 4)).astype(np.float32))
     uniform = Episodes.of(played, env.spec)
     buffer = ReplayBuffer(env.spec, config, config.buffer_size, env.compute_reward, rng)
     before = _resident()

@@ -47,6 +47,8 @@ class DDPG(Agent):
         # The compiled updates read the statistics from variables.
         self._o_stats, self._g_stats = ((tf.Variable(s.mean), tf.Variable(s.std)) for s in (self.o_stats, self.g_stats))
         self.metrics = ("loss/critic", "loss/actor") + (("loss/cloning", "q_filter/passed") if config.bc_loss else ())
+        self._policy_parts: dict[str, Stateful] = {**self.networks(), "o_stats": self.o_stats, "g_stats": self.g_stats}
+        self._optimizers: dict[str, Stateful] = {"pi_adam": self.actor_adam, "Q_adam": self.critic_adam}
         self._updater = Updater(self, comm)
         self.compiled = False  # the first updates take seconds longer
         for target, main in zip(self.target.weights, self.main.weights, strict=True):
@@ -106,7 +108,8 @@ class DDPG(Agent):
 
     def minibatch(self, data: Transitions, i: tf.Tensor) -> Transitions:
         """Return minibatch i of [n_batches, N, ...]."""
-        return Transitions(*(x if x is None else x[i] for x in data))
+        # Not x[i]: XLA takes the i of a slice as a constant, and would compile again for each i outside its own loop.
+        return Transitions(*(x if x is None else tf.gather(x, i) for x in data))
 
     @tf.autograph.experimental.do_not_convert  # it has no control flow of tensors: tracing takes half the time
     def gradients(self, batch: Transitions) -> tuple[list[tf.Tensor], dict[str, tf.Tensor]]:
@@ -188,28 +191,22 @@ class DDPG(Agent):
 
     def policy_state(self) -> dict[str, np.ndarray]:
         """Return networks and statistics as arrays, e.g. `main_pi/0_kernel`, `o_stats/sum`."""
-        return states_of(self._policy_parts())
+        return states_of(self._policy_parts)
 
     def load_policy_state(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Take over a `policy_state` of the same sizes. Raises KeyError or ValueError."""
-        load_states(self._policy_parts(), arrays)
+        load_states(self._policy_parts, arrays)
         self._refresh_stats()
 
     def state(self) -> dict[str, np.ndarray]:
         """Return everything that training changes."""
-        return {**self.policy_state(), **states_of(self._optimizers()), "updates": np.array(self.updates)}
+        return {**self.policy_state(), **states_of(self._optimizers), "updates": np.array(self.updates)}
 
     def load_state(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Restore a `state` of the same sizes. Raises KeyError or ValueError."""
         self.load_policy_state(arrays)
-        load_states(self._optimizers(), arrays)
+        load_states(self._optimizers, arrays)
         self._updater.updates = int(arrays["updates"])
-
-    def _policy_parts(self) -> dict[str, Stateful]:
-        return {**self.networks(), "o_stats": self.o_stats, "g_stats": self.g_stats}
-
-    def _optimizers(self) -> dict[str, Stateful]:
-        return {"pi_adam": self.actor_adam, "Q_adam": self.critic_adam}
 
     def _refresh_stats(self) -> None:
         for stats, variables in ((self.o_stats, self._o_stats), (self.g_stats, self._g_stats)):

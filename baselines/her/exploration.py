@@ -6,6 +6,7 @@ import numpy as np
 
 from baselines.envs.base import Observation
 from baselines.her.experiment.config import HERConfig
+from baselines.runs.state import load_states, states_of
 
 HELD_NOISE = 0.1  # standard deviation of the noise on held actions, in units of max_u
 
@@ -99,10 +100,8 @@ class Exploration:
 
     def state(self) -> dict[str, np.ndarray]:
         """Return the states of all parts, named `part/array`."""
-        return {f"{part}/{name}": array for part, it in self.parts.items() for name, array in it.state().items()}
+        return states_of(self.parts)
 
     def load_state(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Restore a `state`. Raises KeyError or ValueError."""
-        for part, it in self.parts.items():
-            prefix = f"{part}/"
-            it.load_state({name.removeprefix(prefix): x for name, x in arrays.items() if name.startswith(prefix)})
+        load_states(self.parts, arrays)

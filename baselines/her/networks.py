@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from baselines.common.specs import EnvSpec
 from baselines.her.experiment.config import HERConfig
+from baselines.her.policy import LAYER_NORM
 from baselines.learning.networks import MLP
 
 
@@ -25,7 +26,7 @@ class ActorCritic(tf.Module):
         self.max_u = config.max_u
         self.actor = MLP([inputs, *hidden, spec.action_size], rng, "pi")
         self.critics = [
-            MLP([inputs + spec.action_size, *hidden, 1], rng, "Q", layer_norm=config.layer_norm)
+            MLP([inputs + spec.action_size, *hidden, 1], rng, "Q", layer_norm=LAYER_NORM if config.layer_norm else None)
             for _ in range(config.n_critics)
         ]
 

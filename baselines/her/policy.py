@@ -7,7 +7,9 @@ import numpy as np
 from baselines.common.settings import names_of
 from baselines.common.specs import EnvSpec
 from baselines.her.experiment.config import HERConfig
-from baselines.policies.policy import LAYER_NORM_EPSILON, Policy, PolicyDesign, forward, layers_of, relu
+from baselines.policies.policy import Policy, PolicyDesign, forward, layers_of, relu
+
+LAYER_NORM = 1e-6  # added to the variance of a layer's units
 
 
 def acting_networks(config: HERConfig) -> str:
@@ -56,4 +58,4 @@ def action_values(policy: Policy, inputs: np.ndarray, action: np.ndarray) -> np.
 
 def _relu_of_normalized(x: np.ndarray) -> np.ndarray:
     centred = x - x.mean(1, keepdims=True)
-    return relu(centred / np.sqrt(np.square(centred).mean(1, keepdims=True) + LAYER_NORM_EPSILON))
+    return relu(centred / np.sqrt(np.square(centred).mean(1, keepdims=True) + LAYER_NORM))

@@ -104,40 +104,6 @@ class ReplayBuffer:
         self.num_episodes, self._next = n, position
 
 
-class Demonstrations:
-    """Demonstrated episodes, whose transitions fill the last rows of every batch (1709.10089, section IV-B).
-
-    They are relabelled like all others; without a demo_file there are none, and batches stay as they are.
-    """
-
-    def __init__(self, spec: EnvSpec, config: HERConfig, compute_reward: RewardFunction, rng: np.random.Generator):
-        self._arguments = spec, config
-        self._compute_reward, self._rng = compute_reward, rng
-        self.rows = config.demo_rows
-        self.buffer: ReplayBuffer | None = None
-
-    def store(self, episodes: Episodes) -> None:
-        """Replace all demonstrations by these episodes."""
-        self.buffer = self._room_for(len(episodes.length))
-        self.buffer.store(episodes)
-
-    def fill(self, batches: Transitions) -> Transitions:
-        """Return `batches` [n_batches, N, ...] with `rows` demonstrated transitions appended to each."""
-        if self.buffer is None:
-            return batches
-        demonstrated = self.buffer.sample(len(batches.reward), self.rows)
-        return Transitions(*(np.concatenate(pair, axis=1) for pair in zip(batches, demonstrated, strict=True)))
-
-    def state(self) -> dict[str, np.ndarray]:
-        """Return the demonstrations, so that a resumed run needs no file."""
-        return {} if self.buffer is None else self.buffer.state()
-
-    def load_state(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Replace all demonstrations by a `state`. Raises KeyError or ValueError."""
-        if self.rows:
-            self.buffer = self._room_for(max(1, len(arrays["length"])))
-            self.buffer.load_state(arrays)
-
-    def _room_for(self, count: int) -> ReplayBuffer:
-        spec, config = self._arguments
-        return ReplayBuffer(spec, config, count * spec.horizon, self._compute_reward, self._rng, priority="none")
+def append(batches: Transitions, demonstrated: Transitions) -> Transitions:
+    """Return batches [n_batches, N, ...] with the rows of demonstrations at their end (1709.10089, section IV-B)."""
+    return Transitions(*(np.concatenate(pair, axis=1) for pair in zip(batches, demonstrated, strict=True)))

@@ -14,12 +14,13 @@ from baselines.her.demonstrations import read_demonstrations
 from baselines.her.experiment.config import HERConfig
 from baselines.her.exploration import Exploration, GaussianNoise, HeldRandomActions, Part
 from baselines.her.guide import Guide, make_guide
-from baselines.her.replay_buffer import Demonstrations, ReplayBuffer
+from baselines.her.replay_buffer import ReplayBuffer, append
 from baselines.her.rollout import RolloutWorker
 from baselines.her.types import Episodes
 from baselines.learning.networks import share_threads
 from baselines.policies.policy import begin_from
 from baselines.runs.run import Run
+from baselines.runs.state import Stateful
 
 
 def learn(env: VecEnv, config: HERConfig, run: Run) -> DDPG:
@@ -34,9 +35,7 @@ def learn(env: VecEnv, config: HERConfig, run: Run) -> DDPG:
     if run.initial_policy:
         begin_from(agent, run.initial_policy)
     buffer = ReplayBuffer(spec, config, config.buffer_size, reward, run.rng("replay"), compute_reward.info_size)
-    demonstrations = Demonstrations(spec, config, reward, run.rng("demonstrations"))
-    if config.demo_file and not run.saved:  # a resumed run brings its own
-        _learn_about_demonstrations(agent, demonstrations, compute_reward.info_size)
+    demonstrations = _demonstrations(agent, reward, compute_reward.info_size, run) if config.demo_file else None
     test_env = run.evaluation_env(env.num_env * config.n_test_rollouts)
     guide = make_guide(spec, config, run.rng, run.comm)
     parts: dict[str, Part] = {
@@ -48,10 +47,15 @@ def learn(env: VecEnv, config: HERConfig, run: Run) -> DDPG:
     exploration = Exploration(parts, run.rng("exploration"))
     worker = RolloutWorker(env, exploration, run.seeds_for("train", env.num_env))
     evaluator = RolloutWorker(test_env, None, run.seeds_for("test", test_env.num_env))
-    run.register(
-        agent, rollout_worker=worker, evaluator=evaluator, exploration=exploration, buffer=buffer,
-        demonstrations=demonstrations,
-    )  # fmt: skip
+    parts_of_run: dict[str, Stateful] = {
+        "rollout_worker": worker,
+        "evaluator": evaluator,
+        "exploration": exploration,
+        "buffer": buffer,
+    }
+    if demonstrations:
+        parts_of_run["demonstrations"] = demonstrations
+    run.register(agent, **parts_of_run)
     # More BLAS threads than one would spin between the policy's small products and steal the environments' cores.
     with threadpool_limits(1, "blas"):
         run.begin()
@@ -65,7 +69,7 @@ def train(
     worker: RolloutWorker,
     evaluator: RolloutWorker,
     buffer: ReplayBuffer,
-    demonstrations: Demonstrations,
+    demonstrations: ReplayBuffer | None,
     guide: Guide | None,
     run: Run,
 ) -> None:
@@ -81,8 +85,9 @@ def train(
                     _warn(episodes, agent, worker.env, run)
                 buffer.store(episodes)
                 agent.update_normalizers(buffer.sample_from(episodes))
-                batches = buffer.sample(config.n_batches, config.batch_size - demonstrations.rows)
-                batches = demonstrations.fill(batches)
+                batches = buffer.sample(config.n_batches, config.batch_size - config.demo_rows)
+                if demonstrations:
+                    batches = append(batches, demonstrations.sample(config.n_batches, config.demo_rows))
             with clock.measure("train" if agent.compiled else "compile"):
                 run.progress.losses.append(agent.train(batches))
                 agent.end_cycle()
@@ -137,16 +142,20 @@ def _reward_less(
     return compute_reward(achieved, desired, *info) - np.float32(offset)
 
 
-def _learn_about_demonstrations(agent: DDPG, demonstrations: Demonstrations, info_size: int) -> None:
-    """Read the demo_file; the normalizers see its transitions too."""
-    config = agent.config
+def _demonstrations(agent: DDPG, compute_reward: RewardFunction, info_size: int, run: Run) -> ReplayBuffer:
+    """Return a buffer of the demo_file, whose transitions the normalizers see too; a resumed run brings its own."""
+    config, spec = agent.config, agent.spec
     if info_size:
         raise UserError("demo_file: demonstrations hold no info, but compute_reward reads it (--reward_info)")
-    assert config.demo_file is not None
-    episodes = read_demonstrations(config.demo_file, agent.spec, config.num_demo)
-    demonstrations.store(episodes)
-    assert demonstrations.buffer is not None
-    agent.update_normalizers(demonstrations.buffer.sample_from(episodes))
+    buffer = ReplayBuffer(
+        spec, config, config.num_demo * spec.horizon, compute_reward, run.rng("demonstrations"), priority="none"
+    )
+    if not run.saved:
+        assert config.demo_file is not None
+        episodes = read_demonstrations(config.demo_file, spec, config.num_demo)
+        buffer.store(episodes)
+        agent.update_normalizers(buffer.sample_from(episodes))
+    return buffer
 
 
 def _warn(episodes: Episodes, agent: DDPG, env: VecEnv, run: Run) -> None:
@@ -158,7 +167,9 @@ def _warn(episodes: Episodes, agent: DDPG, env: VecEnv, run: Run) -> None:
         run.logger.warn(line)
 
 
-def _announce(config: HERConfig, demonstrations: Demonstrations, test_env: VecEnv, offset: float, run: Run) -> None:
+def _announce(
+    config: HERConfig, demonstrations: ReplayBuffer | None, test_env: VecEnv, offset: float, run: Run
+) -> None:
     """Say what a cycle is, and what a user may not expect."""
     info, env = run.logger.info, run.env
     if not run.schedule.n_epochs:
@@ -169,8 +180,8 @@ def _announce(config: HERConfig, demonstrations: Demonstrations, test_env: VecEn
     )
     if run.comm.size == config.simulated_workers == 1 and config.target_interval == 0:
         info("hint: one process learns fastest with --preset=single; the papers' 19 workers: mpirun -np 19 ...")
-    if demonstrations.buffer:
-        count = demonstrations.buffer.num_episodes
+    if demonstrations:
+        count = demonstrations.num_episodes
         fewer = f" (the file has no more; num_demo is {config.num_demo})" if count < config.num_demo else ""
         info(f"demonstrations: {count} episodes{fewer}, {config.demo_rows} of {config.batch_size} rows a batch")
     if offset:

@@ -11,7 +11,6 @@ from baselines.common.mpi import Communicator
 
 # (rng, fan_in, fan_out, whether it is the output layer) -> a kernel [fan_in, fan_out]
 Initializer = Callable[[np.random.Generator, int, int, bool], np.ndarray]
-LAYER_NORM_EPSILON = 1e-6  # added to the variance of a layer's units; `her.policy` has the same
 
 
 def glorot_uniform(rng: np.random.Generator, fan_in: int, fan_out: int, last: bool) -> np.ndarray:
@@ -30,12 +29,12 @@ class MLP(tf.Module):
         name: str,
         activation: Callable[[tf.Tensor], tf.Tensor] = tf.nn.relu,
         initializer: Initializer = glorot_uniform,
-        layer_norm: bool = False,
+        layer_norm: float | None = None,
     ):
         """Make layers of `sizes`, from the inputs to the outputs.
 
-        With `layer_norm` the units of each hidden layer are normalised before the activation, without scale and shift
-        (1607.06450).
+        With `layer_norm`, a small number that is added to the variance, the units of each hidden layer are normalised
+        before the activation, without scale and shift (1607.06450).
         """
         super().__init__(name=name)
         self.kernels, self.biases, self._activation, self._layer_norm = [], [], activation, layer_norm
@@ -56,9 +55,9 @@ class MLP(tf.Module):
         """Return the units of the last hidden layer [N, hidden], or `x` where there is none."""
         for kernel, bias in zip(self.kernels[:-1], self.biases[:-1], strict=True):
             x = x @ kernel + bias
-            if self._layer_norm:
+            if self._layer_norm is not None:
                 mean, variance = tf.nn.moments(x, 1, keepdims=True)
-                x = (x - mean) * tf.math.rsqrt(variance + LAYER_NORM_EPSILON)
+                x = (x - mean) * tf.math.rsqrt(variance + self._layer_norm)
             x = self._activation(x)
         return x
 

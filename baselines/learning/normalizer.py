@@ -12,8 +12,8 @@ class Normalizer:
 
     mean = sum / count;  std = sqrt(max(eps^2, sumsq / count - mean^2))
 
-    The count starts at `initial_count` with a sum of 0, as if so many zero vectors had been seen. It is 1 in HER's
-    reference implementation, where its weight fades: after 49 samples around 100 the mean reads 98.
+    The count starts at `initial_count` with a sum of 0, as if so many zero vectors had been seen. It is 1 in OpenAI
+    Baselines, where its weight fades: after 49 samples around 100 the mean reads 98.
     """
 
     def __init__(

@@ -81,7 +81,7 @@ class Videos:
                 self._process = subprocess.Popen(
                     [sys.executable, "-c", _PLAY, self._scratch, *flags],
                     stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors,
-                    env={**child_environment(), **threads, "TMPDIR": self._scratch},
+                    env={**child_environment(), **threads},
                 )  # fmt: skip
             self._epoch, self._step = epoch, step
         except (OSError, UserError) as error:

@@ -1,4 +1,4 @@
-"""What can be reproduced: every flag exists, equal arms share their runs, commands are as they should be."""
+"""Experiments: every flag exists, equal arms share their runs, and commands are right."""
 
 import functools
 import sys

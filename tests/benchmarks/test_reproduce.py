@@ -1,4 +1,4 @@
-"""Runs that are begun, stopped, gone on with and finished, through real processes."""
+"""Runs that begin, stop, continue and finish, through real processes."""
 
 import dataclasses
 import json
@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from baselines.common.errors import Interrupted, TrainingError
-from baselines.storage import state_files
+from baselines.runs.checkpoints import checkpoint_numbers
 from benchmarks import experiments, reproduce, runs
 from benchmarks.experiments import Arm, Experiment
 from benchmarks.processes import Children, cores
@@ -34,7 +34,7 @@ reproduce.main()
 
 @pytest.fixture(scope="module", autouse=True)
 def place(tmp_path_factory):
-    """A working directory that the tests of this file share, and an experiment."""
+    """The working directory of all tests of this file, with an experiment."""
     folder = tmp_path_factory.mktemp("reproduce")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
@@ -45,10 +45,10 @@ def place(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def stopped(place):
-    """What `reproduce` said and left when it got SIGTERM after the first epoch of its run."""
+    """Exit code, output, mark and epochs of a `reproduce` that got SIGTERM after the first epoch of its run."""
     run = Run(Path("runs/reproduce"), ARM, 0)
     process = subprocess.Popen([sys.executable, "-c", REPRODUCE, "tiny"], stderr=subprocess.PIPE, text=True)
-    while not state_files.numbers(str(run.log / "checkpoint"), 0):
+    while not checkpoint_numbers(str(run.log / "checkpoint"), 0):
         time.sleep(0.02)
         assert process.poll() is None, process.communicate()
     process.send_signal(signal.SIGTERM)
@@ -57,14 +57,14 @@ def stopped(place):
 
 
 @pytest.fixture(scope="module")
-def gone_on(stopped):
-    """The same command again, to its end."""
+def continued(stopped):
+    """The run after the same command ran again, to its end."""
     reproduce.main(["tiny"])
     return Run(Path("runs/reproduce"), ARM, 0)
 
 
 @pytest.mark.slow
-def test_a_signal_stops_the_run_in_order_and_says_how_to_go_on(stopped):
+def test_a_signal_stops_the_run_and_the_message_says_how_to_continue(stopped):
     code, said, left, epochs = stopped
     assert code == 143 and said == "stopped; to continue: python -m benchmarks.reproduce tiny\n"
     assert left["rc"] == 143 and 1 <= epochs < EPOCHS
@@ -72,40 +72,40 @@ def test_a_signal_stops_the_run_in_order_and_says_how_to_go_on(stopped):
 
 
 @pytest.mark.slow
-def test_the_same_command_goes_on_and_evaluates(stopped, gone_on):
-    assert finished(gone_on)
-    assert [int(row["total/timesteps"]) for row in rows(gone_on.log)] == [STEPS * (i + 1) for i in range(EPOCHS)]
-    now, before = mark(gone_on), stopped[2]
+def test_the_same_command_continues_and_evaluates(stopped, continued):
+    assert finished(continued)
+    assert [int(row["total/timesteps"]) for row in rows(continued.log)] == [STEPS * (i + 1) for i in range(EPOCHS)]
+    now, before = mark(continued), stopped[2]
     assert (now["rc"], now["parts"], now["jobs"]) == (0, 2, 1) and now["seconds"] > before["seconds"]
-    assert now["command"] == before["command"] and f"--save_path={gone_on.folder}/policy" in now["command"]
+    assert now["command"] == before["command"] and f"--save_path={continued.folder}/policy" in now["command"]
     assert now["commit"] and now["cores"] == len(cores()) and now["numpy"]
-    assert "--resume" in (gone_on.folder / "output.txt").read_text()  # the run's own words when it was stopped
+    assert "--resume" in (continued.folder / "output.txt").read_text()  # the run's own words when it was stopped
     for name in ("latest", "best"):
-        assert json.loads((gone_on.folder / f"{name}.json").read_text())["episodes"] == 1000
+        assert json.loads((continued.folder / f"{name}.json").read_text())["episodes"] == 1000
 
 
 @pytest.mark.slow
-def test_the_results_of_the_finished_run_are_written(gone_on):
+def test_the_results_of_the_finished_run_are_written(continued):
     assert "| tiny | PointReach | plain | 1 of 1 | " in Path("data/results/tiny/table.md").read_text()
     settings = json.loads(Path("data/results/tiny/settings.json").read_text())
     assert settings["plain"]["config"]["batch_size"] == 16
 
 
 @pytest.mark.slow
-def test_a_finished_run_is_not_run_again(gone_on, capsys, monkeypatch):
-    before = contents(gone_on.folder)
+def test_a_finished_run_is_not_run_again(continued, capsys, monkeypatch):
+    before = contents(continued.folder)
     monkeypatch.setattr(Children, "run", None)  # a call would fail
     reproduce.main(["tiny"])
     assert capsys.readouterr().out == "1 runs, of which 1 are finished\n"
-    assert contents(gone_on.folder) == before
+    assert contents(continued.folder) == before
 
 
 @pytest.mark.slow
-def test_what_was_not_evaluated_is_evaluated_without_training_again(gone_on):
-    before = mark(gone_on)
-    (gone_on.folder / "best.json").unlink()
+def test_missing_evaluations_are_made_without_training_again(continued):
+    before = mark(continued)
+    (continued.folder / "best.json").unlink()
     reproduce.main(["tiny"])
-    assert finished(gone_on) and mark(gone_on) == before
+    assert finished(continued) and mark(continued) == before
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_what_was_not_evaluated_is_evaluated_without_training_again(gone_on):
         ([], False),
     ],
 )
-def test_it_is_enough_where_the_mean_of_three_evaluations_is_at_the_level(success, expected, place):
+def test_a_run_may_end_early_where_the_mean_of_three_evaluations_is_at_the_level(success, expected, place):
     arm = dataclasses.replace(ARM, until=0.99)
     run = Run(Path("some"), arm, len(success))
     run.log.mkdir(parents=True, exist_ok=True)
@@ -131,7 +131,7 @@ def test_it_is_enough_where_the_mean_of_three_evaluations_is_at_the_level(succes
 
 
 @pytest.mark.slow
-def test_a_run_ends_as_soon_as_it_is_enough_and_counts_as_finished(place, monkeypatch):
+def test_a_run_that_ends_early_counts_as_finished(place, monkeypatch):
     arm = dataclasses.replace(ARM, num_timesteps=200 * STEPS, until=1e-9)
     monkeypatch.setattr(
         "benchmarks.runs.steps_to", lambda steps, score, level: steps[3] if len(steps) > 3 else math.inf
@@ -167,7 +167,7 @@ def test_a_run_that_fails_is_told_and_tried_again_the_next_time(place, monkeypat
         with pytest.raises(SystemExit) as ended:
             reproduce.main(["tiny"])
         failed, last = capsys.readouterr().err.splitlines()
-        assert ended.value.code == 1 and "failed: exit code 2, last words: error: hidden: expected" in failed
+        assert ended.value.code == 1 and "failed: exit code 2, last line: error: hidden: expected" in failed
         assert last == "error: 1 of 1 runs failed; the same command tries them again"
 
 

@@ -1,4 +1,4 @@
-"""The files of an experiment's results, from runs that are written here."""
+"""The files of an experiment's results, from runs that these tests write."""
 
 import csv
 import json

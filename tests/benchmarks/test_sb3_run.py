@@ -1,4 +1,4 @@
-"""The peers' run, with a stand-in for Stable-Baselines3."""
+"""Runs of the peers, with a double of Stable-Baselines3."""
 
 import csv
 import json

@@ -1,4 +1,4 @@
-"""What several runs say, against numbers computed by hand."""
+"""Statistics of several runs, against numbers computed by hand."""
 
 import math
 

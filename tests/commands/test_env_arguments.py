@@ -11,7 +11,7 @@ import tensorflow as tf
 import baselines
 import tests.environments  # noqa: F401  registers what --env names without a module
 from baselines import play, run
-from baselines.storage.arrays import read_arrays, write_arrays
+from baselines.storage import read_arrays, write_arrays
 from tests.commands.doors import command_refused
 from tests.helpers import TINY
 

@@ -45,8 +45,10 @@ def test_help_has_every_setting_with_its_meaning_and_default(cwd, capsys):
     run.main(["--alg=her", "-h"])
     text = " ".join(capsys.readouterr().out.split())
     for setting in dataclasses.fields(HERConfig):
-        default = setting.metadata["default_text"] or setting.default
-        assert f" --{setting.name} {setting.metadata['meaning']} (default: {default})" in text
+        text_or_none = setting.metadata["default_text"]
+        default = setting.default if text_or_none is None else text_or_none
+        meaning = setting.metadata["meaning"] + (f" (default: {default})" if default != "" else "")
+        assert f" --{setting.name} {meaning}" in text
 
 
 def test_help_has_every_preset_with_its_settings_and_its_environments(cwd, capsys):

@@ -200,7 +200,7 @@ def test_a_run_in_ones_own_environment_is_resumed_in_ones_own_and_may_be_longer(
         baselines.train(env=single(), resume="log", n_epochs=5)
     with pytest.raises(UserError, match="polyak=0.95, not 0.5"):
         baselines.train(env=vector(), resume="log", n_epochs=5, polyak=0.5)
-    with pytest.raises(UserError, match="seed 4 against 3 there"):
+    with pytest.raises(UserError, match="seed=3, not 4"):
         baselines.train(env=vector(), resume="log", n_epochs=5, seed=4)
 
 
@@ -288,7 +288,7 @@ def test_wrong_arguments_are_refused_before_anything_is_written(arguments, word,
 
 def test_an_environment_to_evaluate_in_of_other_sizes_is_refused(cwd):
     other = gymnasium.make("CartPole-v1")
-    with pytest.raises(UserError, match="does not fit CartPole-v1: observation 2 against 4"):
+    with pytest.raises(UserError, match="does not fit CartPole-v1: observation size 2, not 4"):
         baselines.train(env=single(), eval_env=other, log_path="log", **SHORT)
     assert os.listdir() == ["taken"]
 

@@ -158,7 +158,7 @@ def test_a_study_prints_a_line_for_each_trial_and_the_command_line_of_the_best(f
     x, size = settings.values()
     assert best == f"best: trial {number}, test/success_rate {x:.4g} (mean of its last 3 epochs)"
     assert command == (
-        f"python -m baselines.run {ALG} {POINT_REACH} --seed=1 --vec_env=sync --num_timesteps=120 --limit=0.8 --x={x} "
+        f"python -m baselines.run {ALG} {POINT_REACH} --vec_env=sync --seed=1 --num_timesteps=120 --limit=0.8 --x={x} "
         f"--size={size}"
     )
     run.main([*shlex.split(command)[3:], "--log_path=again", "--quiet"])

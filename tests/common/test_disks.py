@@ -10,7 +10,7 @@ import pytest
 import baselines
 from baselines.common.errors import TrainingError, UserError
 from baselines.runs.logger import Logger
-from baselines.storage import files
+from baselines.storage import append_whole
 from tests.helpers import POINT_REACH, TINY_SETTINGS, contents, point_reach
 
 
@@ -56,11 +56,11 @@ def test_a_full_disk_leaves_no_half_row_in_progress_csv(tmp_path, logger, full_d
 
 def test_append_whole_is_all_or_nothing_when_the_disk_takes_only_a_part(tmp_path, monkeypatch):
     path = tmp_path / "file"
-    files.append_whole(str(path), b"first\n")
+    append_whole(str(path), b"first\n")
     real = os.write
     monkeypatch.setattr(os, "write", lambda handle, data: real(handle, data[:3]))
     with pytest.raises(OSError):
-        files.append_whole(str(path), b"second\n")
+        append_whole(str(path), b"second\n")
     assert path.read_bytes() == b"first\n"
 
 

@@ -30,15 +30,14 @@ from baselines.plot import read_column
 from baselines.policies.policy import read_policy
 from baselines.run import AfterTraining, LauncherOptions
 from baselines.runs.algorithms import find
-from baselines.runs.checkpoints import FORMAT, read_newest
+from baselines.runs.checkpoints import FORMAT, checkpoint_file, read_newest
 from baselines.runs.clock import Clock
 from baselines.runs.logger import Logger
 from baselines.runs.options import Options
 from baselines.runs.record import read_record, record_of, resumed_config, resumed_options
 from baselines.runs.schedule import Schedule
 from baselines.runs.state import Progress, RunState, Saved
-from baselines.storage import npz, state_files
-from baselines.storage.arrays import read_arrays, write_arrays
+from baselines.storage import npz, read_arrays, write_arrays
 from tests.common.spoilt import ODD, spoilt
 from tests.helpers import contents, damaged, point_reach
 
@@ -161,7 +160,7 @@ def state(tmp_path):
     document, arrays = state.capture()
     document = {"format": FORMAT, **document, "positions": {"log.txt": 3}}
     log = tmp_path / "log"
-    state_files.write(str(log / "checkpoint"), 7, 0, document, arrays)
+    write_arrays(checkpoint_file(str(log / "checkpoint"), 7, 0), document, arrays)
     options = Options(alg="her", env="PointReach-v0", num_env=1, seed=0)
     record = record_of(options, config.for_env(env.spec), Schedule(2, 4, 30), 1)
     (log / "config.json").write_text(json.dumps(record))
@@ -269,7 +268,7 @@ def test_a_header_that_claims_a_million_millions_is_refused_before_allocation(sh
 def test_a_checkpoint_names_no_file_outside_its_folder(tmp_path):
     """Names inside the file are names of arrays, never of files."""
     folder = tmp_path / "log" / "checkpoint"
-    state_files.write(str(folder), 1, 0, {"a": 1}, {"../../escaped": np.zeros(3)})
-    state_files.read(str(folder), 1, 0)
+    write_arrays(checkpoint_file(str(folder), 1, 0), {"a": 1}, {"../../escaped": np.zeros(3)})
+    read_arrays(checkpoint_file(str(folder), 1, 0))
     assert [p.name for p in Path(tmp_path).rglob("*") if p.is_file()] == ["1-rank0.safetensors"]
     shutil.rmtree(folder)

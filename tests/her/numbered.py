@@ -2,10 +2,10 @@
 
 import numpy as np
 
+from baselines.common.specs import EnvSpec
 from baselines.her.types import Episodes, Transitions
-from tests.helpers import goal_spec
 
-SPEC = goal_spec("numbers", observation=2, goal=1, action=1, horizon=6)
+SPEC = EnvSpec("numbers", dict(observation=2, achieved_goal=1, desired_goal=1), 1, 6, has_reward_function=True)
 
 
 def numbered_episodes(lengths, first=0):

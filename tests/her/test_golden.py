@@ -88,13 +88,10 @@ def networks_outputs(agent, golden):
     return {"pi": pi, "Q_pi": agent.main.Q(o, g, pi)[0], "Q": agent.main.Q(o, g, batch.action)[0]}
 
 
-def test_normalizers_have_the_golden_mean_and_std(agent, golden):
+def test_normalizers_and_networks_give_the_golden_numbers(agent, golden):
     for name, stats in (("o", agent.o_stats), ("g", agent.g_stats)):
         assert_near(stats.mean, golden[f"norm/{name}_mean"])
         assert_near(stats.std, golden[f"norm/{name}_std"])
-
-
-def test_networks_give_the_golden_outputs(agent, golden):
     for name, value in networks_outputs(agent, golden).items():
         assert_near(value, golden[f"out/{name}"])
 

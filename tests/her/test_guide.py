@@ -6,7 +6,6 @@ from unittest import mock
 import numpy as np
 import pytest
 
-import baselines
 from baselines.common.errors import UserError
 from baselines.common.mpi import Communicator
 from baselines.her.ddpg import DDPG
@@ -16,7 +15,7 @@ from baselines.her.guide import AWAY, REACHED, LearnedReacher, ScriptedReacher
 from baselines.her.replay_buffer import ReplayBuffer
 from baselines.her.rollout import RolloutWorker
 from baselines.her.types import Episodes, Transitions
-from tests.helpers import POINT_PUSH_ID, POINT_REACH, TINY, TINY_SETTINGS, goal_spec, point_reach, refused
+from tests.helpers import POINT_PUSH_ID, POINT_REACH, TINY, goal_spec, point_reach, refused
 from tests.her.scenes import fetch_scene, plane_scene
 
 POINT_PUSH = f"--env={POINT_PUSH_ID}"
@@ -24,10 +23,10 @@ SPEC = goal_spec("any", observation=6, goal=2, action=3, horizon=10)
 AT = slice(2, 4)  # where an observation has the effector
 
 
-def make_reacher(spec=SPEC, rng=None, **settings):
+def make_reacher(spec=SPEC, rng=None, n_batches=10, **settings):
     config = HERConfig(relay_effector="2:4", **settings).for_env(spec)
     reacher = LearnedReacher(spec, config, np.random.default_rng(0), rng or np.random.default_rng(0), Communicator())
-    reacher.config = dataclasses.replace(reacher.config, n_batches=10)  # fewer take less time
+    reacher.config = dataclasses.replace(reacher.config, n_batches=n_batches)  # fewer take less time
     return reacher
 
 
@@ -236,13 +235,13 @@ def test_a_restored_reacher_continues_exactly(eagerly):
         return [*acts, reacher.reach(np.zeros((30, 3)), scenes, np.random.default_rng(6))]
 
     rng = np.random.default_rng(3)
-    first = make_reacher(rng=rng)
+    first = make_reacher(rng=rng, n_batches=3)
     first.train(episodes, episodes)
     state = {name: x.copy() for name, x in Exploration({"guide": first}, rng).state().items()}
     position = rng.bit_generator.state
     expected = go_on(first)
     assert not np.array_equal(*expected), "the case should have something to learn"
-    second = make_reacher(rng=rng)
+    second = make_reacher(rng=rng, n_batches=3)
     second.reach(np.zeros((30, 3)), scenes, np.random.default_rng(6))
     Exploration({"guide": second}, rng).load_state(state)
     rng.bit_generator.state = position
@@ -259,36 +258,21 @@ def test_the_state_of_a_reacher_of_other_sizes_is_refused():
         reacher.load_state({name: x for name, x in reacher.state().items() if name != "main_pi/0_kernel"})
 
 
-# ---- which effectors there are ----
+# ---- which guides a task can have ----
 
 FORM = "relay_effector: expected first:end, such as 0:3, got"
-WRONG = {
-    "x": f"{FORM} 'x'", "0:": f"{FORM} '0:'", ":2": f"{FORM} ':2'", "0-2": f"{FORM} '0-2'", "0:2:1": f"{FORM} '0:2:1'",
-    "-2:0": f"{FORM} '-2:0'", "0.0:2": f"{FORM} '0.0:2'", "0:2 ": f"{FORM} '0:2 '", "": FORM, "2": "expected a word",
-    "9999999:9999999": FORM, "3:5": "relay_effector=3:5: the observation has only 4 numbers",
-    "4:6": "relay_effector=4:6: the observation has only 4 numbers", "2:2": f"{FORM} '2:2'",
-    "2:0": f"{FORM} '2:0'", "0:3": "expected 2 entries", "0:1": "expected 2 entries",
+EFFECTORS = {
+    **{text: f"{FORM} '{text}'" for text in ("x", "0:", ":2", "0-2", "0:2:1", "-2:0", "0.0:2", "0:2 ", "2:2", "2:0")},
+    "": FORM, "9999999:9999999": FORM, "2": "expected a word",
+    "3:5": "relay_effector=3:5: the observation has only 4 numbers", "4:6": "has only 4 numbers",
+    "0:3": "expected 2 entries, as many as a goal has", "0:1": "expected 2 entries",
 }  # fmt: skip
-
-
-@pytest.mark.parametrize("text", WRONG)
-def test_an_effector_that_there_is_not_is_refused(text, cwd, capsys):
-    assert WRONG[text] in refused(capsys, POINT_PUSH, *TINY, f"--relay_effector={text}")
-
-
-@pytest.mark.parametrize("text", ["0:2", "1:3", "2:4"])
-def test_an_effector_anywhere_in_the_observation_is_taken(text, untrained):
-    baselines.train(env=POINT_PUSH_ID, vec_env="sync", relay_effector=text, n_epochs=1, **TINY_SETTINGS)
-
-
-@pytest.mark.parametrize("task", ["FetchPush-v1", "FetchPushDense-v1", "FetchPickAndPlace-v4", "FetchSlide-v1"])
-def test_the_script_is_for_the_fetch_tasks_with_an_object(task):
-    assert HERConfig(guide="script").for_env(goal_spec(task, 25, 3, 4, 50)).guide == "script"
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
+        *(((POINT_PUSH, f"--relay_effector={text}"), message) for text, message in EFFECTORS.items()),
         ((POINT_PUSH, "--guide=relay"), f"{FORM} None"),
         ((POINT_PUSH, "--guide=script"), "guide=script works for FetchPush, FetchPickAndPlace, FetchSlide only"),
         ((POINT_REACH, "--guide=script"), "PointReach-v0 use a learned guide: --relay_effector=first:end"),
@@ -300,7 +284,12 @@ def test_a_guide_that_the_task_cannot_have_is_refused(words, message, cwd, capsy
     assert message in refused(capsys, *words, *TINY)
 
 
-def test_wrong_guides_are_refused_from_python_too():
+def test_guides_that_fit_are_taken_and_others_refused_from_python_too():
+    push = goal_spec("PointPush-v0", observation=4)
+    for text in ("0:2", "1:3", "2:4"):
+        assert HERConfig(relay_effector=text).for_env(push).guide == "relay"
+    for task in ("FetchPush-v1", "FetchPushDense-v1", "FetchPickAndPlace-v4", "FetchSlide-v1"):
+        assert HERConfig(guide="script").for_env(goal_spec(task, 25, 3, 4, 50)).guide == "script"
     for wrong in (dict(relay_effector="0:3"), dict(relay_effector=2), dict(guide="script"), dict(guide="relay")):
         with pytest.raises(UserError, match="relay_effector"):
-            baselines.train(env=point_reach(1, name=POINT_PUSH_ID), n_epochs=1, **wrong)
+            HERConfig(**wrong).for_env(push)

@@ -44,6 +44,9 @@ def test_the_oldest_episodes_are_overwritten_first(at_once):
         buffer.store(numbered_episodes([6] * count, first))
         seen = first + count
         assert stored(buffer) == list(range(max(0, seen - 4), seen))
+    smallest = make_buffer(1)
+    smallest.store(numbered_episodes([6, 6]))
+    assert stored(smallest) == [1], "a buffer smaller than an episode still keeps one"
 
 
 def test_samples_have_the_shape_of_all_batches_of_a_cycle():
@@ -54,12 +57,6 @@ def test_samples_have_the_shape_of_all_batches_of_a_cycle():
     assert all(x.dtype == np.float32 for x in batch[:-1]) and batch.terminated.dtype == bool
 
     assert len(buffer.sample_from(numbered_episodes([6, 1, 3])).reward) == 10, "normalizers see as many as there are"
-
-
-def test_a_buffer_smaller_than_an_episode_still_keeps_one():
-    buffer = make_buffer(1)
-    buffer.store(numbered_episodes([6, 6]))
-    assert stored(buffer) == [1]
 
 
 def test_what_is_stored_is_one_record_of_episodes_which_a_state_brings_back():

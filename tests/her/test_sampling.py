@@ -66,14 +66,6 @@ def test_a_worked_example_of_each_strategy(strategy, expected):
     assert set(STRATEGIES) == {"future", "final", "episode", "none"}
 
 
-def test_a_relabelled_goal_was_achieved_later_in_the_same_episode():
-    lengths = [6, 1, 4]
-    rows, times, batch = draw(numbered_episodes(lengths), 1.0)
-    episode, when = np.divmod(batch.desired_goal[:, 0], 100)
-    assert (episode == rows).all()
-    assert (when > times).all() and (when <= np.array(lengths)[rows]).all()
-
-
 def test_goals_of_other_episodes_are_as_many_as_replay_actual_says_and_all_alike():
     config = HERConfig(replay_k=2, replay_actual=5)
     assert config.relabel_probabilities == (2 / 8, 5 / 8)

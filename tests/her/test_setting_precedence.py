@@ -8,10 +8,9 @@ import pytest
 from baselines import run
 from baselines.common.errors import UserError
 from baselines.common.settings import names_of
-from baselines.common.specs import EnvSpec
 from baselines.her.experiment.config import HERConfig
 from baselines.runs.algorithms import find
-from tests.helpers import HORIZON, POINT_REACH, document, refused
+from tests.helpers import HORIZON, POINT_REACH, document, goal_spec, refused
 from tests.her.effects import EFFECTS, SMALL
 
 DEFAULTS = {**dataclasses.asdict(HERConfig()), "gamma": 1 - 1 / HORIZON}
@@ -37,16 +36,12 @@ def test_fetch_reach_has_10_cycles_in_every_version_and_others_have_50(env_id, n
 
 
 @pytest.mark.parametrize(("given", "n_cycles"), [([], 10), (["--n_cycles=7"], 7), (["--n_cycles=50"], 50)])
-def test_the_command_line_wins_over_the_environments_own_settings(given, n_cycles, cwd, untrained):
+def test_the_command_line_wins_over_a_preset_and_both_over_the_environment(given, n_cycles, untrained, demos):
     run.main([*FETCH_REACH, "--num_timesteps=0", "--log_path=log", *SMALL, *given])
     assert document("log")["config"]["n_cycles"] == document("log")["schedule"]["n_cycles"] == n_cycles
-
-
-@pytest.mark.parametrize(("given", "n_cycles"), [([], 10), (["--n_cycles=7"], 7)])
-def test_a_preset_wins_over_the_environment_and_the_command_line_over_a_preset(given, n_cycles, untrained, demos):
-    run.main([POINT_REACH, "--num_timesteps=0", "--log_path=log", "--preset=demos", "--demo_file=demos.npz", *given])
-    found = document("log")["config"]
-    assert (found["n_cycles"], found["n_batches"], found["demo_batch_size"]) == (n_cycles, 120, 64)
+    run.main([POINT_REACH, "--num_timesteps=0", "--log_path=log2", "--preset=demos", "--demo_file=demos.npz", *given])
+    config = document("log2")["config"]
+    assert (config["n_cycles"], config["n_batches"], config["demo_batch_size"]) == (n_cycles, 120, 64)
     own = find("her")._replace(ENV_DEFAULTS={"FetchReach": {"n_cycles": 5, "hidden": 8}})
     config = own.config("FetchReach-v1", {}, "demos")
     assert (config.n_cycles, config.hidden) == (10, 8)
@@ -72,13 +67,15 @@ def test_presets_of_one_process_bring_their_environments(preset, num_env, settin
     assert document("log2")["num_env"] == 3
 
 
-def test_energy_needs_goals_in_space(cwd, capsys):
-    line = refused(capsys, POINT_REACH, "--replay_priority=energy")
-    assert "PointReach-v0 have 2 numbers" in line and "--replay_priority=movement" in line
-
-
-def test_demonstrations_and_a_request_not_to_clone_them_are_a_contradiction(demos, capsys):
-    assert "bc_loss" in refused(capsys, POINT_REACH, "--demo_file=demos.npz", "--bc_loss=False")
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [(["--replay_priority=energy"], ["PointReach-v0 have 2 numbers", "--replay_priority=movement"]),
+     (["--demo_file=demos.npz", "--bc_loss=False"], ["--bc_loss=False"]),
+     (["--demo_file=demos.npz", "--batch_size=64"], ["demo_batch_size", "64"])],
+)  # fmt: skip
+def test_settings_that_contradict_each_other_or_the_task_are_refused(words, named, demos, capsys):
+    line = refused(capsys, POINT_REACH, *words)
+    assert all(word in line for word in named)
 
 
 def test_cloning_is_where_demonstrations_are_and_nowhere_else():
@@ -88,32 +85,12 @@ def test_cloning_is_where_demonstrations_are_and_nowhere_else():
     assert make_config("PointReach-v0", {}).demo_rows == 0
 
 
-def test_gamma_follows_from_the_horizon_unless_it_is_given():
-    plane = dict(observation=2, achieved_goal=2, desired_goal=2)
-    spec = EnvSpec("PointReach-v0", plane, 2, horizon=HORIZON, has_reward_function=True)
+def test_gamma_follows_from_the_horizon_unless_it_is_given_and_the_last_of_repeated_settings_wins(cwd, untrained):
     assert make_config("PointReach-v0", {}).gamma is None
-    assert make_config("PointReach-v0", {}).for_env(spec).gamma == 1 - 1 / HORIZON
-    assert make_config("PointReach-v0", {"gamma": 0.5}).for_env(spec).gamma == 0.5
-
-
-def test_more_rows_of_demonstrations_than_a_batch_has_are_refused(demos, capsys):
-    line = refused(capsys, POINT_REACH, "--demo_file=demos.npz", "--batch_size=64")
-    assert "demo_batch_size" in line and "64" in line
-
-
-def test_the_last_of_repeated_settings_wins(cwd, untrained):
-    run.main([POINT_REACH, "--num_timesteps=0", "--log_path=log", "--hidden=4", "--hidden", "8", "--hidden=16"])
-    assert document("log")["config"]["hidden"] == 16
-
-
-def test_an_environment_without_settings_of_its_own_keeps_every_default(cwd, untrained):
-    run.main([POINT_REACH, "--num_timesteps=0", "--log_path=log"])
-    assert document("log")["config"] == DEFAULTS
-
-
-def test_gamma_may_be_given_as_none(cwd, untrained):
-    run.main([POINT_REACH, "--num_timesteps=0", "--gamma=None", "--log_path=log"])
-    assert document("log")["config"]["gamma"] == 1 - 1 / HORIZON
+    assert make_config("PointReach-v0", {"gamma": 0.5}).for_env(goal_spec()).gamma == 0.5
+    for number, words in enumerate(([], ["--gamma=None"], ["--hidden=4", "--hidden", "8", "--hidden=16"])):
+        run.main([POINT_REACH, "--num_timesteps=0", f"--log_path=log{number}", *words])
+        assert document(f"log{number}")["config"] == {**DEFAULTS, **({"hidden": 16} if number == 2 else {})}
 
 
 # ---- a policy that training begins with ----

@@ -61,12 +61,12 @@ def test_activations_are_those_of_numpy(name, rng):
 
 
 def test_layer_norm_gives_hidden_units_of_mean_0_and_variance_1_before_the_activation(rng):
-    net = MLP((3, 50, 40, 2), rng, "net", tf.identity, layer_norm=True)
+    net = MLP((3, 50, 40, 2), rng, "net", tf.identity, layer_norm=1e-6)
     x = rng.normal(3, 2, (20, 3)).astype(np.float32)
     units = net.hidden(x).numpy()  # [20, 40]
     np.testing.assert_allclose(units.mean(1), 0, atol=1e-5)
     np.testing.assert_allclose(units.var(1), 1, rtol=1e-3)
-    relu_net = MLP((3, 40, 2), rng, "net", layer_norm=True)
+    relu_net = MLP((3, 40, 2), rng, "net", layer_norm=1e-6)
     plain = x @ relu_net.kernels[0].numpy()
     normed = (plain - plain.mean(1, keepdims=True)) / plain.std(1, keepdims=True)
     np.testing.assert_allclose(relu_net.hidden(x), np.maximum(normed, 0), rtol=1e-3, atol=1e-4)

@@ -29,6 +29,13 @@ def agent_of(spec=CONTINUOUS, comm=None, **settings):
     return agent
 
 
+def record_updates(agent):
+    """Return a list that gets the data of each call of the agent's updates; the agent is no longer updated."""
+    calls = []
+    agent._updater = lambda data, count, remedy: calls.append(data) or dict.fromkeys(agent.metrics, 0.0)
+    return calls
+
+
 def weights_of(agent):
     """All weights in one vector."""
     return np.concatenate([np.ravel(weight) for weight in agent.weights])

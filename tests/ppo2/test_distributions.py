@@ -25,12 +25,6 @@ def test_gaussian_log_probabilities_and_entropies_are_scipys():
     np.testing.assert_allclose(entropy, [stats.norm.entropy(scale=np.exp(of.log_std)).sum()] * 20, rtol=1e-6)
 
 
-def test_gaussian_log_probabilities_by_hand():
-    """Of 3, with the means 0 and 3 and the standard deviation 2: -1/2 (3/2)^2 and 0, less log 2 and 1/2 log 2 pi."""
-    log_prob = ActorCritic.log_prob(gaussian(np.log([2])), np.float32([[0], [3]]), np.float32([[3], [3]]))
-    np.testing.assert_allclose(log_prob, np.array([-9 / 8, 0]) - np.log(2) - np.log(2 * np.pi) / 2, rtol=1e-6)
-
-
 @pytest.mark.parametrize("shapes", [((20, 3), (2,), (20, 3)), ((20, 3), (3,), (20,)), ((20, 1), (3,), (20, 3))])
 def test_gaussians_of_other_sizes_are_refused(shapes):
     mean, log_std, action = (np.zeros(shape, np.float32) for shape in shapes)

@@ -76,12 +76,6 @@ def test_by_hand(gamma, lam, terminated, ended, expected):
         assert wanted is None or advantage == wanted  # None: not valid
 
 
-def test_a_value_is_needed_for_the_observation_after_the_last_row():
-    reward, value, terminated, ended, _ = random_rows(0)
-    with pytest.raises(AssertionError, match="a value for each observation"):
-        generalized_advantages(reward, value[:-1], terminated, ended, 0.99, 0.95)
-
-
 # ---- discounted sums ----
 
 

@@ -64,11 +64,6 @@ def test_networks_see_observations_less_their_mean_in_standard_deviations(rows):
     np.testing.assert_allclose(policy.act(rows), np.clip(agent.actor_critic(seen)[0], -1, 1), rtol=1e-4, atol=1e-6)
 
 
-def test_without_normalisation_networks_see_observations_unchanged():
-    row = np.float32([[50, -100, 1e6]])
-    np.testing.assert_array_equal(agent_of(DISCRETE, normalize_observations=False).policy().normalize(row), row)
-
-
 def test_entries_of_an_observation_are_concatenated_in_the_order_of_the_environment(rows):
     dictionary, plain = experienced(ENTRIES).policy(), experienced(CONTINUOUS).policy()
     observation = {"unused": rows, "camera": rows[:, 2:], "joints": rows[:, :2]}
@@ -116,20 +111,3 @@ print(json.dumps(baselines.load_policy(sys.argv[1]).act(json.load(sys.stdin)).to
                           text=True)  # fmt: skip
     assert done.returncode == 0, done.stderr
     np.testing.assert_allclose(json.loads(done.stdout), agent.policy().act(rows), atol=1e-6)
-
-
-NAN = np.full((3, 4), np.nan, np.float32)
-
-
-@pytest.mark.parametrize(
-    ("name", "array"),
-    [("networks/pi/0_kernel", np.zeros((4, 3), np.float32)), ("networks/pi/0_kernel", NAN),
-     ("observation_stats/mean", np.zeros(4, np.float32)), ("networks/vf/1_bias", np.float32([np.inf]))],
-)  # fmt: skip
-def test_a_policy_with_damaged_arrays_is_not_saved(name, array, tmp_path):
-    agent = agent_of(CONTINUOUS)
-    arrays = {**agent.policy_state(), name: array}
-    agent.policy_state = lambda: arrays
-    with pytest.raises(UserError) as error:
-        agent.save(str(tmp_path / "policy"))
-    assert "\n" not in str(error.value) and not list(tmp_path.iterdir())

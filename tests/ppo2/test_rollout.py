@@ -148,31 +148,19 @@ def test_a_reward_for_a_step_that_only_begins_an_episode_counts_nothing():
 # ---- environments that misbehave ----
 
 
-class Broken(PointReach):
-    """Returns this reward at its 3rd step."""
-
-    def __init__(self, reward):
-        super().__init__()
-        self._reward = reward
-
-    def step(self, action):
-        observation, reward, *rest = super().step(action)
-        return observation, self._reward if self._steps == 3 else reward, *rest
-
-
-@pytest.mark.parametrize(
-    ("broken", "step"),
-    [(lambda: PointReach(fault="nan"), 5), (lambda: Broken(np.nan), 3), (lambda: Broken(-np.inf), 3)],
-)
-def test_nan_ends_training_with_the_environments_number_and_the_step(broken, step):
-    vector = gymnasium.vector.SyncVectorEnv([PointReach, PointReach, broken])
+def test_nan_ends_training_with_the_environments_number_and_the_step():
+    vector = gymnasium.vector.SyncVectorEnv([PointReach, PointReach, lambda: PointReach(fault="nan")])
     env = as_vec_env(vector, lambda num_env: list(range(num_env)))
-    agent = agent_of(env.spec, nsteps=4, nminibatches=1)
+    agent = agent_of(env.spec, nsteps=5, nminibatches=1)
     worker = RolloutWorker(env, agent.config, np.random.default_rng(0), seeds_for)
     worker.start_epoch(0)
-    with pytest.raises(TrainingError, match=f"environment 2 returned NaN or infinity at step {step} of its episode"):
-        for _ in range(2):
-            worker.generate(agent.policy())
+    with pytest.raises(TrainingError, match="environment 2 returned NaN or infinity at step 5 of its episode"):
+        worker.generate(agent.policy())
+    worker.start_epoch(1)
+    real = env.step
+    env.step = lambda action: real(action)._replace(reward=np.float32([0, -np.inf, 0]))
+    with pytest.raises(TrainingError, match="environment 1 returned NaN or infinity at step 1 of its episode"):
+        worker.generate(agent.policy())
 
 
 # ---- resuming ----
@@ -197,23 +185,6 @@ def test_a_worker_that_restores_a_state_continues_exactly(kind, rollouts):
     assert first.finished
     np.testing.assert_array_equal(first.finished, second.finished)
     assert (first.episodes, first.steps) == (second.episodes, second.steps)
-
-
-def test_a_worker_that_restores_the_state_of_an_epochs_end_begins_the_next():
-    policy, first = start()
-    first.generate(policy)
-    first.end_epoch()
-    _, second = start(epoch=None)
-    second.load_state(first.state())
-    np.testing.assert_array_equal(second.finished, first.finished)
-    assert len(second.state()["actions"]) == 0
-    for worker in (first, second):
-        worker.start_epoch(1)
-    second._rng.bit_generator.state = first._rng.bit_generator.state
-    for mine, other in zip(first.generate(policy), second.generate(policy), strict=True):
-        # But for the episodes' numbers, which Counting counts since it was made.
-        mine, other = (x[..., 1:] if x.shape == (26, 3, 3) else x for x in (mine, other))
-        np.testing.assert_array_equal(mine, other)
 
 
 @pytest.mark.parametrize(

@@ -16,11 +16,10 @@ from baselines.common.errors import UserError
 from baselines.ppo2 import ppo, train
 from baselines.ppo2.config import PPOConfig
 from baselines.runs.algorithms import find
-from tests.common.counting import ODD as SPACES
-from tests.common.counting import Odd
+from tests.common.counting import ODD, Odd
 from tests.environments import PointReach
 from tests.helpers import POINT_REACH, contents, document, refused
-from tests.ppo2.helpers import make_constant, one_step_episodes
+from tests.ppo2.helpers import make_constant, one_step_episodes, record_updates
 
 PPO2 = ("--alg=ppo2", "--seed=0", "--vec_env=sync")
 
@@ -71,15 +70,8 @@ def advantages(wiring):
 
 def data_of_updates(wiring, rollout, progress_remaining=1.0):
     """The data of the updates from a rollout; none is made."""
-    calls, agent = [], wiring.agent
-
-    def update(data, count, remedy):
-        calls.append(data)
-        return dict.fromkeys(agent.metrics, 0.0)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(agent, "_updater", update)
-        agent.train(rollout, progress_remaining, np.random.default_rng(0))
+    calls = record_updates(wiring.agent)
+    wiring.agent.train(rollout, progress_remaining, np.random.default_rng(0))
     return calls[0]
 
 
@@ -222,20 +214,12 @@ def test_a_setting_on_the_command_line_changes_what_it_means(name, wired):
 @pytest.mark.parametrize(
     ("word", "message"),
     [
-        ("--num_layers=101", "num_layers: expected 1 to 100"),
         ("--network=cnn", "network: expected one of mlp, got 'cnn'"),
-        ("--value_network=both", "value_network: expected one of copy, shared"),
         ("--nsteps=1.5", "nsteps: expected a whole number"),
-        ("--nminibatches=0", "nminibatches: expected at least 1"),
         ("--gamma=1.01", "gamma: expected 0 to 1"),
-        ("--lam=-0.1", "lam: expected 0 to 1"),
         ("--lr=fast", "lr: expected a number"),
-        ("--lr_schedule=cosine", "lr_schedule: expected one of constant, linear"),
-        ("--cliprange=-1", "cliprange: expected at least 0"),
         ("--clip_value=perhaps", "clip_value: expected True or False"),
         ("--ent_coef=nan", "ent_coef: expected a number"),
-        ("--max_grad_norm=-1", "max_grad_norm: expected at least 0"),
-        ("--norm_eps=0", "norm_eps: expected at least"),
         ("--norm_clip=0", "norm_clip: expected at least"),
         ("--num_hiden=8", "unknown setting 'num_hiden'"),
         ("--polyak=0.9", "unknown setting 'polyak'"),
@@ -267,8 +251,6 @@ def test_minibatches_that_do_not_divide_a_rollout_are_refused(cwd, capsys):
         PPOConfig(nminibatches=30, nsteps=10).minibatch_size(3)
 
 
-ODD = {**SPACES, "Tuple": dict(action=gymnasium.spaces.Tuple([gymnasium.spaces.Discrete(2)] * 2))}
-gymnasium.register("OddTuple-v0", Odd, max_episode_steps=6, kwargs=ODD["Tuple"])
 gymnasium.register("OddEndless-v0", Odd)
 
 
@@ -282,9 +264,7 @@ def test_environments_without_a_time_limit_are_refused(cwd, capsys):
 @pytest.mark.parametrize(
     ("name", "message"),
     [("Image", "'observation' is Box(0, 255, (8, 8, 3), uint8)"), ("Camera", "'camera' is Box"),
-     ("Levers", "got MultiDiscrete([2 3])"),
-     ("Switches", "got MultiBinary(3)"), ("Grid", "got Box(-1.0, 1.0, (2, 2), float32)"),
-     ("Tuple", "got Tuple(Discrete(2), Discrete(2))")],
+     ("Levers", "got MultiDiscrete([2 3])")],
 )  # fmt: skip
 def test_spaces_that_cannot_be_used_are_refused(name, message, cwd, capsys):
     assert message in refused(capsys, *PPO2, f"--env=tests.common.counting:Odd{name}-v0", *FOLDERS)
@@ -297,10 +277,8 @@ def test_spaces_that_cannot_be_used_are_refused(name, message, cwd, capsys):
 @pytest.mark.parametrize(
     ("env_id", "expected"),
     [
-        ("Hopper-v4", dict(nsteps=256)),
         ("Pendulum-v1", dict(nsteps=256, gamma=0.9, lr=0.001, lr_schedule="constant")),
         ("CartPole-v1", dict(nsteps=32, nminibatches=1, noptepochs=20, n_cycles=40, normalize_rewards=False)),
-        ("FetchReach-v4", dict(nsteps=256, nminibatches=32, n_cycles=10)),
     ],
 )
 def test_the_preset_of_one_process_has_8_environments_and_settings_of_some_tasks(env_id, expected):

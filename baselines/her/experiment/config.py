@@ -109,7 +109,7 @@ class HERConfig(Settings):
         None, "add a cloning loss to the actor's loss (1709.10089)", default_text="True with a demo_file"
     )
     q_filter: bool = setting(False, "clone only actions that the critic values higher than the actor's (1709.10089)")
-    num_demo: int = setting(100, "number of demonstrations to use, from the beginning of the file", 1)
+    num_demo: int = setting(100, "number of demonstrations to use, from the beginning of the file", 1, 10**5)
     demo_batch_size: int = setting(128, "transitions in each batch that come from demonstrations", 1)
     prm_loss_weight: float = setting(0.001, "weight of the actor's other losses beside the cloning loss", 0)
     aux_loss_weight: float = setting(0.0078, "weight of the cloning loss", 0)

@@ -13,7 +13,7 @@ from baselines.common.errors import UserError
 from baselines.envs.lockstep import run_episodes
 from baselines.her.demonstrations import write_demonstrations
 from baselines.her.experiment.config import PRESETS, HERConfig
-from baselines.her.replay_buffer import Demonstrations
+from baselines.her.replay_buffer import ReplayBuffer, append
 from baselines.her.types import Transitions
 from tests.helpers import POINT_REACH, TINY_SETTINGS, document, point_reach, rows, straight, train_rows
 from tests.her.demonstrations.files import SPEC
@@ -34,11 +34,10 @@ def trained(played, tmp_path_factory):
 
 def test_the_last_rows_of_every_batch_are_demonstrations_relabelled_alike(episodes):
     env = point_reach()
-    config = HERConfig(bc_loss=True, demo_batch_size=4)
-    demonstrations = Demonstrations(SPEC, config, env.compute_reward, np.random.default_rng(0))
+    demonstrations = ReplayBuffer(SPEC, HERConfig(), 1000, env.compute_reward, np.random.default_rng(0))
     demonstrations.store(episodes)
     own = Transitions(*(np.full_like(x, 7) for x in random_transitions(SPEC, (3, 10), np.random.default_rng(0))))
-    filled = demonstrations.fill(own)
+    filled = append(own, demonstrations.sample(3, 4))
     assert filled.observation.shape == (3, 14, 2)
     assert (filled.observation[:, :10] == 7).all()
     known = {tuple(o) for o in episodes.observation.reshape(-1, 2)}
