@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
 
 DEFAULTS = {"alg": "her", "env": "FetchReach-v1"}
-_BY_NAME = ("env_kwargs", "max_episode_steps", "vec_env", "step_timeout", "save_video_interval")
 
 
 def train(
@@ -64,21 +63,21 @@ def train(
     from baselines.runs.launch import launch
     from baselines.runs.options import Options
 
-    own_env = None if isinstance(env, str) else env
-    options = dict(alg=alg, env=env if isinstance(env, str) else None, num_timesteps=total_timesteps,
-                   n_epochs=n_epochs, preset=preset, seed=seed, num_env=num_env, save_path=save_path,
-                   load_path=load_path, log_path=log_path, resume=resume)  # fmt: skip
-    given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
+    by_name = env is None or isinstance(env, str)
+    flags = dict(alg=alg, env=env if by_name else None, num_timesteps=total_timesteps, n_epochs=n_epochs,
+                 preset=preset, seed=seed, num_env=num_env, save_path=save_path, load_path=load_path,
+                 log_path=log_path, resume=resume)  # fmt: skip
+    given: dict[str, Any] = {name: value for name, value in flags.items() if value is not None}
     given |= {name: settings.pop(name) for name in names_of(Options) if name in settings}
-    for name in (*_BY_NAME, "num_env") if own_env is not None else ():
-        if name in given:
+    for name in ("env_kwargs", "max_episode_steps", "vec_env", "step_timeout", "save_video_interval", "num_env"):
+        if name in given and not by_name:
             raise UserError(f"{name} is for environments by name; you made this one yourself")
-    if isinstance(kwargs := given.get("env_kwargs"), Mapping):
-        given["env_kwargs"] = as_text(kwargs)
+    if isinstance(given.get("env_kwargs"), Mapping):
+        given["env_kwargs"] = as_text(given["env_kwargs"])
     comm = make_communicator()
     abort_all_on_error(comm)
     given = given if "resume" in given else {**DEFAULTS, **given}
-    return launch(given, settings, comm, env=own_env, eval_env=eval_env, callback=callback)
+    return launch(given, settings, comm, env=None if by_name else env, eval_env=eval_env, callback=callback)
 
 
 def load_policy(path: str) -> "Policy":

@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 
 from baselines import api
-from baselines.common.cli import NEEDS_POLICY, errors_end_the_process, parse_all
+from baselines.common.cli import errors_end_the_process, parse_all
 from baselines.common.settings import setting
 from baselines.runs.evaluation import Evaluation
 from baselines.runs.options import PolicyOptions, VecEnvOptions
@@ -18,16 +18,15 @@ class EvaluateOptions(VecEnvOptions, PolicyOptions):
     episodes: int = setting(100, "episodes to play", 1, 10**9)
     num_env: int = setting(8, "environments that are stepped together", 1, 100_000)
     seed: int = setting(0, "seed of the environments", 0, 1 << 62)
-    json: str | None = setting(None, "file to write the figures to", path=True, default_text="")
+    json: str | None = setting(None, "file to write the figures to", path=True)
 
 
 def main(argv: list[str] | None = None) -> None:
     """Run the command."""
     with errors_end_the_process():
-        options = parse_all(EvaluateOptions, argv, "baselines.evaluate", __doc__, NEEDS_POLICY)
+        options = parse_all(EvaluateOptions, argv, "baselines.evaluate", __doc__)
         if options is None:
             return
-        assert options.load_path is not None  # NEEDS_POLICY
         if options.json:
             check_file_writable(options.json)
         policy = api.load_policy(options.load_path)
@@ -37,24 +36,22 @@ def main(argv: list[str] | None = None) -> None:
             env_kwargs=arguments.kwargs, max_episode_steps=arguments.max_episode_steps, reward_info=options.reward_info,
             progress=True,
         )  # fmt: skip
-        print("\n".join(lines_of(evaluation)))
+        _print(evaluation)
         if options.json:
             document = {"env": options.env or policy.spec.env_id, "seed": options.seed, **evaluation.document()}
             with replace_file(options.json) as file:
                 file.write(json.dumps(document, indent=2).encode() + b"\n")
 
 
-def lines_of(evaluation: Evaluation) -> list[str]:
-    """Return the figures as text."""
-    lines = [f"episodes        {evaluation.episodes}"]
-    if evaluation.success_rate is not None and evaluation.success_interval is not None:
+def _print(evaluation: Evaluation) -> None:
+    print(f"episodes        {evaluation.episodes}")
+    if evaluation.success_interval is not None:
         low, high = evaluation.success_interval
-        lines.append(f"success rate    {evaluation.success_rate:.3f}, 95 percent interval {low:.3f} to {high:.3f}")
-    lines.append(f"return          {evaluation.mean_return:.2f}, standard deviation {evaluation.std_return:.2f}")
-    lines.append(f"length          {evaluation.mean_length:.1f} steps")
+        print(f"success rate    {evaluation.success_rate:.3f}, 95 percent interval {low:.3f} to {high:.3f}")
+    print(f"return          {evaluation.mean_return:.2f}, standard deviation {evaluation.std_return:.2f}")
+    print(f"length          {evaluation.mean_length:.1f} steps")
     if evaluation.mean_final_distance is not None:
-        lines.append(f"final distance  {evaluation.mean_final_distance:.4f} to the goal, in its units")
-    return lines
+        print(f"final distance  {evaluation.mean_final_distance:.4f} to the goal, in its units")
 
 
 if __name__ == "__main__":

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from baselines.common.cli import NEEDS_POLICY, errors_end_the_process, parse_all
+from baselines.common.cli import errors_end_the_process, parse_all
 from baselines.common.errors import UserError
 from baselines.common.seeding import env_seeds
-from baselines.common.settings import setting
+from baselines.common.settings import Settings, setting
 from baselines.common.specs import EnvSpec, check_same_sizes, other_task
 from baselines.envs import Video, check_renders, gymnasium_env, has_display, render_without_display
 from baselines.envs.arguments import NONE, EnvArguments
@@ -30,18 +30,29 @@ _ENDLESS = 10**9  # steps: one video has all episodes
 
 
 @dataclass(frozen=True)
-class PlayOptions(EnvOptions, PolicyOptions):
+class RecordOptions(Settings):
+    """Options for recording played episodes as demonstrations."""
+
+    record_demos: str | None = setting(
+        None, "file to write the played episodes to as demonstrations, instead of showing them", path=True
+    )
+    keep_failures: bool = setting(False, "with --record_demos: write failed episodes too")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.keep_failures and not self.record_demos:
+            raise UserError("--keep_failures keeps failed episodes of --record_demos=FILE: give both")
+
+
+@dataclass(frozen=True)
+class PlayOptions(RecordOptions, EnvOptions, PolicyOptions):
     """Options of the command."""
 
     episodes: int = setting(10, "episodes to play", 1, 10**9)
+    seed: int = setting(0, "seed of the environment", 0, 1 << 62)
     video: str | None = setting(
         None, "FILE.mp4 or FILE.gif to record", path=True, default_text="a window, or without a display a video here"
     )
-    seed: int = setting(0, "seed of the environment", 0, 1 << 62)
-    record_demos: str | None = setting(
-        None, "file to write the episodes to as demonstrations, instead of showing them", path=True, default_text=""
-    )
-    keep_failures: bool = setting(False, "with --record_demos: write failed episodes too")
     alg: str | None = setting(
         None, "with --record_demos: the algorithm that writes them", default_text="the policy's own"
     )
@@ -52,13 +63,6 @@ class PlayOptions(EnvOptions, PolicyOptions):
             raise UserError(f"--video={self.video}: expected a file that ends with .mp4 or .gif")
         if self.video and self.record_demos:
             raise UserError("--record_demos does not show the episodes: leave out --video")
-        check_demos(self.record_demos, self.keep_failures)
-
-
-def check_demos(record_demos: str | None, keep_failures: bool) -> None:
-    """Raise UserError for --keep_failures without --record_demos."""
-    if keep_failures and not record_demos:
-        raise UserError("--keep_failures keeps failed episodes of --record_demos=FILE: give both")
 
 
 def play(
@@ -97,15 +101,16 @@ def play(
 
 
 def record(
-    path: str, played: list[Episode], spec: EnvSpec, keep_failures: bool, write: Write, seed: int,
+    options: RecordOptions, played: list[Episode], spec: EnvSpec, write: Write, seed: int,
     info: Callable[[str], None] = print,
 ) -> None:  # fmt: skip
     """Write the successful episodes, or all, as demonstrations. Raises UserError."""
-    written = played if keep_failures else [episode for episode in played if episode.success]
+    assert options.record_demos
+    written = [episode for episode in played if episode.success or options.keep_failures]
     if not written:
-        raise UserError(f"no episode succeeded: nothing to write to {path}")
-    write(path, written, spec, "trained policy", seed)
-    info(f"wrote {len(written)} of {len(played)} episodes to {path}")
+        raise UserError(f"no episode succeeded: nothing to write to {options.record_demos}")
+    write(options.record_demos, written, spec, "trained policy", seed)
+    info(f"wrote {len(written)} of {len(played)} episodes to {options.record_demos}")
 
 
 def demonstrations_writer(algorithm: Algorithm | None) -> Write:
@@ -122,10 +127,10 @@ def _environment(
 ) -> Iterator[VecEnv]:  # fmt: skip
     """Yield an environment that is shown or recorded, or neither if it cannot be rendered."""
     shown: dict[str, Any] = {"asynchronous": False}
-    kinds = ["window"] if render and not file and has_display() else []
+    kinds = ["window", "video"] if has_display() and not file else ["video"]
     beside = os.path.dirname(os.path.abspath(file)) if file else None
     with tempfile.TemporaryDirectory(dir=beside) if file else contextlib.nullcontext(folder) as place:
-        for kind in [*kinds, "video"] if render else []:
+        for kind in kinds if render else []:
             try:
                 if kind == "video":
                     render_without_display()
@@ -168,10 +173,9 @@ def write_gif(video: str, path: str, most_frames: int = 10**9) -> None:
 def main(argv: list[str] | None = None) -> None:
     """Run the command."""
     with errors_end_the_process():
-        options = parse_all(PlayOptions, argv, "baselines.play", __doc__, NEEDS_POLICY)
+        options = parse_all(PlayOptions, argv, "baselines.play", __doc__)
         if options is None:
             return
-        assert options.load_path is not None  # NEEDS_POLICY
         for file in filter(None, (options.video, options.record_demos)):
             check_file_writable(file)
         algorithm = find(options.alg) if options.alg else None
@@ -183,7 +187,7 @@ def main(argv: list[str] | None = None) -> None:
             return
         write = demonstrations_writer(algorithm or (find(policy.alg) if policy.alg in known_algorithms() else None))
         played = play(policy, env_id, options.episodes, options.seed, render=False, arguments=arguments)
-        record(options.record_demos, played, policy.spec, options.keep_failures, write, options.seed)
+        record(options, played, policy.spec, write, options.seed)
 
 
 if __name__ == "__main__":

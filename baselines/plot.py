@@ -24,19 +24,15 @@ def read_column(folder: str, key: str) -> np.ndarray:
     path = os.path.join(folder, "progress.csv")
     try:
         with open(path, newline="", encoding="utf-8") as file:
-            values = np.array([float(row[key]) for row in csv.DictReader(file)])
+            reader = csv.DictReader(file)
+            values = np.array([float(row[key]) for row in reader])
     except (OSError, ValueError, TypeError, csv.Error) as error:
         raise UserError(f"cannot read {path}: {error}") from None
     except KeyError:
-        raise UserError(f"{path} has no column '{key}'; it has {', '.join(_columns(path))}") from None
+        raise UserError(f"{path} has no column '{key}'; it has {', '.join(reader.fieldnames or [])}") from None
     if not len(values):
         raise UserError(f"{path} has no rows yet")
     return values
-
-
-def _columns(path: str) -> list[str]:
-    with open(path, newline="", encoding="utf-8") as file:
-        return next(csv.reader(file), [])
 
 
 def runs_in(folder: str) -> list[str]:
@@ -100,14 +96,14 @@ def main(argv: list[str] | None = None) -> None:
         args = parser.parse_args(argv)
         lines = {}
         for line in args.lines:
-            label, equals, folders = line.partition("=")
+            label, _, folders = line.partition("=")
             if os.path.isdir(line):
                 label = os.path.basename(os.path.abspath(line))
                 lines[line if label in lines else label] = runs_in(line)
-                continue
-            if not equals or not folders:
+            elif folders:
+                lines[label] = folders.split(",")
+            else:
                 raise UserError(f"expected LABEL=DIR,DIR,..., got '{line}'")
-            lines[label] = folders.split(",")
         try:
             plot(lines, args.x, args.y, args.output)
         except (OSError, ValueError) as error:

@@ -1,21 +1,19 @@
 """The launcher: `python -m baselines.run --alg=her --env=FetchReach-v1 --num_timesteps=5000`."""
 
-import contextlib
 import os
 import sys
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from baselines.api import DEFAULTS
-from baselines.common.cli import help_text, parse, show
-from baselines.common.errors import Interrupted, TrainingError, UserError, one_line
+from baselines.common.cli import errors_end_the_process, help_text, parse, show
+from baselines.common.errors import UserError
 from baselines.common.mpi import Communicator, abort_all_on_error, check_same_on_all, make_communicator
 from baselines.common.old_names import LOG_FOLDER_VARIABLE
 from baselines.common.seeding import new_seed
-from baselines.common.settings import Settings, describe, names_of, setting
-from baselines.play import check_demos, demonstrations_writer, play, record
+from baselines.common.settings import describe, names_of, setting
+from baselines.play import RecordOptions, demonstrations_writer, play, record
 from baselines.policies.policy import Agent
 from baselines.runs.algorithms import Algorithm, find
 from baselines.runs.launch import launch
@@ -27,21 +25,16 @@ from baselines.storage import check_file_writable
 
 
 @dataclass(frozen=True)
-class AfterTraining(Settings):
+class AfterTraining(RecordOptions):
     """Options for playing the trained policy."""
 
-    play: bool = setting(False, "after training, show the policy in a window or as a video", default_text="")
+    play: bool = setting(False, "after training, show the policy in a window or as a video")
     play_episodes: int = setting(10, "episodes to play", 1, 10**9)
-    record_demos: str | None = setting(
-        None, "with --play: file to write the episodes to as demonstrations", path=True, default_text=""
-    )
-    keep_failures: bool = setting(False, "with --record_demos: write failed episodes too", default_text="")
 
     def __post_init__(self) -> None:
-        super().__post_init__()
         if self.record_demos and not self.play:
             raise UserError("--record_demos records what is played: add --play")
-        check_demos(self.record_demos, self.keep_failures)
+        super().__post_init__()
 
 
 @dataclass(frozen=True)
@@ -51,26 +44,11 @@ class LauncherOptions(AfterTraining, Options):
 
 def main(argv: list[str] | None = None) -> None:
     """Run the command; exit code 2 for bad input, 1 for a run that failed."""
-    comm = Communicator()
-    try:
+    with errors_end_the_process():
         comm = make_communicator()
+    with errors_end_the_process(comm):
         abort_all_on_error(comm)
         run(sys.argv[1:] if argv is None else argv, comm)
-    except (UserError, TrainingError) as error:
-        if comm.rank > 0:
-            time.sleep(2)  # usually all workers have the same error: rank 0 prints it and ends the others
-        where = f" (rank {comm.rank} of {comm.size})" if comm.size > 1 else ""
-        print(f"error{where}: {one_line(error)}", file=sys.stderr)
-        comm.abort(2 if isinstance(error, UserError) else 1)
-    except Interrupted as stopped:
-        if comm.rank == 0:
-            with contextlib.suppress(OSError):  # the reader of a pipe may have ended at the same Ctrl-C
-                print(stopped, file=sys.stderr, flush=True)
-        comm.all_gather(0)  # wait: the first worker to exit would end the others
-        sys.exit(stopped.exit_code)
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        comm.abort(130)
 
 
 def run(argv: list[str], comm: Communicator) -> None:
@@ -101,12 +79,12 @@ def run(argv: list[str], comm: Communicator) -> None:
 
 def _choose_log_path(given: dict[str, Any], comm: Communicator) -> list[str]:
     """Set a missing log_path by OPENAI_LOGDIR or to a new folder; returns notes for the log. Raises UserError."""
-    folder = comm.all_gather(os.environ.get(LOG_FOLDER_VARIABLE))[0]
-    if "log_path" in given:
-        return []
-    if not folder:
-        # All ranks take rank 0's: their clocks may differ.
-        given["log_path"] = comm.all_gather(new_run_folder(given["alg"], given["env"], given["seed"]))[0]
+    # All ranks take rank 0's: their clocks and variables may differ.
+    new, folder = comm.all_gather(
+        (new_run_folder(given["alg"], given["env"], given["seed"]), os.environ.get(LOG_FOLDER_VARIABLE))
+    )[0]
+    if "log_path" in given or not folder:
+        given.setdefault("log_path", new)
         return []
     given["log_path"] = folder
     try:
@@ -137,8 +115,7 @@ def _play(agent: Agent, run: Run, then: AfterTraining) -> None:
     played = play(agent.policy(), options.env, then.play_episodes, run.seed, info, run.logger.folder or ".",
                   render=not then.record_demos, arguments=options.env_arguments())  # fmt: skip
     if then.record_demos:
-        writer = demonstrations_writer(find(options.alg))
-        record(then.record_demos, played, run.env.spec, then.keep_failures, writer, run.seed, info)
+        record(then, played, run.env.spec, demonstrations_writer(find(options.alg)), run.seed, info)
 
 
 if __name__ == "__main__":

@@ -30,7 +30,6 @@ from benchmarks.processes import cores
 
 EPOCH, EPISODES, LAST_EPISODES, LAST_ENVS = 4000, 104, 1000, 50
 PPO_EPISODES, PPO_ENVS = 20, 8
-NEEDS_FOLDER = {"log_path": "expected --log_path=DIR, a folder for progress.csv, got none"}
 COLUMNS = ("epoch", "total/timesteps", "total/seconds", "test/mean_return", "test/success_rate")
 
 
@@ -43,14 +42,14 @@ class SB3Options(Settings):
     num_timesteps: int = setting(200_000, "environment steps, rounded down to whole epochs", EPOCH, 10**12)
     seed: int = setting(0, "seed of everything random", 0, 1 << 31)
     vec_env: str = setting("auto", "back end of the environments for evaluation", choices=BACK_ENDS)
-    log_path: str | None = setting(None, "folder for progress.csv", path=True, default_text="")
-    json: str | None = setting(None, "file for an evaluation of the last policy", path=True, default_text="")
+    log_path: str = setting(None, "folder for progress.csv", path=True)
+    json: str | None = setting(None, "file for an evaluation of the last policy", path=True)
 
 
 def main(argv: list[str] | None = None) -> None:
     """Train by the command line."""
     with errors_end_the_process():
-        options = parse_all(SB3Options, argv, "benchmarks.sb3_run", __doc__, NEEDS_FOLDER)
+        options = parse_all(SB3Options, argv, "benchmarks.sb3_run", __doc__)
         if options is None:
             return
         check_writable(options.log_path)

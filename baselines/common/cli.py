@@ -4,16 +4,16 @@ import ast
 import contextlib
 import os
 import sys
+import time
 import typing
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from baselines.common.errors import Interrupted, TrainingError, UserError, one_line
+from baselines.common.mpi import Communicator
 from baselines.common.old_names import hint
 from baselines.common.settings import Settings, check_known, describe, names_of
 
-NEEDS_POLICY = {"load_path": "--load_path=PATH: give a policy, or a folder with latest.safetensors"}
-_LONGEST_VALUE = 1000
 S = TypeVar("S", bound=Settings)
 
 
@@ -33,8 +33,7 @@ def parse(words: Sequence[str], options: type[Settings]) -> tuple[dict[str, Any]
         name, equals, value = word.removeprefix("--").partition("=")
         name = name.replace("-", "_")
         if not word.startswith("--") or not name.isidentifier():
-            is_policy = "load_path" in kinds and os.path.exists(word)
-            policy = f"; give a policy as --load_path={word}" if is_policy else ""
+            policy = f"; give a policy as --load_path={word}" if "load_path" in kinds and os.path.exists(word) else ""
             raise UserError(f"expected --flag=value, got '{word}'{policy} (--help lists all)")
         if bool in kinds.get(name, ()) and not equals:
             value = "True"
@@ -42,8 +41,6 @@ def parse(words: Sequence[str], options: type[Settings]) -> tuple[dict[str, Any]
             if not left or left[0].startswith("--"):
                 raise UserError(f"--{name} needs a value{hint(name, kinds) if name not in kinds else ''}")
             value = left.pop(0)
-        if len(value) > _LONGEST_VALUE:
-            raise UserError(f"--{name}: a value has at most {_LONGEST_VALUE} characters, this one has {len(value)}")
         if name in kinds:
             given[name] = value if str in kinds[name] else literal(value)
         else:
@@ -51,38 +48,14 @@ def parse(words: Sequence[str], options: type[Settings]) -> tuple[dict[str, Any]
     return given, settings, wants_help
 
 
-def as_one_word(words: Sequence[str]) -> list[str]:
-    """Join each flag with its value: `["--seed", "1", "DIR"]` becomes `["--seed=1", "DIR"]`."""
-    joined: list[str] = []
-    left = list(words)
-    while left:
-        word = left.pop(0)
-        takes_value = word.startswith("--") and "=" not in word and word != "--help"
-        joined.append(f"{word}={left.pop(0)}" if takes_value and left and not left[0].startswith("-") else word)
-    return joined
-
-
-def parse_all(
-    options: type[S],
-    argv: Sequence[str] | None,
-    command: str,
-    about: str | None,
-    needed: Mapping[str, str] | None = None,
-) -> S | None:
-    """Return the options of a command that takes no other flags, or None after printing its help.
-
-    `needed` maps each required flag to the message for a command line without it. Raises UserError.
-    """
+def parse_all(options: type[S], argv: Sequence[str] | None, command: str, about: str | None) -> S | None:
+    """Return the options of a command that takes no other flags, or None after printing its help. Raises UserError."""
     given, others, wants_help = parse(sys.argv[1:] if argv is None else argv, options)
     if wants_help:
         show(help_text(command, about, options))
         return None
     check_known(others, names_of(options))
-    parsed = options(**given)
-    for name, message in (needed or {}).items():
-        if getattr(parsed, name) is None:
-            raise UserError(message)
-    return parsed
+    return options(**given)
 
 
 def help_text(
@@ -101,19 +74,26 @@ def help_text(
 
 
 @contextlib.contextmanager
-def errors_end_the_process() -> Iterator[None]:
-    """Print errors as one line and exit: 2 for bad input, 1 for what could not continue, 130 for Ctrl-C."""
+def errors_end_the_process(comm: Communicator | None = None) -> Iterator[None]:
+    """Print errors as one line and end all workers: 2 for bad input, 1 for what could not continue, 130 for Ctrl-C."""
+    comm = comm or Communicator()
     try:
         yield
     except (UserError, TrainingError) as error:
-        print(f"error: {one_line(error)}", file=sys.stderr)
-        sys.exit(2 if isinstance(error, UserError) else 1)
+        if comm.rank > 0:
+            time.sleep(2)  # usually all workers have the same error: rank 0 prints it and ends the others
+        where = f" (rank {comm.rank} of {comm.size})" if comm.size > 1 else ""
+        print(f"error{where}: {one_line(error)}", file=sys.stderr)
+        comm.abort(2 if isinstance(error, UserError) else 1)
     except Interrupted as stopped:
-        print(stopped, file=sys.stderr)
+        if comm.rank == 0:
+            with contextlib.suppress(OSError):  # the reader of a pipe may have ended at the same Ctrl-C
+                print(stopped, file=sys.stderr, flush=True)
+        comm.all_gather(0)  # wait: the first worker to exit would end the others
         sys.exit(stopped.exit_code)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
-        sys.exit(130)
+        comm.abort(130)
 
 
 def show(text: str) -> None:

@@ -19,7 +19,7 @@ _LAUNCHER_VARIABLES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "PMIX_RANK", "MPI_LOC
 
 
 class Communicator:
-    """A single worker; `MpiCommunicator` is for several. Arrays are NumPy's."""
+    """A single worker; `MpiCommunicator` has several. Arrays are NumPy's."""
 
     rank, size = 0, 1
 
@@ -71,8 +71,7 @@ class MpiCommunicator(Communicator):
 
     def all_gather(self, x: T) -> list[T]:
         """Return `x` of every rank."""
-        everyone: list[T] = self._world.allgather(x)
-        return everyone
+        return list(self._world.allgather(x))
 
     def share_of_cores(self) -> int:
         """Return this worker's share of the machine's cores."""
@@ -129,18 +128,14 @@ def abort_all_on_error(comm: Communicator) -> None:
 
 def check_same_on_all(comm: Communicator, given: Mapping[str, object]) -> None:
     """Raise UserError on all workers if their values differ; they would wait for each other forever."""
-    if comm.size == 1:
-        return
     # Compared as text: NaN differs from itself.
     everyone = comm.all_gather({name: repr(value) for name, value in given.items()})
     for name in dict.fromkeys(name for one in everyone for name in one):
-        values = [one.get(name, "not given") for one in everyone]
-        for rank, value in enumerate(values):
-            if value != values[0]:
-                raise UserError(
-                    f"all workers of a job need the same command, but {name} is {values[0]} on rank 0 and {value} on "
-                    f"rank {rank}"
-                )
+        first, *others = [one.get(name, "not given") for one in everyone]
+        for rank, value in enumerate(others, 1):
+            if value != first:
+                where = f"{name} is {first} on rank 0 and {value} on rank {rank}"
+                raise UserError(f"all workers of a job need the same command, but {where}")
 
 
 def _affinity() -> set[int]:

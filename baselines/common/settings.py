@@ -32,15 +32,17 @@ def setting(
     """Return a field of a `Settings` class.
 
     Args:
-        default: the value if nobody gives one.
+        default: the value if nobody gives one; None for a field of a kind without None means that one must be given.
         meaning: one line for --help, with the unit.
         low, high: the smallest and largest allowed value.
         choices: the allowed words.
         path: True for a file or folder.
         of_policy: True if a trained policy depends on it; training from that policy then takes the policy's value.
         on_resume: SAME, MOVED or FREE.
-        default_text: what --help shows as the default.
+        default_text: what --help shows as the default, instead of `default`.
     """
+    if default_text is None:
+        default_text = "" if default is None else str(default)
     metadata = {"meaning": meaning, "low": low, "high": high, "choices": choices, "path": path,
                 "of_policy": of_policy, "on_resume": on_resume, "default_text": default_text}  # fmt: skip
     return dataclasses.field(default=default, metadata=metadata)
@@ -93,51 +95,43 @@ def describe(settings: type[Settings], defaults: Mapping[str, str] | None = None
     """Return a line of --help for each setting; `defaults` replace the fields' own defaults."""
     lines = []
     for field in dataclasses.fields(settings):
-        default = (defaults or {}).get(field.name, field.metadata.get("default_text"))
-        default = str(field.default) if default is None else default
-        text = field.metadata.get("meaning", "") + (default and f" (default: {default})")
+        default = (defaults or {}).get(field.name, field.metadata["default_text"])
+        text = field.metadata["meaning"] + (default and f" (default: {default})")
         name = f"  --{field.name:<21} "
         lines.append(textwrap.fill(text, 110, initial_indent=name, subsequent_indent=" " * len(name)))
     return lines
 
 
 def _checked(field: "dataclasses.Field[Any]", kind: Any, value: Any) -> Any:
-    value = _as_kind(field.name, typing.get_args(kind) or (kind,), value)
-    low, high, choices = (field.metadata.get(k) for k in ("low", "high", "choices"))
-    if value is None:
+    kinds = typing.get_args(kind) or (kind,)
+    if value is None and type(None) in kinds:
         return None
+    if value is None and field.default is None:
+        raise UserError(f"--{field.name} is missing ({field.metadata['meaning']})")
+    value = _as_kind(field.name, kinds[0], value)
+    low, high, choices = (field.metadata[k] for k in ("low", "high", "choices"))
     if choices and value not in choices:
         hint = nearest(str(value), choices)
         raise UserError(f"{field.name}: expected one of {', '.join(choices)}, got '{value}'{hint}")
     if (low is not None and value < low) or (high is not None and value > high):
         ends = f"at most {high:g}" if low is None else f"at least {low:g}" if high is None else f"{low:g} to {high:g}"
         raise UserError(f"{field.name}: expected {ends}, got {value}")
-    if not field.metadata.get("path"):
-        return value
-    if not value:
+    if field.metadata["path"] and not value:
         raise UserError(f"{field.name}: expected a file or folder, got an empty word")
-    return os.path.expanduser(value)
+    return os.path.expanduser(value) if field.metadata["path"] else value
 
 
-def _as_kind(name: str, kinds: tuple[type, ...], value: Any) -> Any:
-    """Return `value` as kinds[0]: 1e6 is an int, 1 a float; 0, 1, true and false are bools. Raises UserError."""
-    kind, number = kinds[0], _is_number(value)
-    if value is None and type(None) in kinds:
-        return None
-    if kind is bool and (isinstance(value, bool) or value in (0, 1) or str(value).lower() in ("true", "false")):
-        return value in (1, True) or str(value).lower() == "true"
-    if kind is int and number and value == int(value):
+def _as_kind(name: str, kind: type, value: Any) -> Any:
+    """Return `value` as a `kind`: 1e6 is an int, 1 a float; 0, 1, true and false are bools. Raises UserError."""
+    truth = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False}.get(str(value).lower())
+    if kind is bool and truth is not None:
+        return truth
+    is_real = isinstance(value, numbers.Real) and not isinstance(value, bool)  # NumPy's numbers too
+    is_number = is_real and -1e300 < value < 1e300  # neither NaN nor too large for a float
+    if kind is int and is_number and value == int(value):
         return int(value)
-    if kind is float and number:
+    if kind is float and is_number:
         return float(value)
     if kind is str and isinstance(value, str):
         return value
     raise UserError(f"{name}: expected {_EXPECTED[kind]}, got {value!r}")
-
-
-def _is_number(value: Any) -> bool:
-    """Return True for finite real numbers, NumPy's too, that a float can hold."""
-    try:
-        return isinstance(value, numbers.Real) and not isinstance(value, bool) and abs(float(value)) < 1e300
-    except OverflowError:
-        return False

@@ -1,7 +1,6 @@
 """Environment specs: sizes, bounds of actions and time limit, for algorithms, policies and files."""
 
 import dataclasses
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -59,21 +58,17 @@ class Actions:
         scaled: np.ndarray = np.where(width > 0, unit, 0).astype(np.float32)
         return scaled
 
-    def document(self) -> dict[str, Any]:
-        """Return JSON, which `from_document` reads."""
-        return {"low": list(self.low), "high": list(self.high), "type": self.type}
-
     @classmethod
     def from_document(cls, document: Any, size: int) -> "Actions":
-        """Read what `document` wrote, for `size` coordinates. Raises UserError."""
+        """Read the JSON of bounds for `size` coordinates. Raises UserError."""
         try:
             actions = cls(tuple(document["low"]), tuple(document["high"]), document["type"])
-            numbers = [*actions.low, *actions.high]
-            sound = len(actions.low) == len(actions.high) in (0, size) and actions.type in _ACTION_TYPES
-            sound = sound and all(type(x) in (int, float) and math.isfinite(x) for x in numbers)
-        except (TypeError, KeyError, OverflowError) as error:
-            raise UserError(f"environment: actions: {type(error).__name__}: {error}") from None
-        if not sound or any(a > b for a, b in zip(actions.low, actions.high, strict=True)):
+            bounds = list(zip(actions.low, actions.high, strict=True))
+            sound = len(bounds) in (0, size) and all(-1e300 < low <= high < 1e300 for low, high in bounds)
+            sound = sound and actions.type in _ACTION_TYPES
+        except (TypeError, KeyError, ValueError):
+            sound = False
+        if not sound:
             raise UserError(f"environment: expected bounds of {size} actions, got {document!r}")
         return actions
 
@@ -109,33 +104,32 @@ class EnvSpec:
     @property
     def sizes(self) -> dict[str, int]:
         """Return all sizes that a policy depends on; both goals of a goal environment have the same size."""
-        sizes = {"goal" if k == "desired_goal" else k: n for k, n in self.observation_sizes.items()}
+        sizes = dict(self.observation_sizes)
         if self.has_goals:
             del sizes["achieved_goal"]
+            sizes["goal"] = sizes.pop("desired_goal")
         return {**sizes, "actions" if self.discrete else "action": self.action_size}
 
     def document(self) -> dict[str, Any]:
         """Return JSON, which `from_document` reads."""
-        document = {**vars(self), "observation_sizes": dict(self.observation_sizes)}
-        return {**document, "actions": self.actions.document()}
+        return dataclasses.asdict(self)
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> "EnvSpec":
         """Read what `document` wrote. Raises UserError."""
         try:
             spec = cls(**document)
-            spec = dataclasses.replace(spec, actions=Actions.from_document(document["actions"], spec.action_size))
-            whole = [*spec.observation_sizes.values(), spec.action_size, spec.horizon]
-            named = isinstance(spec.env_id, str) and spec.env_id and all(isinstance(k, str) for k in spec.sizes)
-            named = named and isinstance(spec.env_kwargs, str)
+            sizes = [*spec.observation_sizes.values(), spec.action_size, spec.horizon]
+            sound = spec.env_id and spec.observation_sizes and 0 not in sizes[:-1]
+            sound = sound and all(type(n) is int and 0 <= n < 10**6 for n in sizes)
+            sound = sound and isinstance(spec.env_id, str) and isinstance(spec.env_kwargs, str)
+            sound = sound and isinstance(spec.discrete, bool) and isinstance(spec.has_reward_function, bool)
+            actions = Actions.from_document(document["actions"], spec.action_size)
         except (TypeError, AttributeError, KeyError) as error:
             raise UserError(f"environment: {error}") from None
-        flags = spec.discrete, spec.has_reward_function
-        if not named or not all(type(flag) is bool for flag in flags) or not spec.observation_sizes:
-            raise UserError(f"environment: expected names, sizes and flags, got {dict(document)!r}")
-        if not all(type(n) is int and 0 <= n < 10**6 for n in whole) or 0 in whole[:-1]:
-            raise UserError(f"environment: expected sizes of at least 1, got {whole}")
-        return spec
+        if not sound:
+            raise UserError(f"environment: expected a name, sizes of at least 1 and flags, got {document!r}")
+        return dataclasses.replace(spec, actions=actions)
 
 
 def without_version(env_id: str) -> str:
@@ -158,17 +152,10 @@ def other_task(what: str, trained_on: EnvSpec, env: EnvSpec) -> list[str]:
 
 def check_same_sizes(what: str, trained_on: EnvSpec, env: EnvSpec) -> None:
     """Raise UserError with the sizes that differ, if `what` cannot act in `env`."""
-    theirs, ours = trained_on.sizes, env.sizes
-    if not trained_on.discrete and theirs.get("action") == ours.get("action") and trained_on.actions != env.actions:
-        raise UserError(
-            f"{what} was trained on {trained_on.env_id} with actions in "
-            f"{trained_on.actions.describe(trained_on.action_size)}, but those of {env.env_id} are in "
-            f"{env.actions.describe(env.action_size)}"
-        )
-    differences = [
-        f"{k} size {theirs.get(k, 'none')}, not {ours.get(k, 'none')}"
-        for k in {**theirs, **ours}
-        if theirs.get(k) != ours.get(k)
-    ]
+    sizes = {k: (trained_on.sizes.get(k, "none"), env.sizes.get(k, "none")) for k in {**trained_on.sizes, **env.sizes}}
+    differences = [f"{k} size {theirs}, not {ours}" for k, (theirs, ours) in sizes.items() if theirs != ours]
+    if not differences and not trained_on.discrete and trained_on.actions != env.actions:
+        theirs, ours = (spec.actions.describe(spec.action_size) for spec in (trained_on, env))
+        differences = [f"actions in {theirs}, not in {ours}"]
     if differences:
         raise UserError(f"{what}, trained on {trained_on.env_id}, does not fit {env.env_id}: {'; '.join(differences)}")

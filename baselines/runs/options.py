@@ -62,9 +62,7 @@ class VecEnvOptions(EnvOptions):
 class PolicyOptions(Settings):
     """The policy that a command loads."""
 
-    load_path: str | None = setting(
-        None, "policy: a file, or a folder with latest.safetensors", path=True, default_text=""
-    )
+    load_path: str = setting(None, "policy: a file, or a folder with latest.safetensors", path=True)
 
 
 @dataclass(frozen=True)

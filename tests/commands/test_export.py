@@ -196,9 +196,12 @@ def test_the_commands_and_examples_of_the_documentation_give_the_policys_action(
 # ---- what is refused ----
 
 BAD_INPUT = {
-    "no policy": (["--format=numpy", "--output=o.py"], "--load_path=PATH"),
-    "no format": (["--load_path=policy", "--output=o.py"], "--format=NAME: give one of savedmodel, tflite, onnx"),
-    "no output": (["--load_path=policy", "--format=onnx"], "--output=PATH"),
+    "no policy": (["--format=numpy", "--output=o.py"], "--load_path is missing (policy: a file"),
+    "no format": (
+        ["--load_path=policy", "--output=o.py"],
+        "--format is missing (savedmodel, tflite, onnx, numpy)",
+    ),
+    "no output": (["--load_path=policy", "--format=onnx"], "--output is missing (what to write"),
     "unknown format": (["--load_path=policy", "--format=onyx", "--output=o"], "nearest: onnx"),
     "policy that is not there": (["--load_path=nowhere", "--format=onnx", "--output=o.onnx"], "nowhere"),
     "wrong ending": (["--load_path=policy", "--format=onnx", "--output=o.py"], "a file that ends with .onnx"),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from baselines import run
+from baselines import evaluate, play, run
 from baselines.her.experiment import play as old_play
 from baselines.her.experiment import plot as old_plot
 from baselines.her.experiment import train as old_train
@@ -45,19 +45,13 @@ def test_the_log_folder_of_the_shell_is_obeyed_and_said(untrained, monkeypatch, 
     ("word", "answer"),
     [
         ("--num_cpu=19", "mpirun -np N"),
-        ("--num-cpu=19", "mpirun -np N"),
-        ("--env_type=robotics", "leave it out"),
         ("--gamestate=Level1", "leave it out"),
-        ("--save_video_length=100", "leave it out"),
         ("--reward_scale=0.1", "gymnasium.wrappers.TransformReward"),
         ("--rollout_batch_size=2", "--num_env"),
         ("--logdir=x", "--log_path"),
-        ("--total_timesteps=10", "--num_timesteps"),
         ("--network_class=a:B", "--layers"),
         ("--save_interval=5", "--policy_save_interval"),
-        ("--log_interval=5", "n_cycles"),
         ("--render", "baselines.play"),
-        ("--network=lstm", "mlp"),
         ("--network=cnn", "mlp"),
     ],
 )
@@ -102,15 +96,7 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("1 / 0", "ZeroDivisionError"),
-        ("raise SystemExit(0)", "SystemExit"),
-        ("def (", "SyntaxError"),
-        (None, "ModuleNotFoundError"),
-    ],
-)
+@pytest.mark.parametrize(("text", "said"), [("raise SystemExit(0)", "SystemExit"), (None, "ModuleNotFoundError")])
 def test_an_extra_import_that_fails_is_refused(text, said, modules, capsys):
     name = f"failing_{said}"
     if text:
@@ -120,12 +106,10 @@ def test_an_extra_import_that_fails_is_refused(text, said, modules, capsys):
     assert "give its name, package.module" in refused(capsys, POINT_REACH, "--extra_import=envs.py")
 
 
-def test_playing_and_evaluating_take_an_extra_import(modules, capsys):
-    from baselines.evaluate import main as evaluate
-
+def test_evaluating_takes_an_extra_import(modules, capsys):
     write_package(modules, "played_robots", envs=REGISTERS.format(name="Played"))
     save("policy")
-    evaluate(["--load_path=policy", "--extra_import=played_robots.envs", "--env=Played-v0", "--episodes=2",
+    evaluate.main(["--load_path=policy", "--extra_import=played_robots.envs", "--env=Played-v0", "--episodes=2",
               "--vec_env=sync"])  # fmt: skip
     assert "success rate    1.000" in capsys.readouterr().out
 
@@ -140,9 +124,12 @@ def test_the_old_door_of_training_trains_and_keeps_policies_where_it_did(words, 
     old_play.main(["old", POINT_REACH, "--n_test_rollouts=1", "--record_demos=demos.npz", "--keep_failures"])
 
 
-def test_the_old_door_of_training_says_how_workers_are_started(capsys):
-    line = command_refused(capsys, old_train.main, POINT_REACH, "--num_cpu", "19")
-    assert "mpirun -np N python -m baselines.run" in line
+@pytest.mark.parametrize(
+    ("words", "answer"),
+    [(["--num_cpu", "19"], "mpirun -np N python -m baselines.run"), (["--logdir"], "log_path: expected a file or")],
+)
+def test_the_old_door_of_training_refuses_in_one_line(words, answer, capsys):
+    assert answer in command_refused(capsys, old_train.main, POINT_REACH, *words)
 
 
 @pytest.mark.parametrize(
@@ -155,10 +142,8 @@ def test_the_old_door_of_playing_takes_its_old_words(words, capsys):
 
 
 def test_a_policy_as_a_word_alone_is_answered_with_its_flag(capsys):
-    from baselines.play import main as play
-
     save("policy")
-    line = command_refused(capsys, play, "policy.safetensors")
+    line = command_refused(capsys, play.main, "policy.safetensors")
     assert "give a policy as --load_path=policy.safetensors" in line
 
 

@@ -1,6 +1,7 @@
 """Seeing a policy: `python -m baselines.play` and `--play`."""
 
 import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -41,11 +42,11 @@ def recorded(capsys, *argv):
 @pytest.mark.parametrize("kind", ["mp4", "gif"])
 def test_a_policy_is_played_into_a_file(kind, capsys):
     main([f"--load_path={save('policy')}", POINT_REACH, "--episodes=2", f"--video=seen.{kind}"])
-    printed = capsys.readouterr().out.splitlines()
-    assert printed[0] == f"recording a video into seen.{kind}"
-    assert [line.partition(": return ")[0] for line in printed[1:3]] == ["episode 1", "episode 2"]
-    assert all(line.endswith(", success") for line in printed[1:3])
-    assert printed[3].startswith("played 2 episodes: success rate 1.000, mean return -")
+    printed = re.sub(r"return -\d+\.\d\d", "return R", capsys.readouterr().out)
+    assert printed.splitlines() == [
+        f"recording a video into seen.{kind}", "episode 1: return R, success", "episode 2: return R, success",
+        "played 2 episodes: success rate 1.000, mean return R",
+    ]  # fmt: skip
     assert sorted(os.listdir()) == ["policy.safetensors", f"seen.{kind}", "taken"]
     assert moves(frames(f"seen.{kind}"))
     with VideoFileClip(f"seen.{kind}") as clip:
@@ -98,17 +99,12 @@ def test_the_same_seed_plays_the_same_episodes_and_a_different_seed_others(capsy
 
 def test_failed_episodes_are_kept_where_they_are_asked_for(capsys):
     save("still", gain=0)
-    line = command_refused_after_playing(capsys, "--load_path=still", POINT_REACH, "--record_demos=demos.npz")
-    assert line == "error: no episode succeeded: nothing to write to demos.npz\n"
+    with pytest.raises(SystemExit) as ended:
+        main(["--load_path=still", POINT_REACH, "--record_demos=demos.npz"])
+    assert ended.value.code == 2 and not os.path.exists("demos.npz")
+    assert capsys.readouterr().err == "error: no episode succeeded: nothing to write to demos.npz\n"
     demos, printed = recorded(capsys, "--load_path=still", "--episodes=2", "--keep_failures")
     assert printed[-1] == "wrote 2 of 2 episodes to demos.npz" and not demos.success.any()
-
-
-def command_refused_after_playing(capsys, *argv):
-    with pytest.raises(SystemExit) as ended:
-        main(list(argv))
-    assert ended.value.code == 2 and not os.path.exists("demos.npz")
-    return capsys.readouterr().err
 
 
 def test_help_has_every_flag(capsys):
@@ -120,21 +116,13 @@ def test_help_has_every_flag(capsys):
 
 
 BAD_INPUT = {
-    "no policy": ([], ["--load_path=PATH"]),
+    "no policy": ([], ["--load_path is missing"]),
     "policy that is not there": (["--load_path=nowhere"], ["nowhere"]),
-    "policy that is a file": (["--load_path=taken"], ["taken"]),
     "module that the policy names": (["--load_path=modular"], ["if you trust the file, add --env=tests.environments"]),
-    "environment that is not there": (["--load_path=policy", "--env=PointReech-v0"], ["nearest: PointReach-v0"]),
     "environment of other sizes": (["--load_path=policy", "--env=CartPole-v1"], ["observation size 2, not 4"]),
-    "environment of other sizes, to record": (
-        ["--load_path=policy", "--env=CartPole-v1", "--record_demos=d.npz"], ["observation size 2, not 4"]),
-    "no episodes": (["--load_path=policy", "--episodes=0"], ["episodes: expected 1 to", "got 0"]),
-    "negative seed": (["--load_path=policy", "--seed=-1"], ["seed: expected 0 to"]),
     "unknown flag": (["--load_path=policy", "--vidio=a.mp4"], ["'vidio'", "nearest: video"]),
-    "stray word": (["policy"], ["expected --flag=value, got 'policy'"]),
     "video of another kind": (["--load_path=policy", "--video=a.avi"], [".mp4 or .gif", "a.avi"]),
     "video below a file": (["--load_path=policy", "--video=taken/a.mp4"], ["cannot write", "taken"]),
-    "demonstrations below a file": (["--load_path=policy", "--record_demos=taken/d.npz"], ["cannot write", "taken"]),
     "demonstrations in a folder": (["--load_path=policy", "--record_demos=."], ["cannot write", "folder"]),
     "failures that are not recorded": (["--load_path=policy", "--keep_failures"], ["--record_demos=FILE"]),
     "video of what is not shown": (
@@ -147,7 +135,6 @@ BAD_INPUT = {
 @pytest.mark.parametrize(("argv", "words"), BAD_INPUT.values(), ids=BAD_INPUT)
 def test_bad_input_ends_with_one_line_and_leaves_nothing_behind(argv, words, capsys):
     save("policy")
-    os.mkdir("folder")
     save("modular", sizes=replace(POINT_REACH_SIZES, env_id=POINT_REACH_ID))
     save_policy("network", NetworkPolicy(POINT_REACH_SIZES, [(np.zeros((6, 2)), np.zeros(2))]))
     line = command_refused(capsys, main, *argv)
@@ -176,9 +163,7 @@ def test_a_loaded_policy_is_played_into_a_video_without_training(capsys, monkeyp
     monkeypatch.setattr("baselines.her.train.evaluate", None)
     run.main([POINT_REACH, "--num_timesteps=0", f"--load_path={finished[1]}", "--play=1", "--play_episodes=3",
               "--log_path=play"])  # fmt: skip
-    printed = capsys.readouterr().out
-    assert [f"episode {i}: return" in printed for i in (1, 2, 3)] == [True] * 3
-    assert "played 3 episodes: success rate" in printed
+    assert "played 3 episodes: success rate" in capsys.readouterr().out
     (video,) = (name for name in os.listdir("play") if name.endswith(".mp4"))
     pictures = frames(f"play/{video}")
     assert len(pictures) >= 3 * HORIZON

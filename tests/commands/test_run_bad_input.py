@@ -11,61 +11,40 @@ from tests.helpers import FLAVOURED, POINT_REACH, TINY, contents, refused, write
 
 BAD_INPUT = {
     "unknown algorithm": (["--alg=hr"], ["'hr'", "nearest: her"]),
-    "unknown algorithm that resembles nothing": (["--alg=zzzz"], ["'zzzz'", "her"]),
-    "algorithm without a name": (["--alg="], ["algorithm"]),
     "module that is no algorithm": (["--alg=os.path"], ["--alg=os.path", "learn"]),
     "module of baselines that is no algorithm": (["--alg=baselines.logger"], ["learn"]),
-    "module beside an algorithm": (["--alg=baselines.her.losses", POINT_REACH], ["learn"]),
     "unknown environment": (["--env=FetchReech-v1"], ["'FetchReech-v1'", "FetchReach-v1"]),
     "unknown version": (["--env=FetchReach-v77"], ["FetchReach-v1", "FetchReach-v4"]),
     "no goal environment": (["--env=CartPole-v1"], ["achieved_goal", "desired_goal", "compute_reward", "continuous"]),
     "environment without a name": (["--env="], ["environment"]),
-    "environment of two lines": (["--env=one\ntwo"], ["one"]),
     "environment of no module": (["--env=there_is_no_such_module:Id-v0"], ["there_is_no_such_module"]),
-    "environment of a relative module": (["--env=..:Id-v0"], ["'..'"]),
     "environment that its module lacks": (["--env=tests.environments:PointReech-v0"], ["PointReach-v0"]),
     "back end that lacks the environment": ([POINT_REACH, "--vec_env=envpool"], ["envpool", "--vec_env=auto"]),
     "unknown back end": ([POINT_REACH, "--vec_env=threads"], ["'threads'", "auto, envpool, sync, async"]),
-    "unknown network": ([POINT_REACH, "--network=cnn"], ["network", "'cnn'", "mlp"]),
     "unknown key": ([POINT_REACH, "--bach_size=3"], ["'bach_size'", "nearest: batch_size"]),
     "misspelt flag": ([POINT_REACH, "--num_timestep=3"], ["'num_timestep'", "num_timesteps"]),
-    "misspelt flag without a value": (["--num_timestep"], ["num_timesteps"]),
     "word for a number": ([POINT_REACH, "--batch_size=abc"], ["batch_size", "'abc'"]),
     "number out of range": ([POINT_REACH, "--polyak=1.5"], ["polyak", "1.5", "0 to 1"]),
     "no environments": (["--num_env=0"], ["num_env: expected 1 to 100000", "got 0"]),
-    "more environments than memory": ([POINT_REACH, "--num_env=1000000000000000"], ["num_env: expected 1 to 100000"]),
-    "negative steps": (["--num_timesteps=-1"], ["num_timesteps: expected 0 to", "-1"]),
     "steps that are no number": (["--num_timesteps=nan"], ["num_timesteps: expected a number", "'nan'"]),
-    "endless steps": (["--num_timesteps=inf"], ["num_timesteps: expected a number", "'inf'"]),
-    "broken epochs": (["--n_epochs=1.5"], ["n_epochs: expected a whole number", "1.5"]),
     "steps and epochs": (["--num_timesteps=10", "--n_epochs=1"], ["--num_timesteps", "--n_epochs"]),
     "negative seed": (["--seed=-1"], ["seed: expected 0 to", "-1"]),
     "stray word": ([POINT_REACH, "train"], ["'train'"]),
-    "single dash": ([POINT_REACH, "-polyak=1"], ["'-polyak=1'"]),
     "flag without value": (["--env"], ["--env needs a value"]),
-    "flag without value before a flag": (["--env", "--seed=1"], ["--env needs a value"]),
     "key without value": ([POINT_REACH, "--hidden"], ["--hidden needs a value"]),
-    "key before a flag": ([POINT_REACH, "--hidden", "--layers=1"], ["--hidden needs a value"]),
-    "switch with a value that is none": (["--play=maybe"], ["play: expected True or False", "'maybe'"]),
     "no path": (["--load_path="], ["load_path: expected a file or folder"]),
-    "no number for a count": ([POINT_REACH, "--policy_save_interval=None"], ["policy_save_interval", "None"]),
     "demonstrations of nothing that is played": (["--record_demos=d.npz"], ["--record_demos", "--play"]),
     "failures of nothing that is recorded": (["--play", "--keep_failures"], ["--keep_failures", "--record_demos=FILE"]),
     "timeout of environments that share a process": (
         [POINT_REACH, "--step_timeout=5", "--vec_env=sync"], ["--step_timeout", "--vec_env=async"]),
-    "timeout of EnvPool": (["--step_timeout=5", "--vec_env=envpool"], ["--step_timeout", "--vec_env=async"]),
-    "value too long to be one": ([POINT_REACH, "--hidden=" + "9" * 1001], ["--hidden", "at most 1000 characters"]),
     "unknown preset": ([POINT_REACH, "--preset=demo"], ["demo", "demos"]),
     "cloning without demonstrations": ([POINT_REACH, "--bc_loss=True"], ["bc_loss", "--demo_file"]),
     "demonstrations that are not there": ([POINT_REACH, "--demo_file=nowhere.npz"], ["nowhere.npz"]),
     "demonstrations that are none": ([POINT_REACH, "--demo_file=taken"], ["taken"]),
     "policy that is not there": ([POINT_REACH, "--load_path=nowhere"], ["nowhere"]),
     "policy that is a file": ([POINT_REACH, "--load_path=taken"], ["taken"]),
-    "save_path that is a file": ([POINT_REACH, "--save_path=taken"], ["taken"]),
     "save_path below a file": ([POINT_REACH, "--save_path=taken/policies"], ["taken/policies"]),
-    "log_path that is a file": ([POINT_REACH, "--log_path=taken"], ["taken"]),
     "log_path below a file": ([POINT_REACH, "--log_path=taken/log"], ["taken/log"]),
-    "log_path below a file, good save_path": ([POINT_REACH, "--log_path=taken/log", "--save_path=p"], ["taken/log"]),
     "save_path below a file, good log_path": ([POINT_REACH, "--log_path=log", "--save_path=taken/p"], ["taken/p"]),
 }  # fmt: skip
 
@@ -76,36 +55,22 @@ def test_bad_input_ends_with_one_line_and_leaves_nothing_behind(argv, words, cwd
     assert [word for word in words if word not in line] == []
 
 
-def test_a_module_of_the_users_without_learn_is_refused(cwd, modules, capsys):
-    write_package(modules, "without_learn", algorithm="answer = 42")
-    assert "learn" in refused(capsys, "--alg=without_learn.algorithm", POINT_REACH)
-
-
 def test_a_setting_that_the_users_algorithm_does_not_take_is_refused(cwd, modules, capsys):
     write_package(modules, "picky", algorithm=FLAVOURED)
     line = refused(capsys, "--alg=picky.algorithm", POINT_REACH, "--flavor=sweet")
     assert "'flavor'" in line and "flavour" in line
 
 
-@pytest.mark.parametrize("text", ["def (", "import there_is_no_such_module"])
-def test_an_environments_module_that_cannot_be_imported_is_refused(text, cwd, modules, capsys):
-    name = "broken_" + str(len(text))
-    write_package(modules, name, envs=text)
-    assert f"{name}.envs" in refused(capsys, f"--env={name}.envs:Id-v0")
+def test_an_environments_module_that_cannot_be_imported_is_refused(cwd, modules, capsys):
+    write_package(modules, "broken_envs", envs="def (")
+    assert "broken_envs.envs" in refused(capsys, "--env=broken_envs.envs:Id-v0")
 
 
 def test_a_folder_that_holds_no_policy_is_refused(cwd, capsys):
-    for folder, file in (("empty", None), ("foreign", "latest.safetensors"), ("foreign run", "config.json")):
-        (cwd / folder).mkdir()
-        if file:
-            (cwd / folder / file).write_text('{"name": "something else"}')
-        assert folder in refused(capsys, POINT_REACH, f"--load_path={folder}")
-
-
-def test_a_truncated_policy_is_refused(cwd, capsys, finished):
-    whole = (finished[1] / "latest.safetensors").read_bytes()
-    (cwd / "policy.safetensors").write_bytes(whole[: len(whole) // 2])
-    assert "policy.safetensors" in refused(capsys, POINT_REACH, "--load_path=policy")
+    (cwd / "foreign").mkdir()
+    for file in ("config.json", "latest.safetensors"):
+        (cwd / "foreign" / file).write_text('{"name": "something else"}')
+        assert "foreign" in refused(capsys, POINT_REACH, "--load_path=foreign")
 
 
 def test_a_policy_of_another_environment_is_refused_with_the_sizes_that_differ(cwd, capsys, finished):
@@ -114,10 +79,9 @@ def test_a_policy_of_another_environment_is_refused_with_the_sizes_that_differ(c
     assert "observation size 2, not 10; goal size 2, not 3; action size 2, not 4" in line
 
 
-@pytest.mark.parametrize("others", [[], ["--save_path=policies"], ["--save_video_interval=10"]], ids=" ".join)
-def test_the_log_of_another_run_stays_as_it_is(others, cwd, capsys, finished):
+def test_the_log_of_another_run_stays_as_it_is(cwd, capsys, finished):
     before = contents(finished[0])
-    assert "another run" in refused(capsys, POINT_REACH, *TINY, f"--log_path={finished[0]}", *others)
+    assert "another run" in refused(capsys, POINT_REACH, *TINY, f"--log_path={finished[0]}", "--save_path=policies")
     assert contents(finished[0]) == before
 
 
@@ -129,7 +93,7 @@ def test_a_real_process_ends_with_code_2_and_one_line(cwd):
     assert sorted(os.listdir()) == ["taken"]
 
 
-@pytest.mark.parametrize("name", ["latest.safetensors", "best", "epoch_4.safetensors"])
+@pytest.mark.parametrize("name", ["latest.safetensors", "epoch_4.safetensors"])
 def test_policies_of_another_run_are_not_written_over(cwd, name, capsys):
     (cwd / f"holds {name}" / name).mkdir(parents=True)
     error = refused(capsys, POINT_REACH, *TINY, f"--save_path=holds {name}")

@@ -1,5 +1,7 @@
 """Actions in the environment's own units, and in [-1, 1]."""
 
+import dataclasses
+
 import gymnasium
 import numpy as np
 import pytest
@@ -30,11 +32,9 @@ def test_bounds_of_each_coordinate_are_the_ends_and_the_middle_is_between():
     [
         ([0], [5], np.float32),
         ([0.1, -0.3], [0.7, 1e-3], np.float32),
-        ([-1e17, 1], [1e17, 1 + 1e-7], np.float32),
         ([-1, 0.3], [1, 0.3], np.float64),
         ([-5, 0], [3, 1], np.int64),
         ([0, 250], [255, 255], np.uint8),
-        ([-1], [1], np.int32),
         ([-0.1], [0.7], np.float16),
     ],
 )
@@ -82,7 +82,7 @@ def test_bounds_that_are_none_are_refused_by_the_coordinate(low, high, expected)
     [
         None,
         {},
-        {"low": [0], "high": [1], "type": "object"},
+        {"low": [0, 0], "high": [1, 1], "type": "object"},
         {"low": [0], "high": [1, 2], "type": "float32"},
         {"low": [0, 0, 0], "high": [1, 1, 1], "type": "float32"},
         {"low": ["a", 0], "high": [1, 1], "type": "float32"},
@@ -91,6 +91,7 @@ def test_bounds_that_are_none_are_refused_by_the_coordinate(low, high, expected)
     ],
 )
 def test_a_spoilt_document_is_refused(spoilt):
-    assert Actions.from_document(Actions((0.0, 0.0), (1.0, 2.0), "int64").document(), 2).type == "int64"
+    sound = Actions((0.0, 0.0), (1.0, 2.0), "int64")
+    assert Actions.from_document(dataclasses.asdict(sound), 2) == sound
     with pytest.raises(UserError, match="environment: "):
         Actions.from_document(spoilt, 2)

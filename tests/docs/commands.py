@@ -7,7 +7,6 @@ import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
-from baselines.common.cli import as_one_word
 from baselines.common.settings import names_of
 from baselines.evaluate import EvaluateOptions
 from baselines.export import ExportOptions
@@ -114,7 +113,7 @@ SHORT = {
 
 def shortened(module: str, words: list[str]) -> list[str]:
     """Return the words of `python -m module` with small networks and few steps."""
-    words = as_one_word(words)
+    words = _with_values(words)
     given = dict(word.removeprefix("--").split("=", 1) for word in words if word.startswith("--") and "=" in word)
     if module == "baselines.tune":
         given |= dict(SHORT["her"], num_env=2, n_trials=1, timesteps=100)
@@ -122,6 +121,17 @@ def shortened(module: str, words: list[str]) -> list[str]:
         given = short_settings(given) if module in WITH_SETTINGS else given | SHORT.get(module, {})
     others = [word for word in words if not (word.startswith("--") and "=" in word)]
     return others + [f"--{name}={value}" for name, value in given.items()]
+
+
+def _with_values(words: list[str]) -> list[str]:
+    """Join each flag with its value: `["--seed", "1", "DIR"]` becomes `["--seed=1", "DIR"]`."""
+    joined: list[str] = []
+    for word in words:
+        if joined and not word.startswith("-") and joined[-1].startswith("--") and "=" not in joined[-1]:
+            joined[-1] += f"={word}"
+        else:
+            joined.append(word)
+    return joined
 
 
 def short_settings(given: dict) -> dict:

@@ -3,27 +3,20 @@
 import importlib
 import sys
 
-from baselines.common.cli import as_one_word
 
-
-def translate(argv: list[str]) -> list[str]:
-    """Return the arguments for `baselines.play`: a path becomes --load_path, --n_test_rollouts becomes --episodes."""
-    words = []
-    for word in as_one_word(argv):
-        name, _, value = word.partition("=")
-        if name == "--n_test_rollouts":
-            words.append(f"--episodes={value}")
-        elif not word.startswith("-"):
-            words.append(f"--load_path={word}")
-        elif word != "--render=1":  # `play` renders anyway
+def main(argv: list[str]) -> None:
+    """Play the policy whose path is a word by itself, for --n_test_rollouts episodes; --render=1 is not needed."""
+    words: list[str] = []
+    for word in argv:
+        if word.startswith("-"):
             words.append(word)
-    return words
-
-
-def main(argv: list[str] | None = None) -> None:
-    """Run `baselines.play` with the translated arguments."""
-    importlib.import_module("baselines.play").main(translate(sys.argv[1:] if argv is None else argv))
+        elif words and words[-1].startswith("--") and "=" not in words[-1]:
+            words[-1] += f"={word}"
+        else:
+            words.append(f"--load_path={word}")
+    words = [word.replace("--n_test_rollouts=", "--episodes=") for word in words if word != "--render=1"]
+    importlib.import_module("baselines.play").main(words)
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

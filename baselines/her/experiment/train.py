@@ -1,29 +1,23 @@
 """OpenAI Baselines' command for training, which calls `baselines.run`."""
 
+import argparse
 import importlib
 import sys
 
-from baselines.common.cli import as_one_word
 
-
-def translate(argv: list[str]) -> list[str]:
-    """Return the arguments for `baselines.run`: logs and policies go to --logdir, and --num_cpu=1 is dropped."""
-    arguments = as_one_word(argv)
-    words = ["--alg=her"]
-    for word in arguments:
-        name, _, value = word.partition("=")
-        if name == "--logdir":
-            saved = [] if any(w.startswith("--save_path") for w in arguments) else [f"--save_path={value}"]
-            words += [f"--log_path={value}", *saved]
-        elif word != "--num_cpu=1":  # for other numbers `baselines.run` explains mpirun
-            words.append(word)
-    return words
-
-
-def main(argv: list[str] | None = None) -> None:
-    """Run `baselines.run` with the translated arguments."""
-    importlib.import_module("baselines.run").main(translate(sys.argv[1:] if argv is None else argv))
+def main(argv: list[str]) -> None:
+    """Train; logs and policies go to --logdir. For --num_cpu above 1, `baselines.run` explains mpirun."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--logdir", nargs="?", const="")
+    parser.add_argument("--num_cpu", nargs="?", default="1", const="")
+    old, words = parser.parse_known_args(argv)
+    if old.logdir is not None:
+        saved = any(word.startswith("--save_path") for word in words)
+        words += [f"--log_path={old.logdir}", *([] if saved else [f"--save_path={old.logdir}"])]
+    if old.num_cpu != "1":
+        words.append(f"--num_cpu={old.num_cpu}")
+    importlib.import_module("baselines.run").main(["--alg=her", *words])
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])
