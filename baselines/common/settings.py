@@ -80,7 +80,7 @@ def check_known(names: Iterable[str], known: Iterable[str], also: Iterable[str] 
     known = list(known)
     for name in names:
         if name not in known:
-            raise UserError(f"unknown setting '{name}'{hint(name, [*known, *also])} (--help lists all)")
+            raise UserError(f"there is no setting '{name}'{hint(name, [*known, *also])} (--help lists all)")
 
 
 def from_document(settings: type[Settings], document: Mapping[str, Any]) -> Any:
