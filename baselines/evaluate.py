@@ -8,7 +8,7 @@ from baselines.common.cli import errors_end_the_process, parse_all
 from baselines.common.settings import setting
 from baselines.runs.evaluation import Evaluation
 from baselines.runs.options import PolicyOptions, VecEnvOptions
-from baselines.storage.files import check_file_writable, replace_file
+from baselines.storage import check_file_writable, replace_file
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from baselines import api
 from baselines.common.cli import errors_end_the_process, parse_all
 from baselines.common.settings import Settings, setting
-from baselines.policies.exporting import FORMATS, place_for
+from baselines.policies.exporting import FORMATS, export
+from baselines.policies.policy import read_policy
 
 
 @dataclass(frozen=True)
@@ -24,11 +24,8 @@ def main(argv: list[str] | None = None) -> None:
     """Export what the command line says."""
     with errors_end_the_process():
         options = parse_all(ExportOptions, argv, "baselines.export", __doc__)
-        if options is None:
-            return
-        places = place_for(options.format, options.output)
-        api.export_policy(api.load_policy(options.load_path), options.format, options.output)
-        print(f"wrote {' and '.join(places)}")
+        if options is not None:
+            print("wrote", " and ".join(export(read_policy(options.load_path), options.format, options.output)))
 
 
 if __name__ == "__main__":

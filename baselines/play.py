@@ -22,7 +22,7 @@ from baselines.policies.policy import Policy, read_policy
 from baselines.runs.algorithms import Algorithm, find, known_algorithms
 from baselines.runs.evaluation import summary, task_of_policy
 from baselines.runs.options import EnvOptions, PolicyOptions
-from baselines.storage.files import check_file_writable
+from baselines.storage import check_file_writable
 
 Write = Callable[..., None]  # an algorithm's write_demonstrations
 _GIF_WIDTH = 320  # pixels, at most

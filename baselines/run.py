@@ -21,7 +21,7 @@ from baselines.runs.logger import Logger
 from baselines.runs.options import Options
 from baselines.runs.record import new_run_folder
 from baselines.runs.run import Run
-from baselines.storage.files import check_file_writable
+from baselines.storage import check_file_writable
 
 
 @dataclass(frozen=True)

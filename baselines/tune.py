@@ -28,7 +28,7 @@ from baselines.runs.algorithms import Algorithm, find
 from baselines.runs.launch import launch
 from baselines.runs.options import AlgorithmOptions, Options, VecEnvOptions
 from baselines.runs.signals import interrupts
-from baselines.storage.files import check_writable
+from baselines.storage import check_writable
 
 _MOST = 1 << 62
 _STORAGES = "sqlite:///FILE, postgresql://USER:PASSWORD@HOST/NAME, mysql+pymysql://... or journal:FILE"

@@ -19,7 +19,7 @@ from typing import NoReturn
 
 from baselines.common.cli import errors_end_the_process, show
 from baselines.common.errors import Interrupted, TrainingError, UserError, one_line
-from baselines.storage.files import check_writable, lock
+from baselines.storage import check_writable, lock
 from benchmarks.experiments import EXPERIMENTS, experiment
 from benchmarks.outcomes import runs_of
 from benchmarks.processes import Children, check_jobs, cores, pin

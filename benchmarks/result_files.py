@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from baselines.common.errors import UserError
-from baselines.storage.files import replace_file
+from baselines.storage import replace_file
 from benchmarks.curves import draw, draw_page
 from benchmarks.experiments import EXPERIMENTS, PAGE, Arm, Experiment, Measure
 from benchmarks.outcomes import Outcome, outcomes_of, recorded_in, recorded_settings, row_of

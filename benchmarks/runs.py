@@ -17,7 +17,7 @@ import numpy as np
 
 from baselines.common.errors import TrainingError, UserError
 from baselines.plot import read_column
-from baselines.storage.files import replace_file
+from baselines.storage import replace_file
 from benchmarks.experiments import SB3, Arm
 from benchmarks.measure import machine
 from benchmarks.processes import Children

@@ -37,21 +37,21 @@ def make_vec_env(
     name = env_id if is_old_gym else import_module_of(env_id)
     used = name if is_old_gym or envpool_env.knows(name) else gymnasium_id(env_id)
     instead = "" if used == name else f" ({used} is used for {name}, which cannot be made here)"
-    if step_timeout and back_end == "auto":
-        back_end = "async"
-    for_gymnasium = arguments.kwargs or arguments.reward_info or not envpool_env.knows(used)
-    if back_end in ("auto", "envpool") and not for_gymnasium:
-        if step_timeout:
-            raise UserError("--step_timeout is for environments in processes of their own: add --vec_env=async")
-        pool = envpool_env.EnvPoolVecEnv(used, num_env, seeds, num_threads, arguments.max_episode_steps)
-        pool.description += instead
-        return pool
+    why_not = "" if envpool_env.knows(used) else f"it has no checked '{name}', or is not installed"
+    if arguments.kwargs or arguments.reward_info:
+        why_not = "it takes no --env_kwargs and no --reward_info"
+    if back_end == "auto":
+        several = "async" if num_env > 1 else "sync"
+        back_end = "async" if step_timeout else several if why_not else "envpool"
+    if step_timeout and back_end != "async":
+        raise UserError("--step_timeout is for environments in processes of their own: add --vec_env=async")
+    env: VecEnv
     if back_end == "envpool":
-        why = f"it has no checked '{name}', or is not installed"
-        why = "it takes no --env_kwargs and no --reward_info" if arguments.kwargs or arguments.reward_info else why
-        raise UserError(f"--vec_env=envpool does not work here: {why}; use --vec_env=auto")
-    asynchronous = back_end == "async" or (back_end == "auto" and num_env > 1)
-    env = gymnasium_env.make(env_id, num_env, seeds, asynchronous, step_timeout=step_timeout, arguments=arguments)
+        if why_not:
+            raise UserError(f"--vec_env=envpool does not work here: {why_not}; use --vec_env=auto")
+        env = envpool_env.EnvPoolVecEnv(used, num_env, seeds, num_threads, arguments.max_episode_steps)
+    else:
+        env = gymnasium_env.make(env_id, num_env, seeds, back_end == "async", step_timeout, arguments)
     if arguments.kwargs:
         with contextlib.suppress(UserError):  # a policy remembers only literals
             env.spec = dataclasses.replace(env.spec, env_kwargs=as_text(arguments.kwargs))

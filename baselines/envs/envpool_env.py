@@ -11,7 +11,7 @@ from baselines.common.specs import task_of
 from baselines.envs.arguments import EnvArguments
 from baselines.envs.base import Observation, Step, VecEnv, as_observation
 from baselines.envs.gymnasium_env import make_one, spec_of
-from baselines.envs.reward import reward_function
+from baselines.envs.reward import GoalReward
 
 # The tasks that the tests compare with Gymnasium-Robotics and Gymnasium.
 _FAMILIES = re.compile(
@@ -42,19 +42,16 @@ class EnvPoolVecEnv(VecEnv):
     ):
         model = make_one(env_id, arguments=EnvArguments({}, max_episode_steps))  # EnvPool itself has no compute_reward
         self.spec, self.num_env = spec_of(model, env_id), num_env
-        self.compute_reward = reward_function(model, env_id) if self.spec.has_goals else None
+        self.compute_reward = GoalReward.of(model, self.spec)
         self._num_threads, self._seeds = num_threads, seeds
         self._pool: Any = None
         self.description = f"{num_env} x {env_id}, stepped by EnvPool, threads: {min(num_threads, num_env)}"
 
     def _reset(self) -> Observation:
         if self._seeds is not None:
-            # EnvPool takes seeds only when it is made, and its resets keep traces of the episode before.
             self.close()
-            self._pool, self._seeds = self._make_pool(self._seeds), None
-            with warnings.catch_warnings():  # EnvPool's spaces round their bounds at their first use
-                warnings.filterwarnings("ignore", ".*precision lowered by casting")
-                self._type, _ = self._pool.action_space.dtype, self._pool.observation_space
+            self._start(self._seeds)
+            self._seeds = None
         observed, _ = self._pool.reset()
         return as_observation(observed)
 
@@ -73,10 +70,14 @@ class EnvPoolVecEnv(VecEnv):
             self._pool.close()
             self._pool = None
 
-    def _make_pool(self, seeds: list[int]) -> Any:
+    def _start(self, seeds: list[int]) -> None:
+        """Make a new pool, as EnvPool takes seeds only then, and its resets keep traces of the episode before."""
         import envpool
 
         task, threads = task_of(self.spec.env_id), min(self._num_threads, self.num_env)
         options = {"initial_slide0": _BASE_POSITION[task]} if task in _BASE_POSITION else {}
-        options |= dict(num_threads=threads, max_episode_steps=self.spec.horizon)
-        return envpool.make(self.spec.env_id, env_type="gymnasium", num_envs=self.num_env, seed=seeds, **options)
+        options |= dict(num_envs=self.num_env, num_threads=threads, max_episode_steps=self.spec.horizon)
+        self._pool = envpool.make(self.spec.env_id, env_type="gymnasium", seed=seeds, **options)
+        with warnings.catch_warnings():  # EnvPool's spaces round their bounds at their first use
+            warnings.filterwarnings("ignore", ".*precision lowered by casting")
+            self._type, _ = self._pool.action_space.dtype, self._pool.observation_space

@@ -9,7 +9,7 @@ import os
 import signal
 import traceback
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from multiprocessing.connection import wait
 from typing import Any, NoReturn
 
@@ -19,7 +19,7 @@ from gymnasium.vector import AsyncVectorEnv, VectorEnv
 
 import baselines
 from baselines.common.errors import TrainingError, UserError
-from baselines.envs.info import InfoEntry, read_info
+from baselines.envs.info import NO_INFO, read_info
 
 REWARD_INFO = "reward_info"  # the key of the row of numbers in a vector's info
 SUCCESS_KEYS = ("is_success", "success")
@@ -31,10 +31,8 @@ def describe_error(error: BaseException) -> str:
     """Return the exception with file and line, preferably in code that is not a library's."""
     frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith("<")]
     own = [f for f in frames if not f.filename.startswith(_LIBRARIES) and "site-packages" not in f.filename]
-    place = [(f.filename, f.lineno) for f in own or frames][-1:]
-    if isinstance(error, SyntaxError):
-        place = []  # its text ends with the place
-    return f"{type(error).__name__}: {error}" + "".join(f" ({os.path.basename(file)}, line {n})" for file, n in place)
+    place = "".join(f" ({os.path.basename(f.filename)}, line {f.lineno})" for f in (own or frames)[-1:])
+    return f"{type(error).__name__}: {error}" + ("" if isinstance(error, SyntaxError) else place)  # says it already
 
 
 def one_number(value: Any) -> float:
@@ -46,12 +44,16 @@ def one_number(value: Any) -> float:
 
 
 class ErrorContext(gymnasium.Wrapper[Any, Any, Any, Any]):
-    """Adds the environment's index, its step and the place in its code to errors, and checks what it returns."""
+    """Adds the environment's index, its step and the place in its code to errors, and checks what it returns.
 
-    def __init__(self, env: gymnasium.Env, index: int, entries: Sequence[InfoEntry] = (), keep_info: bool = False):
-        """Reduce infos, which vectors cannot always join, to success and `entries`, unless `keep_info`."""
+    `info_type` may be set to that of the entries which compute_reward reads.
+    """
+
+    def __init__(self, env: gymnasium.Env, index: int, keep_info: bool = False):
+        """Reduce infos, which vectors cannot always join, to success and the entries, unless `keep_info`."""
         super().__init__(env)
-        self._index, self._steps, self.entries, self._keep_info = index, 0, entries, keep_info
+        self._index, self._steps, self._keep_info = index, 0, keep_info
+        self.info_type = NO_INFO
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Start an episode. Raises TrainingError."""
@@ -59,10 +61,7 @@ class ErrorContext(gymnasium.Wrapper[Any, Any, Any, Any]):
         with self._naming():
             observation, info = self.env.reset(seed=seed, options=options)
             self._check(observation)
-            kept = dict(info) if self._keep_info else {}
-        if self.entries:  # in a vector, others may return theirs at the same time
-            kept[REWARD_INFO] = np.zeros(sum(int(np.prod(shape)) for _, shape, _ in self.entries))
-        return observation, kept
+            return observation, dict(info) if self._keep_info else {}
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         """Take a step. Raises TrainingError."""
@@ -72,18 +71,20 @@ class ErrorContext(gymnasium.Wrapper[Any, Any, Any, Any]):
             self._check(observation)
             kept = dict(info) if self._keep_info else {}
             for key in [key for key in SUCCESS_KEYS if key in info][:1]:
-                kept[key] = self._number(f"info['{key}']", info[key], bool)
-            if self.entries:
-                kept[REWARD_INFO] = read_info(self.entries, info)
-            ends = self._number("terminated", terminated, bool), self._number("truncated", truncated, bool)
-            return observation, self._number("reward", reward), *ends, kept
+                kept[key] = self._flag(f"info['{key}']", info[key])
+            if self.info_type.names:
+                kept[REWARD_INFO] = read_info(self.info_type, info)
+            try:
+                number = one_number(reward)
+            except ValueError:
+                self._fail(f"returned {reward!r:.60} as reward, not one number,")
+            return observation, number, self._flag("terminated", terminated), self._flag("truncated", truncated), kept
 
-    def _number(self, name: str, value: Any, kind: type[float] | type[bool] = float) -> Any:
+    def _flag(self, name: str, value: Any) -> bool:
         with contextlib.suppress(ValueError):
-            number = one_number(value)
-            if kind is float or not math.isnan(number):
-                return kind(number)
-        self._fail(f"returned {value!r:.60} as {name}, not {'one number' if kind is float else 'True or False'},")
+            if not math.isnan(number := one_number(value)):
+                return bool(number)
+        self._fail(f"returned {value!r:.60} as {name}, not True or False,")
 
     def _check(self, observation: Any) -> None:
         space = self.observation_space
@@ -109,8 +110,8 @@ class ErrorContext(gymnasium.Wrapper[Any, Any, Any, Any]):
         raise TrainingError(f"environment {self._index} {what} at step {self._steps} of its episode{hint}") from cause
 
 
-def in_processes(makers: Sequence[Callable[[], gymnasium.Env]], entries: Sequence[InfoEntry] = ()) -> AsyncVectorEnv:
-    """Start a process for each environment. Raises UserError.
+def in_processes(make: Callable[[int], gymnasium.Env], num_env: int) -> AsyncVectorEnv:
+    """Start a process for each of `num_env` environments, `make(index)`. Raises UserError.
 
     The processes ignore Ctrl-C, which reaches all processes of a terminal, and SIGTERM, which reaches all of a job: the
     main process handles both, and still needs its environments then. So they are ended by SIGKILL.
@@ -118,7 +119,17 @@ def in_processes(makers: Sequence[Callable[[], gymnasium.Env]], entries: Sequenc
     if getattr(multiprocessing.current_process(), "_inheriting", False):
         os._exit(1)  # a process for an environment, which runs the user's script again: it would start more, and so on
     main, variables = os.getpid(), dict(os.environ)
-    starts = [functools.partial(_in_process, make, i, entries, main, variables) for i, make in enumerate(makers)]
+
+    def start(index: int) -> gymnasium.Env:
+        if os.getpid() != main:  # Gymnasium also makes one in the main process, for its spaces
+            # The fork server has the variables of its own start: MUJOCO_GL may have been set since.
+            os.environ.clear()
+            os.environ.update(variables)
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        return make(index)
+
+    starts = [functools.partial(start, i) for i in range(num_env)]
     try:
         vector = AsyncVectorEnv(starts, context="forkserver")  # a fork of this process would inherit TensorFlow's locks
     except (EOFError, BrokenPipeError, ConnectionResetError):
@@ -131,19 +142,6 @@ def in_processes(makers: Sequence[Callable[[], gymnasium.Env]], entries: Sequenc
         process.terminate = process.kill  # type: ignore[method-assign]
     atexit.register(_kill, weakref.WeakSet(vector.processes))  # before multiprocessing waits for them
     return vector
-
-
-def _in_process(
-    make: Callable[[], gymnasium.Env], index: int, entries: Sequence[InfoEntry], main: int, variables: dict[str, str]
-) -> gymnasium.Env:
-    if os.getpid() != main:  # Gymnasium also makes one in the main process, for its spaces
-        # The fork server has the variables of its own start: MUJOCO_GL may have been set since.
-        for name in os.environ.keys() - variables.keys():
-            del os.environ[name]
-        os.environ.update(variables)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    return ErrorContext(make(), index, entries)
 
 
 @contextlib.contextmanager
@@ -160,7 +158,7 @@ def naming_environments(vector: VectorEnv, seconds: float) -> Iterator[None]:
         sentinels = [process.sentinel for process in getattr(vector, "processes", [])]
         dead = [sentinels.index(sentinel) for sentinel in wait(sentinels, 2)]  # its pipe may break a moment before
         _fail(vector, dead, "the process of environment", "died; --vec_env=sync shows how")
-    except (TrainingError, UserError, KeyboardInterrupt):
+    except (TrainingError, UserError):
         raise
     except Exception as error:  # in a vector of the user's own, without ErrorContext
         raise TrainingError(f"an environment raised {describe_error(error)}") from error

@@ -15,27 +15,26 @@ Space: TypeAlias = gymnasium.Space[Any]
 def flattened(env: gymnasium.Env) -> gymnasium.Env:
     """Return `env` with every entry of its observation as a vector; `env` itself where nothing changes.
 
-    Bits become 0 and 1, a number out of n one of n places (spaces.flatten). Images stay, for `spec_of` to refuse.
+    Bits become 0 and 1, a number out of n one of n places (spaces.flatten). Images stay, for `spec_of` to refuse. An
+    observation that is no dictionary becomes the entry "observation".
     """
     space = env.observation_space
-    is_dict = isinstance(space, spaces.Dict)
-    entries = dict(space.spaces) if isinstance(space, spaces.Dict) else {"": space}
+    entries = dict(space.spaces) if isinstance(space, spaces.Dict) else {"observation": space}
     flat = {key: entry for key, entry in entries.items() if _can_be_flattened(entry)}
     if not flat:
         return env
-    vectors = {key: _vector(entry) if key in flat else entry for key, entry in entries.items()}
 
-    def flatten(observation: Any) -> Any:
-        parts = observation if is_dict else {"": observation}
-        parts = {key: _flatten(key, flat[key], part) if key in flat else part for key, part in parts.items()}
-        return parts if is_dict else parts[""]
+    def flatten(observation: Any) -> dict[str, Any]:
+        parts = observation if isinstance(space, spaces.Dict) else {"observation": observation}
+        return {key: _flatten(key, flat[key], part) if key in flat else part for key, part in parts.items()}
 
     def compute_reward(achieved_goal: np.ndarray, desired_goal: np.ndarray, info: Any) -> Any:
         goals = {"achieved_goal": achieved_goal, "desired_goal": desired_goal}
         own = [_unflatten(flat[key], goal) if key in flat else goal for key, goal in goals.items()]
         return env.get_wrapper_attr("compute_reward")(*own, info)
 
-    wrapper: Any = TransformObservation(env, flatten, spaces.Dict(vectors) if is_dict else vectors[""])
+    vectors = {key: _vector(entry) if key in flat else entry for key, entry in entries.items()}
+    wrapper: Any = TransformObservation(env, flatten, spaces.Dict(vectors))
     if has_reward_function(env):
         wrapper.compute_reward = compute_reward
     return cast(gymnasium.Env, wrapper)
@@ -61,7 +60,7 @@ def _vector(space: Space) -> spaces.Box:
 
 def _flatten(key: str, space: Space, value: Any) -> np.ndarray:
     if isinstance(space, (spaces.Discrete, spaces.MultiDiscrete)) and not space.contains(value):
-        raise ValueError(f"{key or 'the observation'} is {value!r}, which is not in {space}")
+        raise ValueError(f"{key} is {value!r}, which is not in {space}")
     return np.asarray(spaces.flatten(space, value), np.float32)
 
 

@@ -16,11 +16,10 @@ from baselines.envs import faults
 from baselines.envs.arguments import NONE, EnvArguments
 from baselines.envs.base import Observation, Step, VecEnv, as_observation
 from baselines.envs.flattening import flattened
-from baselines.envs.info import InfoEntry
 from baselines.envs.names import OLD_GYM, gymnasium_id
 from baselines.envs.old_gym import make_old_gym
 from baselines.envs.rendering import Video, recorded
-from baselines.envs.reward import has_reward_function, reward_function
+from baselines.envs.reward import GoalReward, has_reward_function
 
 _UNBOUNDED = 1e18  # larger bounds of actions count as infinite: scaling to them loses all precision
 
@@ -30,29 +29,36 @@ class GymnasiumVecEnv(VecEnv):
 
     def __init__(
         self,
-        start: Callable[[Sequence[InfoEntry]], VectorEnv],
-        num_env: int,
         model: gymnasium.Env,
         env_id: str,
+        num_env: int,
         seeds: list[int],
-        remake: Callable[[int, list[int]], VecEnv] | None = None,
+        make: Callable[[], gymnasium.Env] | None,
+        asynchronous: bool = False,
         step_timeout: float = 0,
         reward_info: Sequence[str] = (),
+        vector: VectorEnv | None = None,
     ):
-        """Prepare a vector that `start(entries of info)` makes at the first reset. Raises UserError.
+        """Prepare `vector`, or `num_env` environments, which the first reset makes. Raises UserError.
 
-        `model` is one such environment, for its spaces and its reward. `remake(num_env, seeds)` makes more of them.
-        `step_timeout` is in seconds, for environments in processes; 0 waits forever.
+        `model` is one such environment, for its spaces and its reward. `make()` makes another; None if that is
+        impossible. `step_timeout` is in seconds, for environments in processes; 0 waits forever.
         """
         self.spec, self.num_env = spec_of(model, env_id), num_env
-        self.compute_reward = reward_function(model, env_id, reward_info) if self.spec.has_goals else None
-        self.description = f"{num_env} x {env_id}, stepped by Gymnasium"
-        self._start, self._seeds, self._remake, self._timeout = start, seeds, remake, step_timeout
-        self._vector: Any = None
+        self.compute_reward = GoalReward.of(model, self.spec, reward_info)
+        how = "in a process each" if asynchronous else "one after the other"
+        self.description = f"{num_env} x {env_id}, stepped by Gymnasium {how}"
+        self._make, self._seeds, self._timeout = make, seeds, step_timeout
+        self._vector: Any = vector
+        self._options: dict[str, Any] = dict(
+            asynchronous=asynchronous, step_timeout=step_timeout, reward_info=reward_info
+        )
 
     def _reset(self) -> Observation:
         if self._vector is None:
-            self._vector = self._start(self.compute_reward.info_entries if self.compute_reward else ())
+            self._vector = self._start()
+        if self.compute_reward and self.compute_reward.reward_info:
+            self._vector.unwrapped.set_attr("info_type", self.compute_reward.info_type)
         seeds: Any = self._seeds
         if seeds and not isinstance(self._vector.unwrapped, (SyncVectorEnv, AsyncVectorEnv)):
             seeds = seeds[0]  # a vector that computes all environments at once takes a single seed
@@ -61,11 +67,12 @@ class GymnasiumVecEnv(VecEnv):
         return as_observation(observed)
 
     def _step(self, action: np.ndarray) -> Step:
-        observed, reward, terminated, truncated, info = self._call("step", action)
+        observed, *numbers, info = self._call("step", action)
+        reward, terminated, truncated = map(np.array, numbers)  # copies: some vectors reuse their arrays
         row = None
         if self.compute_reward and self.compute_reward.reward_info:
-            if (row := info.get(faults.REWARD_INFO)) is None:
-                raise UserError("--reward_info needs environments by name, single ones, or a SyncVectorEnv of them")
+            none = np.zeros((self.num_env, self.compute_reward.info_size))  # of a step that begins episodes in all
+            row = info.get(faults.REWARD_INFO, none)
         success = _success(info, self.num_env)
         return Step(as_observation(observed), reward, terminated, truncated, success, row)
 
@@ -76,9 +83,26 @@ class GymnasiumVecEnv(VecEnv):
             getattr(self._vector, f"{name}_async")(*arguments, **named)
             return getattr(self._vector, f"{name}_wait")(timeout=self._timeout)
 
+    def _start(self) -> VectorEnv:
+        assert self._make is not None, "an environment of the user's own was closed"
+        make = self._make
+
+        def make_at(index: int) -> gymnasium.Env:
+            return faults.ErrorContext(make(), index)
+
+        if self._options["asynchronous"]:
+            return faults.in_processes(make_at, self.num_env)
+        return SyncVectorEnv([functools.partial(make_at, i) for i in range(self.num_env)])
+
     def copies(self, num_env: int, seeds: list[int]) -> VecEnv:
         """Make new environments of the same task and back end; return `self` if that is impossible."""
-        return self if self._remake is None else self._remake(num_env, seeds)
+        if self._make is None:
+            return self
+        try:
+            model = self._make()
+        except Exception:  # e.g. a robot or a port of which there is only one
+            return self
+        return GymnasiumVecEnv(model, self.spec.env_id, num_env, seeds, self._make, **self._options)
 
     def close(self) -> None:
         """Close the environments."""
@@ -93,35 +117,15 @@ def make(
     num_env: int,
     seeds: list[int],
     asynchronous: bool,
-    video: Video | None = None,
-    render_mode: str | None = None,
     step_timeout: float = 0,
     arguments: EnvArguments = NONE,
+    render_mode: str | None = None,
+    video: Video | None = None,
 ) -> GymnasiumVecEnv:
-    """Make `num_env` environments of a registered id; the first records `video`. Raises UserError."""
-    if step_timeout and not asynchronous:
-        raise UserError("--step_timeout is for environments in processes of their own: add --vec_env=async")
-    makers = [
-        functools.partial(make_one, env_id, render_mode, video if i == 0 else None, arguments) for i in range(num_env)
-    ]
-
-    def remake(num_env: int, seeds: list[int]) -> GymnasiumVecEnv:
-        return make(env_id, num_env, seeds, asynchronous, step_timeout=step_timeout, arguments=arguments)
-
-    start = functools.partial(faults.in_processes if asynchronous else one_after_the_other, makers)
+    """Make `num_env` environments of a registered id; each records `video`. Raises UserError."""
+    make = functools.partial(make_one, env_id, render_mode, video, arguments)
     model = make_one(env_id, arguments=arguments)
-    env = GymnasiumVecEnv(start, num_env, model, env_id, seeds, remake, step_timeout, arguments.reward_info)
-    env.description += " in a process each" if asynchronous else " one after the other"
-    return env
-
-
-def one_after_the_other(makers: Sequence[Callable[[], gymnasium.Env]], entries: Sequence[InfoEntry]) -> VectorEnv:
-    """Make environments in this process."""
-
-    def make(index: int) -> gymnasium.Env:
-        return faults.ErrorContext(makers[index](), index, entries)
-
-    return SyncVectorEnv([functools.partial(make, i) for i in range(len(makers))])
+    return GymnasiumVecEnv(model, env_id, num_env, seeds, make, asynchronous, step_timeout, arguments.reward_info)
 
 
 def make_one(
@@ -161,10 +165,8 @@ def spec_of(env: gymnasium.Env, env_id: str) -> EnvSpec:
         action_size, discrete, units = actions.shape[0], False, _actions_of(actions, env_id)
     else:
         raise UserError(f"'{env_id}': expected actions that are a vector, or a number from 0 to n - 1, got {actions}")
-    if env.has_wrapper_attr("_max_episode_steps"):  # of TimeLimit
-        horizon = env.get_wrapper_attr("_max_episode_steps")
-    else:
-        horizon = env.spec.max_episode_steps if env.spec is not None else None
+    limit = "_max_episode_steps"  # of TimeLimit
+    horizon = env.get_wrapper_attr(limit) if env.has_wrapper_attr(limit) else getattr(env.spec, limit[1:], None)
     return EnvSpec(env_id, sizes, action_size, horizon or 0, discrete, has_reward_function(env), units)
 
 

@@ -1,34 +1,30 @@
 """The entries of a step's info that compute_reward reads (--reward_info), as a row of numbers."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
+from numpy.lib.recfunctions import unstructured_to_structured
 
 from baselines.common.errors import UserError
 
 Info = Mapping[str, Any]
+# Names, types and shapes of the entries: the type of a NumPy array with named fields.
+InfoType = np.dtype[Any]
+NO_INFO: InfoType = np.dtype([])
 
 
-class InfoEntry(NamedTuple):
-    """Name, shape and type of one entry."""
-
-    name: str
-    shape: tuple[int, ...]
-    type: str  # bool, int64, float32, ...
-
-
-def info_entries(names: Sequence[str], infos: Sequence[Info]) -> tuple[InfoEntry, ...]:
-    """Return the entries `names`, with types that fit all of `infos`. Raises UserError."""
+def info_type(names: Sequence[str], infos: Sequence[Info]) -> InfoType:
+    """Return the type of the entries `names` that fits all of `infos`. Raises UserError."""
     values = {name: [_array(name, info) for info in infos] for name in names}
-    return tuple(InfoEntry(name, arrays[0].shape, str(np.result_type(*arrays))) for name, arrays in values.items())
+    return np.dtype([(name, np.result_type(*arrays), arrays[0].shape) for name, arrays in values.items()])
 
 
-def read_info(entries: Sequence[InfoEntry], info: Info) -> np.ndarray:
+def read_info(entries: InfoType, info: Info) -> np.ndarray:
     """Return these entries of one step's info as a row, [i] float64. Raises UserError."""
     row = [np.zeros(0)]
-    for name, shape, kind in entries:
-        value = _array(name, info)
+    for name in entries.names or ():
+        value, shape, kind = _array(name, info), entries[name].shape, entries[name].base
         if value.shape != shape or not np.can_cast(value.dtype, kind, "same_kind"):
             expected = f"{kind} of shape {shape} as in the first steps"
             raise UserError(f"info['{name}'] is {value.dtype} of shape {value.shape}, not {expected}")
@@ -36,13 +32,11 @@ def read_info(entries: Sequence[InfoEntry], info: Info) -> np.ndarray:
     return np.concatenate(row)
 
 
-def as_infos(entries: Sequence[InfoEntry], rows: np.ndarray) -> list[dict[str, Any]]:
+def as_infos(entries: InfoType, rows: np.ndarray) -> list[dict[str, Any]]:
     """Return a dictionary for each of `rows` [N, i], with the shapes and types of the entries."""
-    columns, start = {}, 0
-    for name, shape, kind in entries:
-        end = start + int(np.prod(shape, dtype=int))
-        columns[name], start = rows[:, start:end].astype(kind).reshape(len(rows), *shape), end
-    return [{name: column[i] for name, column in columns.items()} for i in range(len(rows))]
+    if not entries.names:
+        return [{} for _ in rows]
+    return [{name: step[name] for name in entries.names} for step in unstructured_to_structured(rows, entries)]
 
 
 def _array(name: str, info: Info) -> np.ndarray:

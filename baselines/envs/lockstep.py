@@ -22,10 +22,10 @@ class Episode(NamedTuple):
     @property
     def final_distance(self) -> float | None:
         """Distance between the last achieved and the last desired goal, in the goal's units; None without goals."""
-        goals = [self.observation.get(key) for key in ("achieved_goal", "desired_goal")]
-        if goals[0] is None or goals[1] is None:
+        if not {"achieved_goal", "desired_goal"} <= self.observation.keys():
             return None
-        return float(np.linalg.norm(np.float64(goals[0][-1]) - goals[1][-1]))
+        achieved, desired = (np.float64(self.observation[key][-1]) for key in ("achieved_goal", "desired_goal"))
+        return float(np.linalg.norm(achieved - desired))
 
 
 class Lockstep:
@@ -61,15 +61,12 @@ class Lockstep:
         step, counted = self.env.step(action), self.alive
         self.length = np.where(counted, self.length + 1, self.length if not self._restart else 0)
         self._check_finite(step.observation, step.reward, counted | self._restart)
-        self.success = None
-        if step.success is not None or (counted & step.ended).any():
-            self.success = self.env.succeeded(step, counted)
+        is_asked = step.success is not None or (counted & step.ended).any()
+        self.success = self.env.succeeded(step, counted) if is_asked else None
         self.alive = ~(step.ended & counted) if self._restart else counted & ~step.ended
         return step
 
     def _check_finite(self, observation: Observation, reward: np.ndarray, checked: np.ndarray) -> None:
-        if all(np.isfinite(values).all() for values in (reward, *observation.values())):
-            return  # half the time of what finds the environment
         finite = np.isfinite(reward)
         for entry in observation.values():
             finite &= np.isfinite(entry).all(1)

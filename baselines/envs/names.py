@@ -55,21 +55,23 @@ def gymnasium_id(env_id: str) -> str:
     UserError for unknown names.
     """
     name = import_module_of(env_id)
-    task, _, version = name.rpartition("-v")
-    versions = sorted((i for i in gymnasium.registry if re.fullmatch(re.escape(task) + r"-v\d+", i)), key=_version)
-    had_mujoco_py = bool(versions) and "MujocoPy" in str(gymnasium.registry[versions[0]].entry_point)
-    if name in gymnasium.registry:
-        needs_mujoco_py = "MujocoPy" in str(gymnasium.registry[name].entry_point)
-        return versions[-1] if needs_mujoco_py and importlib.util.find_spec("mujoco_py") is None else name
-    if had_mujoco_py and version.isdecimal() and int(version) < _version(versions[-1]):
-        return versions[-1]
+    if name in gymnasium.registry and (not _needs_mujoco_py(name) or importlib.util.find_spec("mujoco_py")):
+        return name
+    task = re.escape(name.rpartition("-v")[0])
+    versions = sorted((i for i in gymnasium.registry if re.fullmatch(rf"{task}-v\d+", i)), key=_version)
     if versions:
+        if _needs_mujoco_py(versions[0]) and re.search(r"-v\d+$", name) and _version(name) < _version(versions[-1]):
+            return versions[-1]
         raise UserError(f"environment '{name}' does not exist in this version; there is {', '.join(versions)}")
     without = "" if re.search(r"-v\d+$", name) else " without a version"
     raise UserError(
         f"there is no environment '{name}'{without}{nearest(name, gymnasium.registry)}. Your own: --env=module:Id-v0 "
         "imports `module`, which registers it with gymnasium.register(id='Id-v0', max_episode_steps=...)"
     )
+
+
+def _needs_mujoco_py(env_id: str) -> bool:
+    return "MujocoPy" in str(gymnasium.registry[env_id].entry_point)
 
 
 def _version(env_id: str) -> int:

@@ -33,7 +33,7 @@ def make_old_gym(env_id: str, render_mode: str | None, arguments: EnvArguments) 
     construct = gym.envs.registration.load(spec.entry_point) if isinstance(spec.entry_point, str) else spec.entry_point
     kwargs = {**spec.kwargs, **arguments.kwargs}
     try:
-        old = construct(**kwargs, **({"render_mode": render_mode} if render_mode else {}))
+        old = construct(**kwargs, render_mode=render_mode) if render_mode else construct(**kwargs)
     except TypeError:  # it does not take a render_mode
         old = construct(**kwargs)
     first = old.reset()

@@ -6,15 +6,17 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import gymnasium
-from gymnasium.envs.registration import EnvSpec, VectorizeMode
+from gymnasium.envs.registration import EnvSpec
 from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv, VectorEnv, VectorWrapper
 
 from baselines.common.errors import UserError
 from baselines.envs.base import VecEnv
 from baselines.envs.faults import ErrorContext
 from baselines.envs.flattening import flattened
-from baselines.envs.gymnasium_env import GymnasiumVecEnv, one_after_the_other
-from baselines.envs.info import InfoEntry
+from baselines.envs.gymnasium_env import GymnasiumVecEnv
+
+# Entries of a vector's spec that gymnasium.make does not take, or adds as a wrapper.
+_OF_VECTORS = {"num_envs", "vectorization_mode", "vector_kwargs", "max_episode_steps"}
 
 
 def as_vec_env(env: object, seeds_for: Callable[[int], list[int]], reward_info: Sequence[str] = ()) -> VecEnv:
@@ -36,30 +38,20 @@ def as_vec_env(env: object, seeds_for: Callable[[int], list[int]], reward_info: 
             f"a vector environment must return vectors, not {model.observation_space}: pass a single environment, or "
             "its name, which are flattened; or wrap each environment in gymnasium.wrappers.FlattenObservation"
         )
+    if reward_info and not isinstance(vector.unwrapped, SyncVectorEnv):
+        raise UserError("--reward_info needs environments by name, single ones, or a SyncVectorEnv of them")
+    make = None
+    if spec and not isinstance(env, VectorWrapper) and all(w.kwargs is not None for w in spec.additional_wrappers):
+        make = functools.partial(_make, spec)
     name, num_env = spec.id if spec is not None else "unnamed", vector.num_envs
-
-    def start(entries: Sequence[InfoEntry]) -> VectorEnv:
-        for single in getattr(vector.unwrapped, "envs", ()):
-            single.entries = entries
-        return vector
-
-    def remake(num_env: int, seeds: list[int]) -> VecEnv:
-        if spec is None or isinstance(env, VectorWrapper) or any(w.kwargs is None for w in spec.additional_wrappers):
-            return wrapped
-
-        def make() -> gymnasium.Env:
-            return flattened(gymnasium.make(spec, disable_env_checker=True))
-
-        try:
-            model = make()
-        except Exception:  # e.g. a robot or a port of which there is only one
-            return wrapped
-        start = functools.partial(one_after_the_other, [make] * num_env)
-        return GymnasiumVecEnv(start, num_env, model, spec.id, seeds, remake, reward_info=reward_info)
-
-    wrapped = GymnasiumVecEnv(start, num_env, model, name, seeds_for(num_env), remake, reward_info=reward_info)
+    seeds = seeds_for(num_env)
+    wrapped = GymnasiumVecEnv(model, name, num_env, seeds, make, reward_info=reward_info, vector=vector)
     wrapped.description = f"{num_env} x {name}, stepped by {type(env).__name__}"
     return wrapped
+
+
+def _make(spec: EnvSpec) -> gymnasium.Env:
+    return flattened(gymnasium.make(spec, disable_env_checker=True))
 
 
 def _model_of(vector: VectorEnv) -> tuple[gymnasium.Env, EnvSpec | None]:
@@ -71,23 +63,13 @@ def _model_of(vector: VectorEnv) -> tuple[gymnasium.Env, EnvSpec | None]:
             single = single.env
         elif isinstance(inner, SyncVectorEnv):
             inner.envs = [ErrorContext(env, i, keep_info=True) for i, env in enumerate(inner.envs)]
-    elif isinstance(inner, AsyncVectorEnv) and vector.spec is None:  # made of functions
+    elif isinstance(inner, AsyncVectorEnv):
         single = inner.env_fns[0]()
+    elif vector.spec is not None:
+        kwargs = {name: value for name, value in vector.spec.kwargs.items() if name not in _OF_VECTORS}
+        single = gymnasium.make(dataclasses.replace(vector.spec, kwargs=kwargs), disable_env_checker=True)
     else:
-        single = gymnasium.make(_spec_of_one(vector), disable_env_checker=True)
+        raise UserError("the vector environment has neither `envs` nor a spec to make one for compute_reward from")
     model = gymnasium.Wrapper(single)
     model.observation_space, model.action_space = vector.single_observation_space, vector.single_action_space
     return model, single.spec
-
-
-def _spec_of_one(vector: VectorEnv) -> EnvSpec:
-    if vector.spec is None:
-        raise UserError("the vector environment has neither `envs` nor a spec to make one for compute_reward from")
-    kwargs = dict(vector.spec.kwargs)
-    if "wrappers" in kwargs:
-        raise UserError("a vector environment with wrappers must be of vectorization_mode='sync'")
-    if kwargs.get("vectorization_mode") == VectorizeMode.VECTOR_ENTRY_POINT.value:
-        kwargs.pop("max_episode_steps", None)  # gymnasium.make adds it as a wrapper
-    for name in ("num_envs", "vectorization_mode", "vector_kwargs"):
-        kwargs.pop(name, None)
-    return dataclasses.replace(vector.spec, kwargs=kwargs)

@@ -24,9 +24,8 @@ class Video(NamedTuple):
 
 def recorded(env: gymnasium.Env, video: Video) -> gymnasium.Env:
     """Wrap `env` to record `video`, under a name that is not in use in its folder."""
-    files = os.listdir(video.folder) if os.path.isdir(video.folder) else []
     names = (f"{video.name}{'' if n == 1 else n}" for n in itertools.count(1))
-    name = next(name for name in names if not any(file.startswith(f"{name}-step-") for file in files))
+    name = next(name for name in names if not os.path.exists(os.path.join(video.folder, f"{name}-step-0.mp4")))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the folder exists
         return RecordVideo(
@@ -61,10 +60,8 @@ try:
     env = make_one(env_id, mode, arguments=parse_arguments(kwargs, None))
     env.reset(seed=0)
     picture = env.render()
-except UserError as error:
-    sys.exit(str(error))
 except Exception as error:
-    sys.exit(describe_error(error))
+    sys.exit(str(error) if isinstance(error, UserError) else describe_error(error))
 sys.exit(0 if mode == "human" or hasattr(picture, "shape") else "its render() returns no picture")
 """
 

@@ -10,8 +10,9 @@ import gymnasium
 import numpy as np
 
 from baselines.common.errors import TrainingError, UserError
+from baselines.common.specs import EnvSpec
 from baselines.envs.faults import describe_error, one_number
-from baselines.envs.info import InfoEntry, as_infos, info_entries, read_info
+from baselines.envs.info import NO_INFO, InfoType, as_infos, info_type, read_info
 
 Env = gymnasium.Env[Any, Any]
 # (achieved_goal [N, g], desired_goal [N, g]) -> reward [N]; and with info [N, i] where --reward_info names entries
@@ -35,8 +36,13 @@ class GoalReward:
         self._space = copy.deepcopy(env.observation_space["achieved_goal"])
         self._space.seed(0)  # all workers, and a run that is resumed, must draw the same goals
 
+    @classmethod
+    def of(cls, env: Env, spec: EnvSpec, reward_info: Sequence[str] = ()) -> "GoalReward | None":
+        """Return None for environments without goals or without `compute_reward`."""
+        return cls(env, spec.env_id, reward_info) if spec.has_goals and spec.has_reward_function else None
+
     @property
-    def info_entries(self) -> tuple[InfoEntry, ...]:
+    def info_type(self) -> InfoType:
         """Shapes and types of the entries `reward_info`. Raises UserError where the environment does not have them."""
         return self._info[0]
 
@@ -72,9 +78,9 @@ class GoalReward:
 
         Raises TrainingError where compute_reward raises, or returns something else than finite rewards.
         """
-        call = self._call
+        call, info = self._call, np.zeros((len(achieved_goal), 0)) if info is None else info
         try:
-            reward = call(achieved_goal, desired_goal, np.zeros((len(achieved_goal), 0)) if info is None else info)
+            reward = call(achieved_goal, desired_goal, info)
         except Exception as error:
             raise TrainingError(self._failure(error)) from error
         if not np.isfinite(reward).all():
@@ -86,10 +92,10 @@ class GoalReward:
     # The following are computed at their first use: an algorithm that relabels nothing does not need them.
 
     @functools.cached_property
-    def _info(self) -> tuple[tuple[InfoEntry, ...], np.ndarray]:
-        """The entries, and their numbers in the first random steps [10, i]."""
+    def _info(self) -> tuple[InfoType, np.ndarray]:
+        """The entries' type, and their numbers in the first random steps [10, i]."""
         if not self.reward_info:
-            return (), np.zeros((_SAMPLES, 0))
+            return NO_INFO, np.zeros((_SAMPLES, 0))
         try:
             self._env.action_space.seed(0)
             self._env.reset(seed=0)
@@ -99,7 +105,7 @@ class GoalReward:
                 infos.append(info)
                 if terminated or truncated:
                     self._env.reset()
-            entries = info_entries(self.reward_info, infos)
+            entries = info_type(self.reward_info, infos)
             return entries, np.stack([read_info(entries, info) for info in infos])
         except Exception as error:
             why = str(error) if isinstance(error, UserError) else f"its step raised {describe_error(error)}"
@@ -141,14 +147,13 @@ class GoalReward:
 
     def _at_once(self, achieved: np.ndarray, desired: np.ndarray, info: np.ndarray) -> np.ndarray:
         # An array of dictionaries, as Stable-Baselines3 passes it.
-        infos: Any = np.array(as_infos(self.info_entries, info), object) if info.size else {}
+        infos: Any = np.array(as_infos(self.info_type, info), object) if info.size else {}
         reward = np.asarray(self._compute(achieved.copy(), desired.copy(), infos))
         reward = reward[:, 0] if reward.shape == (len(achieved), 1) else reward
         return reward if reward.dtype.kind == "f" else reward.astype(np.float32)
 
     def _one_by_one(self, achieved: np.ndarray, desired: np.ndarray, info: np.ndarray) -> np.ndarray:
-        infos = as_infos(self.info_entries, info)
-        rows = zip(achieved.copy(), desired.copy(), infos, strict=True)
+        rows = zip(achieved.copy(), desired.copy(), as_infos(self.info_type, info), strict=True)
         return np.array([one_number(self._compute(*row)) for row in rows])
 
     def _failure(self, error: Exception) -> str:
@@ -157,11 +162,6 @@ class GoalReward:
             keys = ",".join(map(str, (*self.reward_info, error.args[0])))
             hint = f"if it reads info['{error.args[0]}'], add --reward_info={keys}"
         return f"compute_reward raised {describe_error(error)}: {hint}"
-
-
-def reward_function(env: Env, env_id: str, reward_info: Sequence[str] = ()) -> GoalReward | None:
-    """Return None where the environment has no `compute_reward`."""
-    return GoalReward(env, env_id, reward_info) if has_reward_function(env) else None
 
 
 def has_reward_function(env: Env) -> bool:

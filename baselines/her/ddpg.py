@@ -108,7 +108,8 @@ class DDPG(Agent):
 
     def minibatch(self, data: Transitions, i: tf.Tensor) -> Transitions:
         """Return minibatch i of [n_batches, N, ...]."""
-        return Transitions(*(x if x is None else x[i] for x in data))
+        # Not x[i]: XLA takes the i of a slice as a constant, and would compile again for each i outside its own loop.
+        return Transitions(*(x if x is None else tf.gather(x, i) for x in data))
 
     @tf.autograph.experimental.do_not_convert  # it has no control flow of tensors: tracing takes half the time
     def gradients(self, batch: Transitions) -> tuple[list[tf.Tensor], dict[str, tf.Tensor]]:

@@ -13,15 +13,12 @@ import numpy as np
 import baselines
 from baselines.common.errors import UserError
 from baselines.common.specs import EnvSpec
-from baselines.storage.arrays import SUFFIX, read_arrays, read_document, write_arrays
+from baselines.storage import SUFFIX, read_arrays, read_document, write_arrays
 
-# One observation or N of them: entries [.., size] of a dictionary, or a plain vector.
-ObservationLike = Mapping[str, Any] | np.ndarray
 Layers = Sequence[tuple[np.ndarray, np.ndarray]]  # (kernel [in, out], bias [out]) of each layer
 Activation = Callable[[np.ndarray], np.ndarray]
 
 FORMAT = "baselines policy 3"
-_SQUASHES = ("tanh", "clip")
 
 
 def relu(x: np.ndarray) -> np.ndarray:
@@ -38,15 +35,10 @@ def forward(layers: Layers, x: np.ndarray, activation: Activation = relu) -> np.
 
     It is in NumPy because a batch of a few rows costs 50 us here and 250 us through TensorFlow.
     """
-    kernel, bias = layers[-1]
-    return hidden(layers, x, activation) @ kernel + bias
-
-
-def hidden(layers: Layers, x: np.ndarray, activation: Activation) -> np.ndarray:
-    """Return the output of the last hidden layer, or `x` itself where there is none."""
     for kernel, bias in layers[:-1]:
         x = activation(x @ kernel + bias)
-    return x
+    kernel, bias = layers[-1]
+    return x @ kernel + bias
 
 
 def layers_of(arrays: Mapping[str, np.ndarray], network: str) -> Layers:
@@ -74,9 +66,10 @@ class PolicyDesign:
     def __post_init__(self) -> None:
         names = [*sum(self.columns, ()), self.network, *self.statistics]
         valid = all(isinstance(name, str) for name in names) and bool(self.columns)
-        valid = valid and self.activation in ACTIVATIONS and self.squash in _SQUASHES
-        bounds = [bound for bound in (self.clip, self.norm_clip) if bound is not None]
-        if not valid or not all(_is_positive(bound) for bound in (*bounds, self.scale)) or self.scale > 1:
+        valid = valid and self.activation in ACTIVATIONS and self.squash in ("tanh", "clip")
+        bounds = [self.scale, *(bound for bound in (self.clip, self.norm_clip) if bound is not None)]
+        valid = valid and all(type(bound) in (int, float) and 0 < bound < 1e38 for bound in bounds)
+        if not valid or self.scale > 1:
             raise UserError(f"design: expected columns, a network and positive bounds, got {reprlib.repr(vars(self))}")
 
     @classmethod
@@ -112,15 +105,14 @@ class Policy:
         self.spec, self.design, self.alg = spec, design, alg
         self.arrays, self.config = dict(arrays), dict(config or {})
         self.layers, self._activation = layers_of(arrays, design.network), ACTIVATIONS[design.activation]
+        nothing = np.zeros(0, np.float32)
         self.mean, self.std = (
-            np.concatenate(
-                [np.zeros(0, np.float32), *(_float32(arrays, f"{name}/{kind}") for name in design.statistics)]
-            )
+            np.concatenate([nothing, *(_float32(arrays, f"{name}/{kind}") for name in design.statistics)])
             for kind in ("mean", "std")
         )
         self._check_shapes()
 
-    def act(self, observation: ObservationLike) -> np.ndarray:
+    def act(self, observation: Mapping[str, Any] | np.ndarray) -> np.ndarray:
         """Return the action [u] for one observation, or [N, u] for N of them; whole numbers where they are discrete.
 
         The entries of an observation are [size] or [N, size]. Actions are in the environment's own units, without
@@ -135,15 +127,12 @@ class Policy:
         return self.spec.actions.to_env(output).reshape(*front, self.spec.action_size)
 
     def inputs(self, observation: Mapping[str, np.ndarray]) -> np.ndarray:
-        """Return what the network gets [N, n] for the entries [N, size] of an observation, which are not checked."""
+        """Return what the network gets [N, n] for the entries [N, size] of an observation: floats, not checked."""
         return self.normalize(self.columns(observation))
 
     def columns(self, observation: Mapping[str, np.ndarray]) -> np.ndarray:
         """Return the raw inputs [N, n]."""
-        parts = [
-            _floats(observation[entry]) - _floats(observation[other]) if other else _floats(observation[entry])
-            for entry, other in self.design.columns
-        ]
+        parts = [observation[a] - observation[b] if b else observation[a] for a, b in self.design.columns]
         return np.concatenate(parts, -1)
 
     def normalize(self, raw: np.ndarray) -> np.ndarray:
@@ -205,10 +194,8 @@ class NetworkPolicy(Policy):
         design = PolicyDesign(tuple((entry, "") for entry in spec.observation_sizes), "pi")
         arrays: dict[str, np.ndarray] = {}
         for i, (kernel, bias) in enumerate(layers):
-            arrays[f"pi/{i}_kernel"], arrays[f"pi/{i}_bias"] = (
-                np.asarray(kernel, np.float32),
-                np.asarray(bias, np.float32),
-            )
+            arrays[f"pi/{i}_kernel"] = np.asarray(kernel, np.float32)
+            arrays[f"pi/{i}_bias"] = np.asarray(bias, np.float32)
         super().__init__(spec, design, arrays, alg)
 
 
@@ -232,9 +219,8 @@ def save_policy(path: str, policy: Policy) -> None:
     file = path if path.endswith(SUFFIX) else path + SUFFIX
     try:
         policy.check_values()
-        for taken in (path, file):
-            if os.path.isdir(taken):
-                raise UserError(f"{taken} is a folder; give the name of a file")
+        if os.path.isdir(path) or os.path.isdir(file):
+            raise UserError("a folder has that name; give the name of a file")
         if os.path.exists(file) and not _is_policy(file):
             raise UserError("the file that lies there is not a policy; give another name")
         write_arrays(file, policy.document(), policy.arrays)
@@ -307,36 +293,28 @@ def checked_entries(observation: object, sizes: Mapping[str, int]) -> dict[str, 
         entry = _numbers(key, size, observation[key])
         front = next(iter(entries.values()), entry).shape[:-1]
         if entry.shape[:-1] != front and entry.size != size * math.prod(front):
-            raise UserError(f"expected '{key}' of as many environments as the others, {[*front, size]}, "
-                            f"got {list(entry.shape)}")  # fmt: skip
+            expected = f"as many environments as the others, {[*front, size]}"
+            raise UserError(f"expected '{key}' of {expected}, got {list(entry.shape)}")
         entries[key] = entry.reshape(*front, size)
     return entries
 
 
 def _numbers(key: str, size: int, value: object) -> np.ndarray:
-    """Return an array [.., size] of finite numbers, as precise as `value`."""
+    """Return an array [.., size] of finite floats, as precise as `value`."""
     try:
         entry = np.asarray(value)
     except Exception:  # lists of unequal lengths, and objects of other libraries, fail in ways of their own
         entry = np.array(None)
-    if entry.dtype.kind not in "fiub":
-        raise UserError(f"expected '{key}' to have {size} numbers, got {reprlib.repr(value)}")
-    if entry.shape[-1:] != (size,):
-        raise UserError(f"expected '{key}' to have {size} numbers, got {list(entry.shape)}")
+    is_number = entry.dtype.kind in "fiub"
+    if not is_number or entry.shape[-1:] != (size,):
+        got = list(entry.shape) if is_number else reprlib.repr(value)
+        raise UserError(f"expected '{key}' to have {size} numbers, got {got}")
     with np.errstate(over="ignore"):  # networks are float32
         finite = np.isfinite(entry.astype(np.float32))
     if not finite.all():
         place = [int(i) for i in np.argwhere(~finite)[0]]
         raise UserError(f"expected '{key}' to have finite numbers, got {entry[tuple(place)]} at {place}")
-    return entry
-
-
-def _floats(entry: np.ndarray) -> np.ndarray:
     return entry if entry.dtype.kind == "f" else entry.astype(np.float64)
-
-
-def _is_positive(value: object) -> bool:
-    return type(value) in (int, float) and 0 < value < 1e38  # type: ignore[operator]
 
 
 def _float32(arrays: Mapping[str, np.ndarray], name: str) -> np.ndarray:

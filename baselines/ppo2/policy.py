@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from baselines.common.specs import EnvSpec
-from baselines.policies.policy import Policy, PolicyDesign, forward, hidden, layers_of
+from baselines.policies.policy import Policy, PolicyDesign, forward, layers_of
 from baselines.ppo2.config import PPOConfig
 
 
@@ -22,13 +22,11 @@ class PPOPolicy(Policy):
             activation="tanh",
         )
         super().__init__(spec, design, arrays, "ppo2", config.document())
-        self._shared = config.value_network == "shared"
-        self._value_layers = layers_of(arrays, "networks/vf")
+        shared = self.layers[:-1] if config.value_network == "shared" else ()
+        self._value_layers = [*shared, *layers_of(arrays, "networks/vf")]
 
     def value(self, inputs: np.ndarray) -> np.ndarray:
         """Return V(o) [N] of normalised observations [N, o]."""
-        if self._shared:
-            inputs = hidden(self.layers, inputs, np.tanh)
         return forward(self._value_layers, inputs, np.tanh)[:, 0]
 
     def sample(self, inputs: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -125,7 +125,7 @@ class PPO(Agent):
 
     def minibatch(self, data: UpdateData, i: tf.Tensor) -> UpdateData:
         """Return the rows that the order names for update i."""
-        rows = data.order[i]
+        rows = tf.gather(data.order, i)  # not order[i]: see `DDPG.minibatch`
         batch = Batch(*(tf.gather(column, rows) for column in data.batch))
         return data._replace(batch=batch, old_log_prob=tf.gather(data.old_log_prob, rows))
 

@@ -1,6 +1,8 @@
 """Checkpoints: the complete states of a run in its log folder, from which it continues exactly."""
 
+import contextlib
 import os
+import re
 import time
 
 from baselines.common.errors import Interrupted, UserError
@@ -10,7 +12,7 @@ from baselines.runs.options import Options
 from baselines.runs.schedule import Schedule
 from baselines.runs.signals import StopRequest
 from baselines.runs.state import RunState, Saved
-from baselines.storage import state_files
+from baselines.storage import SUFFIX, read_arrays, write_arrays
 
 FOLDER = "checkpoint"  # in the log folder
 FORMAT = "baselines state 3"
@@ -48,19 +50,20 @@ class Checkpoints:
         start, rank, done = time.perf_counter(), self._comm.rank, self._state.progress
         # + 1: the end of an epoch's last cycle and the end of the epoch are two positions.
         number = done.epoch * (self._cycles_per_epoch + 1) + done.cycle
+        file = checkpoint_file(self._folder, number, rank)
         try:
             positions = self._logger.positions()
             document, arrays = self._state.capture()
             document = {"format": FORMAT, **document, "positions": positions}
-            size, error = state_files.write(self._folder, number, rank, document, arrays), ""
+            size, error = write_arrays(file, document, arrays), ""
         except OSError as failure:
             size, error = 0, failure.strerror or str(failure)
         if not all(self._comm.all_gather(int(not error))):
-            state_files.remove(self._folder, number, rank)
+            _remove(file)
             self._logger.warn(f"no checkpoint written ({error or 'another worker failed'}); training continues")
             return False
-        for older in state_files.numbers(self._folder, rank)[:-2]:
-            state_files.remove(self._folder, older, rank)
+        for older in checkpoint_numbers(self._folder, rank)[:-2]:
+            _remove(checkpoint_file(self._folder, older, rank))
         now = time.perf_counter()
         share, self._written_at = (now - start) / (now - self._written_at), now
         cost = f"{size / 1e6:.1f} MB in {now - start:.2f} s, {share:.1%} of the time since the last"
@@ -74,7 +77,7 @@ def read_newest(log_folder: str, interval: int, comm: Communicator, logger: Logg
     Raises UserError if all are damaged, or if none exists although more than `interval` epochs were logged.
     """
     folder = os.path.join(log_folder, FOLDER)
-    numbers = comm.all_gather(state_files.numbers(folder, comm.rank))
+    numbers = comm.all_gather(checkpoint_numbers(folder, comm.rank))
     if not all(numbers):
         if (epochs := rows_logged(log_folder)) > interval:
             raise UserError(
@@ -87,7 +90,7 @@ def read_newest(log_folder: str, interval: int, comm: Communicator, logger: Logg
     for number in sorted(set(numbers[0]).intersection(*numbers), reverse=True):
         saved: Saved | None = None
         try:
-            saved, error = Saved(*state_files.read(folder, number, comm.rank)), ""
+            saved, error = Saved(*read_arrays(checkpoint_file(folder, number, comm.rank))), ""
             if saved.document.get("format") != FORMAT:
                 error = f"the checkpoint in {folder} is not of format '{FORMAT}'"
         except UserError as failure:
@@ -99,3 +102,20 @@ def read_newest(log_folder: str, interval: int, comm: Communicator, logger: Logg
             return saved
         warnings += errors[:1]
     raise UserError(f"{log_folder} has no checkpoint that all workers can read: {'; '.join(warnings)}")
+
+
+def checkpoint_file(folder: str, number: int, rank: int) -> str:
+    """Return the path of a worker's checkpoint."""
+    return os.path.join(folder, f"{number}-rank{rank}{SUFFIX}")
+
+
+def checkpoint_numbers(folder: str, rank: int) -> list[int]:
+    """Return the numbers of a worker's checkpoints, in order."""
+    pattern = re.compile(rf"(\d{{1,18}})-rank{rank}{re.escape(SUFFIX)}")
+    names = os.listdir(folder) if os.path.isdir(folder) else []
+    return sorted(int(match[1]) for name in names if (match := pattern.fullmatch(name)))
+
+
+def _remove(file: str) -> None:
+    with contextlib.suppress(OSError):
+        os.unlink(file)

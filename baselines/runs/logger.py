@@ -13,7 +13,7 @@ from baselines.common.cli import show
 from baselines.common.errors import TrainingError, UserError
 from baselines.runs.tensorboard import FILES, TensorBoard
 from baselines.runs.wandb_logger import WandB
-from baselines.storage.files import append_whole, check_writable, lock, replace_file
+from baselines.storage import append_whole, check_writable, lock, replace_file
 
 _GROWING = ("log.txt", "progress.csv", "progress.json")
 _FILES = (*_GROWING, "config.json", "command.json", "checkpoint")

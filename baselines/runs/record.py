@@ -12,7 +12,7 @@ from baselines.common.errors import UserError
 from baselines.common.settings import FREE, MOVED, Settings, check_known, from_document, names_of
 from baselines.runs.options import Options
 from baselines.runs.schedule import Schedule
-from baselines.storage.files import check_writable
+from baselines.storage import check_writable
 
 FORMAT = "baselines run 3"
 _OF_0_4_0 = "baselines run 2"

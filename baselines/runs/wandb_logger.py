@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from baselines.common.errors import UserError, one_line
-from baselines.storage.files import replace_file
+from baselines.storage import replace_file
 
 _FILE = "wandb.json"  # in the log folder: the id of the W&B run, which a resumed run continues
 _START_SECONDS, _FINISH_SECONDS = 30.0, 60.0  # how long W&B may take to start and to upload the rest

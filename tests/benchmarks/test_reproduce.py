@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from baselines.common.errors import Interrupted, TrainingError
-from baselines.storage import state_files
+from baselines.runs.checkpoints import checkpoint_numbers
 from benchmarks import experiments, reproduce, runs
 from benchmarks.experiments import Arm, Experiment
 from benchmarks.processes import Children, cores
@@ -48,7 +48,7 @@ def stopped(place):
     """Exit code, output, mark and epochs of a `reproduce` that got SIGTERM after the first epoch of its run."""
     run = Run(Path("runs/reproduce"), ARM, 0)
     process = subprocess.Popen([sys.executable, "-c", REPRODUCE, "tiny"], stderr=subprocess.PIPE, text=True)
-    while not state_files.numbers(str(run.log / "checkpoint"), 0):
+    while not checkpoint_numbers(str(run.log / "checkpoint"), 0):
         time.sleep(0.02)
         assert process.poll() is None, process.communicate()
     process.send_signal(signal.SIGTERM)

@@ -1,76 +1,52 @@
 """Policies to export, inputs for them, and what runs each format: its own runtime, nothing of ours."""
 
 import importlib.util
-import itertools
-from dataclasses import replace
 
 import numpy as np
 import tensorflow as tf
 
-from baselines.common.mpi import Communicator
 from baselines.common.specs import Actions, EnvSpec
-from baselines.her.ddpg import DDPG
-from baselines.her.experiment.config import HERConfig
-from baselines.her.policy import make_policy
-from baselines.policies.policy import NetworkPolicy
-from baselines.ppo2.config import PPOConfig
-from baselines.ppo2.policy import PPOPolicy
-from baselines.ppo2.ppo import PPO
-from tests.helpers import goal_spec
+from baselines.policies.policy import Policy, PolicyDesign
 
-FETCH = goal_spec("FetchPush-v1", 25, 3, 4, 50)
+GOALS = {"observation": 25, "achieved_goal": 3, "desired_goal": 3}
+GOAL_COLUMNS = (("observation", ""), ("desired_goal", ""))
+RELATIVE_COLUMNS = (("observation", ""), ("desired_goal", "achieved_goal"))
+HER = dict(clip=200.0, norm_clip=5.0, squash="tanh")
+PPO = dict(norm_clip=10.0, activation="tanh")
 UNITS = Actions((-3.0, 0.0, 1.0, -0.5), (4.0, 0.25, 1.0, 0.5), "float32")
-GOALS = {"observation": 10, "achieved_goal": 3, "desired_goal": 3}
 ROWS = 1000
 
 
-def random_arrays(agent):
-    """Return weights as a network begins with, and statistics of numbers around 1."""
-    arrays, rng = {}, np.random.default_rng(0)
-    for name, old in agent.policy_state().items():
-        array = rng.normal(0, 1 / np.sqrt(len(old)) if name.endswith("kernel") else 0.3, old.shape)
-        arrays[name] = (np.abs(array) + 0.1 if name.endswith(("std", "count")) else array).astype(old.dtype)
-    return arrays
-
-
-def her_policy(sizes=FETCH, **settings):
-    config = HERConfig(**settings)
-    agent = DDPG(sizes, config, np.random.default_rng(0), Communicator())
-    return make_policy(sizes, config, random_arrays(agent))
-
-
-def ppo_policy(sizes, action_size, **of_spec):
-    spec, config = EnvSpec("Hopper-v4", sizes, action_size, 10, **of_spec), PPOConfig()
-    return PPOPolicy(spec, config, random_arrays(PPO(spec, config, np.random.default_rng(0), Communicator())))
-
-
-def network_policy(widths, action_size, **of_spec):
-    spec, rng = EnvSpec("Any-v0", {"observation": 4, "wind": 2}, action_size, 10, **of_spec), np.random.default_rng(0)
-    sizes = [6, *widths, action_size]
-    return NetworkPolicy(
-        spec, [(rng.normal(size=(a, b)) / 2, rng.normal(size=b)) for a, b in itertools.pairwise(sizes)]
-    )
+def policy_of(sizes, action_size, hidden=(16,), columns=None, normalized=True, of_spec=(), **of_design):
+    """Return a policy with weights as a network begins with, and statistics of numbers around 1."""
+    rng, spec = np.random.default_rng(0), EnvSpec("Any-v0", sizes, action_size, 10, **dict(of_spec))
+    columns = columns or tuple((name, "") for name in sizes)
+    widths = [sum(sizes[name] for name, _ in columns), *hidden, action_size]
+    arrays = {"seen/mean": rng.normal(0, 0.3, widths[0]), "seen/std": np.abs(rng.normal(0, 0.3, widths[0])) + 0.1}
+    for i, (a, b) in enumerate(zip(widths[:-1], widths[1:], strict=True)):
+        arrays |= {f"pi/{i}_kernel": rng.normal(0, a**-0.5, (a, b)), f"pi/{i}_bias": rng.normal(0, 0.3, b)}
+    design = PolicyDesign(columns, "pi", ("seen",) if normalized else (), **of_design)
+    return Policy(spec, design, {name: array.astype(np.float32) for name, array in arrays.items()})
 
 
 POLICIES = {
-    "her": lambda: her_policy(),
-    "her, relative goals, averaged": lambda: her_policy(relative_goals=True, average_actor=0.99, max_u=0.7, hidden=64),
-    "her, units of the environment": lambda: her_policy(replace(FETCH, actions=UNITS), layers=1, norm_clip=2.0),
-    "ppo2": lambda: ppo_policy({"observation": 11}, 3),
-    "ppo2, units of the environment": lambda: ppo_policy({"observation": 11}, 4, actions=UNITS),
-    "ppo2, whole numbers": lambda: ppo_policy(
-        {"observation": 3}, 2, actions=Actions((-3.0, 0.5), (4.0, 3.5), "int8")
-    ),
-    "ppo2, discrete, goals": lambda: ppo_policy(GOALS, 5, discrete=True),
-    "network": lambda: network_policy((16,), 2),
-    "network without hidden layers, discrete": lambda: network_policy((), 4, discrete=True),
+    "HER's": policy_of(GOALS, 4, (256,) * 3, GOAL_COLUMNS, **HER),
+    "HER's, relative goals": policy_of(GOALS, 4, (64,) * 3, RELATIVE_COLUMNS, **HER, scale=0.7),
+    "HER's, units of the environment": policy_of(GOALS, 4, columns=GOAL_COLUMNS, of_spec=dict(actions=UNITS), **HER),
+    "PPO's": policy_of({"observation": 11}, 3, (64, 64), **PPO),
+    "PPO's, units of the environment": policy_of({"observation": 11}, 4, (64, 64), of_spec=dict(actions=UNITS), **PPO),
+    "PPO's, whole numbers": policy_of(
+        {"observation": 3}, 2, (64, 64), of_spec=dict(actions=Actions((-3.0, 0.5), (4.0, 3.5), "int8")), **PPO),
+    "PPO's, discrete, goals": policy_of(GOALS, 5, (64, 64), of_spec=dict(discrete=True), **PPO),
+    "raw": policy_of({"observation": 4, "wind": 2}, 2, normalized=False),
+    "raw, linear, discrete": policy_of(
+        {"observation": 4, "wind": 2}, 4, (), normalized=False, of_spec=dict(discrete=True)),
 }  # fmt: skip
 
 
-def random_inputs(policy, rows=ROWS, seed=1):
+def random_inputs(policy, rows=ROWS):
     """Observations that are usual, and, in a third of the rows, far beyond everything or zero."""
-    rng = np.random.default_rng(seed)
-    inputs = {}
+    rng, inputs = np.random.default_rng(1), {}
     for name, size in policy.spec.observation_sizes.items():
         usual = rng.normal(0, 2, (rows, size))
         extreme = rng.choice([0, 1e-30, 1e3, -1e6, 1e6, 1e30, -1e30], (rows, size))

@@ -1,4 +1,4 @@
-"""`python -m baselines.export` and `baselines.export`: policies in files that need nothing of ours."""
+"""`python -m baselines.export` and `baselines.export_policy`: policies in files that need nothing of ours."""
 
 import json
 import os
@@ -16,19 +16,21 @@ from baselines.common.settings import names_of
 from baselines.common.specs import Actions
 from baselines.export import ExportOptions, main
 from baselines.policies.exporting import FORMATS
-from baselines.policies.exporting.formats import inputs_of
+from baselines.policies.exporting.steps import inputs_of
 from baselines.policies.policy import NetworkPolicy, save_policy
-from tests.commands.doors import FETCH_REACH_SIZES, POINT_REACH_SIZES, command_refused, save, servo
+from tests.commands.doors import POINT_REACH_SIZES, command_refused, save, servo
 from tests.commands.exported import (
-    FETCH,
+    GOAL_COLUMNS,
+    GOALS,
+    HER,
     POLICIES,
+    RELATIVE_COLUMNS,
     ROWS,
     RUNTIMES,
-    her_policy,
-    network_policy,
-    ppo_policy,
+    policy_of,
     random_inputs,
 )
+from tests.commands.test_load_policy import UNNEEDED
 from tests.helpers import ROOT, contents
 
 
@@ -39,59 +41,40 @@ def exported(policy, format, folder):
     return run(str(folder / name))
 
 
-def needed(policy, inputs):
-    return {name: inputs[name] for name in inputs_of(policy)}
-
-
 # ---- it acts as the policy does ----
 
 
 @pytest.mark.parametrize("format", FORMATS)
-@pytest.mark.parametrize("name", POLICIES)
-def test_an_exported_policy_acts_as_the_policy_does_on_a_thousand_inputs(name, format, tmp_path):
-    policy = POLICIES[name]()
-    inputs = random_inputs(policy)
-    expected, found = policy.act(inputs), exported(policy, format, tmp_path)(needed(policy, inputs))
-    assert found.shape == expected.shape and len(found) == ROWS
-    assert found.dtype == expected.dtype
+@pytest.mark.parametrize("policy", POLICIES.values(), ids=POLICIES)
+def test_an_exported_policy_acts_as_the_policy_does_on_a_thousand_inputs(policy, format, tmp_path):
+    every = random_inputs(policy)
+    inputs = {name: every[name] for name in inputs_of(policy)}
+    act = exported(policy, format, tmp_path)
+    expected, found = policy.act(every), act(inputs)
+    assert (found.shape, found.dtype, len(found)) == (expected.shape, expected.dtype, ROWS)
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
     if policy.spec.discrete:
         assert found.dtype == np.int64 and set(found) == set(range(policy.spec.action_size))
     else:
         assert np.ptp(np.float64(expected), axis=0).max() > 0.1, "a policy that does not care would prove nothing"
+    for rows in (1, 7):
+        few = act({name: x[:rows] for name, x in inputs.items()})
+        np.testing.assert_allclose(few, expected[:rows], rtol=0, atol=1e-5)
 
 
-@pytest.mark.parametrize("format", FORMATS)
-def test_any_number_of_observations_is_taken(format, tmp_path):
-    policy = her_policy(hidden=8)
-    act = exported(policy, format, tmp_path)
-    for rows in (1, 7, 300):
-        inputs = random_inputs(policy, rows)
-        np.testing.assert_allclose(act(needed(policy, inputs)), policy.act(inputs), rtol=0, atol=1e-5)
-
-
-@pytest.mark.parametrize("name", POLICIES)
-def test_only_inputs_that_are_needed_are_asked_for(name):
-    policy = POLICIES[name]()
-    wanted = {"observation", "desired_goal"} if "her" in name else set(policy.spec.observation_sizes)
-    wanted |= {"achieved_goal"} if "relative" in name else set()
-    assert set(inputs_of(policy)) == wanted
-
-
-def test_a_servo_that_is_exported_still_goes_to_the_goal(tmp_path):
-    act = exported(servo(), "onnx", tmp_path)
-    found = act({name: np.float32([x]) for name, x in
-                 dict(observation=[0, 0], achieved_goal=[0.5, 0], desired_goal=[0.5, 0.04]).items()})  # fmt: skip
-    assert found == pytest.approx(np.array([[0, np.tanh(10 * 0.04)]]), abs=1e-6)  # by hand
+def test_only_inputs_that_are_needed_are_asked_for():
+    assert inputs_of(POLICIES["HER's"]) == {"observation": 25, "desired_goal": 3}
+    assert inputs_of(POLICIES["HER's, relative goals"]) == GOALS
+    assert inputs_of(POLICIES["raw"]) == {"observation": 4, "wind": 2}
 
 
 TYPES = ["float16", "float32", "float64", *(f"{u}int{n}" for u in ("", "u") for n in (8, 16, 32, 64))]
-TYPED = [pytest.param(kind, format, marks=pytest.mark.slow if FORMATS[format].needs_tensorflow else ())
+TYPED = [pytest.param(kind, format, marks=pytest.mark.slow if FORMATS[format].module == "to_tensorflow" else ())
          for kind in TYPES for format in FORMATS if (kind, format) != ("uint64", "tflite")]  # fmt: skip
 
 
 def bounded(kind):
-    return network_policy((), 2, actions=Actions((0.0, 0.5), (7.0, 3.5), kind))
+    return policy_of({"observation": 6}, 2, (), of_spec=dict(actions=Actions((0.0, 0.5), (7.0, 3.5), kind)))
 
 
 @pytest.mark.parametrize(("kind", "format"), TYPED)
@@ -116,60 +99,55 @@ def test_the_one_type_that_tflite_does_not_have_is_refused_and_nothing_is_left(t
 # ---- the NumPy file ----
 
 
-def test_the_numpy_file_is_short_and_says_how_to_call_it(tmp_path):
-    units = Actions((-1.0,) * 4, (2.0,) * 4, "int32")
-    policy = her_policy(replace(FETCH, actions=units), relative_goals=True, layers=20, hidden=4)
-    run, name = RUNTIMES["numpy"]
-    baselines.export_policy(policy, "numpy", str(tmp_path / name))
-    text = (tmp_path / name).read_text()
-    assert len(text.splitlines()) < 60 and max(map(len, text.splitlines())) <= 120
-    assert text.startswith('"""A trained policy for FetchPush-v1') and "from policy import act" in text
-    assert 'act({"observation": observation, "desired_goal": desired_goal, "achieved_goal": achieved_goal})' in text
-    assert "allow_pickle=False" in text
+def test_the_numpy_file_is_short_and_acts_to_the_bit(tmp_path):
+    units = dict(actions=Actions((-1.0,) * 4, (2.0,) * 4, "int32"))
+    policy = policy_of(GOALS, 4, (4,) * 20, RELATIVE_COLUMNS, of_spec=units, **HER)
     inputs = random_inputs(policy)
-    np.testing.assert_array_equal(run(str(tmp_path / name))(inputs), policy.act(inputs))
+    np.testing.assert_array_equal(exported(policy, "numpy", tmp_path)(inputs), policy.act(inputs))
+    lines = (tmp_path / "policy.py").read_text().splitlines()
+    assert len(lines) < 80 and max(map(len, lines)) <= 120
+    assert lines[0].startswith('"""A trained policy for Any-v0') and "    from policy import act" in lines
 
 
-def test_the_numpy_file_takes_one_observation_or_several_as_the_policy_does(tmp_path):
-    for policy, shape in ((ppo_policy({"observation": 11}, 3), (3,)),
-                          (ppo_policy({"observation": 11}, 3, discrete=True), ())):  # fmt: skip
-        folder = tmp_path / str(shape)
-        folder.mkdir()
-        act, observation = exported(policy, "numpy", folder), random_inputs(policy, 1)["observation"][0]
-        assert act(observation).shape == policy.act(observation).shape == shape
-        np.testing.assert_array_equal(act(observation), policy.act(observation))
-        np.testing.assert_array_equal(act({"observation": observation.tolist()}), policy.act(observation))
-        for bad in (observation[1:], [observation, observation + np.nan], observation + np.inf, 5):
-            with pytest.raises(ValueError, match="expected observation to have 11 finite numbers, got"):
-                act(bad)
-
-
-PROGRAM = """
-import json, sys
-for name in ("baselines", "tensorflow"):
-    sys.modules[name] = None  # importing it raises ImportError
-from policy import act
-action = act(json.load(sys.stdin)).tolist()
-print(json.dumps([action, sorted({name.partition(".")[0] for name in sys.modules})]))
-"""
-
-
-def test_the_numpy_file_acts_where_nothing_of_ours_can_be_imported(cwd):
-    policy = her_policy(hidden=8)
-    baselines.export_policy(policy, "numpy", "policy.py")
-    inputs = {name: x.tolist() for name, x in random_inputs(policy, 5).items()}
-    done = subprocess.run([sys.executable, "-c", PROGRAM], input=json.dumps(inputs), capture_output=True, text=True,
-                          env={"PYTHONPATH": "."})  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    action, modules = json.loads(done.stdout)
-    np.testing.assert_allclose(action, policy.act(inputs), rtol=0, atol=1e-5)
-    assert not {"gymnasium", "mpi4py", "tqdm", "onnx", "scipy"} & set(modules)
+@pytest.mark.parametrize(("discrete", "shape"), [(False, (3,)), (True, ())])
+def test_the_numpy_file_takes_one_observation_as_the_policy_does(discrete, shape, tmp_path):
+    policy = policy_of({"observation": 11}, 3, of_spec=dict(discrete=discrete))
+    act, observation = exported(policy, "numpy", tmp_path), random_inputs(policy, 1)["observation"][0]
+    assert act(observation).shape == policy.act(observation).shape == shape
+    np.testing.assert_array_equal(act(observation), policy.act(observation))
+    np.testing.assert_array_equal(act({"observation": observation.tolist()}), policy.act(observation))
+    for bad in (observation[1:], [observation, observation + np.nan], observation + np.inf, 5):
+        with pytest.raises(ValueError, match="expected observation to have 11 finite numbers, got"):
+            act(bad)
 
 
 def test_the_name_of_an_environment_cannot_become_part_of_the_program(tmp_path):
     policy = servo(replace(POINT_REACH_SIZES, env_id='x"""\nraise SystemExit\n"""\\'))
     assert exported(policy, "numpy", tmp_path)(random_inputs(policy)).shape == (ROWS, 2)
     assert '"""A trained policy for x????raise SystemExit?????, exported' in (tmp_path / "policy.py").read_text()
+
+
+PROGRAM = """
+import json, sys
+from baselines.export import main
+main(["--load_path=policy", "--format=numpy", "--output=policy.py"])
+for name in [name for name in sys.modules if name.partition(".")[0] in ("baselines", "safetensors")]:
+    sys.modules[name] = None  # importing it raises ImportError
+from policy import act
+print(json.dumps(act(json.load(sys.stdin)).tolist()))
+"""
+
+
+def test_the_numpy_file_needs_only_numpy_and_writing_it_safetensors(cwd):
+    save("policy")
+    os.mkdir("blocked")
+    for library in UNNEEDED:
+        (cwd / "blocked" / f"{library}.py").write_text(f"raise ImportError('{library} is not installed')")
+    inputs = {name: x.tolist() for name, x in random_inputs(servo(), 5).items()}
+    done = subprocess.run([sys.executable, "-c", PROGRAM], input=json.dumps(inputs), capture_output=True, text=True,
+                          env={"PYTHONPATH": f"{cwd / 'blocked'}:{ROOT}:."})  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    np.testing.assert_allclose(json.loads(done.stdout.splitlines()[-1]), servo().act(inputs), rtol=0, atol=1e-5)
 
 
 # ---- the command ----
@@ -188,56 +166,13 @@ def test_the_command_writes_what_python_writes_and_says_where(format, cwd, capsy
     np.testing.assert_allclose(found, servo().act(inputs), rtol=0, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["her", "ppo2, discrete, goals", "network"])
-def test_numpy_files_are_written_where_only_numpy_can_be_imported(name, cwd):
-    policy = POLICIES[name]()
-    save_policy("policy", policy)
-    os.mkdir("blocked")
-    for library in ("tensorflow", "keras", "gymnasium", "gymnasium_robotics", "envpool", "mpi4py", "tqdm", "onnx",
-                    "threadpoolctl"):  # fmt: skip
-        (cwd / "blocked" / f"{library}.py").write_text(f"raise ImportError('{library} is not installed')")
-    command = [sys.executable, "-m", "baselines.export", "--load_path=policy", "--format=numpy", "--output=out.py"]
-    done = subprocess.run(command, capture_output=True, text=True, env={"PYTHONPATH": f"{cwd / 'blocked'}:{ROOT}"})
-    assert (done.returncode, done.stderr) == (0, "")
-    inputs = random_inputs(policy)
-    np.testing.assert_array_equal(RUNTIMES["numpy"][0]("out.py")(inputs), policy.act(inputs))
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("format", FORMATS)
-def test_a_real_process_prints_one_line(format, cwd):
-    save("saved")
-    name = RUNTIMES[format][1]
-    command = [sys.executable, "-m", "baselines.export", "--load_path=saved", f"--format={format}", f"--output={name}"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
-    assert (done.returncode, done.stderr, done.stdout.count("\n")) == (0, "", 1)
-
-
 def test_help_has_every_flag_and_every_format(capsys):
     main(["--help"])
     text = capsys.readouterr().out
     assert text.startswith("usage: python -m baselines.export")
-    for name in names_of(ExportOptions):
-        assert f"\n  --{name} " in text
+    assert all(f"\n  --{name} " in text for name in names_of(ExportOptions))
     assert all(format in text for format in FORMATS)
 
-
-def test_export_is_a_function_whether_or_not_its_module_was_imported(cwd):
-    save("policy")
-    for first in ("import baselines.export", "from baselines.export import main", "pass"):
-        program = f"""
-import sys
-{first}
-import baselines
-baselines.export_policy(baselines.load_policy("policy"), "numpy", "out.py")
-print("tensorflow" in sys.modules)
-"""
-        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-        assert (done.returncode, done.stdout) == (0, "False\n"), done.stderr
-        os.remove("out.py"), os.remove("out.npz")
-
-
-# ---- docs/policies.md ----
 
 DOCS = (ROOT / "docs" / "policies.md").read_text()
 BLOCKS = dict(zip(("load", "numpy", "onnx", "tflite", "savedmodel"),
@@ -246,8 +181,7 @@ BLOCKS = dict(zip(("load", "numpy", "onnx", "tflite", "savedmodel"),
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_the_commands_and_examples_of_the_documentation_give_the_policys_action(format, cwd, monkeypatch):
-    policy = her_policy(FETCH_REACH_SIZES, hidden=8)
-    save_policy("reach/best", policy)
+    save_policy("reach/best", policy_of({**GOALS, "observation": 10}, 4, columns=GOAL_COLUMNS, **HER))
     (words,) = re.findall(rf"python -m baselines.export (.*--format={format} .*)", DOCS)
     main(words.split())
     monkeypatch.syspath_prepend(cwd)
@@ -289,60 +223,48 @@ def test_bad_input_ends_with_one_line_and_leaves_everything_as_it_was(words, exp
     assert expected in command_refused(capsys, main, *words)
 
 
-def test_python_is_told_the_formats_and_what_is_in_the_way(cwd):
-    with pytest.raises(UserError, match="format: expected one of savedmodel, tflite, onnx, numpy, got .onyx"):
-        baselines.export_policy(servo(), "onyx", "o.onnx")
-    baselines.export_policy(servo(), "onnx", "o.onnx")
-    with pytest.raises(UserError, match="o.onnx exists already"):
-        baselines.export_policy(servo(), "onnx", "o.onnx")
-
-
 MISSING = {"onnx": ("onnx", "pip install 'baselines-her[onnx]'"),
            "tflite": ("tensorflow", "pip install 'baselines-her[tflite]'"),
            "savedmodel": ("tensorflow", "pip install baselines-her")}  # fmt: skip
 
 
 @pytest.mark.parametrize("format", MISSING)
-def test_without_a_package_the_message_says_what_to_install(format, cwd, capsys, monkeypatch):
-    save("policy")
+def test_without_a_package_the_message_says_what_to_install(format, cwd, monkeypatch):
     package, line = MISSING[format]
     monkeypatch.setitem(sys.modules, package, None)
     for name in ("to_onnx", "to_tensorflow"):
         monkeypatch.delitem(sys.modules, f"baselines.policies.exporting.{name}", raising=False)
-    said = command_refused(capsys, main, "--load_path=policy", f"--format={format}", f"--output={RUNTIMES[format][1]}x"
-                           if format == "savedmodel" else f"--output=o.{format}")  # fmt: skip
-    assert said == f"error: --format={format} needs {package}: {line}\n"
+    with pytest.raises(UserError, match=f"^--format={format} needs {package}: {re.escape(line)}$"):
+        exported(servo(), format, cwd)
+    assert os.listdir() == ["taken"]
 
 
-def test_a_policy_that_acts_in_a_way_of_its_own_is_refused(cwd):
+def test_python_is_told_what_cannot_be_exported(cwd):
     class Own(NetworkPolicy):
         def act(self, observation):
             return observation
 
+    with pytest.raises(UserError, match="format: expected one of savedmodel, tflite, onnx, numpy, got .onyx"):
+        baselines.export_policy(servo(), "onyx", "o.onnx")
     with pytest.raises(UserError, match="cannot export a Own, which acts in a way of its own"):
         baselines.export_policy(Own(servo().spec, [(np.zeros((6, 2)), np.zeros(2))]), "numpy", "o.py")
-
-
-@pytest.mark.parametrize("name", ["two words", "lambda", "action", "_hidden", "été", ""])
-def test_inputs_whose_names_are_no_words_are_refused(name, tmp_path):
-    policy = ppo_policy({name: 2, "b": 3}, 2)
-    with pytest.raises(UserError, match=f"cannot export an input '{name}': expected a word"):
-        baselines.export_policy(policy, "numpy", str(tmp_path / "o.py"))
-    assert contents(tmp_path) == {}
+    for name in ("two words", "lambda", "action", "_hidden", "été", ""):
+        with pytest.raises(UserError, match=f"cannot export an input '{name}': expected a word"):
+            baselines.export_policy(policy_of({name: 2, "b": 3}, 2), "numpy", "o.py")
+    assert os.listdir() == ["taken"]
 
 
 @pytest.mark.parametrize("at", ["write", "fsync", "rename", "second rename"])
 def test_an_export_that_fails_leaves_nothing(at, cwd, monkeypatch):
     calls = []
 
-    def fail(*arguments):
+    def fail(*arguments, **_):
         calls.append(arguments)
         if at != "second rename" or len(calls) == 2:
             raise OSError(28, "No space left on device")
         os.replace(*arguments)
 
-    target = {"write": "numpy.savez", "fsync": "os.fsync"}.get(at, "os.rename")
-    monkeypatch.setattr(target, lambda *arguments, **named: fail(*arguments))
+    monkeypatch.setattr({"write": "numpy.savez", "fsync": "os.fsync"}.get(at, "os.rename"), fail)
     with pytest.raises(UserError, match="cannot write o.py: No space left on device"):
         baselines.export_policy(servo(), "numpy", "o.py")
-    assert calls and sorted(os.listdir()) == ["taken"]
+    assert calls and os.listdir() == ["taken"]

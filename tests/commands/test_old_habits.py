@@ -103,7 +103,10 @@ def test_the_old_door_of_training_trains_and_keeps_policies_where_it_did(words, 
 
 @pytest.mark.parametrize(
     ("words", "answer"),
-    [(["--num_cpu", "19"], "mpirun -np N python -m baselines.run"), (["--logdir"], "log_path: expected a file or")],
+    [
+        (["--num_cpu", "19"], "mpirun -np N python -m baselines.run"),
+        (["--logdir"], "--logdir needs a value: use --log_path"),
+    ],
 )
 def test_the_old_door_of_training_refuses_in_one_line(words, answer, capsys):
     assert answer in command_refused(capsys, old_train.main, POINT_REACH, *words)

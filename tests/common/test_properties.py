@@ -9,7 +9,8 @@ from hypothesis.extra import numpy as arrays_of
 
 from baselines.common.mpi import Communicator
 from baselines.learning.normalizer import Normalizer
-from baselines.storage import state_files
+from baselines.runs.checkpoints import checkpoint_file, checkpoint_numbers
+from baselines.storage import read_arrays, write_arrays
 from tests.common.strategies import ARRAYS, JSON, NAMES
 
 
@@ -30,9 +31,9 @@ def test_statistics_do_not_depend_on_how_the_rows_arrive(rows, cuts):
 def test_a_state_comes_back_to_the_bit(document, arrays, transposed):
     arrays = {k: x.T if transposed else x for k, x in arrays.items() if k not in ("document", "file")}
     with tempfile.TemporaryDirectory() as folder:
-        state_files.write(folder, 3, 1, document, arrays)
-        assert state_files.numbers(folder, 1) == [3] and state_files.numbers(folder, 0) == []
-        found, loaded = state_files.read(folder, 3, 1)
+        write_arrays(checkpoint_file(folder, 3, 1), document, arrays)
+        assert checkpoint_numbers(folder, 1) == [3] and checkpoint_numbers(folder, 0) == []
+        found, loaded = read_arrays(checkpoint_file(folder, 3, 1))
     assert found == document and loaded.keys() == arrays.keys()
     for name, x in arrays.items():
         x = x.astype(x.dtype.newbyteorder("<"))

@@ -9,7 +9,6 @@ from baselines.common.mpi import Communicator
 from baselines.her import losses
 from baselines.her.ddpg import DDPG
 from baselines.her.experiment.config import HERConfig
-from baselines.her.types import Transitions
 from tests.helpers import POINT_REACH_ID, TINY_SETTINGS, goal_spec, timeless
 from tests.her.measures import make_constant, stacked, transitions
 from tests.her.numbered import random_transitions
@@ -134,10 +133,3 @@ def test_a_resumed_run_of_several_critics_with_layer_norm_continues_exactly(cwd)
     assert timeless("parts") == timeless("whole")
     begun = baselines.train(env=POINT_REACH_ID, load_path="saved", n_epochs=0, seed=1)
     assert (begun.config.n_critics, begun.config.layer_norm) == (2, True)
-
-
-def test_without_terminated_episodes_the_update_needs_no_code_for_them(agent, batch):
-    """The metrics are the same; the compiled update is smaller."""
-    without = Transitions(*batch)._replace(terminated=None)
-    for name, value in agent.gradients(batch)[1].items():
-        np.testing.assert_array_equal(agent.gradients(without)[1][name], value)

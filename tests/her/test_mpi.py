@@ -10,7 +10,8 @@ import pytest
 from baselines.common.mpi import Communicator
 from baselines.envs.lockstep import run_episodes
 from baselines.her.demonstrations import write_demonstrations
-from baselines.storage import state_files
+from baselines.runs.checkpoints import checkpoint_file, checkpoint_numbers
+from baselines.storage import read_arrays
 from tests.helpers import POINT_PUSH_ID, POINT_REACH, TINY, mpirun, point_reach, straight
 from tests.her.mpi_worker import share
 
@@ -101,7 +102,8 @@ def test_a_relay_is_the_same_on_every_rank_and_learns_from_all(tmp_path):
                   "--relay_effector=0:2", f"--log_path={tmp_path / 'log'}")  # fmt: skip
     assert done.returncode == 0, done.stderr
     folder = str(tmp_path / "log" / "checkpoint")
-    first, second = (state_files.read(folder, state_files.numbers(folder, 0)[-1], rank)[1] for rank in range(2))
+    newest = checkpoint_numbers(folder, 0)[-1]
+    first, second = (read_arrays(checkpoint_file(folder, newest, rank))[1] for rank in range(2))
     relay = [name for name in first if name.startswith("exploration/guide/")]
     assert {"exploration/guide/main_pi/0_kernel", "exploration/guide/Q_adam/step"} <= set(relay)
     for name in relay:

@@ -3,10 +3,7 @@
 import copy
 import json
 import os
-import signal
-import subprocess
 import sys
-import time
 import tracemalloc
 from pathlib import Path
 
@@ -15,27 +12,25 @@ import pytest
 from safetensors.numpy import save_file
 
 import baselines
+from baselines import storage
 from baselines.common.errors import UserError
 from baselines.common.specs import EnvSpec
-from baselines.policies.policy import FORMAT, NetworkPolicy, Policy, PolicyDesign, read_policy, save_policy
-from baselines.storage import arrays as storage
-from baselines.storage.arrays import read_arrays, write_arrays
+from baselines.policies.policy import FORMAT, NetworkPolicy, Policy, read_policy, save_policy
+from baselines.storage import read_arrays, write_arrays
 from tests.commands.doors import servo
-from tests.helpers import POINT_REACH, ROOT, contents, refused, write_package
+from tests.helpers import POINT_REACH, contents, refused, write_package
 
 VECTOR = EnvSpec("Pendulum-v1", {"observation": 3}, 2, 200)
 
 
-def network(spec=VECTOR, seed=0):
-    rng, sizes = np.random.default_rng(seed), [sum(spec.observation_sizes.values()), 5, spec.action_size]
-    return NetworkPolicy(spec, [(rng.normal(size=(a, b)), rng.normal(size=b)) for a, b in zip(sizes, sizes[1:])])  # noqa: B905
+def network(seed=0):
+    rng = np.random.default_rng(seed)
+    return NetworkPolicy(VECTOR, [(rng.normal(size=(a, b)), rng.normal(size=b)) for a, b in ((3, 5), (5, 2))])
 
 
 def same(policy, other):
-    return policy.document() == other.document() and policy.arrays.keys() == other.arrays.keys() and all(
-        x.dtype == other.arrays[name].dtype and np.array_equal(x, other.arrays[name])
-        for name, x in policy.arrays.items()
-    )  # fmt: skip
+    arrays, others = ({k: (x.dtype, x.tolist()) for k, x in it.arrays.items()} for it in (policy, other))
+    return policy.document() == other.document() and arrays == others
 
 
 def load_refused(path):
@@ -59,13 +54,12 @@ def test_the_suffix_may_be_left_out_and_a_folder_means_its_latest(cwd):
 
 
 def test_the_permissions_are_those_of_the_users_umask(cwd):
-    for umask, mode in ((0o077, 0o600), (0o002, 0o664)):
-        before = os.umask(umask)
-        try:
-            save_policy("reach", network())
-        finally:
-            os.umask(before)
-        assert os.stat("reach.safetensors").st_mode & 0o777 == mode
+    before = os.umask(0o027)
+    try:
+        save_policy("reach", network())
+    finally:
+        os.umask(before)
+    assert os.stat("reach.safetensors").st_mode & 0o777 == 0o640
 
 
 TAKEN = {
@@ -86,10 +80,9 @@ def test_only_a_policy_is_replaced(take, cwd):
     assert contents(".") == before
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_what_could_not_be_loaded_is_not_saved(value, cwd):
+def test_what_could_not_be_loaded_is_not_saved(cwd):
     policy = network()
-    policy.arrays["pi/0_bias"][1] = value
+    policy.arrays["pi/0_bias"][1] = np.inf
     with pytest.raises(UserError, match="cannot save the policy to reach.safetensors: array 'pi/0_bias' has values"):
         save_policy("reach", policy)
     assert os.listdir() == ["taken"]
@@ -113,11 +106,7 @@ def test_where_there_is_no_policy_the_message_says_what_was_expected(path, cwd):
 # ---- whole or not at all ----
 
 
-class Crash(BaseException):
-    """Not an Exception, as little as KeyboardInterrupt is."""
-
-
-@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), Crash()], ids=["error", "crash"])
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
 @pytest.mark.parametrize("at", ["save_file", "os.fsync", "os.replace"])
 def test_a_policy_that_cannot_be_written_leaves_the_earlier_one_and_no_trace(at, error, cwd, monkeypatch):
     save_policy("reach", network())
@@ -127,107 +116,60 @@ def test_a_policy_that_cannot_be_written_leaves_the_earlier_one_and_no_trace(at,
         raise error
 
     monkeypatch.setattr(storage if at == "save_file" else os, at.removeprefix("os."), fail)
-    with pytest.raises((UserError, Crash)):
+    with pytest.raises((UserError, KeyboardInterrupt)):
         save_policy("reach", network(seed=1))
     assert contents(".") == before
-
-
-WRITER = """
-import numpy as np
-from baselines.common.specs import EnvSpec
-from baselines.policies.policy import NetworkPolicy, save_policy
-for i in range(10**9):
-    layers = [(np.full((300, 300), i), np.full(300, i))] * 3
-    save_policy("reach", NetworkPolicy(EnvSpec("any", {"observation": 300}, 300), layers))
-    print(i, flush=True)
-"""
-
-
-@pytest.mark.parametrize("seconds", [0.0, 0.003, 0.006, 0.011, 0.017])
-def test_a_process_killed_at_any_moment_leaves_a_whole_policy(seconds, cwd):
-    with subprocess.Popen([sys.executable, "-c", WRITER], stdout=subprocess.PIPE, env={"PYTHONPATH": str(ROOT)}) as one:
-        written = one.stdout.readline()
-        time.sleep(seconds)
-        one.send_signal(signal.SIGKILL)
-        written = [written, *one.stdout.readlines()][-1]
-    numbers = {float(x) for array in read_policy("reach").arrays.values() for x in np.unique(array)}
-    assert len(numbers) == 1 and numbers <= {float(written), float(written) + 1}
 
 
 # ---- damage ----
 
 
-def is_noticed(content):
-    Path("reach.safetensors").write_bytes(content)
-    try:
-        read_arrays("reach.safetensors")
-    except UserError:
-        return True
-    return False
-
-
-def test_every_flipped_bit_and_every_cut_is_noticed(cwd):
+def test_a_flipped_bit_in_every_byte_and_every_cut_is_noticed(cwd):
     write_arrays("reach.safetensors", {"format": FORMAT}, {"x": np.ones((1, 2), np.float32)})
     whole = Path("reach.safetensors").read_bytes()
-    flipped = (whole[:i] + bytes([whole[i] ^ 1 << bit]) + whole[i + 1 :] for i in range(len(whole)) for bit in range(8))
+    flipped = (whole[:i] + bytes([whole[i] ^ 1 << i % 8]) + whole[i + 1 :] for i in range(len(whole)))
     cut = (whole[:size] for size in range(len(whole)))
-    assert all(map(is_noticed, (*flipped, *cut, whole + b"\0"))) and not is_noticed(whole)
+    for damaged in (*flipped, *cut, whole + b"\0"):
+        Path("reach.safetensors").write_bytes(damaged)
+        with pytest.raises(UserError):
+            read_arrays("reach.safetensors")
 
 
+def file_of(metadata, dtype="F32", shape=(2,), end=8):
+    """A file of one array, as its header says."""
+    header = {"__metadata__": metadata, "x": {"dtype": dtype, "shape": shape, "data_offsets": [0, end]}}
+    text = json.dumps(header).encode()
+    return len(text).to_bytes(8, "little") + text + bytes(8)
+
+
+OURS = {"document": "{}", "crc32": "{}"}
 OTHER_FILES = {
     "nothing": b"",
     "a page": b"<!DOCTYPE html>\n<html></html>",
     "a pickle": b"\x80\x04cos\nmkdir\n(S'marker'\ntR.",
-    "a git-lfs pointer": b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n",
-    "an npz": b"PK\x03\x04" + bytes(100),
     "a header of 10**18 bytes": (10**18).to_bytes(8, "little") + b"{}",
     "deep lists": (10**5).to_bytes(8, "little") + b"[" * 10**5,
-    "deep objects": (5 * 10**5).to_bytes(8, "little") + b'{"a":' * 10**5,
-    "no text": (4).to_bytes(8, "little") + b"\xff\xfe\x00\x01",
+    "huge": file_of(OURS, shape=(10**12,), end=4 * 10**12),
+    "more than there is": file_of(OURS, shape=(4,), end=16),
+    "objects": file_of(OURS, "O", (1,)),
+    "a type that NumPy has not": file_of(OURS, "BF16", (4,)),
+    "no document": file_of({}),
+    "no dictionary": file_of({"document": "null"}),
+    "deep lists as document": file_of({"document": "[" * 10**5}),
+    "a long number": file_of({"document": "1" * 5000}),
+    "no checksums": file_of(OURS),
+    "half a checksum": file_of({"document": "{}", "crc32": "["}),
 }
 
 
 @pytest.mark.parametrize("content", OTHER_FILES.values(), ids=OTHER_FILES)
-def test_other_files_are_refused_in_one_line_and_not_executed(content, cwd):
+def test_other_files_are_refused_in_one_line_neither_executed_nor_given_memory(content, cwd):
     Path("reach.safetensors").write_bytes(content)
-    assert "it is not a .safetensors file of baselines (" in load_refused("reach")
-    assert sorted(os.listdir()) == ["reach.safetensors", "taken"]
-
-
-HEADERS = {
-    "huge": {"x": {"dtype": "F32", "shape": [10**12], "data_offsets": [0, 4 * 10**12]}},
-    "a product beyond 64 bits": {"x": {"dtype": "F32", "shape": [2**40, 2**40], "data_offsets": [0, 8]}},
-    "more than there is": {"x": {"dtype": "F32", "shape": [4], "data_offsets": [0, 16]}},
-    "less than there is": {"x": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}},
-    "overlapping": {f"{i}": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]} for i in range(2)},
-    "another size": {"x": {"dtype": "F32", "shape": [3], "data_offsets": [0, 8]}},
-    "negative": {"x": {"dtype": "F32", "shape": [-2], "data_offsets": [0, 8]}},
-    "backwards": {"x": {"dtype": "F32", "shape": [2], "data_offsets": [8, 0]}},
-    "objects": {"x": {"dtype": "O", "shape": [1], "data_offsets": [0, 8]}},
-    "a type that NumPy has not": {"x": {"dtype": "BF16", "shape": [4], "data_offsets": [0, 8]}},
-    "no checksums": {"x": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}},
-}
-
-
-@pytest.mark.parametrize("header", HEADERS.values(), ids=HEADERS)
-def test_hostile_headers_are_refused_before_anything_large_is_allocated(header, cwd):
-    text = json.dumps({"__metadata__": {"document": "{}", "crc32": "{}"}, **header}).encode()
-    Path("reach.safetensors").write_bytes(len(text).to_bytes(8, "little") + text + bytes(8))
-    start = time.perf_counter()
     tracemalloc.start()
-    load_refused("reach")
+    assert "it is not a .safetensors file of baselines (" in load_refused("reach")
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert peak < 10e6 and time.perf_counter() - start < 2
-
-
-@pytest.mark.parametrize(
-    "metadata",
-    [{}, {"document": "null"}, {"document": "[" * 10**5}, {"document": "1" * 5000}, {"document": "{}", "crc32": "["}],
-)
-def test_metadata_that_baselines_did_not_write_is_refused(metadata, cwd):
-    save_file({"x": np.zeros(2)}, "reach.safetensors", metadata)
-    assert "it is not a .safetensors file of baselines" in load_refused("reach")
+    assert peak < 10e6 and sorted(os.listdir()) == ["reach.safetensors", "taken"]
 
 
 # ---- documents and arrays, with sound checksums ----
@@ -246,38 +188,26 @@ def at(*path, value):
 
 DOCUMENTS = {
     "another format": at("format", value="baselines policy 2"),
-    "a list as format": at("format", value=[1]),
     "no algorithm": lambda document: document.pop("alg"),
     "a list as algorithm": at("alg", value=["her"]),
     "a word as config": at("config", value="default"),
     "no environment": lambda document: document.pop("environment"),
-    "null as environment": at("environment", value=None),
-    "a list as environment": at("environment", value=[1]),
     "an environment without a name": at("environment", "env_id", value=None),
     "more about the environment": at("environment", "colour", value="red"),
     "observations in a list": at("environment", "observation_sizes", value=[3]),
-    "a larger observation": at("environment", "observation_sizes", value={"observation": 4}),
     "a huge observation": at("environment", "observation_sizes", value={"observation": 10**400}),
-    "true as observation": at("environment", "observation_sizes", value={"observation": True}),
     "more actions": at("environment", "action_size", value=3),
-    "half an action": at("environment", "action_size", value=0.5),
     "a negative horizon": at("environment", "horizon", value=-1),
-    "bounds of NaN": at("environment", "actions", "low", value=[float("nan"), 0]),
     "no design": lambda document: document.pop("design"),
     "a word as design": at("design", value="mlp"),
     "more design": at("design", "colour", value="red"),
     "no columns": at("design", "columns", value=[]),
     "columns of numbers": at("design", "columns", value=[[1, 2]]),
-    "columns of three": at("design", "columns", value=[["observation", "", ""]]),
     "another column": at("design", "columns", value=[["camera", ""]]),
     "a column less another": at("design", "columns", value=[["observation", "camera"]]),
     "another network": at("design", "network", value="main_pi"),
-    "a number as network": at("design", "network", value=5),
-    "other statistics": at("design", "statistics", value=["o_stats"]),
     "statistics of networks": at("design", "statistics", value=["pi"]),
     "a bound that is NaN": at("design", "clip", value=float("nan")),
-    "an infinite bound": at("design", "norm_clip", value=float("inf")),
-    "a bound of 0": at("design", "clip", value=0),
     "a bound beyond all floats": at("design", "clip", value=10**400),
     "a word as bound": at("design", "clip", value="1"),
     "a scale above 1": at("design", "scale", value=2),
@@ -288,18 +218,15 @@ DOCUMENTS = {
 
 @pytest.mark.parametrize("edit", DOCUMENTS.values(), ids=DOCUMENTS)
 def test_a_document_that_does_not_fit_is_refused_in_one_line(edit, cwd):
-    policy = network()
-    document = json.loads(json.dumps(policy.document()))
+    document = json.loads(json.dumps(network().document()))
     edit(document)
-    write_arrays("reach.safetensors", document, policy.arrays)
+    write_arrays("reach.safetensors", document, network().arrays)
     assert "reach.safetensors holds no policy that can be used: " in load_refused("reach")
 
 
 ARRAYS = [
     ("main_pi/0_kernel", np.zeros((3, 4), np.float32), r"array 'main_pi/0_kernel': expected \[4, n\]"),
-    ("main_pi/0_kernel", np.zeros((0, 3), np.float32), r"array 'main_pi/0_kernel': expected \[4, n\]"),
     ("main_pi/0_kernel", np.float32(1), r"array 'main_pi/0_kernel': expected \[4, n\]"),
-    ("main_pi/0_kernel", np.zeros((4, 4), np.complex64), "float32"),
     ("main_pi/0_kernel", np.zeros((4, 4), np.float64), "float32"),
     ("main_pi/0_kernel", None, "array 'main_pi/0_kernel' is missing"),
     ("main_pi/1_bias", None, "array 'main_pi/1_bias' is missing"),
@@ -318,17 +245,11 @@ ARRAYS = [
 def test_arrays_that_do_not_fit_are_refused_by_name(name, array, message, cwd):
     policy = servo()
     arrays = {key: x for key, x in {**policy.arrays, name: array}.items() if x is not None}
+    with pytest.raises(UserError, match=message):
+        Policy(policy.spec, policy.design, arrays).check_values()
     write_arrays("reach.safetensors", policy.document(), arrays)
     with pytest.raises(UserError, match=message):
         read_policy("reach")
-
-
-def test_nothing_can_be_made_that_could_not_be_loaded():
-    for name, array, message in ARRAYS:
-        policy = servo()
-        arrays = {key: x for key, x in {**policy.arrays, name: array}.items() if x is not None}
-        with pytest.raises(UserError, match=message):
-            Policy(policy.spec, policy.design, arrays).check_values()
 
 
 # ---- whose code is run ----
@@ -362,4 +283,3 @@ def test_the_document_says_what_it_is(cwd):
         "design": {"columns": [["observation", ""]], "network": "pi", "statistics": [], "clip": None,
                    "norm_clip": None, "activation": "relu", "squash": "clip", "scale": 1.0},
     }  # fmt: skip
-    assert PolicyDesign.from_document(network().document()["design"]) == network().design

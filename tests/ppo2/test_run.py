@@ -19,7 +19,7 @@ from baselines.play import main as play
 from baselines.ppo2 import train
 from baselines.ppo2.config import PPOConfig
 from baselines.ppo2.ppo import PPO
-from baselines.storage.arrays import read_arrays
+from baselines.storage import read_arrays
 from tests.environments import PointReach
 from tests.helpers import POINT_REACH, ROOT, checkpoints, document, refused, rows, timeless
 from tests.ppo2.helpers import COUNTING, TINY, TINY_SETTINGS

@@ -5,9 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from baselines import run
-from baselines.storage import arrays as storage
-from baselines.storage import state_files
+from baselines import run, storage
+from baselines.runs.checkpoints import checkpoint_file
 from tests.helpers import contents, damage, refused, rows, timeless
 from tests.runs.helpers import name_of_file, words
 
@@ -32,8 +31,8 @@ def test_damaged_checkpoints_without_a_sound_one_are_refused(log, capsys):
 
 def test_a_checkpoint_of_an_unknown_format_is_passed_over(log, capsys):
     """As a later version may write: sound, but with another meaning."""
-    document, arrays = state_files.read("log/checkpoint", 9, 0)
-    state_files.write("log/checkpoint", 9, 0, {**document, "format": "baselines state 4"}, arrays)
+    document, arrays = storage.read_arrays(checkpoint_file("log/checkpoint", 9, 0))
+    storage.write_arrays(checkpoint_file("log/checkpoint", 9, 0), {**document, "format": "baselines state 4"}, arrays)
     before = timeless(log)
     run.main(["--resume=log"])
     assert "is not of format 'baselines state 3'; going back to the previous checkpoint" in capsys.readouterr().out

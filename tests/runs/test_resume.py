@@ -11,9 +11,9 @@ from baselines import run
 from baselines.common.errors import UserError
 from baselines.common.mpi import Communicator
 from baselines.her.ddpg import DDPG
-from baselines.runs.checkpoints import read_newest
+from baselines.runs.checkpoints import checkpoint_file, read_newest
 from baselines.runs.logger import Logger
-from baselines.storage import state_files
+from baselines.storage import read_arrays, write_arrays
 from tests.helpers import checkpoints, contents, points_of_tensorboard, rows, timeless
 from tests.runs.helpers import KINDS, name_of_file, stop_after, words
 
@@ -136,7 +136,7 @@ def test_logs_are_on_the_disk_before_a_state_that_counts_their_bytes(monkeypatch
 
 
 def test_a_checkpoint_holds_numbers_and_a_document(log):
-    document, arrays = state_files.read("log/checkpoint", 9, 0)
+    document, arrays = read_arrays(checkpoint_file("log/checkpoint", 9, 0))
     assert all(array.dtype.kind in "fiub" for array in arrays.values())
     assert document["progress"]["epoch"] == 3 and "buffer/observation" in arrays
 
@@ -155,7 +155,7 @@ class Ranks(Communicator):
 
 
 def test_a_first_checkpoint_that_not_all_workers_wrote_is_none():
-    state_files.write("log/checkpoint", 3, 0, {}, {})
+    write_arrays(checkpoint_file("log/checkpoint", 3, 0), {}, {})
     quiet = Logger(quiet=True)
     assert read_newest("log", 1, Ranks(list=lambda mine: [mine, []]), quiet) is None
     Path("log/progress.csv").write_text("epoch\n0\n1\n")

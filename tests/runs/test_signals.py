@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from baselines import run
-from baselines.storage import state_files
+from baselines.runs.checkpoints import checkpoint_numbers
 from tests.helpers import POINT_REACH, TINY, checkpoints, damage, mpirun_command, rows, timeless
 from tests.runs.helpers import LONGER, Launched, ranks_below
 
@@ -26,7 +26,7 @@ def started(*words, **pipes):
 
 def wait_for_state(log, process, before=()):
     """Until there is a state that was not there before."""
-    while not set(state_files.numbers(f"{log}/checkpoint", 0)) - set(before):
+    while not set(checkpoint_numbers(f"{log}/checkpoint", 0)) - set(before):
         time.sleep(0.02)
         assert process.poll() is None, process.communicate()
 

@@ -23,7 +23,7 @@ from baselines.her.demonstrations.minari import read_minari
 from baselines.her.demonstrations.openai import convert_in_child
 from baselines.her.experiment.config import check_goal_env
 from baselines.her.types import Episodes
-from baselines.storage.files import replace_file
+from baselines.storage import replace_file
 
 FORMAT = "baselines.her demonstrations 2"
 MAX_BYTES = 1 << 30  # of all arrays of a file

@@ -7,10 +7,8 @@ from typing import Any
 import tensorflow as tf
 
 from baselines.common.errors import UserError
-from baselines.policies.exporting.formats import action_type, bounds_of, inputs_of
+from baselines.policies.exporting.steps import action_type, arrays_of, inputs_of, steps_of
 from baselines.policies.policy import Policy
-
-_ACTIVATIONS = {"relu": tf.nn.relu, "tanh": tf.tanh}
 
 
 def write_savedmodel(policy: Policy, path: str, exact: tf.DType = tf.float64) -> None:
@@ -37,24 +35,19 @@ def write_tflite(policy: Policy, path: str) -> None:
 
 def _action(policy: Policy, entries: dict[str, Any], exact: tf.DType) -> Any:
     """Return what `Policy.act` returns."""
-    design = policy.design
-    x = tf.concat([entries[a] - entries[b] if b else entries[a] for a, b in design.columns], -1)
-    if design.clip is not None:
-        x = _clip(x, -design.clip, design.clip)
-    if design.statistics:
-        x = (x - policy.mean) / policy.std
-        x = x if design.norm_clip is None else _clip(x, -design.norm_clip, design.norm_clip)
-    for i, (kernel, bias) in enumerate(policy.layers):
-        x = (x if i == 0 else _ACTIVATIONS[design.activation](x)) @ kernel + bias
-    if policy.spec.discrete:
-        return tf.argmax(x, -1, tf.int64)
-    x = design.scale * (tf.tanh(x) if design.squash == "tanh" else _clip(x, -1.0, 1.0))
-    if bounds := {name: tf.constant(bound, exact) for name, bound in bounds_of(policy).items()}:
-        x = (tf.cast(x, exact) + 1) * bounds["half_width"] + bounds["low"]
-        x = tf.round(x) if action_type(policy).kind in "iu" else x
-        x = tf.cast(_clip(x, bounds["least"], bounds["most"]), action_type(policy))
-    return x
-
-
-def _clip(x: Any, low: Any, high: Any) -> Any:
-    return tf.minimum(tf.maximum(x, low), high)
+    operations = {
+        "clip": lambda x, low, high: tf.minimum(tf.maximum(x, low), high),
+        "normalize": lambda x, mean, std: (x - mean) / std,
+        "layer": lambda x, kernel, bias: x @ kernel + bias,
+        "relu": tf.nn.relu,
+        "tanh": tf.tanh,
+        "argmax": lambda x: tf.argmax(x, -1, tf.int64),
+        "multiply": tf.multiply,
+        "to_units": lambda x, half_width, low: (tf.cast(x, exact) + 1) * half_width + low,
+        "round": tf.round,
+    }
+    arrays = {k: tf.constant(x, exact if x.dtype == "float64" else x.dtype) for k, x in arrays_of(policy).items()}
+    x = tf.concat([entries[a] - entries[b] if b else entries[a] for a, b in policy.design.columns], -1)
+    for operation, *operands in steps_of(policy):
+        x = operations[operation](x, *(arrays.get(operand, operand) for operand in operands))
+    return tf.cast(x, action_type(policy))

@@ -18,7 +18,7 @@ from baselines.envs import BACK_ENDS, make_vec_env
 from baselines.envs.base import Observation, VecEnv
 from baselines.envs.lockstep import Episode, run_episodes
 from baselines.her.demonstrations import write_demonstrations
-from baselines.storage.files import check_file_writable
+from baselines.storage import check_file_writable
 
 _COMMAND = "baselines.her.experiment.data_generation.fetch_data_generation"
 OPEN, CLOSED = 1.0, -1.0  # the last action: fingers
