@@ -180,9 +180,9 @@ def test_results_of_an_equal_arm_of_another_experiment_count(tiny, cwd, monkeypa
 def test_damaged_files_are_one_line(tiny, cwd, capsys):
     (results(tiny, cwd) / "curves.csv").unlink()
     (Run(cwd / "runs", A, 0).folder / "run.json").write_text("{")
-    for runs, message in ("other", "expected the files of one write"), ("runs", "run.json: expected JSON"):
+    for folder, message in ("--results=results", "expected the files of one write"), ("--runs=runs", "expected JSON"):
         with pytest.raises(SystemExit) as ended:
-            reproduce.main(["tiny", "--list", f"--runs={runs}", "--results=results"])
+            reproduce.main(["tiny", "--list", "--runs=other", "--results=other", folder])
         said = capsys.readouterr().err
         assert ended.value.code == 2 and message in said and said.count("\n") == 1
 

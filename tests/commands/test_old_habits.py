@@ -105,7 +105,7 @@ def test_the_old_door_of_training_trains_and_keeps_policies_where_it_did(words, 
     ("words", "answer"),
     [
         (["--num_cpu", "19"], "mpirun -np N python -m baselines.run"),
-        (["--logdir"], "--logdir needs a value: use --log_path"),
+        (["--logdir"], "--logdir needs a value"),
     ],
 )
 def test_the_old_door_of_training_refuses_in_one_line(words, answer, capsys):
