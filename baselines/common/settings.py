@@ -1,12 +1,13 @@
 """Settings: frozen dataclasses whose fields have a default, a meaning and a range, and which check themselves."""
 
 import dataclasses
-import numbers
 import os
 import textwrap
 import typing
 from collections.abc import Iterable, Mapping
 from typing import Any, Self
+
+import numpy as np
 
 from baselines.common.errors import UserError, nearest
 from baselines.common.old_names import hint
@@ -80,7 +81,7 @@ def check_known(names: Iterable[str], known: Iterable[str], also: Iterable[str] 
     known = list(known)
     for name in names:
         if name not in known:
-            raise UserError(f"unknown setting '{name}'{hint(name, [*known, *also])} (--help lists all)")
+            raise UserError(f"there is no setting '{name}'{hint(name, [*known, *also])} (--help lists all)")
 
 
 def from_document(settings: type[Settings], document: Mapping[str, Any]) -> Any:
@@ -126,8 +127,10 @@ def _as_kind(name: str, kind: type, value: Any) -> Any:
     truth = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False}.get(str(value).lower())
     if kind is bool and truth is not None:
         return truth
-    is_real = isinstance(value, numbers.Real) and not isinstance(value, bool)  # NumPy's numbers too
-    is_number = is_real and -1e300 < value < 1e300  # neither NaN nor too large for a float
+    if isinstance(value, np.generic):
+        value = value.item()
+    # Neither NaN nor too large for a float.
+    is_number = isinstance(value, int | float) and not isinstance(value, bool) and -1e300 < value < 1e300
     if kind is int and is_number and value == int(value):
         return int(value)
     if kind is float and is_number:

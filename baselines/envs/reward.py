@@ -58,7 +58,7 @@ class GoalReward:
 
     @property
     def varies(self) -> bool:
-        """Whether `goal_reward` differs between goals, or between the infos of the first steps."""
+        """True if `goal_reward` differs between goals, or between the infos of the first steps."""
         return bool(np.ptp(self._goal_rewards) > 1e-6)
 
     def reward_at_goal(self, goal: np.ndarray, info: np.ndarray | None = None) -> float | None:
