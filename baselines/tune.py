@@ -27,7 +27,7 @@ from baselines.common.settings import describe, names_of, setting
 from baselines.runs.algorithms import Algorithm, find
 from baselines.runs.launch import launch
 from baselines.runs.options import AlgorithmOptions, Options, VecEnvOptions
-from baselines.runs.signals import interrupts
+from baselines.runs.signals import stop_requests
 from baselines.storage import check_writable
 
 _MOST = 1 << 62
@@ -48,7 +48,7 @@ class TuneOptions(VecEnvOptions, AlgorithmOptions):
     warmup_epochs: int = setting(2, "epochs of a trial before it may be ended early", 0, _MOST)
     seed: int = setting(0, "seed of the search, and of each trial's run", 0, _MOST)
     step_timeout: float = setting(0.0, "seconds that a step in another process may take; 0: no limit", 0, 1e6)
-    load_path: str | None = setting(None, "policy to begin with", path=True, default_text="")
+    load_path: str | None = setting(None, "policy to begin with", path=True)
     log_path: str | None = setting(None, "folder for the trials' logs", path=True, default_text="runs/tune/STUDY")
 
 
@@ -110,14 +110,14 @@ def _tune(options: TuneOptions, algorithm: Algorithm, settings: Mapping[str, obj
     def train(number: int, found: Mapping[str, object], callback: Callable[[dict[str, float]], None]) -> None:
         _train(trial_options, {**fixed, **found}, os.path.join(log_path, f"trial-{number}"), callback)
 
-    with tuning.storage_errors(TrainingError, storage), interrupts() as signals:
+    with tuning.storage_errors(TrainingError, storage), stop_requests(at_once=True) as request:
         show(f"study {name} in {shown}: {tuning.count_trials(study)} {done}; logs in {log_path}")
         show(f"searching {', '.join(space)}")
         try:
             tuning.optimize(study, space, train, options.n_trials, options.seed, options.metric or "")
         except KeyboardInterrupt:
             stopped = f"stopped, {tuning.count_trials(study)} {done}; the same command goes on"
-            raise Interrupted(stopped, signals[0] if signals else signal.SIGINT) from None
+            raise Interrupted(stopped, request.signal or signal.SIGINT) from None
         line, found = tuning.best_trial(study)
     show(f"best: {line}")
     more = {"num_timesteps": options.timesteps, "extra_import": options.extra_import}

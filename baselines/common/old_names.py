@@ -13,7 +13,6 @@ _INSTEAD = {
     "env_type": "the environment's name is enough, leave it out",
     "gamestate": "Retro games are not supported, leave it out and give a Gymnasium --env",
     "reward_scale": "rewards are not scaled, use gymnasium.wrappers.TransformReward",
-    "save_video_length": "a video shows one episode of at most 200 steps, leave it out",
     "rollout_batch_size": "use --num_env=N",
     "logdir": "use --log_path=DIR",
     "log_dir": "use --log_path=DIR",

@@ -58,11 +58,11 @@ class Algorithm(NamedTuple):
 
     name: str
     learn: Callable[..., Agent]
-    Config: type[Settings]
-    PRESETS: Mapping[str, Preset]
-    ENV_DEFAULTS: Mapping[str, Mapping[str, object]]
-    SEARCH: Mapping[str, Range]
-    write_demonstrations: Callable[..., None] | None
+    Config: type[Settings] = Settings
+    PRESETS: Mapping[str, Preset] = {}
+    ENV_DEFAULTS: Mapping[str, Mapping[str, object]] = {}
+    SEARCH: Mapping[str, Range] = {}
+    write_demonstrations: Callable[..., None] | None = None
 
     def preset(self, name: str | None) -> Preset:
         """Return a preset, an empty one for None. Raises UserError for an unknown name."""
@@ -107,27 +107,19 @@ class Algorithm(NamedTuple):
 def find(alg: str) -> Algorithm:
     """Return the algorithm of `--alg`: a package of `baselines`, or package.module. Raises UserError."""
     module = _import(alg)
-    contents = {name: getattr(module, name, default) for name, default in _FILLED_IN.items()}
-    if not callable(getattr(module, "learn", None)):
+    contents = {name: getattr(module, name) for name in Algorithm._fields if name != "name" and hasattr(module, name)}
+    if not callable(contents.get("learn")):
         raise UserError(f"--alg={alg}: expected a module with a function learn(env, config, run)")
-    if not (isinstance(contents["Config"], type) and issubclass(contents["Config"], Settings)):
+    algorithm = Algorithm(alg, **contents)
+    if not (isinstance(algorithm.Config, type) and issubclass(algorithm.Config, Settings)):
         raise UserError(f"--alg={alg}: expected its Config to inherit baselines.algorithm.Settings")
-    return Algorithm(name=alg, learn=module.learn, **contents)
+    return algorithm
 
 
 def known_algorithms() -> list[str]:
     """Return the packages of `baselines` that are algorithms: those with a module train."""
     root = os.path.dirname(baselines.__file__)
     return sorted(p for p in os.listdir(root) if os.path.exists(os.path.join(root, p, "train.py")))
-
-
-_FILLED_IN: dict[str, Any] = {
-    "Config": Settings,
-    "PRESETS": {},
-    "ENV_DEFAULTS": {},
-    "SEARCH": {},
-    "write_demonstrations": None,
-}
 
 
 def _import(alg: str) -> Any:

@@ -76,19 +76,14 @@ def task_of_policy(spec: EnvSpec, arguments: EnvArguments) -> tuple[str, EnvArgu
 
     Raises UserError where the policy's file is not trusted to name them.
     """
-    name = trusted_name(spec.env_id)
-    kwargs = arguments.kwargs or recorded_arguments(spec.env_kwargs)
-    return name, EnvArguments(kwargs, arguments.max_episode_steps or spec.horizon or None, arguments.reward_info)
-
-
-def trusted_name(env_id: str) -> str:
-    """Return the environment that a policy names. Raises UserError if a module would have to be imported for it."""
-    if ":" in env_id:
+    if ":" in spec.env_id:
         raise UserError(
-            f"the policy was trained on {env_id}, whose module would be imported only because the policy's file names "
-            f"it: if you trust the file, add --env={env_id}"
+            f"the policy was trained on {spec.env_id}, whose module would be imported only because the policy's file "
+            f"names it: if you trust the file, add --env={spec.env_id}"
         )
-    return env_id
+    kwargs = arguments.kwargs or recorded_arguments(spec.env_kwargs)
+    steps = arguments.max_episode_steps or spec.horizon or None
+    return spec.env_id, EnvArguments(kwargs, steps, arguments.reward_info)
 
 
 def evaluate_in(policy: Acting, env: VecEnv, episodes: int, progress: bool = False) -> Evaluation:

@@ -4,46 +4,25 @@ import contextlib
 import dataclasses
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import baselines
 from baselines.common.errors import UserError
 from baselines.common.mpi import Communicator, check_same_on_all
 from baselines.common.seeding import env_seeds, new_seed
-from baselines.common.settings import Settings, names_of
+from baselines.common.settings import names_of
 from baselines.common.specs import check_same_sizes, other_task
 from baselines.envs import as_vec_env, check_renders, has_display, make_vec_env, render_without_display
 from baselines.envs.base import VecEnv
 from baselines.envs.names import import_extra
-from baselines.policies.policy import Agent, Policy, read_policy
-from baselines.runs.algorithms import Algorithm, find
+from baselines.policies.policy import Agent, read_policy
+from baselines.runs.algorithms import find
 from baselines.runs.checkpoints import read_newest
 from baselines.runs.logger import Logger
 from baselines.runs.options import Options
-from baselines.runs.record import (
-    Record,
-    check_same,
-    check_same_settings,
-    check_save_path,
-    read_record,
-    record_of,
-    resumed_config,
-    resumed_options,
-)
+from baselines.runs.record import check_resumed, check_save_path, read_record, resumed_config, resumed_options
 from baselines.runs.run import Run
-from baselines.runs.state import Saved
 from baselines.runs.wandb_logger import check_installed
-
-
-class _Job(NamedTuple):
-    """Validated input."""
-
-    options: Options
-    algorithm: Algorithm
-    config: Settings
-    policy: Policy | None = None  # of --load_path; a resumed run loads it later, if it has no checkpoint yet
-    record: Record | None = None  # of the run to resume, and its settings
-    recorded: Settings | None = None
 
 
 def launch(
@@ -72,51 +51,14 @@ def launch(
     Raises UserError, TrainingError, and Interrupted if a signal stopped the run in order.
     """
     check_same_on_all(comm, {"version of baselines": baselines.__version__, **settings, **given})
-    options, algorithm, config, policy, record, recorded = _validate(given, settings, comm)
-    with contextlib.ExitStack() as stack:
-        logger = Logger(options.log_path, comm.rank > 0, record is not None, options.quiet, options.wandb_project)
-        stack.push(lambda kind, *_: logger.close(failed=kind is not None))
-        vec_env = _environment(options, env, comm, stack)
-        env_id = options.env if env is None else vec_env.spec.env_id
-        options = dataclasses.replace(options, env=env_id, num_env=vec_env.num_env)
-        config = config.for_env(vec_env.spec)
-        _check_same_run(comm, config, vec_env)
-        tests = None if eval_env is None else _evaluation_env(eval_env, options, vec_env, comm)
-        lines: list[str] = []
-        saved = None
-        if record and recorded:
-            check_same_settings(record.folder, recorded, config, settings)
-            saved = _read_saved(record, options, comm, logger)
-            if options.load_path and not saved:
-                policy = read_policy(options.load_path)
-        if policy:
-            what = f"the policy in {options.load_path}"
-            check_same_sizes(what, policy.spec, vec_env.spec)
-            lines += other_task(what, policy.spec, vec_env.spec)
-        run = Run(
-            options, vec_env, comm, logger, lambda schedule: record_of(options, config, schedule, comm.size), stack,
-            initial_policy=policy, eval_env=tests, callback=callback, notes=(*notes, *lines),
-            resumed=record.schedule if record else None, saved=saved,
-        )  # fmt: skip
-        agent = algorithm.learn(vec_env, config, run)
-        if not isinstance(agent, Agent):
-            raise UserError(f"--alg={options.alg}: learn must return a baselines.algorithm.Agent, got {agent!r}")
-        after(agent, run)
-    return agent
-
-
-def _validate(given: Mapping[str, Any], settings: Mapping[str, object], comm: Communicator) -> _Job:
     if env_id := import_extra(given.get("extra_import"), given.get("env")):
         given = {**given, "env": env_id}
-    if given.get("resume"):
-        record = read_record(str(given["resume"]))
-        options = resumed_options(record, given)
-        algorithm = find(options.alg)
-        recorded, config = resumed_config(record, algorithm.Config, settings)
-        job = _Job(options, algorithm, config, record=record, recorded=recorded)
+    record = read_record(str(given["resume"])) if given.get("resume") else None
+    options = resumed_options(record, given) if record else Options(**given)
+    algorithm, policy = find(options.alg), None
+    if record:
+        config = resumed_config(record, algorithm.Config, settings)
     else:
-        options = Options(**given)
-        algorithm = find(options.alg)
         policy = read_policy(options.load_path) if options.load_path else None
         of_policy = policy.config if policy else None
         config = algorithm.config(options.env, settings, options.preset, of_policy, tuple(names_of(Options)))
@@ -125,19 +67,44 @@ def _validate(given: Mapping[str, Any], settings: Mapping[str, object], comm: Co
         seed = new_seed(comm) if options.seed is None else options.seed
         num_env = options.num_env or algorithm.preset(options.preset).num_env
         options = dataclasses.replace(options, seed=seed, num_env=num_env)
-        job = _Job(options, algorithm, config, policy)
     if options.wandb_project and comm.rank == 0:
         check_installed()
-    return job
+    with contextlib.ExitStack() as stack:
+        logger = Logger(options.log_path, comm.rank > 0, record is not None, options.quiet, options.wandb_project)
+        stack.push(lambda kind, *_: logger.close(failed=kind is not None))
+        vec_env = _environment(options, env, comm, stack)
+        env_id = options.env if env is None else vec_env.spec.env_id
+        options = dataclasses.replace(options, env=env_id, num_env=vec_env.num_env)
+        config = config.for_env(vec_env.spec)
+        same = {n: v for n, v in config.document().items() if n not in names_of(type(config), path=True)}
+        check_same_on_all(comm, {**same, "num_env": vec_env.num_env, **vec_env.spec.document()})
+        tests = None if eval_env is None else _evaluation_env(eval_env, options, vec_env, comm)
+        saved = None
+        if record:
+            check_resumed(record, options, config, settings, comm.size)
+            saved = read_newest(record.folder, options.checkpoint_interval, comm, logger)
+            # The policy that the run began with may be gone; it is needed only where there is no checkpoint yet.
+            policy = read_policy(options.load_path) if options.load_path and not saved else None
+        if policy:
+            what = f"the policy in {options.load_path}"
+            check_same_sizes(what, policy.spec, vec_env.spec)
+            notes = [*notes, *other_task(what, policy.spec, vec_env.spec)]
+        run = Run(options, config, vec_env, comm, logger, stack, policy, tests, callback, notes, record, saved)
+        agent = algorithm.learn(vec_env, config, run)
+        if not isinstance(agent, Agent):
+            raise UserError(f"--alg={options.alg}: learn must return a baselines.algorithm.Agent, got {agent!r}")
+        after(agent, run)
+    return agent
 
 
 def _environment(options: Options, env: object, comm: Communicator, stack: contextlib.ExitStack) -> VecEnv:
     """Return the user's own environments, or environments by name, which `stack` closes."""
     assert options.seed is not None and options.num_env is not None
     seeds_for = functools.partial(env_seeds, options.seed, comm.rank, "train")
+    cores, arguments = comm.share_of_cores(), options.env_arguments()
     if env is not None:
-        return as_vec_env(env, seeds_for, options.env_arguments().reward_info)
-    seeds, cores, arguments = seeds_for(options.num_env), comm.share_of_cores(), options.env_arguments()
+        return as_vec_env(env, seeds_for, arguments.reward_info)
+    seeds = seeds_for(options.num_env)
     vec_env = make_vec_env(options.env, options.num_env, seeds, options.vec_env, cores, options.step_timeout, arguments)
     stack.callback(vec_env.close)
     if options.save_video_interval and comm.rank == 0:
@@ -156,20 +123,3 @@ def _evaluation_env(eval_env: object, options: Options, vec_env: VecEnv, comm: C
         raise UserError("eval_env has no time limit, so that evaluation may never end: wrap it in TimeLimit")
     check_same_sizes("the policy", vec_env.spec, tests.spec)
     return tests
-
-
-def _check_same_run(comm: Communicator, config: Settings, env: VecEnv) -> None:
-    """Raise UserError if workers differ although their commands are equal; paths may differ."""
-    files = names_of(type(config), path=True)
-    trained = {name: value for name, value in config.document().items() if name not in files}
-    check_same_on_all(comm, {**trained, "num_env": env.num_env, **env.spec.document()})
-
-
-def _read_saved(record: Record, options: Options, comm: Communicator, logger: Logger) -> Saved | None:
-    for name, before, now in (
-        ("env", record.options.env, options.env),
-        ("num_env", record.options.num_env, options.num_env),
-        ("workers", record.workers, comm.size),
-    ):
-        check_same(record.folder, name, before, now)
-    return read_newest(record.folder, options.checkpoint_interval, comm, logger)

@@ -16,27 +16,21 @@ class AlgorithmOptions(Settings):
     """The algorithm and its preset."""
 
     alg: str = setting("", "algorithm; your own: package.module with a function learn")
-    preset: str | None = setting(None, "name of a set of settings", default_text="")
+    preset: str | None = setting(None, "name of a set of settings")
 
 
 @dataclass(frozen=True)
 class EnvOptions(Settings):
     """The environment, as every command takes it."""
 
-    env: str = setting(
-        "", "environment; your own: module:Id-v0", default_text="the environment that the policy was trained on"
-    )
-    env_kwargs: str | None = setting(
-        None, "arguments for making the environment: NAME=VALUE,NAME=VALUE, or a dictionary", default_text=""
-    )
-    reward_info: str | None = setting(
-        None, "entries of a step's info that compute_reward reads: KEY,KEY", default_text=""
-    )
+    env: str = setting("", "environment; your own: module:Id-v0", default_text="the one the policy was trained on")
+    env_kwargs: str | None = setting(None, "arguments for making it: NAME=VALUE,NAME=VALUE, or a dictionary")
+    reward_info: str | None = setting(None, "entries of a step's info that compute_reward reads: KEY,KEY")
     max_episode_steps: int | None = setting(
         None, "time limit of episodes in steps", 1, _MOST, default_text="the environment's own"
     )
     extra_import: str | None = setting(
-        None, "module to import first, e.g. one that registers the environment", on_resume=FREE, default_text=""
+        None, "module to import first, e.g. one that registers the environment", on_resume=FREE
     )
 
     def import_env(self) -> str | None:
@@ -72,23 +66,15 @@ class Options(VecEnvOptions, AlgorithmOptions):
     num_timesteps: float | None = setting(
         None, "environment steps of one worker; 0: no training", 0, 1e18, on_resume=FREE, default_text="1e6"
     )
-    n_epochs: int | None = setting(
-        None, "epochs, instead of --num_timesteps", 0, _MOST, on_resume=FREE, default_text=""
-    )
+    n_epochs: int | None = setting(None, "epochs, instead of --num_timesteps", 0, _MOST, on_resume=FREE)
     step_timeout: float = setting(
         0.0, "seconds that a step may take in an environment with its own process (async); 0: no limit", 0, 1e6
     )
     seed: int | None = setting(
         None, "seed of all random numbers", 0, _MOST, default_text="a new one, written to the log"
     )
-    load_path: str | None = setting(
-        None,
-        "policy to begin with: a file, or its folder",
-        path=True,
-        on_resume=MOVED,
-        default_text="",
-    )
-    save_path: str | None = setting(None, "folder for the policies: latest, best, epoch_N", path=True, default_text="")
+    load_path: str | None = setting(None, "policy to begin with: a file, or its folder", path=True, on_resume=MOVED)
+    save_path: str | None = setting(None, "folder for the policies: latest, best, epoch_N", path=True)
     policy_save_interval: int = setting(
         5, "epochs between the policies saved as epoch_N; 0: save none", 0, _MOST, on_resume=FREE
     )
@@ -96,9 +82,8 @@ class Options(VecEnvOptions, AlgorithmOptions):
         1, "epochs between checkpoints, from which a run can be resumed; 0: none", 0, _MOST, on_resume=FREE
     )
     resume: str | None = setting(
-        None, "log folder of a run to continue exactly; no other flag is needed", path=True, on_resume=FREE,
-        default_text="",
-    )  # fmt: skip
+        None, "log folder of a run to continue exactly; no other flag is needed", path=True, on_resume=FREE
+    )
     log_path: str | None = setting(
         None, "folder for logs and videos", path=True, on_resume=FREE, default_text="a new one in runs/"
     )
@@ -106,8 +91,9 @@ class Options(VecEnvOptions, AlgorithmOptions):
     save_video_interval: int = setting(
         0, "epochs between videos of the policy without noise; 0: none", 0, _MOST, on_resume=FREE
     )
+    save_video_length: int = setting(200, "most steps of such a video", 1, _MOST, on_resume=FREE)
     wandb_project: str | None = setting(
-        None, "project of Weights & Biases that shows the run (needs wandb)", on_resume=FREE, default_text=""
+        None, "project of Weights & Biases that shows the run (needs wandb)", on_resume=FREE
     )
 
     def __post_init__(self) -> None:

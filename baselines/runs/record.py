@@ -4,7 +4,7 @@ import dataclasses
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, TypeVar
 
 import baselines
@@ -42,14 +42,8 @@ def record_of(options: Options, config: Settings, schedule: Schedule, workers: i
     for name in names_of(type(config), path=True):
         if settings[name] and os.path.exists(settings[name]):
             settings[name] = os.path.abspath(settings[name])
-    return {
-        "format": FORMAT,
-        "version": baselines.__version__,
-        **recorded,
-        "workers": workers,
-        "config": settings,
-        "schedule": dataclasses.asdict(schedule),
-    }
+    head = {"format": FORMAT, "version": baselines.__version__}
+    return {**head, **recorded, "workers": workers, "config": settings, "schedule": schedule.document()}
 
 
 def shown_settings(document: Mapping[str, Any]) -> dict[str, Any]:
@@ -66,12 +60,11 @@ def read_record(folder: str) -> Record:
             raise ValueError("baselines 0.4.0 wrote it; to resume it, install baselines-her==0.4.0")
         if document.get("format") != FORMAT:
             raise ValueError(f"expected format '{FORMAT}', got {document.get('format')!r}")
-        recorded = [name for name in names_of(Options) if name not in _NOT_RECORDED]
-        options = Options(**{name: document[name] for name in recorded})
+        options = Options(**{name: document[name] for name in names_of(Options) if name not in _NOT_RECORDED})
         if options.seed is None or options.num_env is None or not isinstance(document["config"], dict):
             raise ValueError("seed, num_env or config is missing")
-        schedule = Schedule(**{f.name: _count(document["schedule"][f.name]) for f in dataclasses.fields(Schedule)})
-        return Record(folder, options, _count(document["workers"]), document["config"], schedule)
+        schedule = from_document(Schedule, document["schedule"])
+        return Record(folder, options, int(document["workers"]), document["config"], schedule)
     except (OSError, AttributeError, KeyError, TypeError, ValueError, RecursionError, UserError) as error:
         raise UserError(f"cannot resume {folder}: config.json: {error}") from None
 
@@ -84,52 +77,50 @@ def resumed_options(record: Record, given: Mapping[str, Any]) -> Options:
     log_path = given.get("log_path")
     if log_path and os.path.abspath(log_path) != os.path.abspath(record.folder):
         raise UserError(f"--resume={record.folder} writes its logs there, not to --log_path={log_path}")
-    before = dataclasses.replace(record.options, num_timesteps=None, n_epochs=None)
-    now = dataclasses.replace(before, **given)
-    check_same_settings(record.folder, before, now, given)
+    now = dataclasses.replace(record.options, **{"num_timesteps": None, "n_epochs": None, **given})
+    _check_same(record.folder, record.options.document(), now, given)
     return dataclasses.replace(now, resume=record.folder, log_path=record.folder)
 
 
-def resumed_config(record: Record, kind: type[S], given: Mapping[str, Any]) -> tuple[S, S]:
-    """Return the recorded settings of the algorithm, and those with what is `given` now. Raises UserError."""
+def resumed_config(record: Record, kind: type[S], given: Mapping[str, Any]) -> S:
+    """Return the recorded settings of the algorithm, replaced by those that are `given` now. Raises UserError."""
     try:
         before: S = from_document(kind, record.config)
     except UserError as error:
         raise UserError(f"cannot resume {record.folder}: config.json: {error}") from None
     check_known(given, names_of(kind))
     try:
-        return before, dataclasses.replace(before, **given)
+        return dataclasses.replace(before, **given)
     except UserError:
         for name, value in given.items():  # a value may contradict the recorded settings: name it as a difference
-            check_same_settings(record.folder, before, kind(**{name: value}), {name: value})
+            _check_same(record.folder, record.config, kind(**{name: value}), [name])
         raise
 
 
-def check_same_settings(folder: str, before: Settings, now: Settings, given: Mapping[str, Any]) -> None:
+def check_resumed(record: Record, options: Options, config: Settings, given: Iterable[str], workers: int) -> None:
+    """Raise UserError for what differs from the record: `given` settings, the user's own environment, or workers."""
+    _check_same(record.folder, record.config, config, given)
+    _check_same(record.folder, record.options.document(), options, ["env", "num_env"])
+    if workers != record.workers:
+        raise UserError(f"cannot resume {record.folder}: it was started with workers={record.workers}, not {workers}")
+
+
+def _check_same(folder: str, before: Mapping[str, Any], now: Settings, given: Iterable[str]) -> None:
     """Raise UserError for the first `given` setting that a resumed run may not change."""
-    kind = type(before)
-    moved = {name for name in names_of(kind, on_resume=MOVED) if getattr(before, name)}
+    kind = type(now)
     paths = names_of(kind, path=True)
+    moved = {name for name in names_of(kind, on_resume=MOVED) if before[name]}
     for name in set(given) - moved - set(names_of(kind, on_resume=FREE)):
-        values = [getattr(settings, name) for settings in (before, now)]
-        check_same(folder, name, *(os.path.abspath(v) if name in paths and v else v for v in values))
-
-
-def check_same(folder: str, name: str, before: object, now: object) -> None:
-    """Raise UserError if `name` differs from the run to resume."""
-    if before != now:
-        raise UserError(f"cannot resume {folder}: it was started with {name}={before}, not {now}")
+        old, new = (os.path.abspath(v) if name in paths and v else v for v in (before[name], getattr(now, name)))
+        if old != new:
+            raise UserError(f"cannot resume {folder}: it was started with {name}={old}, not {new}")
 
 
 def new_run_folder(alg: str, env_id: str, seed: int) -> str:
     """Return the name of a new folder in `runs/`, with algorithm, environment, time and seed."""
     name = f"{alg}-{env_id.replace(':', '-').replace('/', '-')}-{time.strftime('%Y%m%d-%H%M%S')}-seed{seed}"
-    return unused_name(os.path.join("runs", name))
-
-
-def unused_name(path: str) -> str:
-    """Return the first of path, path-2, path-3, ... that does not exist."""
-    unused, count = path, 1
+    unused = path = os.path.join("runs", name)
+    count = 1
     while os.path.lexists(unused):
         count += 1
         unused = f"{path}-{count}"
@@ -142,9 +133,3 @@ def check_save_path(path: str) -> None:
     for name in os.listdir(path) if os.path.isdir(path) else []:
         if name.removesuffix(".safetensors") in ("latest", "best") or name.startswith("epoch_"):
             raise UserError(f"{path} holds policies of another run ({name}); choose another --save_path")
-
-
-def _count(value: object) -> int:
-    if type(value) is not int or not 0 <= value < 1 << 62:
-        raise ValueError(f"expected a whole number, got {value!r}")
-    return value

@@ -2,24 +2,26 @@
 
 import contextlib
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from tqdm import tqdm
 
 from baselines.common.errors import UserError
 from baselines.common.mpi import Communicator
 from baselines.common.seeding import RngStreams
+from baselines.common.settings import Settings
 from baselines.envs.base import VecEnv, evaluation_copies
 from baselines.policies.policy import Policy
 from baselines.runs.checkpoints import Checkpoints
 from baselines.runs.clock import Clock
 from baselines.runs.logger import Logger
 from baselines.runs.options import Options
-from baselines.runs.progress_bar import bar_over
-from baselines.runs.record import shown_settings
-from baselines.runs.saving import PolicySaver
-from baselines.runs.schedule import Schedule, describe, plan
+from baselines.runs.record import Record, record_of, shown_settings
+from baselines.runs.schedule import Schedule, describe, plan, remaining
 from baselines.runs.signals import stop_requests
 from baselines.runs.state import Progress, RunState, Saved, Stateful
 from baselines.runs.videos import Videos
@@ -34,16 +36,16 @@ class Run:
     """
 
     options: Options
+    config: Settings  # the algorithm's
     env: VecEnv
     comm: Communicator
     logger: Logger
-    record: Callable[[Schedule], Mapping[str, Any]]  # makes config.json
     stack: contextlib.ExitStack  # closes when the run ends, also after an error
     initial_policy: Policy | None = None  # of --load_path
     eval_env: VecEnv | None = None  # the user's own
     callback: Callable[[dict[str, float]], object] | None = None
-    notes: tuple[str, ...] = ()  # lines for the log
-    resumed: Schedule | None = None  # of the run that is continued
+    notes: Sequence[str] = ()  # lines for the log
+    resumed: Record | None = None  # of the run that is continued
     saved: Saved | None = None  # its newest checkpoint
 
     schedule: Schedule = dataclasses.field(init=False)
@@ -56,7 +58,6 @@ class Run:
         self._state, self._envs, self._begun, self._ended = RunState(streams), [self.env], False, False
         self._checkpoints: Checkpoints | None = None
         self._videos: Videos | None = None
-        self._policies = PolicySaver(self.options, self.comm, self.logger)
 
     @property
     def progress(self) -> Progress:
@@ -73,7 +74,8 @@ class Run:
             steps_per_cycle: environment steps of one worker in a cycle.
             losses: names of the losses that each cycle appends to `progress.losses`.
         """
-        self.schedule, self._state.losses = plan(self.options, n_cycles, steps_per_cycle, self.resumed), losses
+        resumed = self.resumed.schedule if self.resumed else None
+        self.schedule, self._state.losses = plan(self.options, n_cycles, steps_per_cycle, resumed), losses
         self._lines = describe(self.schedule, n_cycles, self.options, self.comm.size)
         return self.schedule
 
@@ -101,31 +103,28 @@ class Run:
             raise UserError(f"{self.options.resume} has already trained {done} epochs, more than {epochs}")
         if self.options.resume:
             self.logger.truncate(saved.document["positions"] if saved else {})
-        record = self.record(self.schedule)
+        record = record_of(self.options, self.config, self.schedule, self.comm.size)
         self.logger.write_json("config.json", record)
         folder = self.logger.folder or "none"
         self.logger.info(f"environments: {self.env.description}; seed: {self.seed}; logs: {folder}")
         for line in (*self.notes, *self._lines):
             self.logger.info(line)
         if self.schedule.n_epochs == 0:
-            self._policies.save(self._agent, "latest")
+            self._save("latest")
         else:
             self.logger.start(shown_settings(record), new=saved is None)
-            self._start_videos()
+            interval = self.options.save_video_interval
+            if interval > self.schedule.n_epochs:
+                why = f"counts epochs, and this run has {self.schedule.n_epochs}: there will be no video"
+                self.logger.warn(f"--save_video_interval={interval} {why}")
+            elif interval and self.comm.rank == 0:
+                self._videos = self.stack.enter_context(Videos(self.options, self.env.spec.horizon, self.logger))
             if self.options.checkpoint_interval and self.options.log_path:
                 request = self.stack.enter_context(stop_requests(quiet=self.comm.rank > 0))
                 self._checkpoints = Checkpoints(
                     self.options, self.schedule, self._state, self.comm, self.logger, request
                 )
         self.clock = Clock(self._env_seconds(), self.progress.seconds)
-
-    def _start_videos(self) -> None:
-        interval = self.options.save_video_interval
-        if interval > self.schedule.n_epochs:
-            self.logger.warn(f"--save_video_interval={interval} counts epochs, and this run has "
-                             f"{self.schedule.n_epochs}: there will be no video")  # fmt: skip
-        elif interval and self.comm.rank == 0:
-            self._videos = self.stack.enter_context(Videos(self.options, self.env.spec.horizon, self.logger))
 
     # ---- the loop ----
 
@@ -142,12 +141,17 @@ class Run:
 
     def cycles(self) -> Iterator[int]:
         """Yield the remaining cycles of this epoch. Raises Interrupted, after a checkpoint, if asked to stop."""
-        visible = self.comm.rank == 0 and not self.options.quiet
-        for cycle in bar_over(self.schedule, lambda: self.progress, visible):
-            yield cycle
-            self.progress.cycle, self.progress.seconds = cycle + 1, self.clock.seconds()
-            if self._checkpoints:
-                self._checkpoints.after_cycle()
+        visible = self.comm.rank == 0 and not self.options.quiet and sys.stderr.isatty()
+        schedule, done = self.schedule, self.progress
+        with tqdm(total=schedule.n_cycles, initial=done.cycle, desc=f"epoch {done.epoch}", leave=False, unit=" steps",
+                  unit_scale=schedule.steps_per_cycle, disable=not visible, dynamic_ncols=True) as bar:  # fmt: skip
+            for cycle in range(done.cycle, schedule.n_cycles):
+                yield cycle
+                done.cycle, done.seconds = cycle + 1, self.clock.seconds()
+                bar.set_postfix_str(f"run {remaining(schedule, done)} left", refresh=False)
+                bar.update()
+                if self._checkpoints:
+                    self._checkpoints.after_cycle()
 
     def end_epoch(self, metrics: Mapping[str, float], score: float) -> None:
         """Log a row, save policies, call the callback, write a checkpoint.
@@ -161,7 +165,11 @@ class Run:
         times = {"total/seconds": self.clock.seconds(), **times, "fps": (steps - done.timesteps) / times["time/epoch"]}
         row = {"epoch": done.epoch, **metrics, **times}
         self.logger.dump(row, step=steps)
-        self._policies.after_epoch(self._agent, done, score)
+        self._save("latest")
+        if done.best is None or score >= done.best:
+            self._save("best")
+        if (interval := self.options.policy_save_interval) and (done.epoch + 1) % interval == 0:
+            self._save(f"epoch_{done.epoch}")
         if self._videos:
             self._videos.after_epoch(self._agent, done.epoch, steps)
         best = score if done.best is None else max(done.best, score)
@@ -174,6 +182,14 @@ class Run:
     def mean(self, values: Mapping[str, float]) -> dict[str, float]:
         """Return the means over all workers, which must call this together."""
         return dict(zip(values, self.comm.mean(np.array([*values.values()], np.float64)).tolist(), strict=True))
+
+    def _save(self, name: str) -> None:
+        """Save the policy as it is now, by rank 0; training continues where it cannot be written."""
+        if self.options.save_path and self.comm.rank == 0:
+            try:
+                self._agent.save(os.path.join(self.options.save_path, name))
+            except UserError as error:
+                self.logger.warn(f"{error}; training continues")
 
     def _env_seconds(self) -> float:
         return sum(env.seconds for env in self._envs)

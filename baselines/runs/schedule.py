@@ -1,20 +1,23 @@
 """The length of a run, in epochs of cycles."""
 
+import datetime
 from dataclasses import dataclass
 
 from baselines.common.errors import UserError
+from baselines.common.settings import Settings, setting
 from baselines.runs.options import Options
+from baselines.runs.state import Progress
 
 _DEFAULT_STEPS = 1e6
 
 
 @dataclass(frozen=True)
-class Schedule:
+class Schedule(Settings):
     """Epochs of cycles: an epoch ends with a row in the log, a cycle is what an algorithm repeats."""
 
-    n_epochs: int
-    n_cycles: int  # per epoch
-    steps_per_cycle: int  # of one worker
+    n_epochs: int = setting(0, "epochs", 0)
+    n_cycles: int = setting(1, "cycles per epoch", 1)
+    steps_per_cycle: int = setting(1, "environment steps of one worker in a cycle", 1)
 
 
 def plan(options: Options, n_cycles: int, steps_per_cycle: int, resumed: Schedule | None = None) -> Schedule:
@@ -28,10 +31,12 @@ def plan(options: Options, n_cycles: int, steps_per_cycle: int, resumed: Schedul
         )
     if resumed and options.num_timesteps is None and options.n_epochs is None:
         return resumed
-    steps = _DEFAULT_STEPS if options.num_timesteps is None else options.num_timesteps
-    n_epochs = int(steps // (n_cycles * steps_per_cycle)) if options.n_epochs is None else options.n_epochs
-    if options.n_epochs is None and n_epochs == 0 and steps > 0:
-        n_epochs, n_cycles = 1, max(1, int(steps // steps_per_cycle))
+    n_epochs = options.n_epochs
+    if n_epochs is None:
+        steps = _DEFAULT_STEPS if options.num_timesteps is None else options.num_timesteps
+        n_epochs = int(steps // (n_cycles * steps_per_cycle))
+        if n_epochs == 0 < steps:
+            n_epochs, n_cycles = 1, max(1, int(steps // steps_per_cycle))
     if resumed and n_cycles != resumed.n_cycles:
         raise UserError(
             f"the resumed run has {resumed.n_cycles} cycles per epoch, not {n_cycles}: leave out --num_timesteps and "
@@ -43,16 +48,19 @@ def plan(options: Options, n_cycles: int, steps_per_cycle: int, resumed: Schedul
 def describe(schedule: Schedule, n_cycles: int, options: Options, workers: int) -> list[str]:
     """Return lines for the log; `n_cycles` is the number of cycles of an epoch that is not shortened."""
     if schedule.n_epochs == 0:
-        trained = options.load_path or options.resume
         untrained = "warning: this policy was never trained; to begin with a trained one: --load_path=PATH"
-        return ["training: none"] if trained else ["training: none", untrained]
+        return ["training: none"] if options.load_path or options.resume else ["training: none", untrained]
     lines = []
     if schedule.n_cycles < n_cycles:
         whole = n_cycles * schedule.steps_per_cycle
         lines = [f"{options.num_timesteps:g} steps are less than one epoch of {whole}: training one shortened epoch"]
     steps = schedule.n_epochs * schedule.n_cycles * schedule.steps_per_cycle
-    training = (
-        f"training: {schedule.n_epochs} epochs x {schedule.n_cycles} cycles x {schedule.steps_per_cycle} steps = "
-        f"{steps} steps per worker, {steps * workers} over {workers} worker(s)"
-    )
-    return [*lines, training]
+    training = f"{schedule.n_epochs} epochs x {schedule.n_cycles} cycles x {schedule.steps_per_cycle} steps"
+    total = f"{steps} steps per worker, {steps * workers} over {workers} worker(s)"
+    return [*lines, f"training: {training} = {total}"]
+
+
+def remaining(schedule: Schedule, done: Progress) -> str:
+    """Return the run's remaining time as 1:02:03, estimated from the time so far, evaluations included."""
+    share = (done.epoch + done.cycle / schedule.n_cycles) / schedule.n_epochs
+    return str(datetime.timedelta(seconds=round(done.seconds * (1 - share) / share)))

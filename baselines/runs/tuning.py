@@ -9,6 +9,7 @@ import dataclasses
 import math
 import os
 import re
+import sqlite3
 import time
 import typing
 import warnings
@@ -158,10 +159,9 @@ def count_trials(study: optuna.Study, *others: TrialState) -> int:
 
 def best_trial(study: optuna.Study) -> tuple[str, dict[str, Any]]:
     """Return a line about the completed trial with the highest value, and its settings. Raises TrainingError."""
-    completed = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    if not completed:
+    if not study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
         raise TrainingError(f"no trial of {count_trials(study)} was completed")
-    best = max(completed, key=lambda trial: trial.value or 0.0)
+    best = study.best_trial
     epochs = min(_SCORED_EPOCHS, len(best.intermediate_values))
     line = f"trial {best.number}, {best.user_attrs[_METRIC]} {best.value:.4g} (mean of its last {epochs} epochs)"
     return line, settings_of(best)
@@ -195,7 +195,7 @@ def _suggest(trial: optuna.Trial, name: str, range_: Range) -> None:
 
 
 def _open_storage(storage: str) -> optuna.storages.BaseStorage:
-    """Open the storage; create its file, and the file's folder, where they are missing."""
+    """Open the storage; create its file, and the file's folder, where they are missing. Raises UserError."""
     if storage.startswith(_JOURNAL):
         path = _with_folder(storage.removeprefix(_JOURNAL))
         with open(path, "a+b") as file:
@@ -206,8 +206,9 @@ def _open_storage(storage: str) -> optuna.storages.BaseStorage:
         return optuna.storages.JournalStorage(JournalFileBackend(path))
     url, arguments = _url(storage), {}
     if url.get_backend_name() == "sqlite":
-        url = url.set(database=_with_folder(str(url.database)))
-        arguments = {"connect_args": {"timeout": _LOCK_TIMEOUT}}
+        path = _with_folder(str(url.database))
+        _check_database(path)
+        url, arguments = url.set(database=path), {"connect_args": {"timeout": _LOCK_TIMEOUT}}
     address = url.render_as_string(hide_password=False)
     warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)  # of heartbeats
     deadline = time.monotonic() + 5
@@ -219,6 +220,15 @@ def _open_storage(storage: str) -> optuna.storages.BaseStorage:
             if time.monotonic() > deadline or not re.search("exist|unique|duplicate", str(error), re.IGNORECASE):
                 raise
             time.sleep(0.2)
+
+
+def _check_database(path: str) -> None:
+    """Raise UserError for the SQLite file of another program, to which Optuna would add its tables."""
+    if os.path.exists(path):
+        with contextlib.closing(sqlite3.connect(path, timeout=_LOCK_TIMEOUT)) as database:
+            tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        if tables and "studies" not in tables:  # the first that Optuna creates
+            raise UserError(f"{path} is not a database of Optuna: choose another --storage")
 
 
 def _url(storage: str) -> URL:

@@ -8,11 +8,10 @@ import sys
 
 from baselines.common.errors import UserError
 from baselines.envs.rendering import child_environment
-from baselines.policies.policy import Agent, save_policy
+from baselines.policies.policy import Agent
 from baselines.runs.logger import Logger
 from baselines.runs.options import Options
 
-_MOST_STEPS = 200  # of a video
 _LAST_SECONDS = 60.0  # how long the end of a run waits for its last video
 # `play` with the lowest priority, then a GIF for TensorBoard.
 _PLAY = """
@@ -30,7 +29,8 @@ class Videos:
 
     def __init__(self, options: Options, horizon: int, logger: Logger):
         """Write videos of at most `horizon` steps below the log folder. Raises UserError."""
-        self._options, self._steps, self._logger = options, min(horizon or _MOST_STEPS, _MOST_STEPS), logger
+        self._options, self._logger = options, logger
+        self._steps = min(horizon or options.save_video_length, options.save_video_length)
         self._folder = os.path.abspath(os.path.join(logger.folder or ".", "videos"))
         self._scratch = os.path.join(self._folder, ".unfinished")
         self._process: subprocess.Popen[bytes] | None = None
@@ -76,12 +76,11 @@ class Videos:
         try:
             shutil.rmtree(self._scratch, ignore_errors=True)
             os.mkdir(self._scratch)
-            save_policy(policy, agent.policy())
+            agent.save(policy)
             with open(os.path.join(self._scratch, "errors"), "wb") as errors:
                 self._process = subprocess.Popen(
-                    [sys.executable, "-c", _PLAY, self._scratch, *flags],
+                    [sys.executable, "-c", _PLAY, self._scratch, *flags], env={**child_environment(), **threads},
                     stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors,
-                    env={**child_environment(), **threads},
                 )  # fmt: skip
             self._epoch, self._step = epoch, step
         except (OSError, UserError) as error:

@@ -46,7 +46,10 @@ class WandB:
     def video(self, path: str, gif: bytes, epoch: int, step: int) -> None:
         """Send a video with the newest row, because W&B drops data of earlier steps."""
         if self._run:
-            self._try(lambda: self._video(path, epoch))
+            import wandb
+
+            kind = {"caption": f"epoch {epoch}", "format": "mp4"}
+            self._try(lambda: self._run.log({"video": wandb.Video(path, **kind)}, step=self._step))
 
     def close(self, failed: bool) -> None:
         """Upload the rest."""
@@ -65,11 +68,6 @@ class WandB:
         self._run = wandb.init(project=self._project, name=name, id=self._id(), resume="allow", reinit="create_new",
                                dir=self._folder, config=dict(settings), settings=limits)  # fmt: skip
         self._info(f"W&B: {self._run.url or f'no upload; later: wandb sync {os.path.dirname(self._run.dir)}'}")
-
-    def _video(self, path: str, epoch: int) -> None:
-        import wandb
-
-        self._run.log({"video": wandb.Video(path, caption=f"epoch {epoch}", format="mp4")}, step=self._step)
 
     def _id(self) -> str:
         path = os.path.join(self._folder or "", _FILE)

@@ -52,7 +52,7 @@ def learn(env, config, run):
     agent.circle = agent
     run.plan(1, env.num_env * env.spec.horizon)
     run.register(agent)
-    run.logger._append_tensorboard = lambda *row: None  # for which each process would import TensorFlow
+    run.logger._sinks.clear()  # TensorBoard, for which each process would import TensorFlow
     for epoch in run.epochs():
         if config.x > config.limit:
             raise TrainingError("the loss is nan")
@@ -140,6 +140,7 @@ def test_a_study_prints_a_line_for_each_trial_and_the_command_line_of_the_best(f
     tune.main(studied(*FINISHED, n_trials=9))
     out, err = capsys.readouterr()
     first, searching, last, best, command = out.splitlines()
+    assert not [thing for thing in gc.get_objects() if type(thing).__name__ == "CrossEntropy"]  # nor replay buffers
     assert first == f"study {NAME} in {SQLITE}: 8 of 9 trials done; logs in runs/tune/{NAME}" and not err
     assert searching == "searching x, size" and last.startswith("trial 8  ")
     found = trials()
@@ -222,11 +223,6 @@ def test_her_and_ppo_are_tuned_by_their_own_tables(settings, searched, eagerly, 
     run.main([*shlex.split(out.splitlines()[-1])[3:], "--num_timesteps=0", "--log_path=again"])
 
 
-def test_a_trial_leaves_no_agent_and_so_no_replay_buffer_in_memory():
-    tune.main(studied(n_trials=2))
-    assert not [thing for thing in gc.get_objects() if type(thing).__name__ == "CrossEntropy"]
-
-
 # ---- several processes, and stopping ----
 
 
@@ -298,6 +294,7 @@ BAD_INPUT = {
     "journal that is a folder": (["--storage=journal:folder"], ["Is a directory"]),
     "no database": (["--storage=sqlite:///taken"], ["taken", "file is not a database"]),
     "damaged database": (["--storage=sqlite:///damaged.db"], ["damaged.db"]),
+    "database of another program": (["--storage=sqlite:///music.db"], ["music.db is not a database of Optuna"]),
     "no journal": (["--storage=journal:taken"], ["taken is not a journal of Optuna"]),
     "journal of nonsense": (["--storage=journal:nonsense.log"], ["cannot use --storage=journal:nonsense.log"]),
     "database in memory": (["--storage=sqlite:///:memory:"], ["expected sqlite:///FILE"]),
@@ -314,6 +311,8 @@ def test_bad_input_is_refused_in_one_line_before_any_trial_and_leaves_nothing_be
     monkeypatch.setitem(sys.modules, "pymysql", None)
     (cwd / "folder").mkdir()
     (cwd / "damaged.db").write_bytes(b"SQLite format 3\0" + bytes(range(256)) * 20)
+    with contextlib.closing(sqlite3.connect("music.db")) as database:
+        database.execute("CREATE TABLE songs (name TEXT)")
     (cwd / "nonsense.log").write_text('{"op_code":0,"worker_id":"1"}\n')
     line = command_refused(capsys, tune.main, *studied(storage="sqlite:///study.db"), *words)
     assert [part for part in parts if part not in line] == [] and "secret" not in line
@@ -363,12 +362,8 @@ def test_the_ranges_are_the_tables_else_the_settings_own():
     assert found["limit"] == Range(0, 1) and found["size"] == Range(2, 64, log=True)
     assert isinstance(found["limit"].low, float) and isinstance(found["size"].low, int)
     her = tuning.search_space(find("her"), "hidden,replay_strategy", [])
-    assert her["hidden"] == Range(1, 65536, log=True) and her["replay_strategy"].choices == (
-        "future",
-        "final",
-        "episode",
-        "none",
-    )
+    assert her["hidden"] == Range(1, 65536, log=True)
+    assert her["replay_strategy"].choices == ("future", "final", "episode", "none")
 
 
 @pytest.mark.parametrize("alg", ["her", "ppo2"])

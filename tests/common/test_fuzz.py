@@ -146,7 +146,7 @@ def test_1000_configs_of_runs_to_resume(case, tmp_path, finished):
         record = read_record(str(tmp_path))
         given = [{}, {"n_epochs": 5}, {"seed": 0}][rng.integers(3)]
         options = resumed_options(record, {"resume": str(tmp_path), **given})
-        _, config = resumed_config(record, find(options.alg).Config, {})
+        config = resumed_config(record, find(options.alg).Config, {})
         config.for_env(POINT_REACH_SIZES)
 
     assert 10 < case(1000, spoil, use) < 500

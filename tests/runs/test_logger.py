@@ -30,24 +30,16 @@ def test_two_runs_into_one_folder_are_refused(tmp_path):
     assert (tmp_path / "log.txt").read_bytes() == before
 
 
-def test_a_worker_other_than_the_first_writes_nothing(tmp_path, capsys):
-    logger = Logger(str(tmp_path / "log"), quiet=True)
-    logger.info("line")
-    logger.write_json("config.json", {})
-    logger.dump({"epoch": 0}, step=1)
-    assert not (tmp_path / "log").exists() and capsys.readouterr().out == ""
-    assert logger.shared_folder == str(tmp_path / "log") and logger.folder is None
-
-
-def test_a_logger_without_a_folder_only_prints(capsys):
-    logger = Logger()
-    logger.info("line")
-    logger.warn("look")
-    logger.write_json("config.json", {})
-    logger.dump({"epoch": 0, "loss": 0.5}, step=1)
+def test_a_worker_other_than_the_first_writes_nothing_and_a_logger_without_a_folder_only_prints(tmp_path, capsys):
+    for logger in Logger(str(tmp_path / "log"), quiet=True), Logger():
+        assert capsys.readouterr().out == ""
+        logger.info("line")
+        logger.warn("look")
+        logger.write_json("config.json", {})
+        logger.dump({"epoch": 0, "loss": 0.5}, step=1)
     printed = capsys.readouterr().out
     assert printed.startswith("line\nwarning: look\n") and "| epoch |          0 |" in printed
-    assert sorted(os.listdir()) == ["demos.npz", "taken"]
+    assert not (tmp_path / "log").exists() and sorted(os.listdir()) == ["demos.npz", "taken"]
 
 
 # ---- the table ----

@@ -3,9 +3,6 @@
 import json
 import os
 import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +13,8 @@ from baselines import run
 from baselines.common.errors import UserError
 from baselines.evaluate import main as evaluate
 from baselines.play import main as play
-from tests.helpers import POINT_REACH, ROOT, checkpoints, document, mpirun, refused, rows, timeless, write_package
+from tests.environments import PointReach
+from tests.helpers import POINT_REACH, ROOT, document, mpirun, refused, rows, timeless, write_package
 
 ALG = "--alg=examples.cross_entropy"
 CART_POLE = [ALG, "--env=CartPole-v1", "--num_env=2", "--vec_env=sync", "--seed=0", "--population=4", "--elites=2"]
@@ -120,29 +118,11 @@ def test_a_run_that_was_stopped_continues_exactly(cycles, trained, monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_run_that_was_killed_continues_exactly():
-    long = [*CART_POLE, "--generations=4", "--n_epochs=6"]
-    process = subprocess.Popen([sys.executable, "-m", "baselines.run", *long, "--log_path=log"],
-                               env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.DEVNULL)  # fmt: skip
-    while not Path("log/checkpoint").exists() or not checkpoints("log"):
-        time.sleep(0.01)
-    process.kill()
-    process.wait()
-    before = len(rows("log"))
-    run.main(["--resume=log"])
-    run.main([*long, "--log_path=whole"])
-    assert timeless("log") == timeless("whole") and 1 <= before < 6
-
-
-@pytest.mark.slow
 def test_two_workers_train_one_policy_together():
     done = mpirun(2, "baselines.run", *SHORT, "--log_path=log", "--save_path=p")
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("| epoch ") == 3 and sorted(os.listdir("p")) == ["best.safetensors", "latest.safetensors"]
-    assert {p.name.partition("-")[2] for p in Path("log/checkpoint").iterdir()} == {
-        "rank0.safetensors",
-        "rank1.safetensors",
-    }
+    assert {p.stem.partition("-")[2] for p in Path("log/checkpoint").iterdir()} == {"rank0", "rank1"}
     again = mpirun(2, "baselines.run", "--resume=log", "--n_epochs=4")
     assert again.returncode == 0, again.stderr
     whole = mpirun(2, "baselines.run", *SHORT[:-1], "--n_epochs=4", "--log_path=whole")
@@ -210,10 +190,4 @@ def learn(env, config, run):
 
 def test_environments_without_a_time_limit_are_refused_by_an_algorithm_that_plans_by_it():
     with pytest.raises(UserError, match="no time limit"):
-        baselines.train(alg="examples.cross_entropy", env=_endless(), n_epochs=1)
-
-
-def _endless():
-    from tests.environments import PointReach
-
-    return PointReach()
+        baselines.train(alg="examples.cross_entropy", env=PointReach(), n_epochs=1)
