@@ -1,4 +1,4 @@
-"""The launcher: `python -m baselines.run --alg=her --env=FetchReach-v1 --num_timesteps=5000`."""
+"""Train an agent: `python -m baselines.run --alg=her --env=FetchReach-v1 --num_timesteps=5000`."""
 
 import os
 import sys

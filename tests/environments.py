@@ -35,16 +35,17 @@ class PointReach(gymnasium.Env):
     def step(self, action):
         self._steps += 1
         self._position = np.clip(self._position + STEP * np.clip(action, -1, 1), -1, 1)
-        if self._fault == "raise" and self._steps == 5:
+        fault = self._fault if self._steps == 5 else None
+        if fault == "raise":
             raise ValueError("the robot is on fire")
-        if self._fault == "hang" and self._steps == 5:
+        if fault == "hang":
             time.sleep(3600)
-        if self._fault == "die" and self._steps == 5:
+        if fault == "die":
             os._exit(1)
-        if self._fault == "nan" and self._steps == 5:
+        if fault == "nan":
             self._position = self._position * np.nan
         reward = float(self.compute_reward(self._position, self._goal, {}))
-        return self._observe(), reward, self._fault == "end" and self._steps == 5, False, {"is_success": reward == 0}
+        return self._observe(), reward, fault == "end", False, {"is_success": reward == 0}
 
     def compute_reward(self, achieved_goal, desired_goal, info):
         distance = np.linalg.norm(np.asarray(achieved_goal) - desired_goal, axis=-1)
@@ -104,12 +105,11 @@ class Careful(PointReach):
         self._steps += 1
         self._position = np.clip(self._position + 0.1 * action, -1, 1)
         force = np.abs(np.asarray(action, np.float64))
-        info = {"force": force, "hard": np.bool_(force.max() > 0.5), "word": "step", "nested": {"a": 1},
-                "lengths": [0] * self._steps, "count": self._steps, "cost": 0 if self._steps == 1 else 0.5}  # fmt: skip
+        info = {"force": force, "hard": np.bool_(force.max() > 0.5), "word": "step", "lengths": [0] * self._steps}
+        reward = self.compute_reward(self._position, self._goal, info)
         if self._steps == self.at:
             self.change(info)
-        paid = {"force": force, "hard": force.max() > 0.5}
-        return self._observe(), self.compute_reward(self._position, self._goal, paid), False, False, info
+        return self._observe(), reward, False, False, info
 
     def compute_reward(self, achieved_goal, desired_goal, info):
         reached = np.linalg.norm(np.asarray(achieved_goal) - desired_goal) < 0.05

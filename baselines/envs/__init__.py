@@ -9,8 +9,8 @@ from baselines.envs.arguments import NONE, EnvArguments, as_text
 from baselines.envs.arguments import parse_arguments as parse_arguments
 from baselines.envs.arguments import parse_keys as parse_keys
 from baselines.envs.base import VecEnv
+from baselines.envs.gymnasium_env import as_vec_env as as_vec_env
 from baselines.envs.names import OLD_GYM, gymnasium_id, import_module_of
-from baselines.envs.own_env import as_vec_env as as_vec_env
 from baselines.envs.rendering import Video as Video
 from baselines.envs.rendering import check_renders as check_renders
 from baselines.envs.rendering import has_display as has_display

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple, cast
 
 import numpy as np
 
-from baselines.common.errors import UserError
 from baselines.common.specs import EnvSpec
 from baselines.envs.reward import GoalReward
 
@@ -72,11 +71,8 @@ class VecEnv(ABC):
         success = np.zeros(self.num_env, bool)
         for i in map(int, np.flatnonzero(alive & step.ended)):
             info = None if step.reward_info is None else step.reward_info[i]
-            try:
-                goal_reward = self.compute_reward.reward_at_goal(step.observation["desired_goal"][i], info)
-            except UserError:
-                raise
-            except Exception:  # a compute_reward that cannot be called here
+            goal_reward = self.compute_reward.reward_at_goal(step.observation["desired_goal"][i], info)
+            if goal_reward is None:
                 return None
             success[i] = step.reward[i] >= goal_reward - 1e-6
         return success

@@ -1,4 +1,4 @@
-"""What goes wrong in environments and their processes, as one line that names the environment."""
+"""Faults of environments and their processes, as one line that names the environment."""
 
 import atexit
 import contextlib

@@ -63,9 +63,10 @@ def gymnasium_id(env_id: str) -> str:
         if _needs_mujoco_py(versions[0]) and re.search(r"-v\d+$", name) and _version(name) < _version(versions[-1]):
             return versions[-1]
         raise UserError(f"environment '{name}' does not exist in this version; there is {', '.join(versions)}")
+    without = "" if re.search(r"-v\d+$", name) else " without a version"
     raise UserError(
-        f"unknown environment '{name}'{nearest(name, gymnasium.registry)}. Your own: --env=module:Id-v0 imports "
-        "`module`, which registers it with gymnasium.register(id='Id-v0', max_episode_steps=...)"
+        f"there is no environment '{name}'{without}{nearest(name, gymnasium.registry)}. Your own: --env=module:Id-v0 "
+        "imports `module`, which registers it with gymnasium.register(id='Id-v0', max_episode_steps=...)"
     )
 
 

@@ -200,7 +200,7 @@ class NetworkPolicy(Policy):
 
 
 class Agent(ABC):
-    """What an algorithm's `learn` returns."""
+    """An agent: the result of an algorithm's `learn`."""
 
     @abstractmethod
     def policy(self) -> Policy:

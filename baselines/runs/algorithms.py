@@ -131,7 +131,7 @@ def _import(alg: str) -> Any:
     if not exists:
         known = known_algorithms()
         hint = nearest(alg, known) or f"; known: {', '.join(known)}"
-        raise UserError(f"unknown algorithm '{alg}'{hint}. Your own: --alg=package.module with a function learn")
+        raise UserError(f"there is no algorithm '{alg}'{hint}. Your own: --alg=package.module with a function learn")
     try:
         return importlib.import_module(name)
     except (ImportError, SyntaxError) as error:

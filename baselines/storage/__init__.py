@@ -104,11 +104,10 @@ def write_arrays(path: str, document: Mapping[str, Any], arrays: Mapping[str, np
     """Write the file and return its size in bytes. Raises OSError."""
     # safetensors writes the memory of an array as it lies.
     arrays = {k: np.asarray(x, np.asarray(x).dtype.newbyteorder("<"), order="C") for k, x in arrays.items()}
-    text = json.dumps(document)
-    metadata = {"document": text, "crc32": json.dumps(_checksums(text, arrays))}
+    header = {"document": document, "crc32": _checksums(document, arrays)}
     with replace_file(path) as file:
         try:
-            save_file(arrays, file.name, metadata)
+            save_file(arrays, file.name, {"baselines": json.dumps(header)})  # one key: their order is random
         except SafetensorError as error:
             raise OSError(str(error)) from None
         # save_file has put a file of its own there, which only its owner may read.
@@ -119,39 +118,39 @@ def write_arrays(path: str, document: Mapping[str, Any], arrays: Mapping[str, np
 
 def read_document(path: str) -> dict[str, Any]:
     """Return the document only, unchecked. Raises UserError where the file is not one that `write_arrays` wrote."""
-    with _opened(path) as (_, _, document):
+    with _opened(path) as (_, header):
+        document: dict[str, Any] = header["document"]
         return document
 
 
 def read_arrays(path: str) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Return document and arrays. Raises UserError where the file is damaged or not one that `write_arrays` wrote."""
-    with _opened(path) as (file, metadata, document):
+    with _opened(path) as (file, header):
         arrays: dict[str, np.ndarray] = {name: file.get_tensor(name) for name in file.keys()}
-        if json.loads(metadata.get("crc32", "")) != _checksums(metadata["document"], arrays):
+        if header.get("crc32") != _checksums(header["document"], arrays):
             raise ValueError("its checksum does not match: it is damaged")
-        return document, arrays
+        return header["document"], arrays
 
 
 @contextlib.contextmanager
-def _opened(path: str) -> Iterator[tuple[Any, dict[str, str], dict[str, Any]]]:
-    """Give the open file, its metadata and its document; errors become UserError."""
+def _opened(path: str) -> Iterator[tuple[Any, dict[str, Any]]]:
+    """Give the open file and the header that `write_arrays` made; errors become UserError."""
     try:
         if not os.path.isfile(path):  # opening a pipe would wait for ever
             raise OSError("it is a folder" if os.path.isdir(path) else "there is no such file")
         with safe_open(path, framework="np") as file:
-            metadata = file.metadata() or {}
-            document = json.loads(metadata.get("document", "null"))
-            if not isinstance(document, dict):
+            header = json.loads((file.metadata() or {}).get("baselines", "null"))
+            if not isinstance(header, dict) or not isinstance(header.get("document"), dict):
                 raise ValueError("it has no document of baselines")
-            yield file, metadata, document
+            yield file, header
     except (OSError, ValueError, TypeError, SafetensorError, RecursionError) as error:
         reason = one_line(error)[:200]
         raise UserError(f"cannot read {path}: it is not a {SUFFIX} file of baselines ({reason})") from None
 
 
-def _checksums(text: str, arrays: Mapping[str, np.ndarray]) -> dict[str, int]:
+def _checksums(document: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> dict[str, int]:
     """Return the CRC-32 of the document under "" and of each array, its type and shape included, under its name."""
-    sums = {"": zlib.crc32(text.encode())}
+    sums = {"": zlib.crc32(json.dumps(document).encode())}
     for name, array in arrays.items():
         kind = zlib.crc32(f"{array.dtype.str}{array.shape}".encode())
         sums[name] = zlib.crc32(array.reshape(-1).view(np.uint8).data, kind)

@@ -11,9 +11,8 @@ import pytest
 from moviepy import ImageSequenceClip, VideoFileClip
 
 from baselines import run
-from baselines.common.settings import names_of
 from baselines.her.demonstrations import read_demonstrations
-from baselines.play import PlayOptions, main, write_gif
+from baselines.play import main, write_gif
 from baselines.policies.policy import NetworkPolicy, save_policy
 from tests.commands.doors import FETCH_REACH_SIZES, POINT_REACH_SIZES, command_refused, save, servo
 from tests.helpers import HORIZON, POINT_REACH, POINT_REACH_ID, ROOT, TINY, refused
@@ -105,14 +104,6 @@ def test_failed_episodes_are_kept_where_they_are_asked_for(capsys):
     assert capsys.readouterr().err == "error: no episode succeeded: nothing to write to demos.npz\n"
     demos, printed = recorded(capsys, "--load_path=still", "--episodes=2", "--keep_failures")
     assert printed[-1] == "wrote 2 of 2 episodes to demos.npz" and not demos.success.any()
-
-
-def test_help_has_every_flag(capsys):
-    main(["-h"])
-    text = capsys.readouterr().out
-    assert text.startswith("usage: python -m baselines.play")
-    for name in names_of(PlayOptions):
-        assert f"\n  --{name} " in text
 
 
 BAD_INPUT = {

@@ -15,6 +15,7 @@ BAD_INPUT = {
     "module of baselines that is no algorithm": (["--alg=baselines.logger"], ["learn"]),
     "unknown environment": (["--env=FetchReech-v1"], ["'FetchReech-v1'", "FetchReach-v1"]),
     "unknown version": (["--env=FetchReach-v77"], ["FetchReach-v1", "FetchReach-v4"]),
+    "no version": (["--env=FetchReach"], ["no environment 'FetchReach' without a version; nearest: FetchReach-v4"]),
     "no goal environment": (["--env=CartPole-v1"], ["achieved_goal", "desired_goal", "compute_reward", "continuous"]),
     "environment without a name": (["--env="], ["environment"]),
     "environment of no module": (["--env=there_is_no_such_module:Id-v0"], ["there_is_no_such_module"]),

@@ -31,7 +31,7 @@ def test_nan_from_an_environment_ends_the_run_with_its_index_step_and_a_remedy(c
     assert "smaller actions" in line and "--seed" in line
 
 
-def test_an_environment_that_ends_early_is_trained_on(cwd):
+def test_an_environment_that_ends_early_is_trained_on(cwd, eagerly):
     argv = ["--env=tests.environments:PointReach-end-v0", "--vec_env=sync", "--num_env=2", "--n_epochs=1"]
     (row,) = launch("log", *argv)
     assert float(row["total/timesteps"]) == 2 * 2 * 5
@@ -39,7 +39,7 @@ def test_an_environment_that_ends_early_is_trained_on(cwd):
     assert np.isfinite([float(value) for value in row.values()]).all()
 
 
-def test_a_loss_that_is_not_finite_ends_the_run_with_its_name_and_a_remedy(cwd, capsys):
+def test_a_loss_that_is_not_finite_ends_the_run_with_its_name_and_a_remedy(cwd, capsys, eagerly):
     argv = [POINT_REACH, *TINY, "--n_epochs=3", "--Q_lr=1e30", "--pi_lr=1e30", "--save_path=policies"]
     line = refused(capsys, *argv, code=1)
     assert "loss/" in line and "update" in line

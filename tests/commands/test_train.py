@@ -152,14 +152,6 @@ def test_the_agent_acts_and_saves_its_policy(cwd):
         agent.save("taken/below")
 
 
-def test_training_begins_with_a_loaded_policy(cwd, finished):
-    agent = baselines.train(env=POINT_REACH_ID, load_path=str(finished[1]), total_timesteps=0)
-    loaded = baselines.load_policy(str(finished[1])).arrays
-    assert loaded.keys() == agent.policy_state().keys()
-    for name, array in agent.policy_state().items():
-        np.testing.assert_array_equal(array, loaded[name], err_msg=name)
-
-
 def test_the_callback_gets_the_row_of_each_epoch(whole):
     log, _, seen = whole
     assert [row["epoch"] for row in seen] == [0, 1, 2, 3]

@@ -27,7 +27,7 @@ def test_playing_what_was_never_trained_says_so(capsys):
     assert lines.index(NEVER) < next(i for i, line in enumerate(lines) if line.startswith("episode 1"))
 
 
-def test_a_policy_that_was_loaded_or_is_trained_is_not(capsys):
+def test_a_policy_that_was_loaded_or_is_trained_is_not(capsys, eagerly):
     run.main([POINT_REACH, "--num_timesteps=0", f"--load_path={save('policy')}", "--log_path=loaded"])
     run.main([POINT_REACH, *TINY, "--n_epochs=1", "--log_path=log"])
     run.main(["--resume=log", "--n_epochs=1"])

@@ -25,14 +25,10 @@ from baselines.runs.options import Options
 from baselines.runs.record import read_record, record_of, resumed_config, resumed_options
 from baselines.runs.schedule import Schedule
 from baselines.runs.state import RunState, Saved
+from baselines.storage import read_arrays, write_arrays
 from tests.commands.doors import POINT_REACH_SIZES, servo
 from tests.common.spoilt import ODD, spoilt
 from tests.helpers import contents, damaged, goal_spec
-
-try:
-    from baselines.storage import read_arrays, write_arrays
-except ImportError:
-    from baselines.storage import read_arrays, write_arrays
 
 MOST_MEMORY = 64 << 20  # bytes; the files have about 20 kB
 

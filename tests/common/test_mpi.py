@@ -5,15 +5,12 @@ import subprocess
 import sys
 import time
 
-import numpy as np
 import pytest
 
 from baselines.common.errors import UserError
 from baselines.common.mpi import Communicator, check_same_on_all, make_communicator
-from baselines.common.seeding import env_seeds
-from baselines.envs import make_vec_env
 from tests.commands.doors import save
-from tests.helpers import POINT_REACH, POINT_REACH_ID, mpirun, mpirun_command
+from tests.helpers import POINT_REACH, mpirun, mpirun_command
 
 
 def test_a_rank_that_raises_ends_the_whole_job_with_its_message():
@@ -110,11 +107,3 @@ def test_without_a_launcher_mpi4py_is_not_even_imported(monkeypatch):
             monkeypatch.delenv(name)
     monkeypatch.setitem(sys.modules, "mpi4py", None)
     assert type(make_communicator()) is Communicator
-
-
-def test_environments_of_two_ranks_start_differently():
-    first, second = (
-        make_vec_env(POINT_REACH_ID, 2, env_seeds(0, rank, "train", 2), "sync").reset()["observation"]
-        for rank in range(2)
-    )
-    assert not np.array_equal(first, second)

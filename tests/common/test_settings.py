@@ -79,7 +79,7 @@ def test_settings_cannot_be_changed_and_replacing_one_checks_it():
 def test_a_document_is_read_as_it_was_written():
     kitchen = Kitchen(eggs=7, guests=3, recipe="pie")
     assert from_document(Kitchen, kitchen.document()) == kitchen
-    with pytest.raises(UserError, match="unknown setting 'egg'; nearest: eggs"):
+    with pytest.raises(UserError, match="there is no setting 'egg'; nearest: eggs"):
         from_document(Kitchen, {"egg": 3})
     with pytest.raises(UserError, match="expected an object of settings, got 5"):
         from_document(Kitchen, 5)
@@ -93,7 +93,7 @@ def test_names_are_found_by_what_is_said_of_them():
 
 def test_an_unknown_name_names_the_nearest_also_of_other_words():
     check_known(["eggs"], names_of(Kitchen))
-    with pytest.raises(UserError, match=r"unknown setting 'seed_'; nearest: seed \(--help lists all\)"):
+    with pytest.raises(UserError, match=r"there is no setting 'seed_'; nearest: seed \(--help lists all\)"):
         check_known(["seed_"], names_of(Kitchen), also=["seed"])
 
 

@@ -97,7 +97,7 @@ def test_commands_are_shortened():
         ("```python\naction = float('nan')\n```", "no action"),
         ('```python\nname = dict(log_path="nowhere")\n```', "no log in nowhere"),
         ('```python\nname = dict(save_path="nowhere")\n```', "no policy in nowhere"),
-        ("`a = baselines.train(no_such=1)`", "unknown setting 'no_such'"),
+        ("`a = baselines.train(no_such=1)`", "there is no setting 'no_such'"),
     ],
 )
 @pytest.mark.filterwarnings("ignore")

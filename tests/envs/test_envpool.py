@@ -10,6 +10,7 @@ from baselines.common.specs import task_of
 from baselines.envs import envpool_env, make_vec_env
 from baselines.envs.gymnasium_env import make_one
 from tests.envs.twins import (
+    CLASSIC,
     FETCH_IDS,
     GOAL_TASKS,
     HAND_IDS,
@@ -25,13 +26,6 @@ HORIZONS = {"CartPole": 500, "Pendulum": 200, "Acrobot": 500, "MountainCar": 200
             "FetchReach": 50, "HandReach": 50}  # fmt: skip
 # A few float32 steps: the physics of both back ends, in float64, was equal to the last digit.
 ROUNDING = 1e-6
-# The gripper's x and z after a reset, with MuJoCo 3.6.0.
-GRIPPER = {
-    "FetchReach": (1.341835, 0.534725),
-    "FetchPush": (1.345482, 0.415999),
-    "FetchPickAndPlace": (1.341935, 0.534725),
-    "FetchSlide": (0.992643, 0.415512),
-}
 THRESHOLD = {"Fetch": 0.05, "HandR": 0.01}  # metres, by the first letters
 
 
@@ -78,6 +72,21 @@ def test_actions_have_the_tasks_own_bounds_and_type(make, env_id, most):
 
 # ---- where they start ----
 
+# The gripper's x and z after a reset, with MuJoCo 3.6.0: another release of MuJoCo may move them, and with them the task.
+GRIPPER = {
+    "FetchReach": (1.341835, 0.534725),
+    "FetchPush": (1.345482, 0.415999),
+    "FetchPickAndPlace": (1.341935, 0.534725),
+    "FetchSlide": (0.992643, 0.415512),
+}
+
+
+@pytest.mark.parametrize("back_end", ["envpool", "sync"])
+@pytest.mark.parametrize("task", GRIPPER)
+def test_the_gripper_starts_at_the_known_place(make, task, back_end):
+    gripper = make(f"{task}-v4", 2, back_end).reset()["observation"][:, [0, 2]]
+    np.testing.assert_allclose(gripper, [GRIPPER[task]] * 2, rtol=0, atol=1e-6)
+
 
 @functools.cache
 def drawn(env_id, back_end):
@@ -96,41 +105,11 @@ def test_episodes_start_where_gymnasium_starts_them(env_id):
         assert (np.abs(one.mean(0) - other.mean(0)) < 4.5 * error + ROUNDING).all()
         np.testing.assert_allclose(one.std(0), other.std(0), rtol=0.3, atol=ROUNDING)
         # Measured for goals and objects: 0.003 m for Fetch and 0.007 m for HandReach, which has Gaussian tails; so have
-        # the speeds of robots.
-        most = 2.5 * other.std(0) + ROUNDING if env_id in PLAIN else 0.01
+        # the speeds of robots. Others are drawn evenly, and fill their range.
+        is_even = env_id in CLASSIC or task_of(env_id) == "InvertedPendulum"
+        most = (0.25 if is_even else 2.5) * other.std(0) + ROUNDING if env_id in PLAIN else 0.01
         for end in (np.min, np.max):
             assert (np.abs(end(one, 0) - end(other, 0)) < most).all()
-
-
-@pytest.mark.parametrize(
-    ("env_id", "low", "high"),
-    [("CartPole-v1", [-0.05] * 4, [0.05] * 4), ("Pendulum-v1", [-1, -1, -1], [1, 1, 1]),
-     ("MountainCar-v0", [-0.6, 0], [-0.4, 0]), ("MountainCarContinuous-v0", [-0.6, 0], [-0.4, 0]),
-     ("InvertedPendulum-v5", [-0.01] * 4, [0.01] * 4)],
-)  # fmt: skip
-def test_starts_fill_the_published_range(env_id, low, high):
-    starts, low, high = drawn(env_id, "envpool")["observation"], np.float32(low), np.float32(high)
-    assert (starts >= low - 1e-6).all() and (starts <= high + 1e-6).all()
-    gap = 0.05 * (high - low) + 1e-6
-    assert (starts.min(0) < low + gap).all() and (starts.max(0) > high - gap).all()
-
-
-@pytest.mark.parametrize(
-    "env_id, back_end", [(i, "envpool") for i in FETCH_IDS] + [(i, "sync") for i in FETCH_IDS if i.endswith("v4")]
-)
-def test_the_gripper_starts_at_the_known_place(make, env_id, back_end):
-    gripper = make(env_id, 2, back_end).reset()["observation"][:, [0, 2]]
-    np.testing.assert_allclose(gripper, [GRIPPER[task_of(env_id)]] * 2, rtol=0, atol=ROUNDING)
-
-
-@pytest.mark.parametrize("back_end", ["envpool", "sync"])
-def test_goals_and_pucks_of_slide_lie_on_the_table(back_end):
-    model = make_one("FetchSlide-v4").unwrapped.model
-    centre, half_size = model.body("table0").pos, model.geom_size[model.body("table0").geomadr[0]]
-    starts = drawn("FetchSlide-v4", back_end)
-    for place in (starts["desired_goal"], starts["observation"][:, 3:6]):
-        assert (np.abs(place - centre)[:, :2] < half_size[:2]).all()
-        assert ((centre + half_size)[2] < place[:, 2]).all() and (place[:, 2] < (centre + half_size)[2] + 0.03).all()
 
 
 # ---- how they go ----

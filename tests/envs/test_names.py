@@ -37,7 +37,7 @@ def test_old_versions_fall_back_to_the_newest(name, newest):
 def test_versions_that_were_never_there_are_refused_with_those_that_are(name):
     with pytest.raises(UserError, match=f"'{name}' does not exist in this version; there is "):
         gymnasium_id(name)
-    with pytest.raises(UserError, match="unknown environment"):
+    with pytest.raises(UserError, match="there is no environment"):
         gymnasium_id("FetchReech-v2")
 
 

@@ -6,7 +6,7 @@ import pytest
 
 import baselines
 from baselines.envs import as_vec_env
-from baselines.envs.reward import reward_function
+from baselines.envs.reward import GoalReward
 from baselines.her.checks import warnings_about
 from baselines.her.experiment.config import HERConfig
 from baselines.her.types import Episodes
@@ -102,6 +102,6 @@ def test_checks_look_only_at_valid_steps():
     episodes.observation[0, 4:] = 1e9  # after its end
     episodes.reward[0, 3:] = -100
     episodes.desired_goal[:] = 1e6 * episodes.achieved_goal[:, :-1] + 1  # nowhere near
-    reward = reward_function(Task(pay=(0.0, -1.0)), "Task-v0")
+    reward = GoalReward(Task(pay=(0.0, -1.0)), "Task-v0")
     lines = warnings_about(episodes, HERConfig(clip_obs=1e9), reward)
     assert [line for line in lines if "float32" not in line] == []

@@ -1,5 +1,7 @@
 """The way from an observation to an action, in every design."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -13,16 +15,9 @@ ENTRIES = EnvSpec("my.module:Arm-v0", {"joints": 2, "camera": 1}, 2)
 GOALS = EnvSpec("Goals-v0", {"observation": 1, "achieved_goal": 1, "desired_goal": 1}, 2)
 
 
-def layers_of(*sizes, seed=6):
-    rng = np.random.default_rng(seed)
-    return [
-        (rng.normal(size=(a, b)).astype(np.float32), rng.normal(size=b).astype(np.float32))
-        for a, b in zip(sizes[:-1], sizes[1:], strict=True)
-    ]
-
-
 def policy_of(spec, hidden=(5, 4)):
-    return NetworkPolicy(spec, layers_of(sum(spec.observation_sizes.values()), *hidden, spec.action_size))
+    rng, sizes = np.random.default_rng(6), [sum(spec.observation_sizes.values()), *hidden, spec.action_size]
+    return NetworkPolicy(spec, [(rng.normal(size=(a, b)), rng.normal(size=b)) for a, b in itertools.pairwise(sizes)])
 
 
 @pytest.fixture

@@ -142,7 +142,7 @@ def file_of(metadata, dtype="F32", shape=(2,), end=8):
     return len(text).to_bytes(8, "little") + text + bytes(8)
 
 
-OURS = {"document": "{}", "crc32": "{}"}
+OURS = {"baselines": '{"document": {}, "crc32": {}}'}
 OTHER_FILES = {
     "nothing": b"",
     "a page": b"<!DOCTYPE html>\n<html></html>",
@@ -154,11 +154,11 @@ OTHER_FILES = {
     "objects": file_of(OURS, "O", (1,)),
     "a type that NumPy has not": file_of(OURS, "BF16", (4,)),
     "no document": file_of({}),
-    "no dictionary": file_of({"document": "null"}),
-    "deep lists as document": file_of({"document": "[" * 10**5}),
-    "a long number": file_of({"document": "1" * 5000}),
+    "no dictionary": file_of({"baselines": '{"document": null}'}),
+    "deep lists as document": file_of({"baselines": "[" * 10**5}),
+    "a long number": file_of({"baselines": "1" * 5000}),
     "no checksums": file_of(OURS),
-    "half a checksum": file_of({"document": "{}", "crc32": "["}),
+    "half a checksum": file_of({"baselines": '{"document": {}, "crc32": ['}),
 }
 
 

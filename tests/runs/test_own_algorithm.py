@@ -154,7 +154,7 @@ def learn(env, config, run):
     assert capsys.readouterr().out == "mine: 2000 steps, seed 7, (3, 2)\n"
     (log,) = Path("runs").glob("mine.algorithm-*/log.txt")
     assert log.read_text() == "mine: 2000 steps, seed 7, (3, 2)\n"
-    assert "unknown setting 'flavour'" in refused(capsys, *words, "--flavour=sweet")
+    assert "there is no setting 'flavour'" in refused(capsys, *words, "--flavour=sweet")
 
 
 @pytest.mark.parametrize(

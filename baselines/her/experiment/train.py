@@ -11,7 +11,9 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--logdir", nargs="?", const="")
     parser.add_argument("--num_cpu", nargs="?", default="1", const="")
     old, words = parser.parse_known_args(argv)
-    if old.logdir is not None:
+    if old.logdir == "":
+        words.append("--logdir")  # `baselines.run` asks for the value
+    elif old.logdir:
         saved = any(word.startswith("--save_path") for word in words)
         words += [f"--log_path={old.logdir}", *([] if saved else [f"--save_path={old.logdir}"])]
     if old.num_cpu != "1":
