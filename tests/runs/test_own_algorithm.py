@@ -38,8 +38,8 @@ def trained(tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_the_example_has_fewer_than_80_lines_and_learns_to_balance_the_pole():
-    assert len((ROOT / "examples/cross_entropy.py").read_text().splitlines()) < 80
+def test_the_example_has_fewer_than_100_lines_and_learns_to_balance_the_pole():
+    assert len((ROOT / "examples/cross_entropy.py").read_text().splitlines()) < 100
     seen = []
     baselines.train(alg="examples.cross_entropy", env="CartPole-v1", num_env=2, vec_env="sync", n_epochs=2, seed=0,
                     callback=lambda row: seen.append(row["test/mean_return"]))  # fmt: skip

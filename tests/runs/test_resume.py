@@ -14,7 +14,7 @@ from baselines.her.ddpg import DDPG
 from baselines.runs.checkpoints import read_newest
 from baselines.runs.logger import Logger
 from baselines.storage import read_arrays, write_arrays
-from tests.helpers import checkpoints, points_of_tensorboard, rows, timeless
+from tests.helpers import checkpoints, contents, points_of_tensorboard, rows, timeless
 from tests.runs.helpers import KINDS, name_of_file, stop_after, words
 
 
@@ -36,10 +36,8 @@ def test_a_run_stopped_in_three_places_equals_one_never_interrupted(kind, whole,
     assert len(rows("parts")) == 2
     run.main(["--resume=parts"])
     assert timeless("parts") == timeless(log) and len(timeless("parts")) == 4
-    for name in ("latest", "best", "epoch_1", "epoch_3"):  # not their bytes: safetensors writes metadata in any order
-        (found, arrays), (expected, others) = (read_arrays(f"{p}/{name}.safetensors") for p in ("policies", policies))
-        assert found == expected and arrays.keys() == others.keys()
-        assert all(arrays[key].tobytes() == x.tobytes() for key, x in others.items())
+    assert contents("policies") == contents(policies)  # to the last bit
+    assert {"latest", "best", "epoch_1", "epoch_3"} == {path.stem for path in contents(policies)}
     assert len(Path("parts/progress.json").read_text().splitlines()) == 4
 
 
@@ -145,6 +143,6 @@ def test_a_first_checkpoint_that_not_all_workers_wrote_is_none():
 
 def test_all_ranks_log_into_the_folder_of_rank_0(monkeypatch, without_updates):
     monkeypatch.setattr("baselines.run.new_run_folder", lambda *_: "runs/a-second-later")
-    ranks = Ranks(str=lambda mine: ["runs/rank-0s", mine])
+    ranks = Ranks(tuple=lambda mine: [("runs/rank-0s", None), mine])
     run.run(words("sync", "--n_epochs=1"), ranks)
     assert Path("runs/rank-0s/checkpoint").exists() and not Path("runs/a-second-later").exists()
