@@ -143,6 +143,6 @@ def test_a_first_checkpoint_that_not_all_workers_wrote_is_none():
 
 def test_all_ranks_log_into_the_folder_of_rank_0(monkeypatch, without_updates):
     monkeypatch.setattr("baselines.run.new_run_folder", lambda *_: "runs/a-second-later")
-    ranks = Ranks(str=lambda mine: ["runs/rank-0s", mine])
+    ranks = Ranks(tuple=lambda mine: [("runs/rank-0s", None), mine])
     run.run(words("sync", "--n_epochs=1"), ranks)
     assert Path("runs/rank-0s/checkpoint").exists() and not Path("runs/a-second-later").exists()
