@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from baselines.policies.evaluation import Acting, Evaluation
     from baselines.policies.policy import Agent, Policy
-    from baselines.runs.evaluation import Acting, Evaluation
 
 
 DEFAULTS = {"alg": "her", "env": "FetchReach-v1"}
@@ -129,7 +129,7 @@ def evaluate_policy(
     from baselines.common.errors import UserError
     from baselines.envs.arguments import EnvArguments, parse_keys
     from baselines.envs.base import SUCCESS_BY_REWARD
-    from baselines.runs.evaluation import environment_for, evaluate_in
+    from baselines.policies.evaluation import environment_for, evaluate_in
 
     arguments = EnvArguments(env_kwargs or {}, max_episode_steps, parse_keys(reward_info))
     if arguments.for_make() and env is not None and not isinstance(env, str):

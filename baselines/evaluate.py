@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from baselines import api
 from baselines.common.cli import errors_end_the_process, parse_all
 from baselines.common.settings import setting
-from baselines.runs.evaluation import Evaluation
+from baselines.policies.evaluation import Evaluation
 from baselines.runs.options import PolicyOptions, VecEnvOptions
 from baselines.storage import check_file_writable, replace_file
 

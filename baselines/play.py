@@ -18,9 +18,9 @@ from baselines.envs import Video, check_renders, gymnasium_env, has_display, ren
 from baselines.envs.arguments import NONE, EnvArguments
 from baselines.envs.base import SUCCESS_BY_REWARD, VecEnv
 from baselines.envs.lockstep import Episode, run_episodes
+from baselines.policies.evaluation import summary, task_of_policy
 from baselines.policies.policy import Policy, read_policy
 from baselines.runs.algorithms import Algorithm, find, known_algorithms
-from baselines.runs.evaluation import summary, task_of_policy
 from baselines.runs.options import EnvOptions, PolicyOptions
 from baselines.storage import check_file_writable
 

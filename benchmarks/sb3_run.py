@@ -23,8 +23,8 @@ from baselines.envs import BACK_ENDS, make_vec_env
 from baselines.envs.base import evaluation_size
 from baselines.envs.gymnasium_env import make_one, spec_of
 from baselines.learning.quiet import import_tensorflow
+from baselines.policies.evaluation import Evaluation, evaluate_in
 from baselines.runs.algorithms import find
-from baselines.runs.evaluation import Evaluation, evaluate_in
 from baselines.storage import check_writable, replace_file
 from benchmarks.processes import cores
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from baselines.common.specs import without_version
-from baselines.runs.evaluation import wilson_interval
+from baselines.policies.evaluation import wilson_interval
 from benchmarks.experiments import EXPERIMENTS, SUCCESS, Experiment, Measure
 from benchmarks.outcomes import Outcome, recorded_in, row_of, runs_of
 from benchmarks.runs import finished

@@ -108,6 +108,8 @@ def show(text: str) -> None:
 def literal(text: str) -> Any:
     """Return the number, list, ... that `text` is in Python's syntax, never evaluated; otherwise `text`."""
     try:
-        return ast.literal_eval(text)
+        value = ast.literal_eval(text)
+        repr(value)  # raises ValueError for integers of thousands of digits
+        return value
     except (ValueError, SyntaxError, RecursionError, MemoryError, TypeError):
         return text

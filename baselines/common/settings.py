@@ -35,7 +35,8 @@ def setting(
     Args:
         default: the value if nobody gives one; None for a field of a kind without None means that one must be given.
         meaning: one line for --help, with the unit.
-        low, high: the smallest and largest allowed value.
+        low: smallest allowed value.
+        high: largest allowed value.
         choices: the allowed words.
         path: True for a file or folder.
         of_policy: True if a trained policy depends on it; training from that policy then takes the policy's value.

@@ -5,11 +5,11 @@ from threadpoolctl import threadpool_limits
 
 from baselines.envs.base import VecEnv
 from baselines.learning.networks import share_threads
+from baselines.policies.evaluation import Evaluation, evaluate_in
 from baselines.policies.policy import begin_from
 from baselines.ppo2.config import PPOConfig
 from baselines.ppo2.ppo import PPO
 from baselines.ppo2.rollout import RolloutWorker
-from baselines.runs.evaluation import Evaluation, evaluate_in
 from baselines.runs.run import Run
 
 

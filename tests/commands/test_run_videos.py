@@ -84,8 +84,8 @@ def test_a_video_every_n_epochs_and_nothing_else_changes(patient, capsys):
 def test_videos_of_an_algorithm_of_the_users_own_and_the_environments_arguments(patient, monkeypatch):
     monkeypatch.syspath_prepend(ROOT)
     small = ["--generations=1", "--population=4", "--elites=2", "--n_epochs=1", "--seed=0", "--log_path=log"]
-    run.main(["--alg=examples.cross_entropy", "--env=tests.environments:Coloured-v0", "--env_kwargs=colour=red",
-              "--max_episode_steps=6", *small, "--save_video_interval=1"])  # fmt: skip
+    env = ["--env=tests.environments:Coloured-v0", "--env_kwargs=colour=red", "--max_episode_steps=6"]
+    run.main(["--alg=examples.cross_entropy", *env, *small, "--save_video_interval=1"])
     assert len(frames("log/videos/epoch-0.mp4")) in (6, 7) and len(list(gifs("log"))) == 1
 
 

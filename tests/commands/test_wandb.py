@@ -4,6 +4,7 @@ import importlib.util
 import json
 import struct
 import sys
+import time
 from pathlib import Path
 from unittest import mock
 
@@ -109,6 +110,12 @@ def test_a_run_that_is_stopped_says_so_to_wandb(offline, monkeypatch):
     with pytest.raises(SystemExit) as ended:
         run.main([*COMMON, "--n_epochs=9", "--wandb_project=reach", "--log_path=log"])
     assert ended.value.code == 143
+    end = time.monotonic() + 20
+    while not any(Path("log").glob("wandb/offline-run-*/run-*.wandb")) or not all(
+        len([*records(path)]) > 1 for path in Path("log").glob("wandb/offline-run-*/run-*.wandb")
+    ):
+        assert time.monotonic() < end, "W&B's own process has not written the run"
+        time.sleep(0.1)
     ((_, found),) = runs("log")
     assert len(history(found)) == len(rows("log")) == 1 and found[-1].exit.exit_code == 1
 

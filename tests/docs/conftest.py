@@ -6,7 +6,7 @@ import sys
 import pytest
 
 import baselines
-from baselines.her import relay
+from baselines.her import guide
 from tests.docs.reader import Reader, short_train
 from tests.helpers import ROOT
 
@@ -20,7 +20,7 @@ def reader(cwd, eagerly, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(cwd), str(ROOT)]))
     monkeypatch.syspath_prepend(cwd)  # as `python -m` does
     monkeypatch.setattr(baselines, "train", short_train)
-    monkeypatch.setitem(relay._SETTINGS, "n_batches", 1)
+    monkeypatch.setitem(guide._REACHER_SETTINGS, "n_batches", 1)
     yield Reader(cwd)
     for name, module in [*sys.modules.items()]:
         if str(getattr(module, "__file__", "")).startswith(str(cwd)):

@@ -72,7 +72,7 @@ def test_actions_have_the_tasks_own_bounds_and_type(make, env_id, most):
 
 # ---- where they start ----
 
-# The gripper's x and z after a reset, with MuJoCo 3.6.0: another release of MuJoCo may move them, and with them the task.
+# The gripper's x and z after a reset, with MuJoCo 3.6.0. Another release may move them, and with them the task.
 GRIPPER = {
     "FetchReach": (1.341835, 0.534725),
     "FetchPush": (1.345482, 0.415999),

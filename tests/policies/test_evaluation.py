@@ -10,7 +10,7 @@ from gymnasium.vector import SyncVectorEnv
 
 from baselines.common.errors import TrainingError
 from baselines.envs import as_vec_env, make_vec_env
-from baselines.runs.evaluation import Episode, evaluate_in, run_episodes, summary, wilson_interval
+from baselines.policies.evaluation import Episode, evaluate_in, run_episodes, summary, wilson_interval
 from tests.common.counting import LIMIT, Counting
 
 COUNTING = "tests.common.counting:Counting"
