@@ -10,8 +10,10 @@ from baselines.common.mpi import Communicator
 from baselines.common.specs import EnvSpec
 from baselines.envs.base import Observation
 from baselines.her.ddpg import DDPG
+from baselines.her.effector import find_effector, fit_effect
 from baselines.her.experiment.config import HERConfig
 from baselines.her.exploration import Part
+from baselines.her.replay_buffer import ReplayBuffer
 from baselines.her.sampling import sample_relabelled, sample_times
 from baselines.her.types import Episodes, Transitions
 from baselines.policies.policy import Policy
@@ -53,7 +55,7 @@ class Guide(Part):
         """Return actions [B, u] that lead to the object."""
         raise NotImplementedError
 
-    def train(self, stored: Episodes, latest: Episodes) -> None:
+    def train(self, buffer: ReplayBuffer, latest: Episodes) -> None:
         """Learn from all that is stored and the latest episodes; once a cycle, by all workers together."""
 
 
@@ -95,10 +97,10 @@ class LearnedReacher(Guide):
         pi = self._policy.output(self._policy.inputs(entries))
         return np.clip(pi + self.config.noise_eps * max_u * rng.standard_normal(pi.shape), -max_u, max_u)
 
-    def train(self, stored: Episodes, latest: Episodes) -> None:
+    def train(self, buffer: ReplayBuffer, latest: Episodes) -> None:
         """Update the normalizers with the latest episodes, the networks with all of them."""
         self._agent.update_normalizers(self._sample(latest, (latest.num_steps,)))
-        self._agent.train(self._sample(stored, (self.config.n_batches, self.config.batch_size)))
+        self._agent.train(self._sample(buffer.episodes, (self.config.n_batches, self.config.batch_size)))
         self._agent.end_cycle()
         self._policy = None
 
@@ -129,10 +131,78 @@ def _reaching_reward(achieved_goal: np.ndarray, desired_goal: np.ndarray) -> np.
     return -(np.linalg.norm(achieved_goal - desired_goal, axis=1) > REACHED).astype(np.float32)
 
 
+class FittedReacher(Guide):
+    """Finds the effector in the observation and moves it by a linear model of what actions do to it.
+
+    Both come from the transitions so far. The effector is the block of entries that is near the achieved goal when the
+    goal begins to move, and far from it otherwise. The model is a ridge regression of the block's change on the action,
+    x(t+1) - x(t) = B a(t) + C a(t-1) + c, fitted again each cycle.
+    """
+
+    GAIN = 0.3  # share of the offset that one step makes up for: slow hands stay near the object instead of hitting it
+    LIMIT = 0.5  # largest action in any coordinate, in units of max_u
+    NOISE = 0.1  # standard deviation of the noise on these actions, in units of max_u
+    CYCLES = 50  # latest cycles that the model is fitted on
+    SMALL = 0.1  # coordinates whose column of B is below this share of the largest stay the policy's own (fingers)
+
+    def __init__(self, config: HERConfig, spec: EnvSpec, num_env: int, say: Callable[[str], None]):
+        """Decide with the first cycles whether there is an effector to guide; `say` logs the decision."""
+        super().__init__(config, slice(0, 0))
+        self._latest, self._say = self.CYCLES * num_env, say
+        self._decided = False
+        self._B = np.zeros((spec.goal_size, spec.action_size))
+
+    def __call__(
+        self, action: np.ndarray, observation: Observation, noise: np.ndarray, rng: np.random.Generator
+    ) -> np.ndarray:
+        """Return the guide's actions once an effector was found; see `Guide`."""
+        return super().__call__(action, observation, noise, rng) if self._B.any() else action
+
+    def reach(self, action: np.ndarray, observation: Observation, rng: np.random.Generator) -> np.ndarray:
+        """Return the actions whose predicted change makes up for a part of the offset."""
+        max_u, columns = self.config.max_u, np.linalg.norm(self._B, axis=0)  # [u]
+        moves = columns > self.SMALL * columns.max()
+        towards = self.GAIN * self.offset(observation) @ np.linalg.pinv(self._B).T  # [B, u]
+        most = np.abs(towards).max(1, keepdims=True)
+        towards *= np.minimum(1, self.LIMIT * max_u / np.maximum(most, 1e-9))
+        towards = np.clip(towards + self.NOISE * max_u * rng.standard_normal(towards.shape), -max_u, max_u)
+        return np.where(moves, towards, action)
+
+    def train(self, buffer: ReplayBuffer, latest: Episodes) -> None:
+        """Look for the effector until it is found or there is none, and fit the model again."""
+        if not self._decided:
+            found = find_effector(buffer.latest(self._latest))
+            if found is None:
+                return
+            self._decided, self.effector = True, found.entries
+            self._say(f"guide: {found.reason}")
+        if self.effector.stop:
+            self._B, _ = fit_effect(buffer.latest(self._latest), self.effector)
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Return the decision and the model."""
+        decision = [self._decided, self.effector.start, self.effector.stop]
+        return {"decision": np.array(decision, np.int64), "B": self._B}
+
+    def load_state(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Restore a `state`. Raises KeyError or ValueError."""
+        if arrays["B"].shape != self._B.shape:
+            raise ValueError("the guide's model is that of another environment")
+        decided, start, stop = (int(n) for n in arrays["decision"])
+        self._decided, self.effector, self._B = bool(decided), slice(start, stop), arrays["B"].astype(float)
+
+
 def make_guide(
-    spec: EnvSpec, config: HERConfig, rng: Callable[..., np.random.Generator], comm: Communicator
+    spec: EnvSpec,
+    config: HERConfig,
+    num_env: int,
+    rng: Callable[..., np.random.Generator],
+    comm: Communicator,
+    say: Callable[[str], None],
 ) -> Guide | None:
     """Return what `config.guide` names, if anything; `rng(purpose)` makes its generators."""
+    if config.guide == "auto":
+        return FittedReacher(config, spec, num_env, say)
     if config.guide == "script":
         return ScriptedReacher(config)
     if config.guide == "relay":

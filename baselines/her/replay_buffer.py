@@ -54,6 +54,10 @@ class ReplayBuffer:
         """All stored episodes, as views."""
         return self._stored.select(slice(self.num_episodes))
 
+    def latest(self, count: int) -> Episodes:
+        """Return the latest `count` episodes, or all, in the order in which they came."""
+        return self._stored.select((self._next - np.arange(min(count, self.num_episodes), 0, -1)) % self.max_episodes)
+
     def store(self, episodes: Episodes) -> None:
         """Append B episodes, over the oldest ones once the buffer is full."""
         # [7, 8, 9, 0, 1] for 5 episodes at position 7 of 10; of more episodes than fit, only the last ones stay.

@@ -37,7 +37,7 @@ def learn(env: VecEnv, config: HERConfig, run: Run) -> DDPG:
     buffer = ReplayBuffer(spec, config, config.buffer_size, reward, run.rng("replay"), compute_reward.info_size)
     demonstrations = _demonstrations(agent, reward, compute_reward.info_size, run) if config.demo_file else None
     test_env = run.evaluation_env(env.num_env * config.n_test_rollouts)
-    guide = make_guide(spec, config, run.rng, run.comm)
+    guide = make_guide(spec, config, env.num_env, run.rng, run.comm, run.logger.info)
     parts: dict[str, Part] = {
         "noise": GaussianNoise(config),
         "held": HeldRandomActions(config, env.num_env, spec.action_size),
@@ -92,7 +92,7 @@ def train(
                 run.progress.losses.append(agent.train(batches))
                 agent.end_cycle()
                 if guide:
-                    guide.train(buffer.episodes, episodes)
+                    guide.train(buffer, episodes)
         with clock.measure("evaluate"):
             evaluate(agent, evaluator, epoch, worker.env.num_env * config.n_test_rollouts)
         row = log_row(agent, worker, evaluator, run)

@@ -78,7 +78,7 @@ class HERConfig(Settings):
     )
     guide: str = setting(
         "none", "helper that brings the effector to the object in training: a script (for Fetch only) or a relay, a "
-        "small agent that learns to reach (2208.00843)", choices=("none", "script", "relay")
+        "small agent that learns to reach (2208.00843)", choices=("none", "auto", "script", "relay")
     )  # fmt: skip
     guide_eps: float = setting(0.5, "probability of the guide's action at each step away from the object", 0, 1)
     relay_effector: str | None = setting(
