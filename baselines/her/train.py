@@ -20,6 +20,7 @@ from baselines.her.types import Episodes
 from baselines.learning.networks import share_threads
 from baselines.policies.policy import begin_from
 from baselines.runs.run import Run
+from baselines.runs.schedule import progress_remaining
 from baselines.runs.state import Stateful
 
 
@@ -77,7 +78,7 @@ def train(
     config, clock = agent.config, run.clock
     for epoch in run.epochs():
         worker.start_epoch(epoch)
-        for _ in run.cycles():
+        for cycle in run.cycles():
             with clock.measure("rollout"):
                 episodes = worker.generate(agent.policy("main"))
             with clock.measure("sample"):
@@ -89,7 +90,7 @@ def train(
                 if demonstrations:
                     batches = append(batches, demonstrations.sample(config.n_batches, config.demo_rows))
             with clock.measure("train" if agent.compiled else "compile"):
-                run.progress.losses.append(agent.train(batches))
+                run.progress.losses.append(agent.train(batches, progress_remaining(run.schedule, epoch, cycle)))
                 agent.end_cycle()
                 if guide:
                     guide.train(buffer, episodes)

@@ -11,6 +11,7 @@ from baselines.ppo2.config import PPOConfig
 from baselines.ppo2.ppo import PPO
 from baselines.ppo2.rollout import RolloutWorker
 from baselines.runs.run import Run
+from baselines.runs.schedule import progress_remaining
 
 
 def learn(env: VecEnv, config: PPOConfig, run: Run) -> PPO:
@@ -43,19 +44,13 @@ def train(agent: PPO, worker: RolloutWorker, test_env: VecEnv, rng: np.random.Ge
             with run.clock.measure("rollout"):
                 rollout = worker.generate(agent.policy())
             with run.clock.measure("train" if agent.compiled else "compile"):
-                run.progress.losses.append(agent.train(rollout, progress_remaining(run, epoch, cycle), rng))
+                run.progress.losses.append(agent.train(rollout, progress_remaining(run.schedule, epoch, cycle), rng))
         with run.clock.measure("evaluate"):
             test_env.reseed(run.seeds_for("test", test_env.num_env)(epoch))
             tested = evaluate_in(agent.policy(), test_env, agent.config.n_test_episodes)
         row = log_row(agent, worker, tested, run)
         worker.end_epoch()
         run.end_epoch(row, score=row["test/mean_return"])
-
-
-def progress_remaining(run: Run, epoch: int, cycle: int) -> float:
-    """Return the share of the training that is still to come, 1 for the first cycle."""
-    schedule = run.schedule
-    return 1 - (epoch * schedule.n_cycles + cycle) / (schedule.n_epochs * schedule.n_cycles)
 
 
 def log_row(agent: PPO, worker: RolloutWorker, tested: Evaluation, run: Run) -> dict[str, float]:

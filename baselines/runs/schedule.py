@@ -20,6 +20,11 @@ class Schedule(Settings):
     steps_per_cycle: int = setting(1, "environment steps of one worker in a cycle", 1)
 
 
+def progress_remaining(schedule: Schedule, epoch: int, cycle: int) -> float:
+    """Return the share of the training that is still to come, 1 for the first cycle."""
+    return 1 - (epoch * schedule.n_cycles + cycle) / (schedule.n_epochs * schedule.n_cycles)
+
+
 def plan(options: Options, n_cycles: int, steps_per_cycle: int, resumed: Schedule | None = None) -> Schedule:
     """Return a schedule of whole epochs, or of one shortened epoch for fewer steps than that. Raises UserError.
 

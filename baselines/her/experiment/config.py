@@ -36,6 +36,12 @@ class HERConfig(Settings):
     # DDPG
     Q_lr: float = setting(0.001, "learning rate of the critics (Adam)", 0, 1e30)
     pi_lr: float = setting(0.001, "learning rate of the actor (Adam)", 0, 1e30)
+    lr_final: float = setting(
+        1.0, "learning rates at the end of training, as a share of Q_lr and pi_lr", 0, 1
+    )
+    lr_fall_from: float = setting(
+        0.6, "share of the training after which the learning rates fall, linearly to lr_final", 0, 0.999999
+    )
     polyak: float = setting(0.95, "share of the target networks that each of their steps keeps", 0, 1)
     gamma: float | None = setting(
         None, "discount factor", 0, 0.999999, default_text="1 - 1/T, where T is the time limit in steps"
@@ -193,6 +199,11 @@ class HERConfig(Settings):
     def discount(self, horizon: int) -> float:
         """Return `gamma`, by default 1 - 1/T (1802.09464, appendix A)."""
         return 1 - 1 / horizon if self.gamma is None else self.gamma
+
+    def learning_rate_share(self, progress_remaining: float) -> float:
+        """Return the share of the learning rates when this share of the training, 1 to 0, is still to come."""
+        falling = max(0.0, 1 - progress_remaining / (1 - self.lr_fall_from))
+        return 1 - (1 - self.lr_final) * falling
 
     def return_bounds(self, horizon: int) -> tuple[float, float]:
         """Return the smallest and the largest target of the critics."""
