@@ -29,6 +29,7 @@ from tests.her.measures import (
     target,
     target_between_and_after_updates,
     target_of_an_end,
+    trained_at_the_end,
     trained_networks,
     widths,
 )
@@ -64,6 +65,11 @@ EFFECTS = {
     "layer_norm": Effect(True, growth_of_values, 10, 1, (*SMALL, "--max_u=1"), 0.01),
     "Q_lr": Effect(0, trained_networks, (True, True), (False, True)),
     "pi_lr": Effect(0, trained_networks, (True, True), (True, False)),
+    "lr_final": Effect(0, trained_at_the_end, (True, True), (False, False)),
+    # Where a fifth of the training is still to come.
+    "lr_fall_from": Effect(
+        0, lambda wiring: wiring.agent.config.learning_rate_share(0.2), 0.5, 0.2, (*SMALL, "--lr_final=0")
+    ),
     "polyak": Effect(1, kept_share_of_target, 0.95, 1),
     "target_interval": Effect(2, target_between_and_after_updates, (1, 0.95), (0.95, 0.95), (*SMALL, "--Q_lr=0")),
     "simulated_workers": Effect(

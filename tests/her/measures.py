@@ -54,10 +54,14 @@ def farthest_actions(wiring):
     return np.abs(explored).max(), np.abs(exploited).max(), np.abs(graph).max()
 
 
-def trained_networks(wiring):
+def trained_at_the_end(wiring):
+    return trained_networks(wiring, progress_remaining=0)
+
+
+def trained_networks(wiring, progress_remaining=1):
     """Which main networks change by training: critic, actor."""
     before = wiring.agent.policy_state()
-    wiring.agent.train(stacked(transitions(wiring.agent, reward=-1)))
+    wiring.agent.train(stacked(transitions(wiring.agent, reward=-1)), progress_remaining)
     after = wiring.agent.policy_state()
 
     def moved(net):

@@ -1,0 +1,142 @@
+"""The effector that is found in the observation, the model of what actions do to it, and the guide that uses both."""
+
+import numpy as np
+import pytest
+
+import baselines
+from baselines.her.effector import fit_effect, find_effector
+from baselines.her.experiment.config import HERConfig
+from baselines.her.guide import FittedReacher
+from baselines.her.replay_buffer import ReplayBuffer
+from baselines.her.types import Episodes
+from tests.helpers import POINT_PUSH_ID, TINY_SETTINGS, goal_spec, rows
+
+SPEC = goal_spec("push", observation=7, goal=2, action=3, horizon=30)
+AT = slice(3, 5)  # where the observation has the effector; 5:7 are the object, 0:3 something else
+EFFECT = np.array([[0.05, 0.0, 0.0], [0.01, 0.04, 0.0]])  # of three actions on the effector's place, [g, u]
+
+
+def episodes_of(rng, count=60, carries=True, drifts=False):
+    """Random actions; the object moves along while the effector is within 0.15 of it."""
+    played = Episodes.zeros(SPEC, count)
+    hand, thing = rng.uniform(-1, 1, (2, count, 2))
+    played.desired_goal[:] = rng.uniform(-1, 1, (count, 1, 2))
+    held = rng.uniform(-1, 1, (count, SPEC.horizon // 5, 3)).repeat(5, axis=1)
+    for t in range(SPEC.horizon + 1):
+        played.observation[:, t] = np.concatenate([rng.normal(size=(count, 3)), hand, thing], 1)
+        played.achieved_goal[:, t] = thing
+        if t < SPEC.horizon:
+            played.action[:, t] = held[:, t]
+            change = held[:, t] @ EFFECT.T
+            near = np.linalg.norm(hand - thing, axis=1, keepdims=True) < 0.15
+            hand = hand + change + 0.001 * rng.normal(size=hand.shape)
+            thing = thing + (carries & near) * change + (0.02 if drifts else 0)
+    return played
+
+
+def test_the_effect_of_actions_is_fitted():
+    effect, explained = fit_effect(episodes_of(np.random.default_rng(0)), AT)
+    np.testing.assert_allclose(effect, EFFECT, atol=0.002)
+    assert (explained > 0.95).all()
+    _, unexplained = fit_effect(episodes_of(np.random.default_rng(0)), slice(0, 2))
+    assert (unexplained < 0.05).all()
+
+
+def test_steps_after_an_episodes_end_are_not_fitted():
+    played = episodes_of(np.random.default_rng(0))
+    shorter = played._replace(length=np.full(60, 12, np.int32))
+    shorter.observation[:, 13:] = 100
+    np.testing.assert_allclose(fit_effect(shorter, AT)[0], EFFECT, atol=0.003)
+
+
+def test_the_effector_is_the_block_that_is_near_the_goal_when_that_begins_to_move():
+    found = find_effector(episodes_of(np.random.default_rng(0)))
+    assert found.entries == AT and found.reason.startswith("to the object with observation[3:5], which is 0.1")
+
+
+@pytest.mark.parametrize(
+    ("scene", "reason"),
+    [
+        (dict(drifts=True), "the achieved goal moves in 100% of the steps anyway"),
+        (dict(carries=False), None),
+        (dict(count=3), None),
+    ],
+    ids=["it moves by itself", "it never moves", "too few episodes"],
+)
+def test_no_effector_is_named_where_none_is_wanted_or_too_little_was_seen(scene, reason):
+    found = find_effector(episodes_of(np.random.default_rng(0), **scene))
+    assert found is None if reason is None else (found.entries == slice(0, 0) and reason in found.reason)
+
+
+def test_an_effector_that_actions_do_not_explain_is_not_named():
+    played = episodes_of(np.random.default_rng(0))
+    played.action[:] = np.random.default_rng(1).uniform(-1, 1, played.action.shape)
+    found = find_effector(played)
+    assert found.entries == slice(0, 0) and "no effector stands out" in found.reason
+
+
+@pytest.fixture
+def trained():
+    """A guide that has seen 60 episodes, and the lines that it logged."""
+    said, config, rng = [], HERConfig(guide="auto", guide_eps=1), np.random.default_rng(0)
+    guide = FittedReacher(config, SPEC, 4, said.append)
+    buffer = ReplayBuffer(SPEC, config, 10**5, lambda *goals: np.zeros(len(goals[0])), rng)
+    played = episodes_of(rng)
+    buffer.store(played)
+    guide.train(buffer, played)
+    return guide, buffer, said
+
+
+def observed(rng, count=500):
+    seen = rng.uniform(-1, 1, (count, 7))
+    return {"observation": seen, "achieved_goal": seen[:, 5:], "desired_goal": seen[:, 5:]}
+
+
+def test_the_guide_leaves_actions_alone_until_it_has_found_an_effector():
+    guide, action = FittedReacher(HERConfig(guide="auto", guide_eps=1), SPEC, 4, print), np.full((500, 3), 0.3)
+    rng = np.random.default_rng(0)
+    np.testing.assert_array_equal(guide(action, observed(rng), 0 * action, rng), action)
+
+
+def test_the_guide_leads_to_the_object_with_small_actions_and_leaves_what_moves_nothing_to_the_policy(trained):
+    guide, _, said = trained
+    assert said == [f"guide: {find_effector(episodes_of(np.random.default_rng(0))).reason}"]
+    rng, action = np.random.default_rng(1), np.full((500, 3), 0.3)
+    observation = observed(rng)
+    guided = guide(action, observation, 0 * action, rng)
+    offset = observation["achieved_goal"] - observation["observation"][:, AT]
+    assert (np.abs(guided[:, :2]).max(1) <= 0.5 + 4 * guide.NOISE).all()
+    assert (guided[:, 2] == 0.3).all(), "the third action moves nothing, as fingers do"
+    change = guided @ EFFECT.T
+    assert (np.sum(change * offset, 1) > 0).mean() > 0.95
+
+
+def test_the_guides_state_comes_back(trained):
+    guide, buffer, _ = trained
+    other = FittedReacher(guide.config, SPEC, 4, print)
+    other.load_state(guide.state())
+    action, observation = np.zeros((500, 3)), observed(np.random.default_rng(2))
+    same = [g(action, observation, action, np.random.default_rng(3)) for g in (guide, other)]
+    np.testing.assert_array_equal(*same)
+    assert buffer.latest(3).num_steps == 3 * SPEC.horizon
+    with pytest.raises(ValueError, match="another environment"):
+        FittedReacher(guide.config, goal_spec("other", 7, 2, 4, 30), 4, print).load_state(guide.state())
+
+
+def test_the_latest_episodes_come_in_the_order_of_storing_also_where_the_buffer_is_full():
+    config, rng = HERConfig(), np.random.default_rng(0)
+    buffer = ReplayBuffer(SPEC, config, 5 * SPEC.horizon, lambda *goals: np.zeros(len(goals[0])), rng)
+    for number in range(7):
+        buffer.store(Episodes.zeros(SPEC, 1)._replace(reward=np.full((1, SPEC.horizon), float(number))))
+    assert buffer.latest(3).reward[:, 0].tolist() == [4, 5, 6]
+    assert buffer.latest(99).reward[:, 0].tolist() == [2, 3, 4, 5, 6]
+
+
+def test_a_run_finds_the_effector_of_a_task_says_so_and_resumes_exactly(cwd, capsys):
+    settings = dict(TINY_SETTINGS, env=POINT_PUSH_ID, guide="auto", num_env=8, n_cycles=4, random_hold=5, seed=0)
+    baselines.train(**settings, n_epochs=3, log_path="whole")
+    assert "guide: to the object with observation[0:2], which is" in capsys.readouterr().out
+    baselines.train(**settings, n_epochs=2, log_path="cut")
+    baselines.train(resume="cut", n_epochs=3)
+    columns = ("test/success_rate", "train/success_rate", "loss/critic", "stats_o/mean")
+    assert [[row[c] for c in columns] for row in rows("cut")] == [[row[c] for c in columns] for row in rows("whole")]
