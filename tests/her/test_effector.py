@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import baselines
-from baselines.her.effector import fit_effect, find_effector
+from baselines.her.effector import find_effector, fit_effect
 from baselines.her.experiment.config import HERConfig
 from baselines.her.guide import FittedReacher
 from baselines.her.replay_buffer import ReplayBuffer
@@ -19,7 +19,7 @@ EFFECT = np.array([[0.05, 0.0, 0.0], [0.01, 0.04, 0.0]])  # of three actions on 
 def episodes_of(rng, count=60, carries=True, drifts=False):
     """Random actions; the object moves along while the effector is within 0.15 of it."""
     played = Episodes.zeros(SPEC, count)
-    hand, thing = rng.uniform(-1, 1, (2, count, 2))
+    hand, thing = rng.uniform(-0.5, 0.5, (2, count, 2))
     played.desired_goal[:] = rng.uniform(-1, 1, (count, 1, 2))
     held = rng.uniform(-1, 1, (count, SPEC.horizon // 5, 3)).repeat(5, axis=1)
     for t in range(SPEC.horizon + 1):

@@ -36,9 +36,7 @@ class HERConfig(Settings):
     # DDPG
     Q_lr: float = setting(0.001, "learning rate of the critics (Adam)", 0, 1e30)
     pi_lr: float = setting(0.001, "learning rate of the actor (Adam)", 0, 1e30)
-    lr_final: float = setting(
-        1.0, "learning rates at the end of training, as a share of Q_lr and pi_lr", 0, 1
-    )
+    lr_final: float = setting(1.0, "learning rates at the end of training, as a share of Q_lr and pi_lr", 0, 1)
     lr_fall_from: float = setting(
         0.6, "share of the training after which the learning rates fall, linearly to lr_final", 0, 0.999999
     )
