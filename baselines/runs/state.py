@@ -48,7 +48,8 @@ class Progress:
         """Read the fields as JSON. Raises ValueError or TypeError."""
         progress = cls(**document)
         counts = [progress.epoch, progress.cycle, progress.timesteps]
-        numbers = [progress.seconds, progress.best or 0.0, *(x for row in progress.losses for x in row.values())]
+        best = [] if progress.best is None else [progress.best]
+        numbers = [progress.seconds, *best, *(x for row in progress.losses for x in row.values())]
         numbers = [x for x in numbers if type(x) is not float]  # 0 may be written as a whole number
         if not all(type(n) is int and 0 <= n < 1 << 62 for n in counts + numbers):
             raise ValueError("its progress is not in numbers")
