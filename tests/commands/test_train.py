@@ -38,7 +38,7 @@ class WidePointReach(PointReach):
 @pytest.fixture
 def without_updates(monkeypatch):
     """Training but for the updates of the networks, whose compilation takes seconds."""
-    monkeypatch.setattr(DDPG, "train", lambda agent, batches: dict.fromkeys(agent.metrics, 0.0))
+    monkeypatch.setattr(DDPG, "train", lambda agent, batches, progress_remaining: dict.fromkeys(agent.metrics, 0.0))
     monkeypatch.setattr(DDPG, "end_cycle", lambda agent: None)
 
 

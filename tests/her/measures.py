@@ -156,7 +156,7 @@ def counts(wiring):
     """Train for real, but without updates, and count what there is of everything."""
     shapes, demonstrated = [], []
 
-    def train(batches):
+    def train(batches, progress_remaining):
         shapes.append(batches.reward.shape)
         demonstrated.append((batches.action == np.float32(0.7)).all((0, 2)))
         return dict.fromkeys(wiring.agent.metrics, 0.0)

@@ -1,6 +1,7 @@
 """Guides: the script that moves Fetch's gripper, and the small agent that learns to reach the object."""
 
 import dataclasses
+from types import SimpleNamespace
 from unittest import mock
 
 import numpy as np
@@ -127,7 +128,7 @@ def test_it_learns_to_bring_the_effector_to_the_object():
     for _ in range(30):
         episodes = worker.generate(policy)
         buffer.store(episodes)
-        reacher.train(buffer.episodes, episodes)
+        reacher.train(buffer, episodes)
         way = episodes.achieved_goal - episodes.observation[..., :2]
         near.append((np.linalg.norm(way, axis=2) < 0.2).mean())
     assert np.mean(near[:5]) < 0.2 and np.mean(near[-5:]) > 0.6, near
@@ -157,7 +158,7 @@ def given_to_the_agent(reacher, stored, latest):
         mock.patch.object(DDPG, "train", lambda agent, batches: seen.update(agent=agent, batches=batches)),
         mock.patch.object(DDPG, "update_normalizers", lambda agent, batch: seen.update(normalized=batch)),
     ):
-        reacher.train(stored, latest)
+        reacher.train(SimpleNamespace(episodes=stored), latest)
     return Transitions(*(x.reshape(-1, *x.shape[2:]) for x in seen["batches"])), seen["normalized"], seen["agent"]
 
 
@@ -231,12 +232,12 @@ def test_a_restored_reacher_continues_exactly(eagerly):
 
     def go_on(reacher):
         acts = [reacher.reach(np.zeros((30, 3)), scenes, np.random.default_rng(6))]
-        reacher.train(episodes, episodes)
+        reacher.train(SimpleNamespace(episodes=episodes), episodes)
         return [*acts, reacher.reach(np.zeros((30, 3)), scenes, np.random.default_rng(6))]
 
     rng = np.random.default_rng(3)
     first = make_reacher(rng=rng, n_batches=3)
-    first.train(episodes, episodes)
+    first.train(SimpleNamespace(episodes=episodes), episodes)
     state = {name: x.copy() for name, x in Exploration({"guide": first}, rng).state().items()}
     position = rng.bit_generator.state
     expected = go_on(first)
@@ -277,7 +278,7 @@ EFFECTORS = {
         ((POINT_PUSH, "--guide=script"), "guide=script works for FetchPush, FetchPickAndPlace, FetchSlide only"),
         ((POINT_REACH, "--guide=script"), "PointReach-v0 use a learned guide: --relay_effector=first:end"),
         (("--env=FetchReach-v1", "--vec_env=sync", "--guide=script"), "For FetchReach-v1 use a learned guide"),
-        ((POINT_PUSH, "--guide=scripts"), "guide: expected one of none, script, relay, got 'scripts'; nearest: script"),
+        ((POINT_PUSH, "--guide=scripts"), "guide: expected one of none, auto, script, relay, got 'scripts'; nearest: script"),
     ],
 )
 def test_a_guide_that_the_task_cannot_have_is_refused(words, message, cwd, capsys):

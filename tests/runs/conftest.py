@@ -23,7 +23,7 @@ def interruptible(cwd, demos):
 @pytest.fixture
 def without_updates(monkeypatch):
     """Cycles that roll out and store, for what does not depend on what is learnt: nothing is compiled."""
-    monkeypatch.setattr(DDPG, "train", lambda agent, batches: dict.fromkeys(agent.metrics, 0.0))
+    monkeypatch.setattr(DDPG, "train", lambda agent, batches, progress_remaining: dict.fromkeys(agent.metrics, 0.0))
     monkeypatch.setattr(DDPG, "end_cycle", lambda agent: None)
 
 

@@ -37,12 +37,12 @@ def stop_after(monkeypatch, cycles, number=signal.SIGTERM):
     """Send this process a signal in the middle of that cycle."""
     real, trained = DDPG.train, []
 
-    def train(agent, batches):
+    def train(agent, *arguments):
         if not trained or agent is trained[0]:  # a guide trains agents of its own, after this one
             trained.append(agent)
             if len(trained) == cycles:
                 os.kill(os.getpid(), number)
-        return real(agent, batches)
+        return real(agent, *arguments)
 
     monkeypatch.setattr(DDPG, "train", train)
 
