@@ -278,7 +278,7 @@ EFFECTORS = {
         ((POINT_PUSH, "--guide=script"), "guide=script works for FetchPush, FetchPickAndPlace, FetchSlide only"),
         ((POINT_REACH, "--guide=script"), "PointReach-v0 use a learned guide: --relay_effector=first:end"),
         (("--env=FetchReach-v1", "--vec_env=sync", "--guide=script"), "For FetchReach-v1 use a learned guide"),
-        ((POINT_PUSH, "--guide=scripts"), "guide: expected one of none, auto, script, relay, got 'scripts'; nearest: script"),
+        ((POINT_PUSH, "--guide=scripts"), "expected one of none, auto, script, relay, got 'scripts'; nearest: script"),
     ],
 )
 def test_a_guide_that_the_task_cannot_have_is_refused(words, message, cwd, capsys):
