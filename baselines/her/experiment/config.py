@@ -81,8 +81,9 @@ class HERConfig(Settings):
         1.0, "mean number of steps for which a uniformly drawn action is held (2006.01782)", 1, 1e6
     )
     guide: str = setting(
-        "none", "helper that brings the effector to the object in training: a script (for Fetch only) or a relay, a "
-        "small agent that learns to reach (2208.00843)", choices=("none", "auto", "script", "relay")
+        "none", "helper that brings the effector to the object in training: auto (it finds the effector and fits what "
+        "actions do to it), script (for Fetch only) or relay (a small agent that learns to reach, 2208.00843)",
+        choices=("none", "auto", "script", "relay")
     )  # fmt: skip
     guide_eps: float = setting(0.5, "probability of the guide's action at each step away from the object", 0, 1)
     relay_effector: str | None = setting(
