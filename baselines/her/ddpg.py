@@ -46,7 +46,7 @@ class DDPG(Agent):
         self.g_stats = Normalizer(spec.goal_size, config.norm_eps, comm, config.simulated_workers)
         # The compiled updates read the statistics from variables.
         self._o_stats, self._g_stats = ((tf.Variable(s.mean), tf.Variable(s.std)) for s in (self.o_stats, self.g_stats))
-        self._rate = tf.Variable(1.0)  # share of the learning rates
+        self._rate_share = tf.Variable(1.0)  # of the learning rates; see `HERConfig.learning_rate_share`
         self.metrics = ("loss/critic", "loss/actor") + (("loss/cloning", "q_filter/passed") if config.bc_loss else ())
         self._policy_parts: dict[str, Stateful] = {**self.networks(), "o_stats": self.o_stats, "g_stats": self.g_stats}
         self._optimizers: dict[str, Stateful] = {"pi_adam": self.actor_adam, "Q_adam": self.critic_adam}
@@ -88,7 +88,7 @@ class DDPG(Agent):
             # Environments whose episodes never terminate need no code for it in the compiled update.
             batches = batches._replace(terminated=None)  # type: ignore[arg-type]
         data = Transitions(*(x if x is None else tf.constant(x) for x in batches))
-        self._rate.assign(self.config.learning_rate_share(progress_remaining))
+        self._rate_share.assign(self.config.learning_rate_share(progress_remaining))
         before = self.updates
         metrics = self._updater(data, len(batches.reward), _REMEDY)
         self.compiled = True
@@ -144,9 +144,9 @@ class DDPG(Agent):
     def apply(self, gradients: Sequence[tf.Tensor], data: Transitions, step: tf.Tensor) -> None:
         """Step the main networks, and after every `target_interval` updates of a cycle the target networks too."""
         n = len(self.main.critic_weights)
-        rate = self._rate if self.config.lr_final < 1 else 1.0
-        self.critic_adam.apply(gradients[:n], self.config.Q_lr * rate)
-        self.actor_adam.apply(gradients[n:], self.config.pi_lr * rate)
+        share = self._rate_share if self.config.lr_final < 1 else 1.0
+        self.critic_adam.apply(gradients[:n], self.critic_adam.learning_rate * share)
+        self.actor_adam.apply(gradients[n:], self.actor_adam.learning_rate * share)
         if interval := self.config.target_interval:
             self._step_targets(tf.cast(step % interval == 0, tf.float32))
         if self.average_actor:

@@ -1,4 +1,4 @@
-"""Which entries of the observation are the effector, and what actions do to it, from transitions only."""
+"""Finding the effector in the observation, and a model of what actions do to it, from transitions only."""
 
 from typing import NamedTuple
 
@@ -64,14 +64,15 @@ def find_effector(episodes: Episodes) -> Found | None:
         blocks.append((np.median(distance[rows, times]), np.median(distance[valid]), k))
     # Copies of the goal itself are at distance 0 always, and follow the goal instead of leading to it.
     near = sorted(block for block in blocks if block[0] < 0.5 * block[1])
-    for distance, otherwise, k in near[:1]:
-        entries = slice(k, k + g)
-        _, explained = fit_effect(episodes, entries)
-        others = [d for d, _, other in blocks if abs(other - k) >= g and d > 0.1 * distance]
-        apart = not others or min(others) > 2 * distance
-        what = f"observation[{k}:{k + g}], which is {distance:.2g} from the achieved goal when that begins to move and "
-        what += f"{otherwise:.2g} otherwise; actions explain its changes with R2 {explained.min():.2f} or more"
-        if apart and explained.min() > EXPLAINED:
-            return Found(entries, f"to the object with {what}")
-        return Found(slice(0, 0), f"none, because no effector stands out (the best is {what})")
-    return Found(slice(0, 0), "none, because no part of the observation is near the achieved goal when that moves")
+    if not near:
+        return Found(slice(0, 0), "none, because no part of the observation is near the achieved goal when that moves")
+    distance, otherwise, k = near[0]
+    entries = slice(k, k + g)
+    _, explained = fit_effect(episodes, entries)
+    others = [d for d, _, other in blocks if abs(other - k) >= g and d > 0.1 * distance]
+    apart = not others or min(others) > 2 * distance
+    what = f"observation[{k}:{k + g}], which is {distance:.2g} from the achieved goal when that begins to move and "
+    what += f"{otherwise:.2g} otherwise; actions explain its changes with R2 {explained.min():.2f} or more"
+    if apart and explained.min() > EXPLAINED:
+        return Found(entries, f"to the object with {what}")
+    return Found(slice(0, 0), f"none, because no effector stands out (the best is {what})")

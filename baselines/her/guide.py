@@ -150,7 +150,7 @@ class FittedReacher(Guide):
         super().__init__(config, slice(0, 0))
         self._latest, self._say = self.CYCLES * num_env, say
         self._decided = False
-        self._B = np.zeros((spec.goal_size, spec.action_size))
+        self._set_model(np.zeros((spec.goal_size, spec.action_size)))
 
     def __call__(
         self, action: np.ndarray, observation: Observation, noise: np.ndarray, rng: np.random.Generator
@@ -160,24 +160,26 @@ class FittedReacher(Guide):
 
     def reach(self, action: np.ndarray, observation: Observation, rng: np.random.Generator) -> np.ndarray:
         """Return the actions whose predicted change makes up for a part of the offset."""
-        max_u, columns = self.config.max_u, np.linalg.norm(self._B, axis=0)  # [u]
-        moves = columns > self.SMALL * columns.max()
-        towards = self.GAIN * self.offset(observation) @ np.linalg.pinv(self._B).T  # [B, u]
+        max_u = self.config.max_u
+        towards = self.GAIN * self.offset(observation) @ self._inverse.T  # [B, u]
         most = np.abs(towards).max(1, keepdims=True)
         towards *= np.minimum(1, self.LIMIT * max_u / np.maximum(most, 1e-9))
         towards = np.clip(towards + self.NOISE * max_u * rng.standard_normal(towards.shape), -max_u, max_u)
-        return np.where(moves, towards, action)
+        return np.where(self._moves, towards, action)
 
     def train(self, buffer: ReplayBuffer, latest: Episodes) -> None:
         """Look for the effector until it is found or there is none, and fit the model again."""
+        if self._decided and not self.effector.stop:
+            return
+        episodes = buffer.latest(self._latest)
         if not self._decided:
-            found = find_effector(buffer.latest(self._latest))
+            found = find_effector(episodes)
             if found is None:
                 return
             self._decided, self.effector = True, found.entries
             self._say(f"guide: {found.reason}")
         if self.effector.stop:
-            self._B, _ = fit_effect(buffer.latest(self._latest), self.effector)
+            self._set_model(fit_effect(episodes, self.effector)[0])
 
     def state(self) -> dict[str, np.ndarray]:
         """Return the decision and the model."""
@@ -189,7 +191,13 @@ class FittedReacher(Guide):
         if arrays["B"].shape != self._B.shape:
             raise ValueError("the guide's model is that of another environment")
         decided, start, stop = (int(n) for n in arrays["decision"])
-        self._decided, self.effector, self._B = bool(decided), slice(start, stop), arrays["B"].astype(float)
+        self._decided, self.effector = bool(decided), slice(start, stop)
+        self._set_model(arrays["B"].astype(float))
+
+    def _set_model(self, B: np.ndarray) -> None:
+        columns = np.linalg.norm(B, axis=0)  # [u]
+        self._B, self._inverse = B, np.linalg.pinv(B)
+        self._moves = columns > self.SMALL * columns.max()
 
 
 def make_guide(
