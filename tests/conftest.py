@@ -12,6 +12,7 @@ import tests.environments  # noqa: F401 (registers PointReach)
 from baselines import run
 from baselines.envs.lockstep import Episode
 from baselines.her import train
+from baselines.her.ddpg import DDPG
 from baselines.her.demonstrations import write_demonstrations
 from tests.helpers import HORIZON, POINT_REACH, ROOT, TINY, goal_spec
 
@@ -73,3 +74,10 @@ def demos(cwd):
         for g in goals
     ]
     write_demonstrations("demos.npz", episodes, goal_spec("PointReach-v0"))
+
+
+@pytest.fixture
+def without_updates(monkeypatch):
+    """Cycles that roll out and store, for what does not depend on what is learnt: nothing is compiled."""
+    monkeypatch.setattr(DDPG, "train", lambda agent, batches, progress_remaining: dict.fromkeys(agent.metrics, 0.0))
+    monkeypatch.setattr(DDPG, "end_cycle", lambda agent: None)

@@ -176,3 +176,15 @@ def mpirun_command(ranks):
 def mpirun(ranks, *words, timeout=300):
     """The finished process."""
     return subprocess.run([*mpirun_command(ranks), *words], capture_output=True, text=True, timeout=timeout)
+
+
+def uninterrupted(folder, words, n_epochs):
+    """Return a function from a kind of run to its log and policies; `words(kind, *more)` is the command."""
+
+    def run_of(kind):
+        log, policies = folder / kind / "log", folder / kind / "policies"
+        if not log.exists():
+            run.main(words(kind, f"--n_epochs={n_epochs}", f"--log_path={log}", f"--save_path={policies}"))
+        return log, policies
+
+    return run_of

@@ -12,7 +12,6 @@ import baselines
 from baselines.common.errors import UserError
 from baselines.envs.gymnasium_env import GymnasiumVecEnv
 from baselines.her import train as her
-from baselines.her.ddpg import DDPG
 from tests.environments import PointReach
 from tests.helpers import POINT_REACH_ID, TINY_SETTINGS, checkpoints, contents, document, point_reach, rows, timeless
 
@@ -33,13 +32,6 @@ class WidePointReach(PointReach):
     def step(self, action):
         self.farthest[id(self)] = max(self.farthest.get(id(self), 0), float(np.abs(action).max()))
         return super().step(action / 100)
-
-
-@pytest.fixture
-def without_updates(monkeypatch):
-    """Training but for the updates of the networks, whose compilation takes seconds."""
-    monkeypatch.setattr(DDPG, "train", lambda agent, batches, progress_remaining: dict.fromkeys(agent.metrics, 0.0))
-    monkeypatch.setattr(DDPG, "end_cycle", lambda agent: None)
 
 
 @pytest.fixture(scope="module")

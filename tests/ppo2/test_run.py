@@ -21,7 +21,7 @@ from baselines.ppo2.config import PPOConfig
 from baselines.ppo2.ppo import PPO
 from baselines.storage import read_arrays
 from tests.environments import PointReach
-from tests.helpers import POINT_REACH, ROOT, checkpoints, document, refused, rows, timeless
+from tests.helpers import POINT_REACH, ROOT, checkpoints, document, refused, rows, timeless, uninterrupted
 from tests.ppo2.helpers import COUNTING, TINY, TINY_SETTINGS
 
 pytestmark = pytest.mark.usefixtures("cwd", "eagerly")
@@ -49,15 +49,7 @@ def policies_in(folder):
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     """`whole(kind)`: the log and the policies of an uninterrupted run of three epochs."""
-    folder = tmp_path_factory.mktemp("whole")
-
-    def run_of(kind):
-        log, policies = folder / kind / "log", folder / kind / "policies"
-        if not log.exists():
-            run.main(words(kind, "--n_epochs=3", f"--log_path={log}", f"--save_path={policies}"))
-        return log, policies
-
-    return run_of
+    return uninterrupted(tmp_path_factory.mktemp("whole"), words, n_epochs=3)
 
 
 # ---- logs ----

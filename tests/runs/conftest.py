@@ -7,7 +7,7 @@ import time
 import pytest
 
 from baselines import run
-from baselines.her.ddpg import DDPG
+from tests.helpers import uninterrupted
 from tests.runs.forks import Forks
 from tests.runs.helpers import LONGER, Launched, words
 
@@ -20,25 +20,10 @@ def interruptible(cwd, demos):
     signal.signal(signal.SIGINT, before)
 
 
-@pytest.fixture
-def without_updates(monkeypatch):
-    """Cycles that roll out and store, for what does not depend on what is learnt: nothing is compiled."""
-    monkeypatch.setattr(DDPG, "train", lambda agent, batches, progress_remaining: dict.fromkeys(agent.metrics, 0.0))
-    monkeypatch.setattr(DDPG, "end_cycle", lambda agent: None)
-
-
 @pytest.fixture(scope="session")
 def whole(tmp_path_factory):
     """`whole(kind)`: the log and the policies of a run of four epochs that nothing interrupted."""
-    folder = tmp_path_factory.mktemp("whole")
-
-    def run_of(kind):
-        log, policies = folder / kind / "log", folder / kind / "policies"
-        if not log.exists():
-            run.main(words(kind, "--n_epochs=4", f"--log_path={log}", f"--save_path={policies}"))
-        return log, policies
-
-    return run_of
+    return uninterrupted(tmp_path_factory.mktemp("whole"), words, n_epochs=4)
 
 
 @pytest.fixture(scope="session")
