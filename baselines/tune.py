@@ -20,7 +20,7 @@ from typing import Any
 from tqdm import tqdm
 
 from baselines.api import DEFAULTS
-from baselines.common.cli import errors_end_the_process, help_text, literal, parse, show
+from baselines.common.cli import command_line, errors_end_the_process, help_text, parse, show
 from baselines.common.errors import Interrupted, TrainingError, UserError
 from baselines.common.mpi import Communicator, make_communicator
 from baselines.common.settings import describe, names_of, setting
@@ -70,14 +70,6 @@ def main(argv: list[str] | None = None) -> None:
         _tune(TuneOptions(**{**DEFAULTS, **given}), algorithm, settings)
 
 
-def command_line(options: Mapping[str, object], settings: Mapping[str, object]) -> str:
-    """Return the command, for a shell, that trains with these."""
-    flags = [f"--{name}={value}" for name, value in options.items() if value is not None]
-    # A word that reads like a number needs quotes to stay a word.
-    flags += [f"--{n}={value if literal(str(value)) == value else repr(value)}" for n, value in settings.items()]
-    return f"python -m baselines.run {shlex.join(flags)}"
-
-
 def _tune(options: TuneOptions, algorithm: Algorithm, settings: Mapping[str, object]) -> None:
     """Check everything, then run trials and print the best."""
     try:
@@ -121,7 +113,7 @@ def _tune(options: TuneOptions, algorithm: Algorithm, settings: Mapping[str, obj
         line, found = tuning.best_trial(study)
     show(f"best: {line}")
     more = {"num_timesteps": options.timesteps, "extra_import": options.extra_import}
-    show(command_line({**run_options, **more}, {**fixed, **found}))
+    show(shlex.join(command_line("baselines.run", {**run_options, **more}, {**fixed, **found})))
 
 
 def _train(

@@ -13,9 +13,9 @@ from baselines.ppo2.config import PPOConfig
 from baselines.ppo2.ppo import PPO
 from baselines.ppo2.rollout import RolloutWorker
 from baselines.runs.algorithms import find
+from baselines.runs.processes import cores
 from benchmarks import peers
 from benchmarks.measure import compare
-from benchmarks.processes import cores
 
 ENVS, NUM_ENV = ("CartPole-v1", "Hopper-v4"), 8
 

@@ -25,8 +25,8 @@ from baselines.envs.gymnasium_env import make_one, spec_of
 from baselines.learning.quiet import import_tensorflow
 from baselines.policies.evaluation import Evaluation, evaluate_in
 from baselines.runs.algorithms import find
+from baselines.runs.processes import cores
 from baselines.storage import check_writable, replace_file
-from benchmarks.processes import cores
 
 EPOCH, EPISODES, LAST_EPISODES, LAST_ENVS = 4000, 104, 1000, 50
 PPO_EPISODES, PPO_ENVS = 20, 8

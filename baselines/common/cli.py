@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from baselines.common.errors import Interrupted, TrainingError, UserError, one_line
 from baselines.common.mpi import Communicator
 from baselines.common.old_names import hint
-from baselines.common.settings import Settings, check_known, describe, names_of
+from baselines.common.settings import Settings, check_known, describe, names_of, wrapped
 
 S = TypeVar("S", bound=Settings)
 
@@ -65,12 +65,24 @@ def help_text(
     defaults: Mapping[str, str] | None = None,
     sections: Mapping[str, Sequence[str]] | None = None,
 ) -> str:
-    """Return the text of --help: all flags, then `sections` by title; `defaults` replace those of `options`."""
-    lines = [f"usage: python -m {command} [--flag=value ...]", "", (about or "").strip(), "", "options:"]
+    """Return the text of --help: all flags, `sections` by title, and the part of `about` that follows "Examples:".
+
+    `defaults` replace those of `options`.
+    """
+    about, heading, examples = (about or "").partition("Examples:")
+    lines = [f"usage: python -m {command} [--flag=value ...]", "", about.strip(), "", "options:"]
     lines += ["  --help                  this text (-h)", *describe(options, defaults)]
     for title, rows in (sections or {}).items():
         lines += ["", f"{title}:", *rows]
-    return "\n".join(lines)
+    return "\n".join([*lines, *(["", f"{heading.lower()}{examples.rstrip()}"] if heading else [])])
+
+
+def command_line(module: str, given: Mapping[str, object], settings: Mapping[str, object]) -> list[str]:
+    """Return the words of the command that `parse` reads as these values; None is not given."""
+    flags = [f"--{name}={value}" for name, value in given.items() if value is not None]
+    # A word that reads like a number needs quotes to stay a word.
+    quoted = {n: value if literal(str(value)) == value else repr(value) for n, value in settings.items()}
+    return ["python", "-m", module, *flags, *(f"--{n}={value}" for n, value in quoted.items() if value is not None)]
 
 
 @contextlib.contextmanager
@@ -97,7 +109,12 @@ def errors_end_the_process(comm: Communicator | None = None) -> Iterator[None]:
 
 
 def show(text: str) -> None:
-    """Print to the terminal; if the reader of a pipe has ended (`| tee` and Ctrl-C), drop this and later output."""
+    """Print; if the reader of a pipe has ended (`| tee` and Ctrl-C), drop this and later output.
+
+    A terminal breaks lines within words; sentences are therefore broken here, while commands (indented) stay whole.
+    """
+    if sys.stdout.isatty():
+        text = "\n".join(wrapped(line) if line[:1].isalpha() else line for line in text.split("\n"))
     try:
         print(text, flush=True)
     except OSError:
