@@ -95,6 +95,7 @@ def launch(
         agent = algorithm.learn(vec_env, config, run)
         if not isinstance(agent, Agent):
             raise UserError(f"--alg={options.alg}: learn must return a baselines.algorithm.Agent, got {agent!r}")
+        run.close(named=env is None)
         after(agent, run)
     return agent
 

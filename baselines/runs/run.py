@@ -18,6 +18,7 @@ from baselines.envs.base import VecEnv, evaluation_copies
 from baselines.policies.policy import Policy
 from baselines.runs.checkpoints import Checkpoints
 from baselines.runs.clock import Clock
+from baselines.runs.closing import outcome, what_next
 from baselines.runs.logger import Logger
 from baselines.runs.options import Options
 from baselines.runs.record import Record, record_of, shown_settings
@@ -58,6 +59,8 @@ class Run:
         self._state, self._envs, self._begun, self._ended = RunState(streams), [self.env], False, False
         self._checkpoints: Checkpoints | None = None
         self._videos: Videos | None = None
+        self._row: dict[str, float] = {}  # the last one of the log
+        self._episodes = 0  # of an evaluation
 
     @property
     def progress(self) -> Progress:
@@ -81,6 +84,7 @@ class Run:
 
     def evaluation_env(self, num_episodes: int) -> VecEnv:
         """Return environments for evaluation: the user's own, or copies whose number divides `num_episodes`."""
+        self._episodes = num_episodes
         env = self.eval_env or evaluation_copies(self.env, num_episodes, self.seeds_for)
         if env is not self.env:  # the training environments evaluate too if they cannot be copied
             self._envs.append(env)
@@ -109,9 +113,11 @@ class Run:
         self.logger.info(f"environments: {self.env.description}; seed: {self.seed}; logs: {folder}")
         for line in (*self.notes, *self._lines):
             self.logger.info(line)
-        if self.schedule.n_epochs == 0:
+        if saved:
+            self.logger.info(f"continues after epoch {self.progress.epoch} of {self.schedule.n_epochs}")
+        if self.progress.epoch == self.schedule.n_epochs:
             self._save("latest")
-        else:
+        if self.schedule.n_epochs:
             self.logger.start(shown_settings(record), new=saved is None)
             interval = self.options.save_video_interval
             if interval > self.schedule.n_epochs:
@@ -143,12 +149,16 @@ class Run:
         """Yield the remaining cycles of this epoch. Raises Interrupted, after a checkpoint, if asked to stop."""
         visible = self.comm.rank == 0 and not self.options.quiet and sys.stderr.isatty()
         schedule, done = self.schedule, self.progress
-        with tqdm(total=schedule.n_cycles, initial=done.cycle, desc=f"epoch {done.epoch}", leave=False, unit=" steps",
-                  unit_scale=schedule.steps_per_cycle, disable=not visible, dynamic_ncols=True) as bar:  # fmt: skip
+        name = f"epoch {done.epoch + 1} of {schedule.n_epochs}"
+        with tqdm(total=schedule.n_cycles, initial=done.cycle, desc=name, leave=False, unit=" steps",
+                  unit_scale=schedule.steps_per_cycle, disable=not visible, dynamic_ncols=True,
+                  bar_format="{desc}: {percentage:.0f}%|{bar}| {rate_fmt}{postfix}") as bar:  # fmt: skip
             for cycle in range(done.cycle, schedule.n_cycles):
                 yield cycle
                 done.cycle, done.seconds = cycle + 1, self.clock.seconds()
-                bar.set_postfix_str(f"run {remaining(schedule, done)} left", refresh=False)
+                rate = self._row.get("test/success_rate", float("nan"))
+                success = f"success {rate:.2f}, " if rate == rate else ""
+                bar.set_postfix_str(f"{success}{remaining(schedule, done)} left", refresh=False)
                 bar.update()
                 if self._checkpoints:
                     self._checkpoints.after_cycle()
@@ -163,7 +173,7 @@ class Run:
         done, steps = self.progress, int(metrics["total/timesteps"])
         times = self.mean(self.clock.finish_epoch(self._env_seconds()))
         times = {"total/seconds": self.clock.seconds(), **times, "fps": (steps - done.timesteps) / times["time/epoch"]}
-        row = {"epoch": done.epoch, **metrics, **times}
+        self._row = row = {"epoch": done.epoch, **metrics, **times}
         self.logger.dump(row, step=steps)
         self._save("latest")
         if done.best is None or score >= done.best:
@@ -177,7 +187,14 @@ class Run:
         if self.callback is not None:
             self._ended = any(self.comm.all_gather(int(self.callback(dict(row)) is False)))
         if self._checkpoints:
-            self._checkpoints.after_epoch(last=self._ended)
+            self._checkpoints.after_epoch(last=self._ended or done.epoch + 1 == self.schedule.n_epochs)
+
+    def close(self, named: bool) -> None:
+        """Say what the run reached and what to do next; `named` is False for the user's own environment."""
+        if self._row:
+            self.logger.info(outcome(self._row, self.progress.best, self._episodes * self.comm.size))
+        for line in what_next(self.options, self.schedule, self.comm.size, named):
+            self.logger.info(line)
 
     def mean(self, values: Mapping[str, float]) -> dict[str, float]:
         """Return the means over all workers, which must call this together."""

@@ -15,9 +15,9 @@ import pytest
 
 from baselines.common.errors import Interrupted, TrainingError
 from baselines.runs.checkpoints import checkpoint_numbers
+from baselines.runs.processes import Children, cores
 from benchmarks import experiments, reproduce, runs
 from benchmarks.experiments import Arm, Experiment
-from baselines.runs.processes import Children, cores
 from benchmarks.runs import Run, finished, mark
 from tests.helpers import POINT_REACH, ROOT, TINY, contents, rows
 
