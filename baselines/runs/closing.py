@@ -1,0 +1,47 @@
+"""The last lines of a run: what it reached, where its policies are, and the commands that use them."""
+
+import os
+import shlex
+from collections.abc import Mapping
+
+from baselines.common.cli import command_line
+from baselines.policies.evaluation import wilson_interval
+from baselines.runs.options import Options
+from baselines.runs.schedule import Schedule
+
+
+def outcome(row: Mapping[str, float], best: float | None, episodes: int) -> str:
+    """Return a line about the last `row` of the log, whose evaluation had so many episodes, and the best score."""
+    rate = row.get("test/success_rate", float("nan"))
+    if rate == rate:
+        low, high = wilson_interval(round(rate * episodes), episodes)
+        interval = f"{episodes} episodes; 95 percent interval {low:.2f} to {high:.2f}"
+        last = f"success rate {rate:.3g} in the last evaluation ({interval})"
+    elif "test/mean_return" in row:
+        last = f"mean return {row['test/mean_return']:.4g} in the last evaluation"
+    else:
+        return f"trained {int(row['total/timesteps'])} steps"
+    return f"{last}; best epoch {best:.4g}"
+
+
+def what_next(options: Options, schedule: Schedule, workers: int, named: bool) -> list[str]:
+    """Return lines about the policies and about further commands; `named` is False for the user's own environment."""
+    lines, commands = [], []
+    # A policy's file is not trusted to name a module, so the command must.
+    own = ("env", "env_kwargs", "max_episode_steps", "reward_info") if ":" in options.env else ()
+    env = {name: getattr(options, name) for name in own}
+    if options.save_path:
+        best = os.path.join(options.save_path, "best.safetensors")
+        lines = [f"policies: {best}, and latest.safetensors beside it"]
+        if named:
+            commands = [command_line(f"baselines.{c}", {"load_path": best, **env}, {}) for c in ("play", "evaluate")]
+    if options.log_path:
+        commands.append(["python", "-m", "baselines.plot", options.log_path, "--output=curves.png"])
+        launcher = ["mpirun", "-np", str(workers)] if workers > 1 else []
+        steps = 2 * schedule.n_epochs * schedule.n_cycles * schedule.steps_per_cycle
+        more = {"num_timesteps": steps} if options.save_path else {"save_path": "DIR"}
+        if named and options.checkpoint_interval:
+            commands.append([*launcher, *command_line("baselines.run", {"resume": options.log_path, **more}, {})])
+            if not options.save_path:
+                lines = ["no policy was saved; the last of these commands saves it"]
+    return [*lines, *(["next:"] if commands else []), *(f"  {shlex.join(words)}" for words in commands)]
