@@ -15,7 +15,7 @@ from baselines.storage import check_file_writable, replace_file
 class EvaluateOptions(VecEnvOptions, PolicyOptions):
     """Options of the command."""
 
-    episodes: int = setting(100, "episodes to play", 1, 10**9)
+    episodes: int = setting(100, "episodes to play", 1, 10**9, group="evaluation")
     num_env: int = setting(8, "environments that are stepped together", 1, 100_000)
     seed: int = setting(0, "seed of the environments", 0, 1 << 62)
     json: str | None = setting(None, "file to write the figures to", path=True)

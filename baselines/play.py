@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from baselines.common.cli import errors_end_the_process, parse_all
-from baselines.common.errors import UserError
+from baselines.common.errors import UserError, counted
 from baselines.common.seeding import env_seeds
 from baselines.common.settings import Settings, setting
 from baselines.common.specs import EnvSpec, check_same_sizes, other_task
@@ -34,8 +34,9 @@ class RecordOptions(Settings):
     """Options for recording played episodes as demonstrations."""
 
     record_demos: str | None = setting(
-        None, "file to write the played episodes to as demonstrations, instead of showing them", path=True
-    )
+        None, "file to write the played episodes to as demonstrations, instead of showing them", path=True,
+        group="demonstrations to record"
+    )  # fmt: skip
     keep_failures: bool = setting(False, "with --record_demos: write failed episodes too")
 
     def __post_init__(self) -> None:
@@ -48,7 +49,7 @@ class RecordOptions(Settings):
 class PlayOptions(RecordOptions, EnvOptions, PolicyOptions):
     """Options of the command."""
 
-    episodes: int = setting(10, "episodes to play", 1, 10**9)
+    episodes: int = setting(10, "episodes to play", 1, 10**9, group="playing")
     seed: int = setting(0, "seed of the environment", 0, 1 << 62)
     video: str | None = setting(
         None, "FILE.mp4 or FILE.gif to record", path=True, default_text="a window, or without a display a video here"
@@ -96,7 +97,7 @@ def play(
             info(SUCCESS_BY_REWARD)
     whole = summary(played)
     rate = "" if whole.success_rate is None else f": success rate {whole.success_rate:.3f}"
-    info(f"played {episodes} episodes{rate}, mean return {whole.mean_return:.2f}")
+    info(f"played {counted(episodes, 'episode')}{rate}, mean return {whole.mean_return:.2f}")
     return played
 
 
@@ -110,7 +111,7 @@ def record(
     if not written:
         raise UserError(f"no episode succeeded: nothing to write to {options.record_demos}")
     write(options.record_demos, written, spec, "trained policy", seed)
-    info(f"wrote {len(written)} of {len(played)} episodes to {options.record_demos}")
+    info(f"wrote {len(written)} of {counted(len(played), 'episode')} to {options.record_demos}")
 
 
 def demonstrations_writer(algorithm: Algorithm | None) -> Write:

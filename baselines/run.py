@@ -21,7 +21,7 @@ from baselines.common.errors import UserError
 from baselines.common.mpi import Communicator, abort_all_on_error, check_same_on_all, make_communicator
 from baselines.common.old_names import LOG_FOLDER_VARIABLE
 from baselines.common.seeding import new_seed
-from baselines.common.settings import describe, names_of, setting, wrapped
+from baselines.common.settings import Settings, describe, names_of, setting, wrapped
 from baselines.play import RecordOptions, demonstrations_writer, play, record
 from baselines.policies.policy import Agent
 from baselines.runs.algorithms import Algorithm, find
@@ -48,12 +48,17 @@ class AfterTraining(RecordOptions):
 
 
 @dataclass(frozen=True)
-class LauncherOptions(AfterTraining, SeedsOptions, Options):
-    """All flags of the launcher."""
+class FileOptions(Settings):
+    """A file that holds other flags."""
 
     config: str | None = setting(
         None, "YAML or JSON file of flags and settings, or a run's config.json; what is given here wins", path=True
     )
+
+
+@dataclass(frozen=True)
+class LauncherOptions(AfterTraining, SeedsOptions, Options, FileOptions):
+    """All flags of the launcher."""
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -15,15 +15,15 @@ from typing import Any
 from tqdm import tqdm
 
 from baselines.common.cli import command_line, show
-from baselines.common.errors import Interrupted, TrainingError, UserError
+from baselines.common.errors import Interrupted, TrainingError, UserError, counted
 from baselines.common.mpi import Communicator
 from baselines.common.old_names import LOG_FOLDER_VARIABLE
+from baselines.common.processes import Children, check_jobs, cores, each
 from baselines.common.settings import FREE, Settings, names_of, setting
 from baselines.runs.algorithms import find
 from baselines.runs.checkpoints import FOLDER, checkpoint_numbers
 from baselines.runs.launch import launch
 from baselines.runs.options import Options
-from baselines.runs.processes import Children, check_jobs, cores, each
 from baselines.runs.record import read_record, resumed_options
 from baselines.runs.schedule import plan
 from baselines.storage import check_writable
@@ -77,7 +77,7 @@ def train_seeds(
     runs = [_Run(seed, os.path.join(folder, f"seed-{seed}"), given, settings) for seed in several.chosen]
     left = comm.all_gather([run for run in runs if not run.finished()])[0]
     if comm.rank == 0:
-        show(f"{len(runs)} seeds in {folder}, of which {len(runs) - len(left)} are finished")
+        show(f"{counted(len(runs), 'seed')} in {folder}, {len(runs) - len(left)} of them finished")
     try:
         if comm.size > 1:
             if several.jobs > 1:

@@ -11,11 +11,11 @@ import numpy as np
 from gymnasium.wrappers import RescaleAction
 
 from baselines.common.errors import UserError
+from baselines.common.processes import cores
 from baselines.common.seeding import env_seeds
 from baselines.envs import make_vec_env
 from baselines.envs.gymnasium_env import make_one
 from baselines.ppo2.config import PPOConfig
-from baselines.runs.processes import cores
 from benchmarks.learner import ENV, Learner
 from benchmarks.measure import compare
 

@@ -8,12 +8,12 @@ import tensorflow as tf
 from threadpoolctl import threadpool_limits
 
 from baselines.common.mpi import Communicator
+from baselines.common.processes import cores
 from baselines.envs import make_vec_env
 from baselines.ppo2.config import PPOConfig
 from baselines.ppo2.ppo import PPO
 from baselines.ppo2.rollout import RolloutWorker
 from baselines.runs.algorithms import find
-from baselines.runs.processes import cores
 from benchmarks import peers
 from benchmarks.measure import compare
 

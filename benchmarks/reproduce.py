@@ -17,7 +17,7 @@ from typing import NoReturn
 
 from baselines.common.cli import errors_end_the_process, show
 from baselines.common.errors import Interrupted, TrainingError, UserError, one_line
-from baselines.runs.processes import Children, check_jobs, cores, each
+from baselines.common.processes import Children, check_jobs, cores, each
 from baselines.storage import check_writable, lock
 from benchmarks.experiments import EXPERIMENTS, experiment
 from benchmarks.outcomes import runs_of

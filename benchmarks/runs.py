@@ -16,8 +16,8 @@ from typing import NamedTuple
 import numpy as np
 
 from baselines.common.errors import TrainingError, UserError
+from baselines.common.processes import Children
 from baselines.plot import read_column
-from baselines.runs.processes import Children
 from baselines.storage import replace_file
 from benchmarks.experiments import SB3, Arm
 from benchmarks.measure import machine

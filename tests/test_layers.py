@@ -20,7 +20,7 @@ LIBRARIES = {
     "pickle": {"her.demonstrations"},  # which allows arrays only
     "cloudpickle": set(),
     "minari": {"her.demonstrations"},
-    "matplotlib": {"plot"},
+    "matplotlib": {"plot", "runs.tuning"},
     "tensorboard": {"runs.tensorboard"},
     "wandb": {"runs.wandb_logger"},
     "moviepy": {"play"},
@@ -29,6 +29,7 @@ LIBRARIES = {
     "ai_edge_litert": set(),  # what is written needs it, not what writes
     "optuna": {"runs.tuning"},
     "sqlalchemy": {"runs.tuning"},
+    "yaml": {"runs.record"},
     "gymnasium_robotics": {"envs.names"},
     "envpool": {"envs.envpool_env"},
 }

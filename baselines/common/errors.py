@@ -25,6 +25,11 @@ def one_line(error: BaseException) -> str:
     return " ".join(str(error).split())
 
 
+def counted(number: int, noun: str) -> str:
+    """Return "1 epoch", "2 epochs"."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def nearest(word: str, known: Iterable[str], count: int = 3) -> str:
     """Return `"; nearest: a, b"` with the known words most similar to `word`, or the empty string."""
     folded = {k.lower(): k for k in known}

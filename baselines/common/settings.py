@@ -104,8 +104,9 @@ def describe(settings: type[Settings], defaults: Mapping[str, str] | None = None
         metadata = field.metadata
         default = (defaults or {}).get(field.name, metadata["default_text"])
         text = metadata["meaning"] + (default and f" (default: {default})")
-        if not all(choice in metadata["meaning"] for choice in metadata["choices"]):
-            text += f"; one of {', '.join(metadata['choices'])}"
+        choices = metadata["choices"]
+        if len(choices) > 1 and not all(choice in metadata["meaning"] for choice in choices):
+            text += f"; one of {', '.join(choices)}"
         if metadata["group"]:
             lines += ["", f"{metadata['group']}:"]
         lines.append(wrapped(f"  --{field.name:<21} {text}", indent=26))

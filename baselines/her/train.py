@@ -5,7 +5,7 @@ import functools
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from baselines.common.errors import UserError
+from baselines.common.errors import UserError, counted
 from baselines.envs.base import SUCCESS_BY_REWARD, VecEnv
 from baselines.envs.reward import RewardFunction
 from baselines.her.checks import reward_offset, terminal_value, warnings_about
@@ -176,7 +176,8 @@ def _announce(
     if not run.schedule.n_epochs:
         return
     info(
-        f"a cycle: {env.num_env} episodes of {env.spec.horizon} steps and {config.n_batches} updates of "
+        f"a cycle: {counted(env.num_env, 'episode')} of {env.spec.horizon} steps and "
+        f"{counted(config.n_batches, 'update')} of "
         f"{config.batch_size} transitions per worker"
     )
     if run.comm.size == config.simulated_workers == 1 and config.target_interval == 0:
@@ -184,7 +185,8 @@ def _announce(
     if demonstrations:
         count = demonstrations.num_episodes
         fewer = f" (the file has no more; num_demo is {config.num_demo})" if count < config.num_demo else ""
-        info(f"demonstrations: {count} episodes{fewer}, {config.demo_rows} of {config.batch_size} rows a batch")
+        rows = f"{config.demo_rows} of {config.batch_size} rows a batch"
+        info(f"demonstrations: {counted(count, 'episode')}{fewer}, {rows}")
     if offset:
         info(f"the reward at the goal is {offset:g}; training uses reward - {offset:g}, so that returns are at most 0")
     if test_env is env:

@@ -11,10 +11,10 @@ import time
 
 from baselines.common.errors import Interrupted, UserError
 from baselines.common.mpi import Communicator
+from baselines.common.signals import StopRequest
 from baselines.runs.logger import Logger
 from baselines.runs.options import Options
 from baselines.runs.schedule import Schedule
-from baselines.runs.signals import StopRequest
 from baselines.runs.state import RunState, Saved
 from baselines.storage import SUFFIX, read_arrays, write_arrays
 

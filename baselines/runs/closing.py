@@ -5,6 +5,7 @@ import shlex
 from collections.abc import Mapping
 
 from baselines.common.cli import command_line
+from baselines.common.errors import counted
 from baselines.policies.evaluation import wilson_interval
 from baselines.runs.options import Options
 from baselines.runs.schedule import Schedule
@@ -15,7 +16,7 @@ def outcome(row: Mapping[str, float], best: float | None, episodes: int) -> str:
     rate = row.get("test/success_rate", float("nan"))
     if rate == rate:
         low, high = wilson_interval(round(rate * episodes), episodes)
-        interval = f"{episodes} episodes; 95 percent interval {low:.2f} to {high:.2f}"
+        interval = f"{counted(episodes, 'episode')}; 95 percent interval {low:.2f} to {high:.2f}"
         last = f"success rate {rate:.3g} in the last evaluation ({interval})"
     elif "test/mean_return" in row:
         last = f"mean return {row['test/mean_return']:.4g} in the last evaluation"

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from baselines.common.errors import UserError
+from baselines.common.errors import UserError, counted
 from baselines.common.mpi import Communicator
 from baselines.common.seeding import RngStreams
 from baselines.common.settings import Settings
+from baselines.common.signals import stop_requests
 from baselines.envs.base import VecEnv, evaluation_copies
 from baselines.policies.policy import Policy
 from baselines.runs.checkpoints import Checkpoints
@@ -23,7 +24,6 @@ from baselines.runs.logger import Logger
 from baselines.runs.options import Options
 from baselines.runs.record import Record, record_of, shown_settings
 from baselines.runs.schedule import Schedule, describe, plan, remaining
-from baselines.runs.signals import stop_requests
 from baselines.runs.state import Progress, RunState, Saved, Stateful
 from baselines.runs.videos import Videos
 
@@ -104,7 +104,7 @@ class Run:
             self._state.restore(saved)
         if self.progress.epoch > self.schedule.n_epochs:
             done, epochs = self.progress.epoch, self.schedule.n_epochs
-            raise UserError(f"{self.options.resume} has already trained {done} epochs, more than {epochs}")
+            raise UserError(f"{self.options.resume} has already trained {counted(done, 'epoch')}, more than {epochs}")
         if self.options.resume:
             self.logger.truncate(saved.document["positions"] if saved else {})
         record = record_of(self.options, self.config, self.schedule, self.comm.size)

@@ -3,7 +3,7 @@
 import datetime
 from dataclasses import dataclass
 
-from baselines.common.errors import UserError
+from baselines.common.errors import UserError, counted
 from baselines.common.settings import Settings, setting
 from baselines.runs.options import Options
 from baselines.runs.state import Progress
@@ -60,8 +60,11 @@ def describe(schedule: Schedule, n_cycles: int, options: Options, workers: int) 
         whole = n_cycles * schedule.steps_per_cycle
         lines = [f"{options.num_timesteps:g} steps are less than one epoch of {whole}: training one shortened epoch"]
     steps = schedule.n_epochs * schedule.n_cycles * schedule.steps_per_cycle
-    training = f"{schedule.n_epochs} epochs x {schedule.n_cycles} cycles x {schedule.steps_per_cycle} steps"
-    total = f"{steps} steps per worker, {steps * workers} over {workers} worker(s)"
+    training = " x ".join(
+        [counted(schedule.n_epochs, "epoch"), counted(schedule.n_cycles, "cycle"),
+         counted(schedule.steps_per_cycle, "step")]
+    )  # fmt: skip
+    total = f"{steps} steps per worker, {steps * workers} over {counted(workers, 'worker')}"
     return [*lines, f"training: {training} = {total}"]
 
 

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from baselines.common.errors import Interrupted, TrainingError
+from baselines.common.processes import Children, cores
 from baselines.runs.checkpoints import checkpoint_numbers
-from baselines.runs.processes import Children, cores
 from benchmarks import experiments, reproduce, runs
 from benchmarks.experiments import Arm, Experiment
 from benchmarks.runs import Run, finished, mark
@@ -120,7 +120,7 @@ def test_a_run_that_ends_early_counts_as_finished(place, monkeypatch):
     monkeypatch.setattr(
         "benchmarks.runs.steps_to", lambda steps, score, level: steps[3] if len(steps) > 3 else math.inf
     )
-    monkeypatch.setattr("baselines.runs.processes.SECONDS_BETWEEN_LOOKS", 0.05)
+    monkeypatch.setattr("baselines.common.processes.SECONDS_BETWEEN_LOOKS", 0.05)
     monkeypatch.setitem(experiments.EXPERIMENTS, "enough", Experiment("", {"plain": arm}, (0,), 1, ""))
     reproduce.main(["enough", "--runs=enough", "--results=of-enough"])
     run = Run(Path("enough"), arm, 0)

@@ -194,7 +194,7 @@ def test_a_trial_that_fails_ends_with_its_line_and_the_study_goes_on(monkeypatch
     assert ended.value.code == 1 and err == "error: no trial of 5 was completed\n"
     assert [f"\ntrial {n}  failed: {reason}  x=" in out for n, reason in enumerate(reasons)] == [True] * 5
     tune.main(studied(n_trials=6))
-    assert "\nbest: trial 5, test/success_rate 0.5 (mean of its last 1 epochs)\n" in capsys.readouterr().out
+    assert "\nbest: trial 5, test/success_rate 0.5 (mean of its last 1 epoch)\n" in capsys.readouterr().out
     assert len(trials()) == 6  # none is tried again
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from baselines.common.errors import Interrupted, UserError
-from baselines.runs.signals import handlers
+from baselines.common.signals import handlers
 
 T = TypeVar("T")
 R = TypeVar("R")
