@@ -144,8 +144,9 @@ def _environment(
             # Rendering has its own process: with TensorFlow in the same one, MuJoCo's EGL can crash.
             shown = {"asynchronous": True, "render_mode": "human"}
             if kind == "video":
-                info(f"recording a video into {file or place}")
-                shown = {"asynchronous": True, "video": Video(place, _ENDLESS, "play")}
+                video = Video.unused(place, _ENDLESS, "play")
+                info(f"recording {file or video.path}")
+                shown = {"asynchronous": True, "video": video}
             break
         seeds = env_seeds(seed, 0, "play", 1)
         with contextlib.closing(gymnasium_env.make(env_id, 1, seeds, arguments=arguments, **shown)) as env:

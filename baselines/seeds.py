@@ -24,7 +24,7 @@ from baselines.runs.algorithms import find
 from baselines.runs.checkpoints import FOLDER, checkpoint_numbers
 from baselines.runs.launch import launch
 from baselines.runs.options import Options
-from baselines.runs.record import read_record, resumed_options
+from baselines.runs.record import check_resumed, read_record, resumed_config, resumed_options
 from baselines.runs.schedule import plan
 from baselines.storage import check_writable
 
@@ -116,12 +116,14 @@ class _Run:
         if "resume" not in flags:
             return False
         record = read_record(self.folder)
-        before = record.schedule
-        now = plan(resumed_options(record, flags), before.n_cycles, before.steps_per_cycle, before)
+        before, options = record.schedule, resumed_options(record, flags)
+        config = resumed_config(record, find(options.alg).Config, self.settings)
+        check_resumed(record, options, config, self.settings, record.workers)
+        now = plan(options, before.n_cycles, before.steps_per_cycle, before)
         numbers = checkpoint_numbers(os.path.join(self.folder, FOLDER), 0)
         return bool(numbers) and numbers[-1] >= now.n_epochs * (now.n_cycles + 1)
 
-    def progress(self) -> tuple[int, int, str]:
+    def progress(self) -> tuple[int, int | None, str]:
         """Return the epochs so far, the epochs in all, and a word about the last one."""
         with contextlib.suppress(OSError, ValueError, UserError):
             with open(os.path.join(self.folder, "progress.json"), encoding="utf-8") as file:
@@ -129,7 +131,7 @@ class _Run:
             score = next((k for k in ("test/success_rate", "test/mean_return") if rows[-1].get(k) is not None), None)
             said = f"{score.removeprefix('test/').replace('_', ' ')} {rows[-1][score]:.3g}" if score else ""
             return len(rows), read_record(self.folder).schedule.n_epochs, said
-        return 0, 0, "not begun"
+        return 0, None, "not begun"
 
 
 def _folder(given: Mapping[str, Any], settings: Mapping[str, object]) -> str:

@@ -1,5 +1,6 @@
 """The last lines of a run: what it reached, where its policies are, and the commands that use them."""
 
+import math
 import os
 import shlex
 from collections.abc import Mapping
@@ -13,15 +14,14 @@ from baselines.runs.schedule import Schedule
 
 def outcome(row: Mapping[str, float], best: float | None, episodes: int) -> str:
     """Return a line about the last `row` of the log, whose evaluation had so many episodes, and the best score."""
-    rate = row.get("test/success_rate", float("nan"))
-    if rate == rate:
-        low, high = wilson_interval(round(rate * episodes), episodes)
-        interval = f"{counted(episodes, 'episode')}; 95 percent interval {low:.2f} to {high:.2f}"
-        last = f"success rate {rate:.3g} in the last evaluation ({interval})"
-    elif "test/mean_return" in row:
-        last = f"mean return {row['test/mean_return']:.4g} in the last evaluation"
+    rate = row.get("test/success_rate", math.nan)
+    if math.isnan(rate):
+        last = f"mean return {row.get('test/mean_return', math.nan):.4g} in the last evaluation"
     else:
-        return f"trained {int(row['total/timesteps'])} steps"
+        last = f"success rate {rate:.3g} in the last evaluation"
+        if episodes:
+            low, high = wilson_interval(round(rate * episodes), episodes)
+            last += f" ({counted(episodes, 'episode')}; 95 percent interval {low:.2f} to {high:.2f})"
     return f"{last}; best epoch {best:.4g}"
 
 

@@ -56,7 +56,7 @@ def describe(schedule: Schedule, n_cycles: int, options: Options, workers: int) 
         untrained = "warning: this policy was never trained; to begin with a trained one: --load_path=PATH"
         return ["training: none"] if options.load_path or options.resume else ["training: none", untrained]
     lines = []
-    if schedule.n_cycles < n_cycles:
+    if schedule.n_cycles < n_cycles and options.num_timesteps is not None:
         whole = n_cycles * schedule.steps_per_cycle
         lines = [f"{options.num_timesteps:g} steps are less than one epoch of {whole}: training one shortened epoch"]
     steps = schedule.n_epochs * schedule.n_cycles * schedule.steps_per_cycle

@@ -43,7 +43,7 @@ def test_a_policy_is_played_into_a_file(kind, capsys):
     main([f"--load_path={save('policy')}", POINT_REACH, "--episodes=2", f"--video=seen.{kind}"])
     printed = re.sub(r"return -\d+\.\d\d", "return R", capsys.readouterr().out)
     assert printed.splitlines() == [
-        f"recording a video into seen.{kind}", "episode 1: return R, success", "episode 2: return R, success",
+        f"recording seen.{kind}", "episode 1: return R, success", "episode 2: return R, success",
         "played 2 episodes: success rate 1.000, mean return R",
     ]  # fmt: skip
     assert sorted(os.listdir()) == ["policy.safetensors", f"seen.{kind}", "taken"]
@@ -69,7 +69,7 @@ def test_a_video_that_was_asked_for_and_cannot_be_rendered_is_refused(capsys):
 
 def test_without_a_file_and_a_display_a_video_is_recorded_here(capsys):
     main([f"--load_path={save('policy')}", POINT_REACH, "--episodes=1"])
-    assert "recording a video into ." in capsys.readouterr().out
+    assert "recording ./play-step-0.mp4" in capsys.readouterr().out
     (video,) = (name for name in os.listdir() if name.endswith(".mp4"))
     assert sorted(os.listdir()) == sorted([video, "policy.safetensors", "taken"]) and moves(frames(video))
 
