@@ -141,7 +141,7 @@ def test_the_fetch_robot_is_rendered_without_a_display():
     there = os.path.exists("seen.mp4")
     # A machine without any renderer says so, and the episodes are played all the same.
     assert ("playing without a video: cannot render" in done.stdout) == (not there)
-    assert "played 1 episodes" in done.stdout
+    assert "played 1 episode" in done.stdout
     if there:
         assert np.std(frames("seen.mp4")[0]) > 10
 
@@ -166,7 +166,7 @@ def test_where_nothing_renders_the_message_says_what_to_do(capsys, finished):
               "--play", "--play_episodes=1", "--log_path=play"])  # fmt: skip
     printed = capsys.readouterr().out
     assert "playing without a video: cannot render" in printed and "MUJOCO_GL" in printed
-    assert "played 1 episodes" in printed
+    assert "played 1 episode" in printed
 
 
 @pytest.mark.slow
@@ -175,7 +175,7 @@ def test_a_display_that_does_not_answer_is_reported_and_a_video_recorded_instead
     monkeypatch.setenv("MUJOCO_GL", "")
     run.main(["--env=FetchReach-v1", "--num_timesteps=0", "--play", "--play_episodes=1", "--log_path=log", *TINY])
     printed = capsys.readouterr().out
-    assert "playing without a window: cannot render" in printed and "played 1 episodes" in printed
+    assert "playing without a window: cannot render" in printed and "played 1 episode" in printed
     assert any(name.endswith(".mp4") for name in os.listdir("log"))
 
 
