@@ -28,8 +28,6 @@ from baselines.runs.record import check_resumed, read_record, resumed_config, re
 from baselines.runs.schedule import plan
 from baselines.storage import check_writable
 
-_FOLDERS = ("log_path", "save_path")  # each seed has its own below them
-
 
 @dataclasses.dataclass(frozen=True)
 class SeedsOptions(Settings):
@@ -72,7 +70,9 @@ def train_seeds(
     check_jobs(several.jobs)
     flags = Options(**given)  # wrong input is refused before anything begins
     find(flags.alg).config(flags.env, settings, flags.preset, flags=tuple(names_of(Options)))
-    folder = given.get("log_path") or os.environ.get(LOG_FOLDER_VARIABLE) or _folder(given, settings)
+    if flags.save_path:
+        given = {**given, "save_path": flags.save_path}
+    folder = flags.log_path or os.environ.get(LOG_FOLDER_VARIABLE) or _folder(given, settings)
     check_writable(folder)
     runs = [_Run(seed, os.path.join(folder, f"seed-{seed}"), given, settings) for seed in several.chosen]
     left = comm.all_gather([run for run in runs if not run.finished()])[0]

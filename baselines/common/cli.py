@@ -7,7 +7,7 @@ import sys
 import time
 import typing
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, TextIO, TypeVar
 
 from baselines.common.errors import Interrupted, TrainingError, UserError, one_line
 from baselines.common.mpi import Communicator
@@ -95,7 +95,7 @@ def errors_end_the_process(comm: Communicator | None = None) -> Iterator[None]:
         if comm.rank > 0:
             time.sleep(2)  # usually all workers have the same error: rank 0 prints it and ends the others
         where = f" (rank {comm.rank} of {comm.size})" if comm.size > 1 else ""
-        print(f"error{where}: {one_line(error)}", file=sys.stderr)
+        print(_fitted(f"error{where}: {one_line(error)}", sys.stderr), file=sys.stderr)
         comm.abort(2 if isinstance(error, UserError) else 1)
     except Interrupted as stopped:
         if comm.rank == 0:
@@ -113,13 +113,18 @@ def show(text: str) -> None:
 
     A terminal breaks lines within words; sentences are therefore broken here, while commands (indented) stay whole.
     """
-    if sys.stdout.isatty():
-        text = "\n".join(wrapped(line) if line[:1].isalpha() else line for line in text.split("\n"))
     try:
-        print(text, flush=True)
+        print(_fitted(text, sys.stdout), flush=True)
     except OSError:
         with open(os.devnull, "w") as nowhere, contextlib.suppress(OSError):
             os.dup2(nowhere.fileno(), sys.stdout.fileno())
+
+
+def _fitted(text: str, stream: TextIO) -> str:
+    """Return the text for a terminal without lines that are too long, else unchanged."""
+    if not stream.isatty():
+        return text
+    return "\n".join(wrapped(line) if line[:1].isalpha() else line for line in text.split("\n"))
 
 
 def literal(text: str) -> Any:

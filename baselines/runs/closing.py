@@ -27,22 +27,21 @@ def outcome(row: Mapping[str, float], best: float | None, episodes: int) -> str:
 
 def what_next(options: Options, schedule: Schedule, workers: int, named: bool) -> list[str]:
     """Return lines about the policies and about further commands; `named` is False for the user's own environment."""
-    lines, commands = [], []
-    # A policy's file is not trusted to name a module, so the command must.
-    own = ("env", "env_kwargs", "max_episode_steps", "reward_info") if ":" in options.env else ()
-    env = {name: getattr(options, name) for name in own}
+    lines, commands = [], list[list[str]]()
     if options.save_path:
-        best = os.path.join(options.save_path, "best.safetensors")
-        lines = [f"policies: {best}, and latest.safetensors beside it"]
-        if named:
-            commands = [command_line(f"baselines.{c}", {"load_path": best, **env}, {}) for c in ("play", "evaluate")]
-    if options.log_path:
+        files = [os.path.join(options.save_path, f"{name}.safetensors") for name in ("best", "latest")]
+        files = [file for file in files if os.path.exists(file)]
+        lines = [f"policies: {' and '.join(files)}"]
+        # A policy's file is not trusted to name a module, so the command must.
+        own = ("env", "env_kwargs", "max_episode_steps", "reward_info") if ":" in options.env else ()
+        flags = {"load_path": (files or [options.save_path])[0], **{name: getattr(options, name) for name in own}}
+        commands = [command_line(f"baselines.{command}", flags, {}) for command in ("play", "evaluate") if named]
+    if options.log_path and schedule.n_epochs:
         commands.append(["python", "-m", "baselines.plot", options.log_path, "--output=curves.png"])
-        launcher = ["mpirun", "-np", str(workers)] if workers > 1 else []
-        steps = 2 * schedule.n_epochs * schedule.n_cycles * schedule.steps_per_cycle
-        more = {"num_timesteps": steps} if options.save_path else {"save_path": "DIR"}
         if named and options.checkpoint_interval:
+            steps = 2 * schedule.n_epochs * schedule.n_cycles * schedule.steps_per_cycle
+            more = {"num_timesteps": steps} if options.save_path else {"save_path": "DIR"}
+            lines = lines or ["no policy was saved; the last of these commands saves it"]
+            launcher = ["mpirun", "-np", str(workers)] if workers > 1 else []
             commands.append([*launcher, *command_line("baselines.run", {"resume": options.log_path, **more}, {})])
-            if not options.save_path:
-                lines = ["no policy was saved; the last of these commands saves it"]
     return [*lines, *(["next:"] if commands else []), *(f"  {shlex.join(words)}" for words in commands)]

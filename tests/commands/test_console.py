@@ -1,12 +1,14 @@
 """The `baselines` command, the list of environments, and the words of other libraries."""
 
 import pkgutil
+import sys
 
 import pytest
 
 import baselines
 from baselines.__main__ import COMMANDS, main
 from baselines.common import old_names
+from baselines.common.cli import show
 from baselines.common.settings import names_of
 from baselines.environments import describe
 from baselines.runs.algorithms import find
@@ -64,3 +66,16 @@ def test_the_words_of_others_lead_to_settings_that_there_are():
 )
 def test_a_hint_names_what_the_command_has(word, known, said):
     assert old_names.hint(word, known).startswith(said)
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_lines_fit_a_terminal_between_words_and_commands_stay_whole(columns, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    sentence, command, table = "a sentence of words " * 12, f"  python -m {'x' * 150}", f"| {'-' * 150} |"
+    show(f"{sentence}\n{command}\n{table}")
+    assert capsys.readouterr().out == f"{sentence}\n{command}\n{table}\n"
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    show(f"{sentence}\n{command}\n{table}")
+    *lines, last, lines_of_table = capsys.readouterr().out.splitlines()
+    assert (last, lines_of_table) == (command, table)
+    assert " ".join(" ".join(lines).split()) == sentence.strip() and columns - 9 < max(map(len, lines)) <= columns
