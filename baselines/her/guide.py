@@ -140,7 +140,7 @@ class FittedReacher(Guide):
     """
 
     GAIN = 0.3  # share of the offset that one step makes up for: slow hands stay near the object instead of hitting it
-    LIMIT = 0.5  # largest action in any coordinate, in units of max_u
+    LIMIT = 1.0  # largest action in any coordinate, in units of max_u
     NOISE = 0.1  # standard deviation of the noise on these actions, in units of max_u
     CYCLES = 50  # latest cycles that the model is fitted on
     SMALL = 0.1  # coordinates whose column of B is below this share of the largest stay the policy's own (fingers)

@@ -48,9 +48,11 @@ class HERConfig(Settings):
         True, "clip the critics' targets to at least -1/(1-gamma) and, with clip_pos_returns, to at most 0"
     )
     clip_pos_returns: bool = setting(True, "clip the targets to at most 0, which suits rewards that are never positive")
-    bootstrap_terminated: bool = setting(
-        False, "learn as if terminated episodes had gone on; episodes that reach the time limit are always learnt so"
-    )
+    terminated_value: str = setting(
+        "zero", "return after an episode that the environment ended: zero (no more rewards), by_success (0 after a "
+        "success, else the lower bound -1/(1-gamma)) or bootstrap (as if it had gone on, as at the time limit always)",
+        choices=("zero", "by_success", "bootstrap")
+    )  # fmt: skip
     action_l2: float = setting(1.0, "weight of the mean squared action in the actor's loss", 0)
     batch_size: int = setting(256, "transitions per update and worker", 1)
     buffer_size: int = setting(1_000_000, "capacity of each worker's replay buffer, in transitions", 1)
@@ -132,6 +134,8 @@ class HERConfig(Settings):
         if self.relay_effector is not None:
             object.__setattr__(self, "guide", "relay")
             self.effector  # noqa: B018 - raises UserError for a wrong value
+        if self.terminated_value == "by_success" and not self.clip_return:
+            raise UserError("terminated_value=by_success needs the bounds of clip_return: add --clip_return=True")
         if self.bc_loss and self.demo_batch_size >= self.batch_size:
             raise UserError(
                 f"demo_batch_size: expected less than batch_size, {self.batch_size}, got {self.demo_batch_size}"
