@@ -29,6 +29,11 @@ class Effect(NamedTuple):
     C: np.ndarray  # [n, u]
     explained: np.ndarray  # [n] R2
 
+    @property
+    def lasting(self) -> np.ndarray:
+        """The whole change by an action, [n, u]: of a place some of it comes a step later, of a velocity it is gone."""
+        return self.B + self.C
+
 
 def fit_effect(episodes: Episodes, entries: slice) -> Effect:
     """Fit what actions do to `entries` of the observation by ridge regression."""
@@ -62,7 +67,7 @@ def find_effector(episodes: Episodes) -> Found:
     if share > MOVES_BY_ITSELF:
         return _none(f"the achieved goal moves in {share:.0%} of the steps anyway")
     effect = fit_effect(episodes, slice(None))
-    lasts = np.linalg.norm(effect.B + effect.C, axis=1) > LASTS * np.linalg.norm(effect.B, axis=1)
+    lasts = np.linalg.norm(effect.lasting, axis=1) > LASTS * np.linalg.norm(effect.B, axis=1)
     moved = lasts & (effect.explained > EXPLAINED)  # [o]
     starts = [k for k in range(len(moved) - g + 1) if moved[k : k + g].all()]
     begins = moving[:, 1:] & ~moving[:, :-1]  # [n, T - 1]: at t = 1, 2, ...

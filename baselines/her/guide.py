@@ -173,7 +173,7 @@ class FittedReacher(Guide):
             if found.certain or found.entries != self.effector:
                 self._say(f"guide: {found.reason}")
             self.effector, self._certain = found.entries, found.certain
-        B = fit_effect(episodes, self.effector).B if self.effector.stop else np.zeros_like(self._B)
+        B = fit_effect(episodes, self.effector).lasting if self.effector.stop else np.zeros_like(self._B)
         decision = [self._certain, self.effector.start, self.effector.stop]
         self._decide(self._comm.broadcast(np.array(decision)), self._comm.broadcast(B))
 
