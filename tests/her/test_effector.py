@@ -144,6 +144,32 @@ def test_the_guides_state_comes_back(trained):
         FittedReacher(guide.config, goal_spec("other", 7, 2, 4, 30), 4, Communicator(), print).load_state(guide.state())
 
 
+class Recorder(Communicator):
+    """Keeps what rank 0 sends, or hands it to another rank."""
+
+    def __init__(self, sent, rank):
+        self.sent, self.rank = sent, rank
+
+    def broadcast(self, x):
+        if self.rank == 0:
+            self.sent.append(x)
+        return x if self.rank == 0 else self.sent.pop(0)
+
+
+def test_all_workers_follow_the_decision_and_the_model_of_rank_0():
+    config, sent, guides = HERConfig(guide="auto"), [], []
+    for rank in range(2):
+        guides.append(FittedReacher(config, SPEC, 4, Recorder(sent, rank), lambda line: None))
+        rng = np.random.default_rng(rank)
+        buffer = ReplayBuffer(SPEC, config, 10**5, lambda *goals: np.zeros(len(goals[0])), rng)
+        played = episodes_of(rng, drifts=rank == 1)  # rank 1 would guide nothing
+        buffer.store(played)
+        guides[rank].train(buffer, played)
+    states = [guide.state() for guide in guides]
+    assert states[0]["decision"].tolist() == states[1]["decision"].tolist() == [1, 3, 5]
+    np.testing.assert_array_equal(states[0]["B"], states[1]["B"])
+
+
 def test_the_latest_episodes_come_in_the_order_of_storing_also_where_the_buffer_is_full():
     config, rng = HERConfig(), np.random.default_rng(0)
     buffer = ReplayBuffer(SPEC, config, 5 * SPEC.horizon, lambda *goals: np.zeros(len(goals[0])), rng)
