@@ -1,9 +1,10 @@
 """Several seeds of one run (--seeds): a folder for each below the experiment's, which the same command continues."""
 
 import contextlib
+import csv
 import dataclasses
 import hashlib
-import json
+import math
 import os
 import re
 import sys
@@ -27,6 +28,8 @@ from baselines.runs.options import Options
 from baselines.runs.record import check_resumed, read_record, resumed_config, resumed_options
 from baselines.runs.schedule import plan
 from baselines.storage import check_writable
+
+_SCORES = ("test/success_rate", "test/mean_return")  # the first that is known tells how good a run is
 
 
 @dataclasses.dataclass(frozen=True)
@@ -125,11 +128,11 @@ class _Run:
 
     def progress(self) -> tuple[int, int | None, str]:
         """Return the epochs so far, the epochs in all, and a word about the last one."""
-        with contextlib.suppress(OSError, ValueError, UserError):
-            with open(os.path.join(self.folder, "progress.json"), encoding="utf-8") as file:
-                rows = [json.loads(line) for line in file]
-            score = next((k for k in ("test/success_rate", "test/mean_return") if rows[-1].get(k) is not None), None)
-            said = f"{score.removeprefix('test/').replace('_', ' ')} {rows[-1][score]:.3g}" if score else ""
+        with contextlib.suppress(OSError, ValueError, IndexError, UserError):  # a row may be half-written
+            with open(os.path.join(self.folder, "progress.csv"), newline="", encoding="utf-8") as file:
+                rows = list(csv.DictReader(file))
+            scores = {key.removeprefix("test/").replace("_", " "): float(rows[-1].get(key) or "nan") for key in _SCORES}
+            said = next((f"{name} {value:.3g}" for name, value in scores.items() if not math.isnan(value)), "")
             return len(rows), read_record(self.folder).schedule.n_epochs, said
         return 0, None, "not begun"
 

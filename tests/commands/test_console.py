@@ -6,7 +6,7 @@ import sys
 import pytest
 
 import baselines
-from baselines.__main__ import COMMANDS, main
+from baselines.__main__ import commands, main
 from baselines.common import old_names
 from baselines.common.cli import show
 from baselines.common.settings import names_of
@@ -19,10 +19,10 @@ from tests.docs.commands import OPTIONS, SETTINGS
 def test_every_command_is_a_subcommand_with_a_line_of_help(capsys):
     main(["--help"])
     lines = [line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines() if line.startswith("  ")]
-    assert tuple(name for name, _ in lines) == COMMANDS and all(about for _, about in lines)
+    assert [name for name, _ in lines] == [*commands()] and all(about for _, about in lines)
     modules = {m.name for m in pkgutil.iter_modules(baselines.__path__) if not m.ispkg}
     others = {"__main__", "api", "algorithm", "logger", "seeds"}
-    assert {"environments" if name == "envs" else name for name in COMMANDS} == modules - others
+    assert {"environments" if name == "envs" else name for name in commands()} == modules - others
 
 
 def test_subcommands_and_the_version(capsys):
