@@ -170,21 +170,28 @@ def _train_in_processes(runs: list[_Run], jobs: int) -> None:
             say(f"seed {run.seed}: {'continues' if 'resume' in flags else 'begins'}, in {run.folder}")
             code = children.run([sys.executable, *command_line("baselines.run", flags, settings)[1:]], output)
             children.check()
-            said = output.read_text(errors="replace").strip() if code else ""
-            if "Traceback" in said:
-                tqdm.write(said, file=sys.stderr)
-            if code == 2:
-                raise UserError(said.splitlines()[-1].removeprefix("error: "))
-            return said and said.splitlines()[-1].removeprefix("error: ")
+            return _error_of(code, output.read_text(errors="replace"))
 
         for bar in bars:
             stack.callback(bar.close)
-        shares = [cores()[i::jobs] for i in range(jobs)]
+        at_once = max(1, min(jobs, len(runs)))
+        shares = [cores()[i::at_once] for i in range(at_once)]
         for run, error in stack.enter_context(contextlib.closing(each(runs, train, children, shares, draw))):
             failed += [f"seed {run.seed}: {error}"] if error else []
             say(f"seed {run.seed}: {f'failed: {error}' if error else f'finished, {run.progress()[2]}'}")
     if failed:
         raise TrainingError(f"{len(failed)} of {len(runs)} seeds failed ({failed[0]}); the same command tries again")
+
+
+def _error_of(code: int, output: str) -> str:
+    """Return why a run's process failed, empty where it did not. Raises UserError where its input was wrong."""
+    if "Traceback" in output:
+        tqdm.write(output[output.index("Traceback") :], file=sys.stderr)
+    errors = [line.removeprefix("error: ") for line in output.splitlines() if line.startswith("error: ")]
+    why = errors[-1] if errors else f"its process ended with exit code {code}"
+    if code == 2:
+        raise UserError(why)
+    return why if code else ""
 
 
 def _summarise(runs: list[_Run], folder: str) -> None:
