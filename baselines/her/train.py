@@ -181,7 +181,7 @@ def _announce(
         f"{config.batch_size} transitions per worker"
     )
     if run.comm.size == config.simulated_workers == 1 and config.target_interval == 0:
-        info("hint: one process learns fastest with --preset=single; the papers' 19 workers: mpirun -np 19 ...")
+        info("hint: one process learns fastest with --preset=single (the papers' 19 workers: mpirun -np 19)")
     if demonstrations:
         count = demonstrations.num_episodes
         fewer = f" (the file has no more; num_demo is {config.num_demo})" if count < config.num_demo else ""
