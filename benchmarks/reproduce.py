@@ -11,7 +11,7 @@ import importlib.util
 import shlex
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import NoReturn
 
@@ -101,8 +101,7 @@ def reproduce(names: list[str], runs: Path, results: Path, seeds: tuple[int, ...
             make_demonstrations(runs, run.arm, children)
         write_all(names, runs, results)
         failed = 0
-        perform = functools.partial(_perform, left, children=children, jobs=jobs)
-        with contextlib.closing(each(left, perform, children, [[core] for core in cores()[:jobs]])) as ended:
+        with contextlib.closing(each_run(left, children, jobs)) as ended:
             for run, error in ended:
                 failed += error is not None
                 write_all([name for name in names if run in planned_of(name, runs)], runs, results)
@@ -127,6 +126,12 @@ def planned_of(name: str, runs: Path, seeds: tuple[int, ...] | None = None) -> l
 def plan(names: list[str], runs: Path, seeds: tuple[int, ...] | None) -> list[Run]:
     """Return each run once, even where several experiments share it."""
     return list(dict.fromkeys(run for name in names for run in planned_of(name, runs, seeds)))
+
+
+def each_run(left: list[Run], children: Children, jobs: int) -> Generator[tuple[Run, TrainingError | None]]:
+    """Perform the runs, `jobs` at a time; yield each with its error, if any, when it ends. Raises Interrupted."""
+    perform = functools.partial(_perform, left, children=children, jobs=jobs)
+    return each(left, perform, children, [[core] for core in cores()[:jobs]])
 
 
 def _perform(left: list[Run], run: Run, children: Children, jobs: int) -> TrainingError | None:

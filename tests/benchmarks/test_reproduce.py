@@ -165,7 +165,7 @@ def test_the_other_runs_go_on_where_one_fails(place, monkeypatch, capsys):
 
     monkeypatch.setattr(reproduce, "perform", perform)
     left = [Run(place / "none", ARM, seed) for seed in range(3)]
-    ended = {run.seed: error for run, error in reproduce.each(left, Children(), 1)}
+    ended = {run.seed: error for run, error in reproduce.each_run(left, Children(), 1)}
     assert done == [1, 2] and str(ended.pop(0)) == "NaN" and ended == {1: None, 2: None}
     assert f"1 of 3: {ARM.key}, seed 0: failed: NaN\n" == capsys.readouterr().err
 
@@ -180,7 +180,7 @@ def test_an_error_in_between_begins_no_other_run(place, monkeypatch):
 
     monkeypatch.setattr(reproduce, "perform", perform)
     with pytest.raises(ZeroDivisionError):
-        list(reproduce.each([Run(place / "none", ARM, seed) for seed in range(100)], Children(), 1))
+        list(reproduce.each_run([Run(place / "none", ARM, seed) for seed in range(100)], Children(), 1))
     assert len(begun) < 100
 
 

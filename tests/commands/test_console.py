@@ -15,6 +15,8 @@ from baselines.runs.algorithms import find
 from tests.commands.doors import command_refused
 from tests.docs.commands import OPTIONS, SETTINGS
 
+pytestmark = pytest.mark.usefixtures("cwd")
+
 
 def test_every_command_is_a_subcommand_with_a_line_of_help(capsys):
     main(["--help"])
