@@ -144,3 +144,17 @@ def test_workers_of_mpirun_train_one_seed_after_the_other(random):
         done = mpirun(2, *words)
         assert done.returncode == 0 and said in done.stdout, done.stdout + done.stderr
     assert document("log/seed-1")["workers"] == 2 and len(timeless("log/seed-1")) == 2
+
+
+@pytest.mark.slow
+def test_a_run_keeps_to_its_cores_when_tensorflow_is_imported(cwd):
+    core = min(os.sched_getaffinity(0))
+    code = f"""
+import os
+from baselines.learning.quiet import import_tensorflow
+os.sched_setaffinity(0, {{{core}}})
+import_tensorflow()
+print(os.sched_getaffinity(0))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout == f"{{{core}}}\n", done.stderr
