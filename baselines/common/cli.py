@@ -1,13 +1,15 @@
 """Command lines: words to settings, --help, and errors as one line and an exit code."""
 
+import argparse
 import ast
 import contextlib
 import os
+import re
 import sys
 import time
 import typing
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from baselines.common.errors import Interrupted, TrainingError, UserError, one_line
 from baselines.common.mpi import Communicator
@@ -71,6 +73,16 @@ def help_text(
     for title, rows in (sections or {}).items():
         lines += ["", f"{title}:", *rows]
     return "\n".join(lines)
+
+
+class ArgumentParser(argparse.ArgumentParser):
+    """A parser of commands that take names beside flags; raises UserError."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise UserError with the nearest flags."""
+        unknown = re.search(r"unrecognized arguments: --(\w+)", message)
+        flags = [flag.removeprefix("--") for flag in self._option_string_actions]
+        raise UserError(f"{message}{hint(unknown[1], flags) if unknown else ''} (--help lists all)")
 
 
 @contextlib.contextmanager

@@ -31,7 +31,6 @@ _INSTEAD = {
     "policy_path": "use --load_path=PATH",
     "n_test_rollouts": "use --episodes=N",
     "render": "python -m baselines.play opens a window, or records a video where there is no display",
-    "smooth": "curves show the median and the quartiles of several seeds without smoothing",
 }
 
 

@@ -48,7 +48,7 @@ def record_of(options: Options, config: Settings, schedule: Schedule, workers: i
 
 def shown_settings(document: Mapping[str, Any]) -> dict[str, Any]:
     """Return what TensorBoard and Weights & Biases show of a record: the algorithm's settings and the run's own."""
-    return {**{name: document[name] for name in _SHOWN}, **document["config"]}
+    return {**{name: document.get(name) for name in _SHOWN}, **document["config"]}
 
 
 def read_record(folder: str) -> Record:

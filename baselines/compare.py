@@ -1,0 +1,83 @@
+"""Tell if one group of runs is better than another: `python -m baselines.compare A B`.
+
+A and B are folders of runs, or LABEL=DIR,DIR,... A difference is shown by a 95 percent bootstrap
+interval without 0.
+"""
+
+import sys
+from collections.abc import Sequence
+
+import numpy as np
+
+from baselines.common.cli import ArgumentParser, errors_end_the_process, show
+from baselines.results.logs import Group, group_of, on_one_axis, read_curve, selected
+from baselines.results.statistics import (
+    Estimate,
+    check_installed,
+    difference_of,
+    interquartile_mean,
+    mean_of,
+    median_of,
+)
+from baselines.results.tables import END, form_of, levels_of, markdown, measured
+
+FEW = 5
+
+
+def compared(ours: Group, theirs: Group, y_key: str, levels: Sequence[float]) -> dict[str, tuple[Estimate, ...]]:
+    """Return the scores at the end, their means over the steps that all runs have, and the steps to levels.
+
+    Each is an estimate for each group, and the first minus the second. Raises UserError.
+    """
+    from scipy.integrate import trapezoid
+
+    curves = [read_curve(folder, "total/timesteps", y_key) for folder in [*ours.folders, *theirs.folders]]
+    steps, scores = on_one_axis(curves)
+    areas = trapezoid(scores, steps) / (steps[-1] - steps[0]) if len(steps) > 1 else scores[:, 0]
+    rows = [*measured(ours, y_key, levels), *measured(theirs, y_key, levels)]
+    columns = {END: [row[END] for row in rows], f"mean until {steps[-1]:,.0f} steps": areas}
+    columns |= {name: [row[name] for row in rows] for name in rows[0] if name.startswith("steps")}
+    found = {}
+    for name, values in columns.items():
+        by_median = name.startswith("steps")
+        groups = values[: len(ours.folders)], values[len(ours.folders) :]
+        difference = difference_of(np.median if by_median else interquartile_mean, *groups)
+        found[name] = (*map(median_of if by_median else mean_of, groups), difference)
+    return found
+
+
+def verdict(difference: Estimate, label: str) -> str:
+    """Return how to read a difference: the group with this label minus another one."""
+    if np.isnan(difference.low):
+        return "unknown: a run does not have it" if np.isnan(difference.value) else "unknown: expected two runs of each"
+    if difference.low <= 0 <= difference.high:
+        return "no difference is shown"
+    return f"{label} is {'lower' if difference.value < 0 else 'higher'}"
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run the command."""
+    parser = ArgumentParser(prog="python -m baselines.compare", description=__doc__, allow_abbrev=False)
+    for name in ("A", "B"):
+        parser.add_argument(name, help="a folder of runs, or LABEL=DIR,DIR,...")
+    parser.add_argument("--y", default="test/success_rate", help="column of the log (%(default)s)")
+    parser.add_argument("--levels", type=float, nargs="+", help="scores to reach (0.5 0.9 0.95 of success)")
+    with errors_end_the_process():
+        args = parser.parse_args(argv)
+        check_installed()
+        (ours, theirs), said = selected([group_of(args.A), group_of(args.B)], "total/timesteps")
+        if min(len(ours.folders), len(theirs.folders)) < FEW:
+            said.append(f"intervals of fewer than {FEW} runs are too narrow")
+        for line in said:
+            print(f"note: {line}", file=sys.stderr)
+        rows = compared(ours, theirs, args.y, args.levels or levels_of(args.y))
+        head = [args.y, ours.name, theirs.name, "difference", ""]
+        cells = (
+            [name, *(its.text(form_of(name)) for its in row), verdict(row[-1], ours.label)]
+            for name, row in rows.items()
+        )
+        show("\n".join(markdown(head, cells)))
+
+
+if __name__ == "__main__":
+    main()

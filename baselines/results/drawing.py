@@ -1,0 +1,78 @@
+"""Learning curves as pictures, light or dark, or for either background."""
+
+from collections.abc import Mapping, Sequence
+from typing import IO, Any, NamedTuple
+
+from baselines.common.errors import UserError
+from baselines.results.logs import Curve, on_one_axis
+from baselines.results.statistics import interquartile_mean, interval
+
+DASHES = ("-", "--", "-.", ":")
+# Okabe & Ito's colours differ for people with any colour vision; the dashes differ too. Those that hardly show on a
+# background are replaced. The colours of `both` have the contrast of 3 to white and to a dark page.
+LOOKS = {  # ink, background, colours of the lines
+    "light": ("#333333", "white", ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#000000", "#56B4E9")),
+    "dark": ("#cccccc", "#121417", ("#56B4E9", "#E69F00", "#009E73", "#CC79A7", "#F0E442", "#ffffff", "#D55E00")),
+    "both": ("#808080", "none", ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#997700", "#808080", "#3090C0")),
+}
+
+
+class Panel(NamedTuple):
+    """Axes with a line for each group of runs."""
+
+    x_label: str
+    y_label: str
+    lines: Mapping[str, Sequence[Curve]]  # the runs of each group, by its label
+    is_share: bool = False  # y is from 0 to 1
+
+
+def draw(rows: Sequence[Sequence[Panel]], title: str, file: IO[bytes], kind: str = "png", look: str = "light") -> None:
+    """Write a picture of the panels: interquartile means, their 95 percent bands, and a thin line for each run.
+
+    Raises UserError where a library is missing or `kind` is no kind of picture.
+    """
+    try:
+        import matplotlib
+    except ImportError:
+        raise UserError("plotting needs matplotlib: pip install 'baselines-her[plot]'") from None
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    kinds = FigureCanvasAgg.get_supported_filetypes()
+    if kind not in kinds:
+        raise UserError(f"expected a picture that ends in .png, .svg or .pdf, got '.{kind}'")
+    ink, background, colors = LOOKS[look]
+    inks = ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color", "grid.color")
+    style: dict[Any, Any] = {**dict.fromkeys(inks, ink), "figure.facecolor": background, "axes.facecolor": "none", "grid.alpha": 0.15,
+             "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "legend.frameon": False,
+             "svg.hashsalt": "", "text.parse_math": False, "savefig.facecolor": background}  # fmt: skip
+    with matplotlib.rc_context(style):
+        figure = Figure((1 + 3.4 * len(rows[0]), 0.7 + 2.6 * len(rows)), layout="constrained")
+        handles: dict[str, Any] = {}
+        for panels, row in zip(figure.subplots(len(rows), len(rows[0]), squeeze=False), rows, strict=True):
+            for axes, panel in zip(panels, row, strict=True):
+                _draw_panel(axes, panel, handles, colors)
+        width = max(map(len, handles)) + 6  # characters of a column of the legend
+        columns = max(1, min(len(handles), int(figure.get_figwidth() * 12) // width))
+        figure.legend(handles.values(), handles, loc="outside lower center", ncols=columns)
+        figure.suptitle(title, fontsize="medium")
+        figure.savefig(file, format=kind, dpi=200, metadata={"Date": None} if kind == "svg" else None)
+
+
+def _draw_panel(axes: Any, panel: Panel, handles: dict[str, Any], colors: Sequence[str]) -> None:
+    """Draw one panel; a group that `handles` has already keeps its colour and dashes."""
+    from matplotlib.ticker import EngFormatter
+
+    for label, curves in panel.lines.items():
+        number = list(handles).index(label) if label in handles else len(handles)
+        color, dashes = colors[number % len(colors)], DASHES[number % len(DASHES)]
+        x, y = on_one_axis(curves)
+        for curve in curves if len(curves) > 1 else ():
+            axes.plot(*curve, color=color, alpha=0.4, linewidth=0.6)
+        (line,) = axes.plot(x, interquartile_mean(y), dashes, color=color, marker="o" if len(x) == 1 else None)
+        axes.fill_between(x, *interval(interquartile_mean, y), color=color, alpha=0.2, linewidth=0)
+        handles.setdefault(label, line)
+    axes.set(xlabel=panel.x_label, ylabel=panel.y_label)
+    axes.xaxis.set_major_formatter(EngFormatter(sep=""))  # 20k
+    if panel.is_share:
+        axes.set(ylim=(-0.02, 1.02))
