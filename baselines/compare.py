@@ -70,13 +70,10 @@ def main(argv: list[str] | None = None) -> None:
             said.append(f"intervals of fewer than {FEW} runs are too narrow")
         for line in said:
             print(f"note: {line}", file=sys.stderr)
-        rows = compared(ours, theirs, args.y, args.levels or levels_of(args.y))
-        head = [args.y, ours.name, theirs.name, "difference", ""]
-        cells = (
-            [name, *(its.text(form_of(name)) for its in row), verdict(row[-1], ours.label)]
-            for name, row in rows.items()
-        )
-        show("\n".join(markdown(head, cells)))
+        lines = []
+        for name, row in compared(ours, theirs, args.y, args.levels or levels_of(args.y)).items():
+            lines.append([name, *(its.text(form_of(name)) for its in row), verdict(row[-1], ours.label)])
+        show("\n".join(markdown([args.y, ours.name, theirs.name, "difference", ""], lines)))
 
 
 if __name__ == "__main__":

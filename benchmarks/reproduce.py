@@ -23,7 +23,7 @@ from baselines.storage import check_writable, lock
 from benchmarks.experiments import EXPERIMENTS, experiment
 from benchmarks.outcomes import runs_of
 from benchmarks.processes import Children, check_jobs, cores, pin
-from benchmarks.result_files import write_page, write_results
+from benchmarks.result_files import write_results
 from benchmarks.runs import Run, finished, make_demonstrations, perform, resumable
 from benchmarks.tables import overview
 
@@ -114,7 +114,6 @@ def reproduce(names: list[str], runs: Path, results: Path, seeds: tuple[int, ...
 def write_all(names: list[str], runs: Path, results: Path) -> None:
     for name in names:
         write_results(name, EXPERIMENTS[name], runs, results)
-    write_page(results)
 
 
 def planned_of(name: str, runs: Path, seeds: tuple[int, ...] | None = None) -> list[Run]:

@@ -65,10 +65,10 @@ def form_of(name: str) -> str:
     return {"runs": ".0f", "steps": ",.0f", "minutes": ".1f"}.get(name.split()[0], ",.4g")
 
 
-def markdown(head: Iterable[object], rows: Iterable[Iterable[object]]) -> list[str]:
+def markdown(head: Iterable[str], rows: Iterable[Iterable[object]]) -> list[str]:
     """Return the lines of a table."""
     head = list(head)
-    return [f"| {' | '.join(str(cell) for cell in row)} |" for row in (head, ["---"] * len(head), *rows)]
+    return [f"| {' | '.join(map(str, row))} |" for row in [head, ["---"] * len(head), *rows]]
 
 
 def as_markdown(rows: Mapping[str, Mapping[str, Estimate]]) -> str:

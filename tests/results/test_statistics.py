@@ -4,7 +4,6 @@ import math
 
 import numpy as np
 import pytest
-
 from benchmarks.statistics import interquartile_interval, interquartile_mean, minutes_to, stability, steps_to
 
 STEPS = np.array([10, 20, 30, 40, 50])
