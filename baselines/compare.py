@@ -1,16 +1,15 @@
 """Tell if one group of runs is better than another: `python -m baselines.compare A B`.
 
-A and B are folders of runs, or LABEL=DIR,DIR,... A difference is shown by a 95 percent bootstrap
-interval without 0.
+A and B are folders of runs, or LABEL=DIR,DIR,... A difference is shown where its 95 percent
+bootstrap interval does not have 0 in it.
 """
 
-import sys
 from collections.abc import Sequence
 
 import numpy as np
 
 from baselines.common.cli import ArgumentParser, errors_end_the_process, show
-from baselines.results.logs import Group, group_of, on_one_axis, read_curve, selected
+from baselines.results.logs import Group, group_of, on_one_axis, read_curve, selected, tell
 from baselines.results.statistics import (
     Estimate,
     check_installed,
@@ -49,7 +48,7 @@ def compared(ours: Group, theirs: Group, y_key: str, levels: Sequence[float]) ->
 def verdict(difference: Estimate, label: str) -> str:
     """Return how to read a difference: the group with this label minus another one."""
     if np.isnan(difference.low):
-        return "unknown: a run does not have it" if np.isnan(difference.value) else "unknown: expected two runs of each"
+        return "unknown: not all runs reach it" if np.isnan(difference.value) else "unknown: one run is too few"
     if difference.low <= 0 <= difference.high:
         return "no difference is shown"
     return f"{label} is {'lower' if difference.value < 0 else 'higher'}"
@@ -66,14 +65,12 @@ def main(argv: list[str] | None = None) -> None:
         args = parser.parse_args(argv)
         check_installed()
         (ours, theirs), said = selected([group_of(args.A), group_of(args.B)], "total/timesteps")
-        if min(len(ours.folders), len(theirs.folders)) < FEW:
-            said.append(f"intervals of fewer than {FEW} runs are too narrow")
-        for line in said:
-            print(f"note: {line}", file=sys.stderr)
         lines = []
         for name, row in compared(ours, theirs, args.y, args.levels or levels_of(args.y)).items():
             lines.append([name, *(its.text(form_of(name)) for its in row), verdict(row[-1], ours.label)])
-        show("\n".join(markdown([args.y, ours.name, theirs.name, "difference", ""], lines)))
+        show("\n".join(markdown([args.y, ours.name, theirs.name, "first - second", ""], lines)))
+        few = min(len(ours.folders), len(theirs.folders)) < FEW
+        tell([*said, f"intervals of fewer than {FEW} runs are too narrow"] if few else said)
 
 
 if __name__ == "__main__":

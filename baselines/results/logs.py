@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from baselines.common.errors import UserError
 from baselines.runs.record import shown_settings
 
 POINTS = 200  # of a curve, at most
-_SHORT = 0.5  # a run that ends before this share of its group's longest is left out
+SHORT = 0.5  # a run that ends before this share of its group's longest has only begun
 _MOST_NAMED = 6  # settings in a message
 _EXPECTED = "expected LABEL=DIR,DIR,... or a folder of runs"
 
@@ -179,43 +180,49 @@ def _label(groups: list[Group]) -> None:
 def selected(groups: Sequence[Group], x_key: str) -> tuple[list[Group], list[str]]:
     """Return the groups without runs that would spoil them, and a line for each thing that a reader should know.
 
-    Of two runs with equal settings and seed only the longer one counts. A run that ends before half of the longest
-    of its group is left out. Raises UserError, also for a run or a label that is given twice.
+    Raises UserError for a run or a label that is given twice.
     """
-    for label, count in Counter(group.label for group in groups).items():
-        if count > 1:
-            raise UserError(f"the label '{label}' is given twice; for one line of both: LABEL=DIR,DIR")
-    for path, count in Counter(os.path.realpath(folder) for group in groups for folder in group.folders).items():
-        if count > 1:
-            raise UserError(f"the run {os.path.relpath(path)} is given twice")
-    length_key = "total/timesteps" if x_key == "total/seconds" else x_key  # slower runs are as long as others
-    chosen, said = [], []
-    for group in groups:
-        ends = {folder: float(read_column(folder, length_key)[-1]) for folder in group.folders}
-        longest, seen = max(ends.values()), dict[str, str]()
-        kept = Group(group.label, [], [])
-        for folder, settings in sorted(zip(group.folders, group.settings, strict=True), key=lambda r: -ends[r[0]]):
-            same = seen.setdefault(json.dumps(settings, sort_keys=True) if settings else folder, folder)
-            if same != folder:
-                said.append(f"{group.label}: left out {folder}: settings and seed of {same}")
-            elif ends[folder] < _SHORT * longest:
-                said.append(f"{group.label}: left out {folder}: it ends at {ends[folder]:,.6g} of {longest:,.6g}")
-            else:
-                kept.folders.append(folder)
-                kept.settings.append(settings)
-        if ends[kept.folders[-1]] < longest:
-            said.append(f"{group.label}: the mean ends at {ends[kept.folders[-1]]:,.6g} with {kept.folders[-1]}")
-        if mixed := differing(kept.settings):
-            said.append(f"{group.label}: its runs differ in {_named(mixed)}")
-        if len(kept.folders) > 1 and not all(kept.settings):
-            said.append(f"{group.label}: runs without a config.json count as runs of one setting")
-        chosen.append(kept)
+    paths = (os.path.relpath(os.path.realpath(folder)) for group in groups for folder in group.folders)
+    for kind, names in (("label", (group.label for group in groups)), ("run", paths)):
+        if twice := [name for name, count in Counter(names).items() if count > 1]:
+            raise UserError(f"the {kind} {twice[0]} is given twice; for one line of several folders: LABEL=DIR,DIR")
+    said: list[str] = []
+    chosen = [_selected(group, x_key, said) for group in groups]
     if between := differing(group.settings[0] for group in chosen):
         said.append(f"the groups differ in {_named(between)}")
     return chosen, said
+
+
+def _selected(group: Group, x_key: str, said: list[str]) -> Group:
+    """Return the group, without the shorter of runs with equal settings and seed, and without runs that have begun."""
+    length_key = "total/timesteps" if x_key == "total/seconds" else x_key  # slower runs are as long as others
+    ends = {folder: float(read_column(folder, length_key)[-1]) for folder in group.folders}
+    kept, seen, longest = Group(group.label, [], []), dict[str, str](), max(ends.values())
+    for folder, settings in sorted(zip(group.folders, group.settings, strict=True), key=lambda r: -ends[r[0]]):
+        same = seen.setdefault(json.dumps(settings, sort_keys=True) if settings else folder, folder)
+        if same != folder:
+            said.append(f"{group.label}: left out {folder}: settings and seed of {same}")
+        elif ends[folder] < SHORT * longest:
+            said.append(f"{group.label}: left out {folder}: it ends at {ends[folder]:,.6g} of {longest:,.6g}")
+        else:
+            kept.folders.append(folder)
+            kept.settings.append(settings)
+    if ends[kept.folders[-1]] < longest:
+        said.append(f"{group.label}: the mean ends at {ends[kept.folders[-1]]:,.6g} with {kept.folders[-1]}")
+    if mixed := differing(kept.settings):
+        said.append(f"{group.label}: its runs differ in {_named(mixed)}")
+    if len(kept.folders) > 1 and not all(kept.settings):
+        said.append(f"{group.label}: runs without a config.json count as runs of one setting")
+    return kept
 
 
 def _named(differences: Mapping[str, list[str]]) -> str:
     named = [f"{key} ({', '.join(values[:_MOST_NAMED])})" for key, values in differences.items()]
     rest = len(named) - _MOST_NAMED
     return ", ".join(named[:_MOST_NAMED]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def tell(said: Iterable[str]) -> None:
+    """Print the lines where they do not mix with a table."""
+    for line in said:
+        print(f"note: {line}", file=sys.stderr)
