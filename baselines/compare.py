@@ -28,13 +28,10 @@ def compared(ours: Group, theirs: Group, y_key: str, levels: Sequence[float]) ->
 
     Each is an estimate for each group, and the first minus the second. Raises UserError.
     """
-    from scipy.integrate import trapezoid
-
     curves = [read_curve(folder, "total/timesteps", y_key) for folder in [*ours.folders, *theirs.folders]]
     steps, scores = on_one_axis(curves)
-    areas = trapezoid(scores, steps) / (steps[-1] - steps[0]) if len(steps) > 1 else scores[:, 0]
     rows = [*measured(ours, y_key, levels), *measured(theirs, y_key, levels)]
-    columns = {END: [row[END] for row in rows], f"mean until {steps[-1]:,.0f} steps": areas}
+    columns = {END: [row[END] for row in rows], f"mean until {steps[-1]:,.0f} steps": mean_along(steps, scores)}
     columns |= {name: [row[name] for row in rows] for name in rows[0] if name.startswith("steps")}
     found = {}
     for name, values in columns.items():

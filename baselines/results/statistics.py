@@ -71,6 +71,15 @@ def stability(score: np.ndarray, level: float) -> tuple[float, float]:
 
 
 # ---- several runs ----
+
+
+def mean_along(steps: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """Return the mean of each curve [runs, n] over its steps [n]: the area below it divided by its length."""
+    from scipy.integrate import trapezoid
+
+    return trapezoid(scores, steps) / (steps[-1] - steps[0]) if len(steps) > 1 else scores[:, 0]
+
+
 # SciPy, and not `rliable`, which is by the authors of 2108.13264: its release 1.2.0 cannot be imported beside pandas 3,
 # brings fifteen packages, and takes 40 s for the band of one curve. With pandas 2 its numbers are the same.
 

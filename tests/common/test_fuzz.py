@@ -17,8 +17,8 @@ from baselines.common.errors import UserError
 from baselines.common.settings import names_of
 from baselines.envs import parse_arguments
 from baselines.her.experiment.config import PRESETS, HERConfig
-from baselines.plot import read_column
 from baselines.policies.policy import read_policy, save_policy
+from baselines.results.logs import read_column
 from baselines.run import AfterTraining, LauncherOptions
 from baselines.runs.algorithms import find
 from baselines.runs.options import Options
