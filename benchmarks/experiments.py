@@ -171,41 +171,41 @@ EXPERIMENTS = {
         "0.95 at 1,200 steps; never below 1.0 from 3,000 on",
     ),
     "fetch-push": Experiment(
-        "FetchPush, one process", {"single": PUSH}, seeds(10), 45, "0.95 at 40,000 steps, and kept"
+        "FetchPush, one process, with a script for the gripper", {"single": PUSH}, seeds(10), 45, "0.95 at 40,000 steps, and kept"
     ),
     "fetch-pick-and-place": Experiment(
-        "FetchPickAndPlace, one process", {"single": PICK}, seeds(10), 50, "0.95 at 55,000 steps, and kept"
+        "FetchPickAndPlace, one process, with a script for the gripper", {"single": PICK}, seeds(10), 50, "0.95 at 55,000 steps, and kept"
     ),
     "push-relay": Experiment(
-        "FetchPush, no script: a learnt guide brings the gripper to the block",
+        "FetchPush, one process, with a learned guide and no script",
         {"relay": but(PUSH, RELAY)},
         seeds(5),
         25,
         "0.95 at 60,000 steps",
     ),
     "pick-relay": Experiment(
-        "FetchPickAndPlace, no script: a learnt guide brings the gripper to the block",
+        "FetchPickAndPlace, one process, with a learned guide and no script",
         {"relay": but(PICK, RELAY)},
         seeds(5),
         30,
         "0.95 at 80,000 steps",
     ),
     "demonstrations": Experiment(
-        "FetchPickAndPlace, 100 demonstrations",
+        "FetchPickAndPlace, 100 demonstrations and a script for the gripper",
         {"100 demonstrations": PICK_DEMOS},
         seeds(10),
         30,
         "0.9 at 8,000 steps, 0.95 at 20,000, and never below 0.85",
     ),
     "demonstrations-10": Experiment(
-        "FetchPickAndPlace, 10 demonstrations",
+        "FetchPickAndPlace, 10 demonstrations and a script for the gripper",
         {"10 demonstrations": dataclasses.replace(PICK_DEMOS, demonstrations=10)},
         seeds(5),
         15,
         "0.9 at 30,000 steps, and never below 0.8",
     ),
     "her-vs-none": Experiment(
-        "FetchPush: with HER and without, same budget",
+        "FetchPush, with HER and without, both with a script for the gripper",
         {"HER": PUSH, "no HER": but(PUSH, "--replay_strategy=none")},
         seeds(5),
         50,
@@ -213,7 +213,7 @@ EXPERIMENTS = {
     ),
     # Epochs of 47,500 steps, each with 114 evaluation episodes; more than an hour for every million steps.
     "paper19-push": Experiment(
-        "FetchPush, the papers' settings, until 0.99",
+        "FetchPush, the papers' settings without a script, until 0.99",
         {
             "19 workers x 2 environments": Arm(
                 2_000_000,
@@ -226,7 +226,7 @@ EXPERIMENTS = {
         "0.895 after 0.95M steps and 0.99 by 1.8M, as the original with 19 workers",
     ),
     "contrast": Experiment(
-        "FetchPickAndPlace, with and without demonstrations",
+        "FetchPickAndPlace, with demonstrations and without, both with a script for the gripper",
         {"with 100 demonstrations": PICK_DEMOS, "without": PICK},
         seeds(5),
         40,
@@ -250,7 +250,7 @@ EXPERIMENTS = {
         "to show that every part is needed",
     ),
     "fetch-slide": Experiment(
-        "FetchSlide, one process",
+        "FetchSlide, one process, with a script for the gripper",
         {"single": ours(2e5, "FetchSlide-v1", "--n_cycles=25")},
         seeds(3),
         40,

@@ -19,9 +19,9 @@ Each experiment below was run with `python -m benchmarks.reproduce NAME`, and th
 command; `python -m benchmarks.reproduce --list` shows all experiments. Only finished runs are in the tables. The aim
 of each experiment was set before its runs.
 
-The agents of `single` and `demos` on FetchPush, FetchPickAndPlace and FetchSlide use a script that knows the gripper
-of the Fetch robot and moves it to the object during training. The experiments `push-relay` and `pick-relay` show what
-a learned guide reaches in its place.
+On FetchPush, FetchPickAndPlace and FetchSlide, the presets `single` and `demos` use a script that knows the gripper of
+the Fetch robot and moves it to the object during training; the titles say so. The experiments `push-relay` and
+`pick-relay` show what a learned guide reaches in its place.
 
 This is how to read the columns:
 
@@ -112,12 +112,12 @@ def readme(results: Path, before: str) -> str:
         brief = [_brief(row, head, experiment.measure) for row in table]
         anchor = re.sub(r"[^\w -]", "", experiment.title).lower().replace(" ", "-")
         if experiment.measure == SUCCESS:
-            rows += [[f"[{row[0]}](#{anchor})", *row[1:]] for row in brief]
+            rows += [[f"[{experiment.title}](#{anchor})", *row[1:]] for row in brief]
         aim = f"The experiment is `{name}`. Its aim was: {experiment.targets}."
         behind = f"There is a [table of all columns]({name}/table.md) and one of [each run]({name}/runs.csv)."
         sections += ["", f"## {experiment.title}", "", aim, "", f"![{experiment.title}]({name}/figure.png)", ""]
         sections += [*markdown(_head(experiment.measure), brief), "", behind]
-    text = "\n".join([BEGIN, "", "## Overview", "", *markdown(_head(SUCCESS), rows), *sections, "", END])
+    text = "\n".join([BEGIN, "", "## Overview", "", *markdown(["experiment", *_head(SUCCESS)[1:]], rows), *sections, "", END])
     if BEGIN in before and END in before:
         return before.partition(BEGIN)[0] + text + before.partition(END)[2]
     return f"{ABOUT}\n{text}\n"
@@ -135,7 +135,7 @@ def _brief(row: list[str], head: list[str], measure: Measure) -> list[str]:
     steps = cells[f"steps to {measure.kept:g}"]
     lower = [level for level in measure.levels if level < measure.kept and cells[f"steps to {level:g}"] != "never"]
     if steps == "never" and lower:
-        steps = f"never ({lower[-1]:g}: {cells[f'steps to {lower[-1]:g}']})"
+        steps = f"never ({lower[-1]:g}: {cells[f'steps to {lower[-1]:g}'].partition(' ')[0]})"
     return [*row[:3], steps, cells[f"minutes to {measure.kept:g}"], cells[f"{measure.word}, last policy"]]
 
 

@@ -132,7 +132,7 @@ def test_the_readme_keeps_what_is_around_the_table(tiny, cwd):
     results(tiny, cwd)
     path = cwd / "results" / "README.md"
     first = path.read_text()
-    assert "| [FetchPush](#two-arms) | a | 3 of 4 |" in first and "![Two arms](tiny/figure.png)" in first
+    assert "| [Two arms](#two-arms) | a | 3 of 4 |" in first and "![Two arms](tiny/figure.png)" in first
     path.write_text(first.replace("3 of 4", "2 of 4").replace("# Results", "# Mine"))
     results(tiny, cwd)
     assert path.read_text() == first.replace("# Results", "# Mine")
@@ -214,7 +214,7 @@ def test_returns_have_a_table_of_their_own_and_are_not_in_the_overview(tiny, cwd
         )
     text = (cwd / "results" / "README.md").read_text()
     overview, _, sections = text.partition("## Overview")[2].partition("\n## ")
-    assert "| [FetchPush](#two-arms)" in overview and "#returns" not in overview
+    assert "| [Two arms](#two-arms)" in overview and "#returns" not in overview
     six = "| task | arm | seeds | steps to 200 | minutes to 200 | return at the end |"
     assert six in sections and "| a | 2 of 2 | 8,000 (8,000 to 8,000) | 2.0 | 1,000 (1,000 to 1,001) |" in sections
     assert "(walks/table.md)" in sections
