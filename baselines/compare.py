@@ -1,7 +1,7 @@
 """Tell if one group of runs is better than another: `python -m baselines.compare A B`.
 
-A and B are folders of runs, or LABEL=DIR,DIR,... A difference is shown where its 95 percent
-bootstrap interval does not have 0 in it.
+A and B are folders of runs, or LABEL=DIR,DIR,... A difference is shown where its 95 percent bootstrap interval does not
+have 0 in it.
 """
 
 from collections.abc import Sequence
@@ -15,6 +15,7 @@ from baselines.results.statistics import (
     check_installed,
     difference_of,
     interquartile_mean,
+    mean_along,
     mean_of,
     median_of,
 )
@@ -31,7 +32,7 @@ def compared(ours: Group, theirs: Group, y_key: str, levels: Sequence[float]) ->
     curves = [read_curve(folder, "total/timesteps", y_key) for folder in [*ours.folders, *theirs.folders]]
     steps, scores = on_one_axis(curves)
     rows = [*measured(ours, y_key, levels), *measured(theirs, y_key, levels)]
-    columns = {END: [row[END] for row in rows], f"mean until {steps[-1]:,.0f} steps": mean_along(steps, scores)}
+    columns = {END: [row[END] for row in rows], f"mean until {steps[-1]:,.0f} steps": list(mean_along(steps, scores))}
     columns |= {name: [row[name] for row in rows] for name in rows[0] if name.startswith("steps")}
     found = {}
     for name, values in columns.items():

@@ -171,10 +171,18 @@ EXPERIMENTS = {
         "0.95 at 1,200 steps; never below 1.0 from 3,000 on",
     ),
     "fetch-push": Experiment(
-        "FetchPush, one process, with a script for the gripper", {"single": PUSH}, seeds(10), 45, "0.95 at 40,000 steps, and kept"
+        "FetchPush, one process, with a script for the gripper",
+        {"single": PUSH},
+        seeds(10),
+        45,
+        "0.95 at 40,000 steps, and kept",
     ),
     "fetch-pick-and-place": Experiment(
-        "FetchPickAndPlace, one process, with a script for the gripper", {"single": PICK}, seeds(10), 50, "0.95 at 55,000 steps, and kept"
+        "FetchPickAndPlace, one process, with a script for the gripper",
+        {"single": PICK},
+        seeds(10),
+        50,
+        "0.95 at 55,000 steps, and kept",
     ),
     "push-relay": Experiment(
         "FetchPush, one process, with a learned guide and no script",

@@ -117,7 +117,8 @@ def readme(results: Path, before: str) -> str:
         behind = f"There is a [table of all columns]({name}/table.md) and one of [each run]({name}/runs.csv)."
         sections += ["", f"## {experiment.title}", "", aim, "", f"![{experiment.title}]({name}/figure.png)", ""]
         sections += [*markdown(_head(experiment.measure), brief), "", behind]
-    text = "\n".join([BEGIN, "", "## Overview", "", *markdown(["experiment", *_head(SUCCESS)[1:]], rows), *sections, "", END])
+    overview = markdown(["experiment", *_head(SUCCESS)[1:]], rows)
+    text = "\n".join([BEGIN, "", "## Overview", "", *overview, *sections, "", END])
     if BEGIN in before and END in before:
         return before.partition(BEGIN)[0] + text + before.partition(END)[2]
     return f"{ABOUT}\n{text}\n"
