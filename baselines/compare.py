@@ -46,7 +46,7 @@ def compared(ours: Group, theirs: Group, y_key: str, levels: Sequence[float]) ->
 def verdict(difference: Estimate, label: str) -> str:
     """Return how to read a difference: the group with this label minus another one."""
     if np.isnan(difference.low):
-        return "unknown: not all runs reach it" if np.isnan(difference.value) else "unknown: one run is too few"
+        return "unknown: not all runs have it" if np.isnan(difference.value) else "unknown: one run is too few"
     if difference.low <= 0 <= difference.high:
         return "no difference is shown"
     return f"{label} is {'lower' if difference.value < 0 else 'higher'}"

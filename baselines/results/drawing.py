@@ -41,7 +41,7 @@ def draw(rows: Sequence[Sequence[Panel]], title: str, file: IO[bytes], kind: str
 
     kinds = FigureCanvasAgg.get_supported_filetypes()
     if kind not in kinds:
-        raise UserError(f"expected a picture that ends in .png, .svg or .pdf, got '.{kind}'")
+        raise UserError(f"expected a picture that ends in .png, .svg or .pdf, got '{kind}'")
     ink, background, colors = LOOKS[look]
     inks = ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color", "grid.color")
     off = ("axes.spines.top", "axes.spines.right", "legend.frameon", "text.parse_math")  # a label may hold a $

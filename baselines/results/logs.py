@@ -48,6 +48,8 @@ def read_column(folder: str, key: str) -> np.ndarray:
     """Return one column [epochs] of a run's progress.csv. Raises UserError."""
     path = os.path.join(folder, "progress.csv")
     try:
+        if not os.path.isfile(path):  # a pipe would be waited for
+            raise OSError("expected a file")
         with open(path, newline="", encoding="utf-8") as file:
             reader = csv.DictReader(file)
             values = np.array([float(row[key]) for row in reader])
@@ -107,11 +109,11 @@ def settings_of(folder: str) -> dict[str, Any]:
     Raises UserError.
     """
     path = os.path.join(folder, "config.json")
+    if not os.path.isfile(path):
+        return {}
     try:
         with open(path, encoding="utf-8") as file:
             settings = shown_settings(json.load(file))
-    except FileNotFoundError:
-        return {}
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UserError(f"cannot read {path}: expected the settings of a run ({error!r})") from None
     return {k: os.path.basename(v) if isinstance(v, str) and os.path.isabs(v) else v for k, v in settings.items()}
@@ -122,7 +124,7 @@ def differing(settings: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:
     settings = [its for its in settings if its]
     found = {}
     for key in sorted(dict.fromkeys(key for its in settings for key in its), key="version".__eq__):
-        values = list(dict.fromkeys(str(its.get(key)) for its in settings))
+        values = list(dict.fromkeys(_text(its.get(key)) for its in settings))
         if len(values) > 1 and key != "seed":
             found[key] = values
     return found
@@ -167,7 +169,7 @@ def _label(groups: list[Group]) -> None:
     differences = differing(group.settings[0] for group in groups)
 
     def labels(keys: Iterable[str]) -> list[str]:
-        return [", ".join(f"{key}={group.settings[0].get(key)}" for key in keys) for group in groups]
+        return [", ".join(f"{key}={_text(group.settings[0].get(key))}" for key in keys) for group in groups]
 
     used: list[str] = []
     for key in sorted(differences, key=lambda key: len(set(labels([key]))) < len(groups)):
@@ -217,9 +219,16 @@ def _selected(group: Group, x_key: str, said: list[str]) -> Group:
 
 
 def _named(differences: Mapping[str, list[str]]) -> str:
-    named = [f"{key} ({', '.join(values[:_MOST_NAMED])})" for key, values in differences.items()]
-    rest = len(named) - _MOST_NAMED
-    return ", ".join(named[:_MOST_NAMED]) + (f" and {rest} more" if rest > 0 else "")
+    return _first(f"{key} ({_first(values)})" for key, values in differences.items())
+
+
+def _first(names: Iterable[str]) -> str:
+    names = list(names)
+    return ", ".join(names[:_MOST_NAMED]) + (", ..." if len(names) > _MOST_NAMED else "")
+
+
+def _text(value: object) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def tell(said: Iterable[str]) -> None:

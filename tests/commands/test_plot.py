@@ -76,7 +76,7 @@ def test_labels_are_text_whatever_they_look_like(cwd):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["runs", "--output=c.abc"], "expected a picture that ends in .png, .svg or .pdf, got '.abc'"),
+        (["runs", "--output=c.abc"], "expected a picture that ends in .png, .svg or .pdf, got 'abc'"),
         (["runs", "--output=runs"], "cannot write runs: it is a folder"),
         (["runs", "--smooth=0"], "--smooth: expected at least 1, got 0"),
         (["runs", "--smoth=2"], "nearest: smooth"),
@@ -160,7 +160,7 @@ def test_a_difference_counts_where_its_interval_leaves_out_zero(runs, capsys):
     assert end[0] == "at the end" and end[3:] == ["0.8 (0.7667 to 0.8333)", "good is higher"]
     # Areas over 300 steps: 0.25 + 0.7 + 0.9; and 0.1, 0.2 and 0.3 without the ends, which are 0.
     assert mean[:2] == ["mean until 400 steps", "0.6167 (0.6167 to 0.6167)"] and mean[3].startswith("0.55 (")
-    assert soon == ["steps to 0.5", "400 (400 to 400)", "never", "-", "unknown: not all runs reach it"]
+    assert soon == ["steps to 0.5", "400 (400 to 400)", "never", "-", "unknown: not all runs have it"]
     assert notes.splitlines() == ["note: the groups differ in batch (256, 8)",
                                   "note: intervals of fewer than 5 runs are too narrow"]  # fmt: skip
 

@@ -1,5 +1,7 @@
 """Curves on one axis, and groups of runs."""
 
+import os
+
 import numpy as np
 import pytest
 
@@ -135,6 +137,16 @@ def test_a_damaged_config_is_one_line(cwd, text):
     write_run(cwd / "a", [0, 1])
     (cwd / "a/config.json").write_bytes(text.encode("latin-1"))
     with pytest.raises(UserError, match="cannot read a/config.json: expected the settings of a run"):
+        groups("a")
+
+
+def test_pipes_are_not_waited_for(cwd):
+    write_run(cwd / "a", [0, 1])
+    os.mkfifo(cwd / "a/config.json")
+    assert groups("a")[0] == {"a": ["a"]}
+    (cwd / "a/progress.csv").unlink()
+    os.mkfifo(cwd / "a/progress.csv")
+    with pytest.raises(UserError, match="cannot read a/progress.csv: expected a file"):
         groups("a")
 
 
