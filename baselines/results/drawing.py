@@ -61,7 +61,8 @@ def draw(rows: Sequence[Sequence[Panel]], title: str, file: IO[bytes], kind: str
                 lines |= _draw_panel(axes, panel, looks)
         figure.legend([lines[label] for label in labels], labels, loc="outside lower center", ncols=columns)
         figure.suptitle(title, fontsize="medium")
-        figure.savefig(file, format=kind, dpi=200, metadata={"Date": None} if kind == "svg" else None)
+        undated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
+        figure.savefig(file, format=kind, dpi=200, metadata=undated.get(kind))
 
 
 def _draw_panel(axes: Any, panel: Panel, looks: Mapping[str, tuple[str, str]]) -> dict[str, Any]:
