@@ -145,7 +145,7 @@ USERS = {
     "panda-push": users("panda-gym", "panda_gym:PandaPush-v3", 6e4, 50, "to learn it", "--relay_effector=0:3",
                         "--replay_priority=energy", "--priority_clip=0.5", "--vec_env=sync", count=5),
     "parking": users("highway-env", "highway_env:parking-v0", 3e4, 50, "to learn it", "--max_episode_steps=100",
-                     "--bootstrap_terminated=True", "--n_cycles=5", "--n_batches=240", "--gamma=0.95",
+                     "--terminated_value=bootstrap", "--n_cycles=5", "--n_batches=240", "--gamma=0.95",
                      "--action_l2=0.01", "--n_test_rollouts=6", "--vec_env=sync", count=5),
     "point-maze": users("Gymnasium-Robotics", "PointMaze_UMaze-v3", 1e5, 25, "to learn it without any flag",
                         "--n_cycles=2"),
@@ -171,49 +171,49 @@ EXPERIMENTS = {
         "0.95 at 1,200 steps; never below 1.0 from 3,000 on",
     ),
     "fetch-push": Experiment(
-        "FetchPush, one process, with a script for the gripper",
+        "FetchPush, one process",
         {"single": PUSH},
         seeds(10),
         45,
         "0.95 at 40,000 steps, and kept",
     ),
     "fetch-pick-and-place": Experiment(
-        "FetchPickAndPlace, one process, with a script for the gripper",
+        "FetchPickAndPlace, one process",
         {"single": PICK},
         seeds(10),
         50,
         "0.95 at 55,000 steps, and kept",
     ),
     "push-relay": Experiment(
-        "FetchPush, one process, with a learned guide and no script",
+        "FetchPush, one process, with a learned guide",
         {"relay": but(PUSH, RELAY)},
         seeds(5),
         25,
         "0.95 at 60,000 steps",
     ),
     "pick-relay": Experiment(
-        "FetchPickAndPlace, one process, with a learned guide and no script",
+        "FetchPickAndPlace, one process, with a learned guide",
         {"relay": but(PICK, RELAY)},
         seeds(5),
         30,
         "0.95 at 80,000 steps",
     ),
     "demonstrations": Experiment(
-        "FetchPickAndPlace, 100 demonstrations and a script for the gripper",
+        "FetchPickAndPlace, 100 demonstrations",
         {"100 demonstrations": PICK_DEMOS},
         seeds(10),
         30,
         "0.9 at 8,000 steps, 0.95 at 20,000, and never below 0.85",
     ),
     "demonstrations-10": Experiment(
-        "FetchPickAndPlace, 10 demonstrations and a script for the gripper",
+        "FetchPickAndPlace, 10 demonstrations",
         {"10 demonstrations": dataclasses.replace(PICK_DEMOS, demonstrations=10)},
         seeds(5),
         15,
         "0.9 at 30,000 steps, and never below 0.8",
     ),
     "her-vs-none": Experiment(
-        "FetchPush, with HER and without, both with a script for the gripper",
+        "FetchPush, with HER and without, same budget",
         {"HER": PUSH, "no HER": but(PUSH, "--replay_strategy=none")},
         seeds(5),
         50,
@@ -221,7 +221,7 @@ EXPERIMENTS = {
     ),
     # Epochs of 47,500 steps, each with 114 evaluation episodes; more than an hour for every million steps.
     "paper19-push": Experiment(
-        "FetchPush, the papers' settings without a script, until 0.99",
+        "FetchPush, the papers' settings, until 0.99",
         {
             "19 workers x 2 environments": Arm(
                 2_000_000,
@@ -234,7 +234,7 @@ EXPERIMENTS = {
         "0.895 after 0.95M steps and 0.99 by 1.8M, as the original with 19 workers",
     ),
     "contrast": Experiment(
-        "FetchPickAndPlace, with demonstrations and without, both with a script for the gripper",
+        "FetchPickAndPlace, with demonstrations and without",
         {"with 100 demonstrations": PICK_DEMOS, "without": PICK},
         seeds(5),
         40,
@@ -258,7 +258,7 @@ EXPERIMENTS = {
         "to show that every part is needed",
     ),
     "fetch-slide": Experiment(
-        "FetchSlide, one process, with a script for the gripper",
+        "FetchSlide, one process",
         {"single": ours(2e5, "FetchSlide-v1", "--n_cycles=25")},
         seeds(3),
         40,

@@ -19,9 +19,9 @@ Each experiment below was run with `python -m benchmarks.reproduce NAME`, and th
 command; `python -m benchmarks.reproduce --list` shows all experiments. Only finished runs are in the tables. The aim
 of each experiment was set before its runs.
 
-On FetchPush, FetchPickAndPlace and FetchSlide, the presets `single` and `demos` use a script that knows the gripper of
-the Fetch robot and moves it to the object during training; the titles say so. The experiments `push-relay` and
-`pick-relay` show what a learned guide reaches in its place.
+An arm with "(script)" in its name uses a script that knows the gripper of the Fetch robot and moves it to the object during
+training. Up to version 0.4.0 this was part of the presets `single` and `demos` on FetchPush, FetchPickAndPlace and
+FetchSlide. The experiments `push-relay` and `pick-relay` show what a learned guide reached in its place.
 
 This is how to read the columns:
 
@@ -55,11 +55,11 @@ def head_of(measure: Measure) -> list[str]:
     ]
 
 
-def table_of(experiment: Experiment, outcomes: list[Outcome]) -> list[str]:
-    """Return a table with a row for each arm that has finished runs."""
+def table_of(experiment: Experiment, outcomes: list[Outcome], names: dict[str, str]) -> list[str]:
+    """Return a table with a row for each arm that has finished runs, by the arms' names."""
     count, measure = len(experiment.seeds), experiment.measure
     rows = [
-        [without_version(arm.env), label, f"{len(of)} of {count}", *cells_of(of, measure, arm.episodes)]
+        [without_version(arm.env), names[label], f"{len(of)} of {count}", *cells_of(of, measure, arm.episodes)]
         for label, arm in experiment.arms.items()
         if (of := [o for o in outcomes if o.label == label])
     ]

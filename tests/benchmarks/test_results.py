@@ -91,6 +91,12 @@ def test_the_table_has_medians_and_counts_what_is_left_out(tiny, cwd):
     )
 
 
+def test_an_arm_that_knows_its_task_says_so(tiny, cwd):
+    config = Run(cwd / "runs", A, 0).log / "config.json"
+    write_json(config, {"config": {"guide": "script"}})
+    assert "| FetchPush | a (script) | 3 of 4 |" in (results(tiny, cwd) / "table.md").read_text()
+
+
 def test_settings_and_versions_say_how_it_was_done_and_on_what(tiny, cwd):
     folder = results(tiny, cwd)
     settings = json.loads((folder / "settings.json").read_text())
@@ -124,7 +130,7 @@ def test_the_figure_has_minutes_where_every_arm_has_a_run_that_was_alone(tiny, c
     results(tiny, cwd)
     first, second = ([panel.x_label for panel in rows[0]] for rows in drawn)
     assert first == ["environment steps"] and second == ["environment steps", "minutes (4 of 5 runs)"]
-    assert [list(panel.lines) for panel in drawn[1][0]] == [["a (3 seeds)", "b (2 seeds)"]] * 2
+    assert [list(panel.lines) for panel in drawn[1][0]] == [["a, 3 seeds", "b, 2 seeds"]] * 2
     assert [len(runs) for panel in drawn[1][0] for runs in panel.lines.values()] == [3, 2, 3, 1]
 
 
