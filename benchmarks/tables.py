@@ -19,9 +19,9 @@ Each experiment below was run with `python -m benchmarks.reproduce NAME`, and th
 command; `python -m benchmarks.reproduce --list` shows all experiments. Only finished runs are in the tables. The aim
 of each experiment was set before its runs.
 
-An arm with "(script)" in its name uses a script that knows the gripper of the Fetch robot and moves it to the object during
-training. Up to version 0.4.0 this was part of the presets `single` and `demos` on FetchPush, FetchPickAndPlace and
-FetchSlide. The experiments `push-relay` and `pick-relay` show what a learned guide reached in its place.
+An arm with "(script)" in its name uses a script that knows the gripper of the Fetch robot and moves it to the object
+during training. Up to version 0.4.0 this was part of the presets `single` and `demos` on FetchPush, FetchPickAndPlace
+and FetchSlide. The experiments `push-relay` and `pick-relay` show what a learned guide reached in its place.
 
 This is how to read the columns:
 

@@ -51,7 +51,7 @@ def draw(rows: Sequence[Sequence[Panel]], title: str, file: IO[bytes], kind: str
     with matplotlib.rc_context(style):
         labels = dict.fromkeys(label for row in rows for panel in row for label in panel.lines)
         width = max(7.8, 1 + 3.4 * len(rows[0]))  # inches, of which each is read as 100 pixels of a page
-        columns = max(1, min(len(labels), int(12 * width) // (6 + max(map(len, labels)))))
+        columns = max(1, min(len(labels), int(13.5 * width) // (6 + max(map(len, labels)))))
         height = 0.7 + 2.6 * len(rows) + 0.22 * math.ceil(len(labels) / columns)
         figure = Figure((width, height), layout="constrained")
         looks = {label: (colors[i % len(colors)], DASHES[i % len(DASHES)]) for i, label in enumerate(labels)}
