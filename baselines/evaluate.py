@@ -8,7 +8,7 @@ from baselines.common.cli import errors_end_the_process, parse_all
 from baselines.common.settings import setting
 from baselines.policies.evaluation import Evaluation
 from baselines.runs.options import PolicyOptions, VecEnvOptions
-from baselines.storage import check_file_writable, replace_file
+from baselines.storage import check_file_writable, write_file
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,7 @@ def main(argv: list[str] | None = None) -> None:
         _print(evaluation)
         if options.json:
             document = {"env": options.env or policy.spec.env_id, "seed": options.seed, **evaluation.document()}
-            with replace_file(options.json) as file:
-                file.write(json.dumps(document, indent=2).encode() + b"\n")
+            write_file(options.json, json.dumps(document, indent=2).encode() + b"\n")
 
 
 def _print(evaluation: Evaluation) -> None:

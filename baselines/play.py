@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from baselines.common.cli import errors_end_the_process, parse_all
+from baselines.common.cli import errors_end_the_process, parse_all, show
 from baselines.common.errors import UserError
 from baselines.common.seeding import env_seeds
 from baselines.common.settings import Settings, setting
@@ -70,7 +70,7 @@ def play(
     env_id: str,
     episodes: int,
     seed: int,
-    info: Callable[[str], None] = print,
+    info: Callable[[str], None] = show,
     folder: str = ".",
     video: str | None = None,
     render: bool = True,
@@ -102,7 +102,7 @@ def play(
 
 def record(
     options: RecordOptions, played: list[Episode], spec: EnvSpec, write: Write, seed: int,
-    info: Callable[[str], None] = print,
+    info: Callable[[str], None] = show,
 ) -> None:  # fmt: skip
     """Write the successful episodes, or all, as demonstrations. Raises UserError."""
     assert options.record_demos
