@@ -42,6 +42,8 @@ class RecordOptions(Settings):
         super().__post_init__()
         if self.keep_failures and not self.record_demos:
             raise UserError("--keep_failures keeps failed episodes of --record_demos=FILE: give both")
+        if self.record_demos and os.path.exists(self.record_demos) and not os.path.isdir(self.record_demos):
+            raise UserError(f"--record_demos={self.record_demos} exists already: move it away, or give another name")
 
 
 @dataclass(frozen=True)

@@ -97,8 +97,8 @@ CODE = {  # what a hostile file does once it executes code after all, and the an
 def test_even_code_in_the_child_process_could_end_in_one_line_only(file, tmp_path, monkeypatch, code):
     script, marker = tmp_path / "script.py", tmp_path / "marker"
     script.write_text(
-        f"import os, runpy, sys\nmain = runpy.run_path({openai.__file__!r})['main']\ndef convert(*_):\n"
-        f"    {code.format(marker=str(marker))}\nmain.__globals__['convert'] = convert\nmain(*sys.argv[1:])\n"
+        f"import os, runpy, sys\nanswer = runpy.run_path({openai.__file__!r})['answer']\n"
+        f"def convert():\n    {code.format(marker=str(marker))}\nanswer(convert, 0)\n"
     )
     monkeypatch.setattr(openai, "__file__", str(script))
     monkeypatch.setattr(openai, "_SECONDS", 1)
