@@ -7,9 +7,6 @@ from collections.abc import Iterable
 _LONGEST = 2000  # characters of a message
 # USER:PASSWORD@HOST, ?password=...
 _SECRETS = ((r":(?!//)\S+@", ":***@"), (r"(?i)(pass\w*|pwd|secret|token)=[^\s&'\"]+", r"\1=***"))
-    (r":\S+@", ":***@"),
-    (r"(?i)(pass\w*|pwd|secret|token)=[^\s&'\"]+", r"\1=***"),
-)  # USER:PASSWORD@HOST, ?password=...
 
 
 def printable(text: str) -> str:
