@@ -30,7 +30,7 @@ def main(argv: list[str] | None = None) -> None:
         if options is None:
             return
         if options.json:
-            if os.path.exists(options.json) and not options.json.endswith(".json"):
+            if os.path.exists(options.json) and not os.path.isdir(options.json) and not options.json.endswith(".json"):
                 raise UserError(f"--json={options.json} exists already, and only a .json file is replaced")
             check_file_writable(options.json)
         policy = api.load_policy(options.load_path)
