@@ -9,6 +9,7 @@ bytes of a JSON object: format, env_id, versions of libraries, generator, seed.
 import importlib.metadata
 import io
 import json
+import math
 import tempfile
 import zipfile
 from collections.abc import Sequence
@@ -131,7 +132,7 @@ def _array(archive: zipfile.ZipFile, name: str) -> np.ndarray:
 def _check_header(archive: zipfile.ZipFile, spec: EnvSpec) -> None:
     if "header.npy" not in archive.namelist():
         raise ValueError("it has neither the arrays of our format nor acs and obs, those of OpenAI Baselines")
-    if np.prod(_header_of(archive, "header")[0]) > _LARGEST_PIECE:
+    if math.prod(_header_of(archive, "header")[0]) > _LARGEST_PIECE:
         raise ValueError("its header is too long")
     header = json.loads(_array(archive, "header").tobytes())
     file_format = header.get("format") if isinstance(header, dict) else None
@@ -146,7 +147,7 @@ def _check_header(archive: zipfile.ZipFile, spec: EnvSpec) -> None:
 def _episodes(archive: zipfile.ZipFile, spec: EnvSpec) -> Episodes:
     """Return all episodes; an array is read only if it has the shape that `spec` asks for."""
     fields = Episodes.zeros(spec, 1)._asdict()
-    N = int(np.prod(_header_of(archive, "length")[0]))
+    N = math.prod(_header_of(archive, "length")[0])
     if N * sum(example.size for example in fields.values()) > MAX_BYTES // 8:
         raise ValueError(f"its arrays have more than {MAX_BYTES >> 20} MiB")
     for name, example in fields.items():
