@@ -3,11 +3,9 @@
 No other exception, no file made, changed or lost, no memory or time beyond a bound, which are measured by case.
 """
 
-import contextlib
 import io
 import json
 import shutil
-import time
 import zipfile
 from pathlib import Path
 
@@ -19,7 +17,6 @@ from hypothesis import strategies as st
 from baselines import run
 from baselines.api import DEFAULTS
 from baselines.common import cli
-from baselines.common.errors import UserError
 from baselines.common.mpi import Communicator
 from baselines.common.settings import names_of
 from baselines.envs import parse_arguments
@@ -39,29 +36,8 @@ from baselines.runs.state import RunState, Saved
 from baselines.storage import checksum, read_arrays, write_arrays
 from tests.commands.doors import POINT_REACH_SIZES, servo
 from tests.common.strategies import ODD, damaged, spoilt
-from tests.helpers import contents, goal_spec, point_reach, straight
+from tests.helpers import goal_spec, point_reach, straight, within_bounds
 from tests.her.demonstrations.files import SPEC, zipped
-
-MOST_MEMORY, SECONDS = 64, 10  # MiB and seconds of a case; the files have about 20 kB
-
-
-def memory(which):
-    """VmRSS or VmHWM of this process: what it has now, or the most it had, in MiB."""
-    return int(Path("/proc/self/status").read_text().split(f"{which}:")[1].split()[0]) >> 10
-
-
-@contextlib.contextmanager
-def within_bounds(folder=None):
-    """A case that may be refused."""
-    files = folder and contents(folder)
-    Path("/proc/self/clear_refs").write_text("5")  # VmHWM begins anew
-    before, begin = memory("VmRSS"), time.monotonic()
-    try:
-        yield
-    except UserError as error:
-        assert str(error).isprintable() and 0 < len(str(error)) <= 2000
-    assert memory("VmHWM") - before < MOST_MEMORY and time.monotonic() - begin < SECONDS
-    assert files is None or contents(folder) == files
 
 
 @pytest.fixture(scope="module")
