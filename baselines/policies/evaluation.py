@@ -67,7 +67,7 @@ def environment_for(
                 print(printable(warning), file=sys.stderr)
         yield vec_env
     finally:
-        if isinstance(env, str):
+        if vec_env is not env:
             vec_env.close()
 
 

@@ -83,8 +83,12 @@ class Run:
     def evaluation_env(self, num_episodes: int) -> VecEnv:
         """Return environments for evaluation: the user's own, or copies whose number divides `num_episodes`."""
         env = self.eval_env or evaluation_copies(self.env, num_episodes, self.seeds_for)
-        if env is not self.env:  # the training environments evaluate too if they cannot be copied
+        if env is not self.env:
             self._envs.append(env)
+        elif self.eval_env is None:
+            why = f" ({env.why_alone})" if env.why_alone else ""
+            line = f"evaluation: in the training environments, because no others can be made{why}; or pass eval_env"
+            self.notes = [*self.notes, line]
         if env not in (self.env, self.eval_env):
             self.stack.callback(env.close)
         return env
@@ -112,6 +116,8 @@ class Run:
         self.logger.write_json("config.json", record)
         folder = self.logger.folder or "none"
         self.logger.info(f"environments: {self.env.description}; seed: {self.seed}; logs: {folder}")
+        if unseen := ", ".join(sorted(self.env.unseen)):
+            self.logger.info(f"entries of the observation that are not used, because they are no vectors: {unseen}")
         for line in (*self.notes, *self._lines):
             self.logger.info(line)
         if self.schedule.n_epochs == 0:
