@@ -1,6 +1,7 @@
 """Logs of finished and running trainings: their curves, and their groups of equal settings."""
 
 import csv
+import io
 import json
 import os
 import sys
@@ -12,10 +13,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from baselines.common.errors import UserError
-from baselines.runs.record import shown_settings
+from baselines.runs.record import LARGEST, shown_settings
+from baselines.storage import open_regular
 
 POINTS = 200  # of a curve, at most
 SHORT = 0.5  # a run that ends before this share of its group's longest has only begun
+_LARGEST_ROWS = 256 << 20  # of the rows of a run
 _MOST_NAMED = 6  # settings in a message
 _EXPECTED = "expected LABEL=DIR,DIR,... or a folder of runs"
 
@@ -48,9 +51,7 @@ def read_column(folder: str, key: str) -> np.ndarray:
     """Return one column [epochs] of a run's progress.csv. Raises UserError."""
     path = os.path.join(folder, "progress.csv")
     try:
-        if not os.path.isfile(path):  # a pipe would be waited for
-            raise OSError("expected a file")
-        with open(path, newline="", encoding="utf-8") as file:
+        with io.TextIOWrapper(open_regular(path, _LARGEST_ROWS), encoding="utf-8", newline="") as file:
             reader = csv.DictReader(file)
             values = np.array([float(row[key]) for row in reader])
     except (OSError, ValueError, TypeError, csv.Error) as error:
@@ -112,7 +113,7 @@ def settings_of(folder: str) -> dict[str, Any]:
     if not os.path.isfile(path):
         return {}
     try:
-        with open(path, encoding="utf-8") as file:
+        with open_regular(path, LARGEST) as file:
             settings = shown_settings(json.load(file))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UserError(f"cannot read {path}: expected the settings of a run ({error!r})") from None

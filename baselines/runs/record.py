@@ -17,7 +17,7 @@ from baselines.storage import check_own_files, check_writable, checksum, open_re
 
 FORMAT = "baselines run 3"
 _OF_0_4_0 = "baselines run 2"
-_LARGEST = 1 << 20  # bytes of config.json
+LARGEST = 1 << 20  # bytes of config.json
 _NOT_RECORDED = ("resume", "log_path", "extra_import")
 _SHOWN = ("version", "alg", "env", "env_kwargs", "max_episode_steps", "num_env", "workers", "seed", "preset",
           "load_path")  # fmt: skip
@@ -58,7 +58,7 @@ def read_record(folder: str) -> Record:
     """Read the record of a run. Raises UserError, also for runs that only another version can resume."""
     check_own_files(folder)
     try:
-        with open_regular(os.path.join(folder, "config.json"), _LARGEST) as file:
+        with open_regular(os.path.join(folder, "config.json"), LARGEST) as file:
             document = json.loads(file.read().decode())
         if document.get("format") == _OF_0_4_0:
             raise ValueError("baselines 0.4.0 wrote it; to resume it, install baselines-her==0.4.0")
