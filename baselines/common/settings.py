@@ -15,6 +15,7 @@ from baselines.common.specs import EnvSpec
 
 # A setting of a resumed run must be the SAME, may be a file that MOVED, or may change (FREE); see runs/record.py.
 SAME, MOVED, FREE = "same", "moved", "free"
+Path = str | os.PathLike[str]
 _EXPECTED = {bool: "True or False", int: "a whole number", float: "a number", str: "a word"}
 
 
@@ -110,7 +111,7 @@ def _checked(field: "dataclasses.Field[Any]", kind: Any, value: Any) -> Any:
         return None
     if value is None and field.default is None:
         raise UserError(f"--{field.name} is missing ({field.metadata['meaning']})")
-    value = _as_kind(field.name, kinds[0], value)
+    value = as_path(field.name, value) if field.metadata["path"] else _as_kind(field.name, kinds[0], value)
     low, high, choices = (field.metadata[k] for k in ("low", "high", "choices"))
     if choices and value not in choices:
         hint = nearest(str(value), choices)
@@ -118,9 +119,16 @@ def _checked(field: "dataclasses.Field[Any]", kind: Any, value: Any) -> Any:
     if (low is not None and value < low) or (high is not None and value > high):
         ends = f"at most {high:g}" if low is None else f"at least {low:g}" if high is None else f"{low:g} to {high:g}"
         raise UserError(f"{field.name}: expected {ends}, got {value}")
-    if field.metadata["path"] and not value:
-        raise UserError(f"{field.name}: expected a file or folder, got an empty word")
-    return os.path.expanduser(value) if field.metadata["path"] else value
+    return value
+
+
+def as_path(name: str, value: object) -> str:
+    """Return a path as text, with ~ expanded. Raises UserError for anything else."""
+    path = os.fspath(value) if isinstance(value, os.PathLike) else value
+    if not isinstance(path, str) or not path or "\0" in path:
+        got = "an empty word" if path == "" else f"{value!r:.80}"
+        raise UserError(f"{name}: expected a file or folder, got {got}")
+    return os.path.expanduser(path)
 
 
 def _as_kind(name: str, kind: type, value: Any) -> Any:

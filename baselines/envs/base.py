@@ -42,6 +42,7 @@ class VecEnv(ABC):
     num_env: int
     compute_reward: GoalReward | None  # of goal environments
     description: str  # for the log
+    origin: object = None  # the user's own environment, without its wrappers
 
     reports_success: bool = True  # False once success had to be inferred from a reward
     seconds: float = 0.0  # spent in reset and step so far

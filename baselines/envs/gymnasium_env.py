@@ -6,6 +6,7 @@ Environments are made by name, or come from the user, as one environment or as a
 import contextlib
 import dataclasses
 import functools
+import pickle
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -16,9 +17,9 @@ from gymnasium.spaces import Box, Dict, Discrete
 from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv, VectorEnv, VectorWrapper
 
 from baselines.common.errors import TrainingError, UserError
-from baselines.common.specs import Actions, EnvSpec
+from baselines.common.specs import UNNAMED, Actions, EnvSpec
 from baselines.envs import faults
-from baselines.envs.arguments import NONE, EnvArguments
+from baselines.envs.arguments import NONE, EnvArguments, as_text
 from baselines.envs.base import Observation, Step, VecEnv, as_observation
 from baselines.envs.flattening import flattened
 from baselines.envs.names import OLD_GYM, gymnasium_id
@@ -27,6 +28,9 @@ from baselines.envs.rendering import Video, recorded
 from baselines.envs.reward import GoalReward, has_reward_function
 
 _UNBOUNDED = 1e18  # larger bounds of actions count as infinite: scaling to them loses all precision
+# Wrappers without which an evaluation has the same numbers; the time limit is recorded by itself.
+_CHANGE_NOTHING = {"TimeLimit", "OrderEnforcing", "PassiveEnvChecker", "HumanRendering", "RecordVideo",
+                   "RecordEpisodeStatistics"}  # fmt: skip
 # Entries of a vector's spec that gymnasium.make does not take, or adds as a wrapper.
 _OF_VECTORS = {"num_envs", "vectorization_mode", "vector_kwargs", "max_episode_steps"}
 
@@ -158,11 +162,49 @@ def as_vec_env(env: object, seeds_for: Callable[[int], list[int]], reward_info: 
     make = None
     if spec and not isinstance(env, VectorWrapper) and all(w.kwargs is not None for w in spec.additional_wrappers):
         make = functools.partial(_make, spec)
-    name, num_env = spec.id if spec is not None else "unnamed", vector.num_envs
+    name, num_env = spec.id if spec is not None else UNNAMED, vector.num_envs
     seeds = seeds_for(num_env)
     wrapped = GymnasiumVecEnv(model, name, num_env, seeds, make, reward_info=reward_info, vector=vector)
     wrapped.description = f"{num_env} x {name}, stepped by {type(env).__name__}"
+    wrapped.origin = env.unwrapped
+    if spec:
+        kwargs, left_out = _made_with(spec, env)
+        wrapped.spec = dataclasses.replace(wrapped.spec, env_kwargs=kwargs, left_out=left_out)
     return wrapped
+
+
+def _made_with(spec: registration.EnvSpec, env: object) -> tuple[str, str]:
+    """Return the arguments of a user's environment, as --env_kwargs, and the names of what no flag can repeat."""
+    by_name = gymnasium.registry.get(spec.id, registration.EnvSpec(spec.id))
+    kwargs: dict[str, Any] = {}
+    missing: list[str] = []
+    for name, value in spec.kwargs.items():
+        if name != "render_mode" and not _is_same(value, by_name.kwargs.get(name, ...)):
+            try:
+                as_text({name: value})
+                kwargs[name] = value
+            except UserError:
+                missing.append(f"the argument {name}")
+    wrappers = [wrapper.name for wrapper in spec.additional_wrappers[len(by_name.additional_wrappers) :]]
+    while isinstance(env, VectorWrapper):
+        wrappers, env = [*wrappers, type(env).__name__], env.env
+    missing += [f"the wrapper {name}" for name in wrappers if name not in _CHANGE_NOTHING]
+    return EnvArguments(kwargs).text(), " and ".join(missing)
+
+
+def _is_same(value: Any, other: Any) -> bool:
+    """Return True for equal values, of which gymnasium.make returns copies."""
+    try:
+        return pickle.dumps(value) == pickle.dumps(other)
+    except Exception:  # functions and what holds them
+        return value is other
+
+
+def name_of(env: Any) -> str:
+    """Return the id of a user's own environment or vector, where it has one."""
+    env = env.envs[0] if getattr(env, "envs", None) else env
+    spec = getattr(env, "spec", None)
+    return str(getattr(spec, "id", None) or getattr(spec, "env_id", UNNAMED))
 
 
 def _make(spec: registration.EnvSpec) -> gymnasium.Env:

@@ -10,7 +10,7 @@ import baselines
 from baselines.common.errors import UserError
 from baselines.common.mpi import Communicator, check_same_on_all
 from baselines.common.seeding import env_seeds, new_seed
-from baselines.common.settings import names_of
+from baselines.common.settings import as_path, names_of
 from baselines.common.specs import check_same_sizes, other_task
 from baselines.envs import as_vec_env, check_renders, has_display, make_vec_env, render_without_display
 from baselines.envs.base import VecEnv
@@ -53,7 +53,7 @@ def launch(
     check_same_on_all(comm, {"version of baselines": baselines.__version__, **settings, **given})
     if env_id := import_extra(given.get("extra_import"), given.get("env")):
         given = {**given, "env": env_id}
-    record = read_record(str(given["resume"])) if given.get("resume") else None
+    record = read_record(as_path("resume", given["resume"])) if given.get("resume") is not None else None
     options = resumed_options(record, given) if record else Options(**given)
     algorithm, policy = find(options.alg), None
     if record:

@@ -115,19 +115,23 @@ class Logger:
     def truncate(self, positions: Mapping[str, int]) -> None:
         """Cut the log files to the sizes in a checkpoint, for a resumed run to write the rest again.
 
-        Raises UserError, without a change, if a file is shorter than that.
+        Raises UserError, without a change, if a file is shorter than that; for log.txt, which nothing reads, it warns.
         """
         if not self.folder:
             return
         self._claim(self.folder)
-        sizes = self.positions()
+        sizes, changed = self.positions(), ""
         for name in {**dict.fromkeys(_GROWING), **sizes}:
             size, end = sizes.get(name, 0), positions.get(name, 0)
             if type(end) is not int or not 0 <= end <= size:
                 path = os.path.join(self.folder, name)
-                raise UserError(f"{path} was changed: it has {size} bytes, less than the checkpoint's {end}")
-        for name in sizes:
-            os.truncate(os.path.join(self.folder, name), positions.get(name, 0))
+                changed = f"{path} was changed: it has {size} bytes, less than the checkpoint's {end}"
+                if name != "log.txt" or type(end) is not int or end < 0:
+                    raise UserError(changed)
+        for name, size in sizes.items():
+            os.truncate(os.path.join(self.folder, name), min(size, positions.get(name, 0)))
+        if changed:
+            self.warn(f"{changed}; the run goes on, as it reads nothing of it")
         with contextlib.suppress(FileNotFoundError):
             with open(os.path.join(self.folder, "progress.csv"), encoding="utf-8") as file:
                 self._columns = next(csv.reader(file), [])

@@ -236,13 +236,13 @@ _RECIPE: dict[str, object] = dict(target_interval=1, polyak=0.995, average_actor
 # Where the goal is an object's place, in metres.
 _WORK: dict[str, object] = dict(replay_priority="energy", priority_clip=0.5)
 _RECIPE_OF_TASKS: dict[str, dict[str, object]] = {
-    "FetchPush*": dict(_WORK, guide="script"),
-    "FetchPickAndPlace*": dict(_WORK, guide="script"),
-    "FetchSlide*": dict(guide="script", guide_eps=0.3, random_hold=10, random_eps=0.2, noise_eps=0.1,
-                        relative_goals=False, replay_k=2, replay_actual=2),
-    "HandReach*": dict(action_l2=0.01, noise_eps=0.1, random_eps=0.2),
+    "FetchPush": dict(_WORK, guide="script"),
+    "FetchPickAndPlace": dict(_WORK, guide="script"),
+    "FetchSlide": dict(guide="script", guide_eps=0.3, random_hold=10, random_eps=0.2, noise_eps=0.1,
+                       relative_goals=False, replay_k=2, replay_actual=2),
+    "HandReach": dict(action_l2=0.01, noise_eps=0.1, random_eps=0.2),
     # Long episodes, so more updates a cycle; a force that moves a ball far only when it is held.
-    "PointMaze*": dict(n_batches=600, n_cycles=2, action_l2=0.01, gamma=0.99, random_hold=20),
+    "PointMaze_*": dict(n_batches=600, n_cycles=2, action_l2=0.01, gamma=0.99, random_hold=20),
 }  # fmt: skip
 
 PRESETS = {
