@@ -1,7 +1,6 @@
 """Settings: frozen dataclasses whose fields have a default, a meaning and a range, and which check themselves."""
 
 import dataclasses
-import os
 import textwrap
 import typing
 from collections.abc import Iterable, Mapping
@@ -11,11 +10,11 @@ import numpy as np
 
 from baselines.common.errors import UserError, nearest
 from baselines.common.old_names import hint
+from baselines.common.paths import as_path
 from baselines.common.specs import EnvSpec
 
 # A setting of a resumed run must be the SAME, may be a file that MOVED, or may change (FREE); see runs/record.py.
 SAME, MOVED, FREE = "same", "moved", "free"
-Path = str | os.PathLike[str]
 _EXPECTED = {bool: "True or False", int: "a whole number", float: "a number", str: "a word"}
 
 
@@ -120,15 +119,6 @@ def _checked(field: "dataclasses.Field[Any]", kind: Any, value: Any) -> Any:
         ends = f"at most {high:g}" if low is None else f"at least {low:g}" if high is None else f"{low:g} to {high:g}"
         raise UserError(f"{field.name}: expected {ends}, got {value}")
     return value
-
-
-def as_path(name: str, value: object) -> str:
-    """Return a path as text, with ~ expanded. Raises UserError for anything else."""
-    path = os.fspath(value) if isinstance(value, os.PathLike) else value
-    if not isinstance(path, str) or not path or "\0" in path:
-        got = "an empty word" if path == "" else f"{value!r:.80}"
-        raise UserError(f"{name}: expected a file or folder, got {got}")
-    return os.path.expanduser(path)
 
 
 def _as_kind(name: str, kind: type, value: Any) -> Any:

@@ -52,8 +52,8 @@ def _import(module: str, flag: str) -> None:
 
 
 def is_own(env_id: str) -> bool:
-    """Return True if the user registered this name, which may be one of a library's too. Raises UserError."""
-    name = import_module_of(env_id)
+    """Return True if the user has registered this name, which may be one of a library's too; imports no module."""
+    name = import_module_of(env_id.rpartition(":")[2])
     if name not in gymnasium.registry:  # one that only EnvPool has, or that `gymnasium_id` replaces
         return env_id.startswith(OLD_GYM)
     spec = gymnasium.registry[name]

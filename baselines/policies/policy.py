@@ -12,7 +12,7 @@ import numpy as np
 
 import baselines
 from baselines.common.errors import UserError
-from baselines.common.settings import Path, as_path
+from baselines.common.paths import Path, as_path
 from baselines.common.specs import EnvSpec
 from baselines.storage import SUFFIX, read_arrays, read_document, write_arrays
 

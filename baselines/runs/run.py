@@ -183,8 +183,8 @@ class Run:
         self._state.progress = Progress(done.epoch + 1, best=best, timesteps=steps, seconds=self.clock.seconds())
         if self.callback is not None:
             answer: Any = self.callback(dict(row))
-            is_false = answer is False or (getattr(answer, "dtype", None) == bool and not np.all(answer))
-            self._ended = any(self.comm.all_gather(is_false))
+            is_bool = getattr(answer, "dtype", type(answer)) in (bool,)  # Python's False, or an array library's
+            self._ended = any(self.comm.all_gather(is_bool and not np.all(answer)))
         if self._checkpoints:
             self._checkpoints.after_epoch(last=self._ended)
 

@@ -9,7 +9,7 @@ import tempfile
 from typing import Any, NamedTuple
 
 from baselines.common.errors import UserError, nearest
-from baselines.common.settings import Path, as_path
+from baselines.common.paths import Path, as_path
 from baselines.learning.quiet import import_tensorflow
 from baselines.policies.exporting.steps import inputs_of
 from baselines.policies.policy import Policy
