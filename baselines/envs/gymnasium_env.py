@@ -6,7 +6,6 @@ Environments are made by name, or come from the user, as one environment or as a
 import contextlib
 import dataclasses
 import functools
-import pickle
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -179,7 +178,7 @@ def _made_with(spec: registration.EnvSpec, env: object) -> tuple[str, str]:
     kwargs: dict[str, Any] = {}
     missing: list[str] = []
     for name, value in spec.kwargs.items():
-        if name != "render_mode" and not _is_same(value, by_name.kwargs.get(name, ...)):
+        if name != "render_mode" and repr(value) != repr(by_name.kwargs.get(name, ...)):
             try:
                 as_text({name: value})
                 kwargs[name] = value
@@ -190,14 +189,6 @@ def _made_with(spec: registration.EnvSpec, env: object) -> tuple[str, str]:
         wrappers, env = [*wrappers, type(env).__name__], env.env
     missing += [f"the wrapper {name}" for name in wrappers if name not in _CHANGE_NOTHING]
     return EnvArguments(kwargs).text(), " and ".join(missing)
-
-
-def _is_same(value: Any, other: Any) -> bool:
-    """Return True for equal values, of which gymnasium.make returns copies."""
-    try:
-        return pickle.dumps(value) == pickle.dumps(other)
-    except Exception:  # functions and what holds them
-        return value is other
 
 
 def name_of(env: Any) -> str:

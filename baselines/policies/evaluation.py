@@ -83,17 +83,17 @@ def task_of_policy(
     Raises UserError where the policy's file does not hold all of it, or is not trusted to name it.
     """
     if env_id is None:
-        trained, answer = f"the policy was trained on {spec.env_id}", f"pass env={spec.env_id!r}"
+        trained, remedy = f"the policy was trained on {spec.env_id}", f"pass env={spec.env_id!r}"
         if words:
-            answer = shlex.join(["python", "-m", *words, f"--env={spec.env_id}"])
+            remedy = "type " + shlex.join(["python", "-m", *words, f"--env={spec.env_id}"])
         if spec.env_id == UNNAMED:
             raise UserError("the policy was trained on an environment that was made without a name: pass it as env")
         if spec.left_out:
             raise UserError(f"{trained} with {spec.left_out}, which its file cannot hold: in Python, pass that "
-                            f"environment as env; to leave this out: {answer}")  # fmt: skip
+                            f"environment as env; to leave this out, {remedy}")  # fmt: skip
         if ":" in spec.env_id:
             raise UserError(f"{trained}, whose module would be imported only because the policy's file names it: if "
-                            f"you trust the file: {answer}")  # fmt: skip
+                            f"you trust the file, {remedy}")  # fmt: skip
         env_id = spec.env_id
     elif env_id.rpartition(":")[2] != spec.env_id.rpartition(":")[2]:
         return env_id, arguments
