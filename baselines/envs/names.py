@@ -6,6 +6,7 @@ import importlib.util
 import io
 import re
 import sys
+import warnings
 
 import gymnasium
 
@@ -33,7 +34,8 @@ def import_module_of(env_id: str) -> str:
     """Import `module` of 'module:Id-v0' and return the id. Raises UserError."""
     if "gymnasium_robotics" not in sys.modules:
         registered = dict(gymnasium.registry)
-        with contextlib.redirect_stderr(io.StringIO()):  # a notice about Adroit at every import
+        # A notice about Adroit at every import, and warnings of names that the user has registered.
+        with contextlib.redirect_stderr(io.StringIO()), warnings.catch_warnings(action="ignore"):
             import gymnasium_robotics
         gymnasium.register_envs(gymnasium_robotics)
         gymnasium.registry.update(registered)  # the import replaces what the user has registered under its names

@@ -147,7 +147,7 @@ BAD_INPUT = {
     "environment of other sizes": (["--load_path=policy", "--env=CartPole-v1"], ["observation size 2, not 4"]),
     "module that the policy names": (
         ["--load_path=modular"],
-        ["type python -m baselines.evaluate --load_path=modular --env=tests.environments:PointReach-v0"],
+        [f"type python -m baselines.evaluate --load_path=modular {POINT_REACH}"],
     ),
     "no episodes": (["--load_path=policy", "--episodes=0"], ["episodes: expected 1 to", "got 0"]),
     "unknown flag": (["--load_path=policy", "--episode=3"], ["'episode'", "nearest: episodes"]),

@@ -61,7 +61,7 @@ def without_last(x):
         (dict(achieved_goal=lambda x: x[:, :30]), r"achieved_goal has .* \[4, 31, 2\].*: append the observation after"),
         (
             dict(observation=without_last, achieved_goal=without_last),
-            "episode 0 ends in an observation of zeros: append",
+            "0 ends in an observation of zeros: append",
         ),
         (dict(desired_goal=lambda x: x[:, :20]), r"desired_goal has the shape \[4, 20, 2\]"),
         (dict(action=lambda x: x[:2]), r"action has the shape \[2, 30, 2\]"),
