@@ -170,14 +170,17 @@ def test_the_message_for_four_values_says_so(capsys, cwd):
 @pytest.mark.parametrize("name", ["FetchPush-v4", "CartPole-v1", "FetchPush-v1"])
 def test_a_name_that_the_user_registers_again_is_theirs(name, monkeypatch):
     assert envpool_env.knows(name) and not is_own(name)
-    before = find("her").config(name, {}, "single")
+    before = find("her").config(name, {"demo_file": "x.npz"}, "demos")
     monkeypatch.setitem(gymnasium.registry, name, EnvSpec(name, PointReach, max_episode_steps=7))
     assert is_own(name) and gymnasium_id(name) == name and make_vec_env(name, 2, [0, 1], "sync").spec.goal_size == 2
     with pytest.raises(UserError, match="--vec_env=envpool does not work here"):
         make_vec_env(name, 2, [0, 1], "envpool")
-    general = find("her").config("Unknown-v0", {}, "single")
-    assert find("her").config(name, {}, "single") == general and (before == general) == (name == "CartPole-v1")
-    assert find("her").config("FetchPushObstacle-v0", {}, "single") == general, "it only begins alike"
+    general = find("her").config("Unknown-v0", {"demo_file": "x.npz"}, "demos")
+    assert find("her").config(name, {"demo_file": "x.npz"}, "demos") == general
+    assert (before == general) == (name == "CartPole-v1")
+    assert find("her").config("FetchPushObstacle-v0", {"demo_file": "x.npz"}, "demos") == general, (
+        "it only begins alike"
+    )
 
 
 def test_what_the_user_has_registered_before_the_libraries_stays(monkeypatch):
