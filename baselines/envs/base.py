@@ -43,6 +43,7 @@ class VecEnv(ABC):
     num_env: int
     compute_reward: GoalReward | None  # of goal environments
     description: str  # for the log
+    origin: object = None  # the user's own environment, without its wrappers
 
     unseen: tuple[str, ...] = ()  # entries of the observation that are no vectors
     why_alone: str = ""  # why there can be no copies, if that is known

@@ -16,9 +16,9 @@ from gymnasium.spaces import Box, Dict, Discrete
 from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv, VectorEnv, VectorWrapper
 
 from baselines.common.errors import TrainingError, UserError
-from baselines.common.specs import GOAL_KEYS, Actions, EnvSpec
+from baselines.common.specs import GOAL_KEYS, UNNAMED, Actions, EnvSpec
 from baselines.envs import faults
-from baselines.envs.arguments import NONE, EnvArguments
+from baselines.envs.arguments import NONE, EnvArguments, as_text
 from baselines.envs.base import Observation, Step, VecEnv
 from baselines.envs.flattening import flattened
 from baselines.envs.names import OLD_GYM, gymnasium_id
@@ -27,6 +27,9 @@ from baselines.envs.rendering import Video, recorded
 from baselines.envs.reward import RECORDED, GoalReward, has_reward_function
 
 _UNBOUNDED = 1e18  # larger bounds of actions count as infinite: scaling to them loses all precision
+# Wrappers without which an evaluation has the same numbers; the time limit is recorded by itself.
+_CHANGE_NOTHING = {"TimeLimit", "OrderEnforcing", "PassiveEnvChecker", "HumanRendering", "RecordVideo",
+                   "RecordEpisodeStatistics"}  # fmt: skip
 # Entries of a vector's spec that gymnasium.make does not take, or adds as a wrapper.
 _OF_VECTORS = {"num_envs", "vectorization_mode", "vector_kwargs", "max_episode_steps"}
 
@@ -187,10 +190,14 @@ def as_vec_env(
     if reward_info and not isinstance(vector.unwrapped, SyncVectorEnv):
         raise UserError("--reward_info needs environments by name, single ones, or a SyncVectorEnv of them")
     make: Any = functools.partial(_make, spec) if spec else None
-    name, num_env = spec.id if spec is not None else "unnamed", vector.num_envs
+    name, num_env = spec.id if spec is not None else UNNAMED, vector.num_envs
     seeds = seeds_for(num_env)
     wrapped = GymnasiumVecEnv(model, name, num_env, seeds, make, reward_info=reward_info, vector=vector)
     wrapped.description = f"{num_env} x {name}, stepped by {type(env).__name__}"
+    wrapped.origin = env.unwrapped
+    if spec:
+        kwargs, left_out = _made_with(spec, env)
+        wrapped.spec = dataclasses.replace(wrapped.spec, env_kwargs=kwargs, left_out=left_out)
     if spec is None or isinstance(env, VectorWrapper) or any(w.kwargs is None for w in spec.additional_wrappers):
         wrapped.why_alone = "gymnasium.make cannot make it again with all its wrappers"
     if isinstance(env, VectorEnv):
@@ -212,6 +219,32 @@ def _pass_any_info(vector: Any) -> None:
         return infos
 
     vector._add_info = add
+
+
+def _made_with(spec: registration.EnvSpec, env: object) -> tuple[str, str]:
+    """Return the arguments of a user's environment, as --env_kwargs, and the names of what no flag can repeat."""
+    by_name = gymnasium.registry.get(spec.id, registration.EnvSpec(spec.id))
+    kwargs: dict[str, Any] = {}
+    missing: list[str] = []
+    for name, value in spec.kwargs.items():
+        if name != "render_mode" and repr(value) != repr(by_name.kwargs.get(name, ...)):
+            try:
+                as_text({name: value})
+                kwargs[name] = value
+            except UserError:
+                missing.append(f"the argument {name}")
+    wrappers = [wrapper.name for wrapper in spec.additional_wrappers[len(by_name.additional_wrappers) :]]
+    while isinstance(env, VectorWrapper):
+        wrappers, env = [*wrappers, type(env).__name__], env.env
+    missing += [f"the wrapper {name}" for name in wrappers if name not in _CHANGE_NOTHING]
+    return EnvArguments(kwargs).text(), " and ".join(missing)
+
+
+def name_of(env: Any) -> str:
+    """Return the id of a user's own environment or vector, where it has one."""
+    env = env.envs[0] if getattr(env, "envs", None) else env
+    spec = getattr(env, "spec", None)
+    return str(getattr(spec, "id", None) or getattr(spec, "env_id", UNNAMED))
 
 
 def _make(spec: registration.EnvSpec) -> gymnasium.Env:

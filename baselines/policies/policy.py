@@ -12,6 +12,7 @@ import numpy as np
 
 import baselines
 from baselines.common.errors import UserError
+from baselines.common.paths import Path, as_path
 from baselines.common.specs import EnvSpec
 from baselines.storage import SUFFIX, read_arrays, read_document, write_arrays
 
@@ -207,7 +208,7 @@ class Agent(ABC):
     def policy(self) -> Policy:
         """Return what it has learnt so far; `policy().act(observation)` acts."""
 
-    def save(self, path: str) -> None:
+    def save(self, path: Path) -> None:
         """Write the policy to the file `path`, with .safetensors added, or to latest.safetensors in the folder `path`.
 
         An earlier policy is replaced. Raises UserError where anything else lies there. `load_policy(path)` reads it.
@@ -215,8 +216,9 @@ class Agent(ABC):
         save_policy(path, self.policy())
 
 
-def save_policy(path: str, policy: Policy) -> None:
+def save_policy(path: Path, policy: Policy) -> None:
     """Write a policy, whole or not at all; see `Agent.save`. Raises UserError."""
+    path = as_path("path", path)
     file = path if path.endswith(SUFFIX) else path + SUFFIX
     if os.path.isdir(path):
         file = os.path.join(path, f"latest{SUFFIX}")
@@ -234,12 +236,12 @@ def save_policy(path: str, policy: Policy) -> None:
         raise UserError(f"cannot save the policy to {file}: {reason}") from None
 
 
-def read_policy(path: str) -> Policy:
+def read_policy(path: Path) -> Policy:
     """Return the policy in the file `path`, with or without .safetensors, or in latest.safetensors of the folder.
 
     It executes nothing. Raises UserError.
     """
-    file = _file_of(path)
+    file = _file_of(as_path("path", path))
     document, arrays = read_arrays(file, _LARGEST)
     try:
         alg, config = document.get("alg"), document.get("config")

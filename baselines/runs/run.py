@@ -57,6 +57,7 @@ class Run:
         streams = RngStreams(self.seed, self.comm.rank)
         self.rng, self.seeds_for = streams.rng, streams.seeds_for
         self._state, self._envs, self._begun, self._ended = RunState(streams), [self.env], False, False
+        self._told_nan = False
         self._checkpoints: Checkpoints | None = None
         self._videos: Videos | None = None
 
@@ -177,17 +178,25 @@ class Run:
         times = {"total/seconds": self.clock.seconds(), **times, "fps": (steps - done.timesteps) / times["time/epoch"]}
         row = {"epoch": done.epoch, **metrics, **times}
         self.logger.dump(row, step=steps)
+        nan = [name for name, value in {**row, "the score": score}.items() if value != value]
+        if nan and not self._told_nan:
+            self._told_nan = True
+            why = "an average of nothing, such as of episodes where none has ended"
+            self.logger.warn(f"epoch {done.epoch}: {', '.join(nan)}: nan, {why}; later epochs are not warned of")
         self._save("latest")
-        if done.best is None or score >= done.best:
+        is_best = score == score and not (done.best is not None and score < done.best)
+        if is_best:
             self._save("best")
         if (interval := self.options.policy_save_interval) and (done.epoch + 1) % interval == 0:
             self._save(f"epoch_{done.epoch}")
         if self._videos:
             self._videos.after_epoch(self._agent, done.epoch, steps)
-        best = score if done.best is None else max(done.best, score)
+        best = float(score) if is_best else done.best
         self._state.progress = Progress(done.epoch + 1, best=best, timesteps=steps, seconds=self.clock.seconds())
         if self.callback is not None:
-            self._ended = any(self.comm.all_gather(int(self.callback(dict(row)) is False)))
+            answer: Any = self.callback(dict(row))
+            is_bool = getattr(answer, "dtype", type(answer)) in (bool,)  # Python's False, or an array library's
+            self._ended = any(self.comm.all_gather(is_bool and not np.all(answer)))
         if self._checkpoints:
             self._checkpoints.after_epoch(last=self._ended)
 

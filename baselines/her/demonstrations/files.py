@@ -18,6 +18,7 @@ from typing import IO, Any
 import numpy as np
 
 from baselines.common.errors import UserError
+from baselines.common.paths import Path, as_path
 from baselines.common.specs import GOAL_KEYS, EnvSpec, task_of
 from baselines.envs.lockstep import Episode
 from baselines.her.demonstrations.minari import convert_minari
@@ -33,13 +34,14 @@ _LIBRARIES = ("numpy", "gymnasium", "gymnasium-robotics", "mujoco", "envpool")
 
 
 def write_demonstrations(
-    path: str, episodes: Sequence[Episode], spec: EnvSpec, generator: str = "", seed: int | None = None
+    path: Path, episodes: Sequence[Episode], spec: EnvSpec, generator: str = "", seed: int | None = None
 ) -> None:
     """Write episodes, whose actions are in the environment's own units, to an `.npz` file.
 
     `generator` names the person, script or policy that acted. A failed write leaves no file, and an earlier file
     unchanged. Raises UserError if the episodes do not fit `spec` or the file cannot be written.
     """
+    path = as_path("path", path)
     if not spec.has_goals:
         raise UserError(f"demonstrations need a goal environment; {spec.env_id} has no goals")
     versions = {x.name: x.version for x in importlib.metadata.distributions() if x.name in _LIBRARIES}
@@ -56,13 +58,14 @@ def write_demonstrations(
         raise UserError(f"cannot write {path}: {error.strerror}") from None
 
 
-def read_demonstrations(path: str, spec: EnvSpec, max_episodes: int | None = None) -> Episodes:
+def read_demonstrations(path: Path, spec: EnvSpec, max_episodes: int | None = None) -> Episodes:
     """Return the first `max_episodes` episodes of a file, or all, with actions scaled to [-1, 1].
 
     `path` is a file of our format or of OpenAI Baselines, or `minari:NAME`. Nothing in a file is executed. Raises
     UserError, naming the episode and the field, if the file does not fit `spec`.
     """
     check_goal_env(spec)
+    path = as_path("path", path)
     try:
         return _checked(_read(path, spec, max_episodes), spec).select(slice(max_episodes))
     except UserError:
@@ -158,7 +161,8 @@ def _episodes(archive: zipfile.ZipFile, spec: EnvSpec) -> Episodes:
         actual = _header_of(archive, stored)[0]
         if actual != shape:
             needs = f"{spec.env_id} needs {list(shape)} (episodes, steps, size)"
-            raise ValueError(f"{name} has the shape {list(actual)}, but {needs}")
+            remedy = ": append the observation after the last action" if actual == (N, spec.horizon, *shape[2:]) else ""
+            raise ValueError(f"{name} has the shape {list(actual)}, but {needs}{remedy}")
         with np.errstate(all="ignore"):  # infinity is refused later
             fields[name] = _array(archive, stored).astype(example.dtype, copy=False)
     return Episodes(**fields)
@@ -175,6 +179,9 @@ def _checked(episodes: Episodes, spec: EnvSpec) -> Episodes:
     for i, length in enumerate(episodes.length):
         if not 1 <= length <= T:
             raise ValueError(f"episode {i} has length {length}, expected 1 to {T}")
+        last = np.concatenate([episodes.observation[i, length], episodes.achieved_goal[i, length]])
+        if not last.any() and episodes.observation[i].any() and episodes.desired_goal[i, length - 1].any():
+            raise ValueError(f"episode {i} ends in an observation of zeros: append the one after its last action")
         for name in (*GOAL_KEYS, "action"):
             if not np.isfinite(getattr(episodes, name)[i, : length + 1]).all():
                 raise ValueError(f"episode {i} has NaN or infinity in {name}")
