@@ -11,6 +11,7 @@ import numpy as np
 
 from baselines.common.errors import TrainingError, UserError
 from baselines.common.specs import EnvSpec
+from baselines.envs.directory import environment_code
 from baselines.envs.faults import describe_error, one_number
 from baselines.envs.info import NO_INFO, InfoType, as_infos, info_type, read_info
 
@@ -33,7 +34,7 @@ class GoalReward:
         self._compute = compute if _takes_info(compute) else lambda achieved, desired, info: compute(achieved, desired)
         self._env, self._env_id, self.reward_info = env, env_id, tuple(reward_info)
         assert isinstance(env.observation_space, gymnasium.spaces.Dict)
-        self._space = copy.deepcopy(env.observation_space["achieved_goal"])
+        self._space = _drawable(env.observation_space["achieved_goal"])
         self._space.seed(0)  # all workers, and a run that is resumed, must draw the same goals
 
     @classmethod
@@ -94,6 +95,7 @@ class GoalReward:
     # The following are computed at their first use: an algorithm that relabels nothing does not need them.
 
     @functools.cached_property
+    @environment_code()
     def _info(self) -> tuple[InfoType, np.ndarray]:
         """The entries' type, and their numbers in the first random steps [10, i]."""
         if not self.reward_info:
@@ -114,6 +116,7 @@ class GoalReward:
             raise UserError(f"'{self._env_id}': --reward_info={','.join(self.reward_info)}: {why}") from error
 
     @functools.cached_property
+    @environment_code()
     def _goal_rewards(self) -> np.ndarray:
         goals, info = self._sample_goals(_SAMPLES), self._info[1]
         others = np.roll(goals, 1, axis=0)  # an error may be raised only away from the goal
@@ -169,6 +172,15 @@ class GoalReward:
 def has_reward_function(env: Env) -> bool:
     """Return True if the environment or a wrapper of it has `compute_reward`."""
     return env.has_wrapper_attr("compute_reward") and callable(env.get_wrapper_attr("compute_reward"))
+
+
+def _drawable(space: gymnasium.Space[Any]) -> gymnasium.Space[Any]:
+    """Return a copy to draw from, without bounds where these are further apart than any number is large."""
+    if isinstance(space, gymnasium.spaces.Box) and space.is_bounded() and space.dtype.kind == "f":
+        with np.errstate(over="ignore"):
+            if not np.isfinite(space.high - space.low).all():
+                return gymnasium.spaces.Box(-np.inf, np.inf, space.shape, space.dtype.type)
+    return copy.deepcopy(space)
 
 
 def _takes_info(compute: Callable[..., Any]) -> bool:

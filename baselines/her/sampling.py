@@ -67,7 +67,9 @@ def sample_relabelled(
     desired_goal[relabelled] = episodes.after("achieved_goal", which[relabelled], achieved_at[relabelled] - 1)
     if actual_p:
         actual = ~relabelled & (draw < achieved_p + actual_p)
-        desired_goal[actual] = episodes.desired_goal[episodes.start[rng.integers(len(episodes.start), size=actual.sum())]]
+        desired_goal[actual] = episodes.desired_goal[
+            episodes.start[rng.integers(len(episodes.start), size=actual.sum())]
+        ]
     next_achieved_goal = episodes.after("achieved_goal", which, times)
     goals = (goal.reshape(-1, goal.shape[-1]) for goal in (next_achieved_goal, desired_goal))
     info_size = episodes.info.shape[-1]

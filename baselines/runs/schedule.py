@@ -66,7 +66,9 @@ def describe(schedule: Schedule, n_cycles: int, options: Options, workers: int) 
     steps = schedule.n_epochs * schedule.n_cycles * schedule.steps_per_cycle
     training = f"{schedule.n_epochs} epochs x {schedule.n_cycles} cycles x {schedule.steps_per_cycle} steps ="
     if schedule.n_steps is not None and schedule.n_steps < whole:
-        lines = [f"{options.num_timesteps or schedule.n_steps:g} steps are less than one epoch of {whole}: training one shortened epoch"]
+        lines = [
+            f"{options.num_timesteps or schedule.n_steps:g} steps are less than one epoch of {whole}: training one shortened epoch"
+        ]
     if schedule.n_steps is not None and schedule.n_steps < schedule.steps_per_cycle:
         steps, training = schedule.n_steps, f"in cycles of at most {schedule.steps_per_cycle} steps,"
     return [*lines, f"training: {training} {steps} steps per worker, {steps * workers} over {workers} worker(s)"]

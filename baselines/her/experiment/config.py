@@ -123,7 +123,11 @@ class HERConfig(Settings):
     clip_obs: float = setting(200.0, "largest absolute value of raw observations and goals", 1e-9, 1e30, of_policy=True)
     norm_eps: float = setting(0.01, "smallest standard deviation to divide by", 1e-9, 1e30, of_policy=True)
     norm_clip: float = setting(
-        5.0, "largest absolute value of normalised observations and goals, in standard deviations", 1e-9, 1e30, of_policy=True
+        5.0,
+        "largest absolute value of normalised observations and goals, in standard deviations",
+        1e-9,
+        1e30,
+        of_policy=True,
     )
 
     def __post_init__(self) -> None:
