@@ -1,7 +1,7 @@
 """Layouts: how an environment shows what algorithms see as a vector, as JSON.
 
-A layout is n for a vector of n numbers or bits, null for a single number, [n, first] for one of n whole numbers (n places
-of the vector, one of them 1), [[n, first], ...] for several of these, and {name: layout, ...} for a dictionary.
+A layout is n for a vector of n numbers or bits, null for a single number, [n, first] for one of n whole numbers (which
+is n numbers of the vector, one of them 1), [[n, first], ...] for several, and {name: layout, ...} for a dictionary.
 """
 
 from collections.abc import Mapping
@@ -40,7 +40,8 @@ def as_vector(layout: Any, value: Any) -> np.ndarray:
             places = array[..., None] == np.arange(first, first + size)
             if not places.any(-1).all():
                 raise ValueError(f"expected whole numbers from {first} to {first + size - 1}")
-            return places.astype(np.float32)
+            vector: np.ndarray = places.astype(np.float32)
+            return vector
         if array.shape[-1:] == (len(layout),):
             return np.concatenate([as_vector(part, array[..., i]) for i, part in enumerate(layout)], -1)
     if array.shape[-1:] != (size,):

@@ -253,7 +253,7 @@ def spec_of(env: gymnasium.Env, env_id: str) -> EnvSpec:
         raise UserError(f"'{env_id}': expected actions that are a vector, or a number from 0 to n - 1, got {actions}")
     limit = "_max_episode_steps"  # of TimeLimit
     horizon = env.get_wrapper_attr(limit) if env.has_wrapper_attr(limit) else getattr(env.spec, limit[1:], None)
-    horizon = int(horizon) if isinstance(horizon, (float, np.number)) and horizon % 1 == 0 else horizon
+    horizon = int(horizon) if horizon and horizon == horizon // 1 else horizon  # also NumPy's numbers
     layouts = getattr(env, "layouts_of_entries", {})  # of `flattened`
     return EnvSpec(env_id, sizes, action_size, horizon or 0, discrete, has_reward_function(env), units, layouts=layouts)
 

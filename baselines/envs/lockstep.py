@@ -87,8 +87,8 @@ def run_episodes(env: VecEnv, act: Callable[[Observation], np.ndarray]) -> list[
     """
     if not env.spec.horizon:
         raise UserError(
-            f"'{env.spec.env_id}' has no time limit, so that an episode may never end: add --max_episode_steps, or wrap "
-            "it in gymnasium.wrappers.TimeLimit"
+            f"'{env.spec.env_id}' has no time limit, so that an episode may never end: add --max_episode_steps, or "
+            "wrap it in gymnasium.wrappers.TimeLimit"
         )
     lockstep = Lockstep(env)
     observation = lockstep.reset()

@@ -128,13 +128,13 @@ class ReplayBuffer:
             **self.episodes._asdict(),
             **rows,
             "priority": self._priority,
-            "place": np.array([self._next, self.evicted]),
+            "place": np.array([self._next, self.evicted, self.capacity]),
         }
 
     def load_state(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Replace the contents by a `state`. Raises KeyError or ValueError for one of another environment or size."""
         count, used, length = len(arrays["length"]), len(arrays["reward"]), arrays["length"]
-        position, evicted = (int(n) for n in arrays["place"])
+        position, evicted, capacity = (int(n) for n in arrays["place"])
         size = max(self.capacity, used)
         sizes = {**dict.fromkeys(OF_STEPS, used), **dict.fromkeys(OF_EPISODES, count)}
         sizes["priority"] = count if self._priority_of else 0
@@ -142,7 +142,7 @@ class ReplayBuffer:
             shape = sizes[name], *example.shape[1:]
             if arrays[name].shape != shape:
                 raise ValueError(f"{name} has the shape {list(arrays[name].shape)}, expected {list(shape)}")
-        if used > max(self.capacity, length.max(initial=0)) or (evicted and used < size):
+        if capacity != self.capacity:
             raise ValueError("the buffer was of another size")
         places = np.array([*arrays["start"], position])
         if not (length.sum() <= used and (length >= 1).all() and (places >= 0).all() and (places < size).all()):

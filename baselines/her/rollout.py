@@ -80,7 +80,7 @@ class RolloutWorker:
         return episodes
 
     def state(self) -> dict[str, np.ndarray]:
-        """Return counts, and of this epoch's n rollouts steps [n], actions [B, sum of steps, u] and successes [n, B]."""
+        """Return counts, and of this epoch's n rollouts steps [n], actions [B, all steps, u] and successes [n, B]."""
         B, steps = self.env.num_env, np.array([action.shape[1] for action in self._actions], np.int64)
         none = np.zeros((B, 0, self.env.spec.action_size), np.float32)
         return {

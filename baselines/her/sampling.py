@@ -64,13 +64,13 @@ def sample_relabelled(
     achieved_p, actual_p = probabilities
     draw = rng.random(which.shape)
     relabelled = draw < achieved_p
-    desired_goal[relabelled] = episodes.after("achieved_goal", which[relabelled], achieved_at[relabelled] - 1)
+    desired_goal[relabelled] = episodes.at("achieved_goal", which[relabelled], achieved_at[relabelled])
     if actual_p:
         actual = ~relabelled & (draw < achieved_p + actual_p)
         desired_goal[actual] = episodes.desired_goal[
             episodes.start[rng.integers(len(episodes.start), size=actual.sum())]
         ]
-    next_achieved_goal = episodes.after("achieved_goal", which, times)
+    next_achieved_goal = episodes.at("achieved_goal", which, times + 1)
     goals = (goal.reshape(-1, goal.shape[-1]) for goal in (next_achieved_goal, desired_goal))
     info_size = episodes.info.shape[-1]
     info = [episodes.info[rows].reshape(-1, info_size)] if info_size else []
@@ -80,7 +80,7 @@ def sample_relabelled(
         desired_goal=desired_goal,
         action=episodes.action[rows],
         reward=compute_reward(*goals, *info).reshape(which.shape).astype(np.float32),
-        next_observation=episodes.after("observation", which, times),
+        next_observation=episodes.at("observation", which, times + 1),
         next_achieved_goal=next_achieved_goal,
         terminated=episodes.terminated[which] & (times + 1 == length),
     )

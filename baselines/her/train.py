@@ -185,8 +185,8 @@ def _announce(
         f"{config.batch_size} transitions per worker"
     )
     if config.gamma == MOST_GAMMA < 1 - 1 / env.spec.horizon:
-        info(f"gamma is {MOST_GAMMA}, its largest default, because a time limit of {env.spec.horizon} steps says little "
-             "about how long episodes are; choose with --gamma")  # fmt: skip
+        long = f"a time limit of {env.spec.horizon} steps says little of how long episodes are"
+        info(f"gamma is {MOST_GAMMA}, the largest default: {long}; --gamma chooses another")
     if run.comm.size == config.simulated_workers == 1 and config.target_interval == 0:
         info("hint: one process learns fastest with --preset=single; the papers' 19 workers: mpirun -np 19 ...")
     if demonstrations:

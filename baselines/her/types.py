@@ -54,7 +54,7 @@ class Episodes(NamedTuple):
         Raises ValueError, naming the episode and the entry, for sizes that do not fit `spec`.
         """
         longest = max((len(episode.action) for episode in played), default=0)
-        episodes = cls.zeros(spec, len(played), info_size, min(longest, spec.horizon))
+        episodes = cls.zeros(spec, len(played), info_size, longest)
         for i, episode in enumerate(played):
             L, count = len(episode.action), len(episode.observation["observation"])
             if count != L + 1:
@@ -124,26 +124,21 @@ class RaggedEpisodes(NamedTuple):
         """Return the rows of the steps at `times` of the episodes `which`, all of the same shape."""
         return cast(np.ndarray, (self.start[which] + times) % len(self.reward))
 
-    def after(self, name: str, which: np.ndarray, times: np.ndarray) -> np.ndarray:
-        """Return the observation or achieved goal [..., size], by its `name`, after the steps at `times`."""
-        values: np.ndarray = getattr(self, name)[self.rows(which, times + 1)]
-        ended = times + 1 == self.length[which]
+    def at(self, name: str, which: np.ndarray, times: np.ndarray) -> np.ndarray:
+        """Return the observation or achieved goal [..., size], by its `name`, at `times` from 0 to the length."""
+        values: np.ndarray = getattr(self, name)[self.rows(which, times)]
+        ended = times == self.length[which]
         values[ended] = getattr(self, f"last_{name}")[which[ended]]
         return values
 
     def padded(self, which: np.ndarray) -> Episodes:
         """Return the episodes at the indices `which` [B] with padding."""
-        length = self.length[which]
-        times = np.minimum(np.arange(length.max(initial=0)), length[:, None] - 1)  # [B, T]
-        which_at = np.broadcast_to(which[:, None], times.shape)
-        rows, first = self.rows(which_at, times), self.rows(which, 0 * which)
-
-        def shown(name: str) -> np.ndarray:
-            return np.concatenate([getattr(self, name)[first][:, None], self.after(name, which_at, times)], 1)
-
+        length = self.length[which][:, None]
+        times = np.minimum(np.arange(length.max(initial=0) + 1), length)  # [B, T + 1]
+        each = np.broadcast_to(which[:, None], times.shape)
+        rows = self.rows(each, times)[:, :-1]
         return Episodes(
-            observation=shown("observation"),
-            achieved_goal=shown("achieved_goal"),
+            **{name: self.at(name, each, times) for name in ("observation", "achieved_goal")},
             **{name: getattr(self, name)[rows] for name in ("desired_goal", "action", "reward", "info")},
             **{name: getattr(self, name)[which] for name in ("length", "success", "terminated")},
         )

@@ -117,7 +117,8 @@ class Policy:
         """Return the action [u] for one observation, or [N, u] for N of them; whole numbers where they are discrete.
 
         The entries of an observation are as the environment shows them, or vectors, [size] or [N, size]. Actions are in
-        the environment's own units, without noise. Raises UserError for entries that are missing, of another size, no numbers, or not finite.
+        the environment's own units, without noise. Raises UserError for entries that are missing, of another size, no
+        numbers, or not finite.
         """
         entries = checked_entries(observation, self.spec.observation_sizes, self.spec.layouts)
         front = next(iter(entries.values())).shape[:-1]

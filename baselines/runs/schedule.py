@@ -65,15 +65,14 @@ def describe(schedule: Schedule, n_cycles: int, options: Options, workers: int) 
     lines, whole = [], n_cycles * schedule.steps_per_cycle
     steps = schedule.n_epochs * schedule.n_cycles * schedule.steps_per_cycle
     training = f"{schedule.n_epochs} epochs x {schedule.n_cycles} cycles x {schedule.steps_per_cycle} steps ="
-    if schedule.n_steps is not None and schedule.n_steps < whole:
-        lines = [
-            f"{options.num_timesteps or schedule.n_steps:g} steps are less than one epoch of {whole}: training one shortened epoch"
-        ]
     if schedule.n_steps is not None and schedule.n_steps < schedule.steps_per_cycle:
-        steps, training = schedule.n_steps, f"in cycles of at most {schedule.steps_per_cycle} steps,"
+        steps, training = schedule.n_steps, f"cycles of at most {schedule.steps_per_cycle} steps, until there are"
+    elif schedule.n_cycles < n_cycles:
+        asked = options.num_timesteps or steps
+        lines = [f"{asked:g} steps are less than one epoch of {whole}: training one shortened epoch"]
     return [*lines, f"training: {training} {steps} steps per worker, {steps * workers} over {workers} worker(s)"]
 
 
 def time_left(share: float, seconds: float) -> str:
     """Return the run's remaining time as 1:02:03; this share of it took these seconds, evaluations included."""
-    return str(datetime.timedelta(seconds=round(seconds * max(0.0, 1 - share) / share)))
+    return str(datetime.timedelta(seconds=round(min(seconds * max(0.0, 1 - share) / share, 1e12))))

@@ -1,7 +1,7 @@
 """Files of demonstrations: our own format, OpenAI Baselines' files and Minari's data sets.
 
-Our format is an `.npz` of plain arrays for N episodes of at most T steps: `observation` [N, T + 1, o], `achieved_goal`
-[N, T + 1, g], `desired_goal` [N, T, g], `action` [N, T, u] in the environment's own units, `reward` [N, T],
+Our format is an `.npz` of plain arrays for N episodes, the longest of T steps: `observation` [N, T + 1, o],
+`achieved_goal` [N, T + 1, g], `desired_goal` [N, T, g], `action` [N, T, u] in the environment's own units, `reward` [N, T],
 `is_success` [N], `length` [N] and, if known, `terminated` [N] for episodes that no time limit ended. `header` has the
 bytes of a JSON object: format, env_id, versions of libraries, generator, seed.
 """
@@ -45,6 +45,9 @@ def write_demonstrations(
     try:
         fields = Episodes.of([episode._replace(reward_info=None) for episode in episodes], spec)._asdict()
         arrays = {("is_success" if name == "success" else name): x for name, x in fields.items() if name != "info"}
+        if arrays["length"].max(initial=0) > spec.horizon or sum(x.nbytes for x in arrays.values()) > MAX_BYTES:
+            raise ValueError(f"it would have episodes above {spec.horizon} steps, or more than {MAX_BYTES >> 20} MiB, "
+                             "and could not be read")  # fmt: skip
         arrays["header"] = np.frombuffer(json.dumps(header).encode(), np.uint8)
         with replace_file(path) as file:
             np.savez_compressed(file, **arrays)
@@ -81,8 +84,10 @@ def _read_file(path: str, spec: EnvSpec, max_episodes: int | None) -> Episodes:
         if not {"acs", "obs"} <= set(archive.files):
             _check_header(archive, spec)
             return _episodes(archive, spec)
-        example = Episodes.zeros(spec, 1)
-        shapes = {name: getattr(example, name).shape[1:] for name in (*GOAL_KEYS, "action")}
+        T, o, g = spec.horizon, spec.observation_size, spec.goal_size
+        shapes = dict(
+            observation=(T + 1, o), achieved_goal=(T + 1, g), desired_goal=(T, g), action=(T, spec.action_size)
+        )
         with tempfile.TemporaryFile() as plain:
             convert_in_child(file, plain, shapes, max_episodes)
             return _episodes(_open_archive(plain), spec)
@@ -116,15 +121,17 @@ def _check_header(archive: Any, spec: EnvSpec) -> None:
 
 
 def _episodes(archive: Any, spec: EnvSpec) -> Episodes:
-    fields = Episodes.zeros(spec, 1)._asdict()
+    fields = Episodes.zeros(spec, 1, steps=0)._asdict()
     count = np.size(archive["length"]) if "length" in archive else 0
     for name, example in fields.items():
         stored = "is_success" if name == "success" else name
         if stored in archive:
             with np.errstate(all="ignore"):  # infinity is refused later
                 fields[name] = np.asarray(archive[stored]).astype(example.dtype)
-        elif name in ("terminated", "info"):
-            fields[name] = np.zeros((count, *example.shape[1:]), example.dtype)
+        elif name == "terminated":
+            fields[name] = np.zeros(count, bool)
+        elif name == "info":
+            fields[name] = np.zeros((count, np.shape(fields["reward"])[-1], 0))
         else:
             raise ValueError(f"it has no array '{stored}'")
     return Episodes(**fields)
@@ -132,10 +139,10 @@ def _episodes(archive: Any, spec: EnvSpec) -> Episodes:
 
 def _checked(episodes: Episodes, spec: EnvSpec) -> Episodes:
     """Return the episodes with actions in [-1, 1]. Raises ValueError for wrong shapes, lengths and numbers."""
-    N, T = episodes.length.size, spec.horizon
+    N, T = episodes.length.size, episodes.action.shape[1] if episodes.action.ndim == 3 else 0
     if N == 0:
         raise ValueError("it holds no episodes")
-    for name, example in Episodes.zeros(spec, 1)._asdict().items():
+    for name, example in Episodes.zeros(spec, 1, steps=T)._asdict().items():
         actual, shape = getattr(episodes, name).shape, (N, *example.shape[1:])
         if actual != shape:
             raise ValueError(
@@ -145,8 +152,8 @@ def _checked(episodes: Episodes, spec: EnvSpec) -> Episodes:
     with np.errstate(over="ignore"):
         episodes = episodes._replace(action=spec.actions.from_env(episodes.action))
     for i, length in enumerate(episodes.length):
-        if not 1 <= length <= T:
-            raise ValueError(f"episode {i} has length {length}, expected 1 to {T}")
+        if not 1 <= length <= min(T, spec.horizon):
+            raise ValueError(f"episode {i} has length {length}, expected 1 to {min(T, spec.horizon)}")
         for name in (*GOAL_KEYS, "action"):
             if not np.isfinite(getattr(episodes, name)[i, : length + 1]).all():
                 raise ValueError(f"episode {i} has NaN or infinity in {name}")
