@@ -67,9 +67,8 @@ def sample_relabelled(
     desired_goal[relabelled] = episodes.at("achieved_goal", which[relabelled], achieved_at[relabelled])
     if actual_p:
         actual = ~relabelled & (draw < achieved_p + actual_p)
-        desired_goal[actual] = episodes.desired_goal[
-            episodes.start[rng.integers(len(episodes.start), size=actual.sum())]
-        ]
+        others = rng.integers(len(episodes.start), size=actual.sum())
+        desired_goal[actual] = episodes.desired_goal[episodes.start[others]]
     next_achieved_goal = episodes.at("achieved_goal", which, times + 1)
     goals = (goal.reshape(-1, goal.shape[-1]) for goal in (next_achieved_goal, desired_goal))
     info_size = episodes.info.shape[-1]
@@ -83,6 +82,7 @@ def sample_relabelled(
         next_observation=episodes.at("observation", which, times + 1),
         next_achieved_goal=next_achieved_goal,
         terminated=episodes.terminated[which] & (times + 1 == length),
+        success=episodes.success[which],
     )
 
 

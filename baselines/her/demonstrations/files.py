@@ -1,9 +1,9 @@
 """Files of demonstrations: our own format, OpenAI Baselines' files and Minari's data sets.
 
 Our format is an `.npz` of plain arrays for N episodes, the longest of T steps: `observation` [N, T + 1, o],
-`achieved_goal` [N, T + 1, g], `desired_goal` [N, T, g], `action` [N, T, u] in the environment's own units, `reward` [N, T],
-`is_success` [N], `length` [N] and, if known, `terminated` [N] for episodes that no time limit ended. `header` has the
-bytes of a JSON object: format, env_id, versions of libraries, generator, seed.
+`achieved_goal` [N, T + 1, g], `desired_goal` [N, T, g], `action` [N, T, u] in the environment's own units, `reward`
+[N, T], `is_success` [N], `length` [N] and, if known, `terminated` [N] for episodes that no time limit ended. `header`
+has the bytes of a JSON object: format, env_id, versions of libraries, generator, seed.
 """
 
 import importlib.metadata
