@@ -25,7 +25,7 @@ class Schedule(Settings):
         """Return the share of the training that is done; `steps` is the mean of all workers."""
         if self.n_steps is None:
             return (done.epoch * self.n_cycles + done.cycle) / max(1, self.n_epochs * self.n_cycles)
-        return steps / max(1, self.n_steps)
+        return steps / self.n_steps if self.n_steps else 1.0
 
 
 def plan(options: Options, n_cycles: int, steps_per_cycle: int, resumed: Schedule | None = None) -> Schedule:
