@@ -11,6 +11,7 @@ import warnings
 import gymnasium
 
 from baselines.common.errors import UserError, nearest
+from baselines.envs.directory import environment_code
 from baselines.envs.faults import describe_error
 
 OLD_GYM = "gym:"  # prefix of environments of old gym
@@ -45,6 +46,7 @@ def import_module_of(env_id: str) -> str:
     return name
 
 
+@environment_code()
 def _import(module: str, flag: str) -> None:
     try:
         importlib.import_module(module)
