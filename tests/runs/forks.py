@@ -27,14 +27,15 @@ _FORKED = Path(__file__).with_name("forked.py")
 class Forks:
     """Close it at the end, which ends all runs that are left."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, module=__name__):
+        """`module` is what waits: it imports what runs need, calls `serve`, and runs the words that this returns."""
         path = str(folder / "forks")
         self.command = [sys.executable, "-SE", str(_FORKED), path]
         # What was compiled is kept in files: the same code for every run.
         cache = f"--tf_xla_persistent_cache_directory={folder} --tf_xla_persistent_cache_device_types=CPU"
         self.environment = {**os.environ, "TF_XLA_FLAGS": cache, "PYTHONPATH": str(ROOT), "TMPDIR": str(folder)}
         self._server = subprocess.Popen(
-            [sys.executable, "-m", __name__, path], stdin=subprocess.PIPE, env=self.environment
+            [sys.executable, "-m", module, path], stdin=subprocess.PIPE, env=self.environment
         )
         while not os.path.exists(path):
             assert self._server.poll() is None
