@@ -4,7 +4,7 @@ Each attempt draws a command, a fault and a moment from its seed. It disturbs th
 the same command again) and compares everything that it left, except for times, with what the undisturbed command left.
 The attempt is "held" if both are the same, or if the command said in one line what is wrong and changed no file that
 was there. It is "missed" if the command ended before the fault came. Attempts are added to FOLDER/attempts.csv, and
-FOLDER/table.md counts them. The option --seed=N repeats one and shows its output.
+FOLDER/table.md counts them. The option --seed=N repeats one and shows its output; --leaks measures memory instead.
 """
 
 import argparse
@@ -219,7 +219,11 @@ class Bench:
         rng = random.Random(seed)
         name = rng.choices(list(COMMANDS), [command.weight for command in COMMANDS.values()])[0]
         command, fault = COMMANDS[name], rng.choice(COMMANDS[name].faults)
-        reference, begin = self.reference(name), self.begin_of(name, fault in DAMAGE)
+        try:
+            reference, begin = self.reference(name), self.begin_of(name, fault in DAMAGE)
+        except AssertionError as error:  # not even undisturbed
+            row = dict(command=name, fault="none", moment="", outcome="lost", why=str(error)[:500])
+            return row, Ended(1, str(error), 0.0, "")
         self.fresh(begin)
         kept = {n: data for n, data in self.contents().items() if n not in ("figures.json", "saved.safetensors")}
         moment, words, disturb, environment = "", "", None, {}
@@ -359,15 +363,45 @@ def table(attempts: list[dict[str, str]]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def measure_leaks(path: Path) -> None:
+    """Write memory, open files and threads after each 1,020 steps of a run, and after each of 30 trainings."""
+    import baselines
+
+    looks: list[dict[str, object]] = []
+
+    def look(part: str) -> None:
+        resident = int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+        files, threads = (len(os.listdir(f"/proc/self/{kind}")) for kind in ("fd", "task"))
+        looks.append({"part": part, "MB": round(resident, 1), "files": files, "threads": threads})
+
+    tiny: dict[str, Any] = dict(n_batches=2, batch_size=16, hidden=8, layers=1, n_test_rollouts=1, seed=0, quiet=True)
+    tiny |= dict(env="tests.environments:PointReach-v0", num_env=2, vec_env="sync", buffer_size=3000)
+    with tempfile.TemporaryDirectory() as folder:
+        baselines.train(**tiny, n_cycles=17, n_epochs=50, log_path=f"{folder}/log", callback=lambda _: look("a run"))
+        for number in range(30):
+            baselines.train(**tiny, n_cycles=2, n_epochs=1, log_path=f"{folder}/{number}")
+            look("trainings")
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, looks[0])
+        writer.writeheader()
+        writer.writerows(looks)
+    for part in ("a run", "trainings"):
+        begin, *_, end = (look for look in looks if look["part"] == part)
+        print(f"{part}: first {begin}, last {end}")
+
+
 def main() -> None:
     """Run the command."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.faults", description=__doc__, allow_abbrev=False)
     parser.add_argument("--minutes", type=float, default=10, help="how long to go on (%(default)s)")
     parser.add_argument("--seed", type=int, help="the only attempt to make; nothing is written")
     parser.add_argument("--folder", type=Path, default=Path("runs/faults"), help="of the results (%(default)s)")
+    parser.add_argument("--leaks", action="store_true", help="measure memory, files and threads instead")
     given = parser.parse_args()
     end, path, commit = time.monotonic() + 60 * given.minutes, given.folder / "attempts.csv", commit_of_code()
     given.folder.mkdir(parents=True, exist_ok=True)
+    if given.leaks:
+        return measure_leaks(given.folder / "leaks.csv")
     with path.open("a+", newline="") as file, tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         file.seek(0)
         known, writer, bench = list(csv.DictReader(file)), csv.DictWriter(file, FIELDS), Bench(Path(folder))
