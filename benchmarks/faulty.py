@@ -63,7 +63,7 @@ class Disk:
         def write(handle: int, data: Any) -> int:
             if not self.fails(handle):
                 return real(handle, data)
-            if self.fault != "short write":
+            if self.fault != "short write" or self.calls > self.number or len(data) < 2:
                 raise self.error
             return real(handle, bytes(data)[: len(data) // 2])
 
