@@ -400,6 +400,7 @@ def main() -> None:
     given = parser.parse_args()
     end, path, commit = time.monotonic() + 60 * given.minutes, given.folder / "attempts.csv", commit_of_code()
     given.folder.mkdir(parents=True, exist_ok=True)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the folder and its disk are removed
     if given.leaks:
         return measure_leaks(given.folder / "leaks.csv")
     with path.open("a+", newline="") as file, tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
