@@ -9,6 +9,7 @@ ranks through one of them) to the process that waits; that one forks the run. Bo
 """
 
 import contextlib
+import gc
 import json
 import os
 import selectors
@@ -53,6 +54,7 @@ class Forks:
 
 def serve(path):
     """Fork a run for each process that connects. Returns, in the run, its words; else None when stdin ends."""
+    gc.freeze()  # a run that ends would look through all that was imported, which takes a second
     clients = {}  # by the process that was forked for them
     with socket.socket(socket.AF_UNIX) as listening, selectors.DefaultSelector() as ready:
         listening.bind(path + ".new")
