@@ -1,14 +1,16 @@
 """Evaluate a saved policy: `python -m baselines.evaluate --load_path=PATH --episodes=100`."""
 
 import json
+import os
 from dataclasses import dataclass
 
 from baselines import api
 from baselines.common.cli import errors_end_the_process, parse_all
+from baselines.common.errors import UserError
 from baselines.common.settings import setting
 from baselines.policies.evaluation import Evaluation
 from baselines.runs.options import PolicyOptions, VecEnvOptions
-from baselines.storage import check_file_writable, replace_file
+from baselines.storage import check_file_writable, write_file
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,8 @@ def main(argv: list[str] | None = None) -> None:
         if options is None:
             return
         if options.json:
+            if os.path.exists(options.json) and not os.path.isdir(options.json) and not options.json.endswith(".json"):
+                raise UserError(f"--json={options.json} exists already, and only a .json file is replaced")
             check_file_writable(options.json)
         policy = api.load_policy(options.load_path)
         env, arguments = options.import_env(), options.env_arguments()
@@ -39,8 +43,7 @@ def main(argv: list[str] | None = None) -> None:
         _print(evaluation)
         if options.json:
             document = {"env": options.env or policy.spec.env_id, "seed": options.seed, **evaluation.document()}
-            with replace_file(options.json) as file:
-                file.write(json.dumps(document, indent=2).encode() + b"\n")
+            write_file(options.json, json.dumps(document, indent=2).encode() + b"\n")
 
 
 def _print(evaluation: Evaluation) -> None:

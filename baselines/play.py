@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from baselines.common.cli import errors_end_the_process, parse_all
+from baselines.common.cli import errors_end_the_process, parse_all, show
 from baselines.common.errors import UserError, one_line
 from baselines.common.seeding import env_seeds
 from baselines.common.settings import Settings, setting
@@ -42,6 +42,8 @@ class RecordOptions(Settings):
         super().__post_init__()
         if self.keep_failures and not self.record_demos:
             raise UserError("--keep_failures keeps failed episodes of --record_demos=FILE: give both")
+        if self.record_demos and os.path.exists(self.record_demos) and not os.path.isdir(self.record_demos):
+            raise UserError(f"--record_demos={self.record_demos} exists already: move it away, or give another name")
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ def play(
     env_id: str,
     episodes: int,
     seed: int,
-    info: Callable[[str], None] = print,
+    info: Callable[[str], None] = show,
     folder: str = ".",
     video: str | None = None,
     render: bool = True,
@@ -102,7 +104,7 @@ def play(
 
 def record(
     options: RecordOptions, played: list[Episode], spec: EnvSpec, write: Write, seed: int,
-    info: Callable[[str], None] = print,
+    info: Callable[[str], None] = show,
 ) -> None:  # fmt: skip
     """Write the successful episodes, or all, as demonstrations. Raises UserError."""
     assert options.record_demos

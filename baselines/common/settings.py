@@ -118,8 +118,8 @@ def _checked(field: "dataclasses.Field[Any]", kind: Any, value: Any) -> Any:
     if (low is not None and value < low) or (high is not None and value > high):
         ends = f"at most {high:g}" if low is None else f"at least {low:g}" if high is None else f"{low:g} to {high:g}"
         raise UserError(f"{field.name}: expected {ends}, got {value}")
-    if field.metadata["path"] and not value:
-        raise UserError(f"{field.name}: expected a file or folder, got an empty word")
+    if field.metadata["path"] and (not value or "\0" in value):
+        raise UserError(f"{field.name}: expected a file or folder, got {repr(value) if value else 'an empty word'}")
     return os.path.expanduser(value) if field.metadata["path"] else value
 
 

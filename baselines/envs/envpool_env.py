@@ -9,7 +9,7 @@ import numpy as np
 
 from baselines.common.specs import task_of
 from baselines.envs.arguments import EnvArguments
-from baselines.envs.base import Observation, Step, VecEnv, as_observation
+from baselines.envs.base import Observation, Step, VecEnv
 from baselines.envs.gymnasium_env import make_one, spec_of
 from baselines.envs.reward import GoalReward
 
@@ -52,17 +52,19 @@ class EnvPoolVecEnv(VecEnv):
             self.close()
             self._start(self._seeds)
             self._seeds = None
-        observed, _ = self._pool.reset()
-        return as_observation(observed)
+        observed: Observation = self._pool.reset()[0]
+        return observed
 
     def _step(self, action: np.ndarray) -> Step:
         observed, reward, terminated, truncated, info = self._pool.step(action.astype(self._type, copy=False))
         success = info["is_success"].astype(bool) if "is_success" in info else None
-        return Step(as_observation(observed), reward, terminated, truncated, success)
+        return Step(observed, reward, terminated, truncated, success)
 
     def copies(self, num_env: int, seeds: list[int]) -> VecEnv:
         """Make new environments of the same task."""
-        return EnvPoolVecEnv(self.spec.env_id, num_env, seeds, self._num_threads, self.spec.horizon)
+        others = self._twin(num_env, seeds)
+        others._pool = None
+        return others
 
     def close(self) -> None:
         """End the threads."""

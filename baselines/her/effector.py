@@ -10,7 +10,8 @@ RIDGE = 1e-3  # weight of the squared coefficients, per transition
 MOVED = 5e-3  # share of the usual distance between achieved and desired goal that counts as a movement of the goal
 MOVES_BY_ITSELF = 0.5  # share of steps in which the goal moves, from which on no guide is needed
 FEWEST_ONSETS = 5  # movements of the goal that must be seen before the effector is certain
-EXPLAINED = 0.3  # least R2 of the block's entries
+EXPLAINED = 0.1  # least R2 of the block's entries; contact and joint angles leave little more
+COPY = 0.01  # share of the usual distance; entries nearer than this to the achieved goal are the goal itself
 LASTS = 0.5  # least share of an action's effect that is still there a step later: a velocity's effect is not
 
 
@@ -73,18 +74,20 @@ def find_effector(episodes: Episodes) -> Found:
     begins = moving[:, 1:] & ~moving[:, :-1]  # [n, T - 1]: at t = 1, 2, ...
     onsets = np.flatnonzero(begins.any(1))
     certain = len(onsets) >= FEWEST_ONSETS
-    if not starts:
-        return _none("actions move no part of the observation that is as long as a goal", certain)
     blocks = []
     for k in starts:
         away = np.linalg.norm(
             episodes.observation[:, :-1, k : k + g].astype(np.float64) - episodes.achieved_goal[:, :-1], axis=2
         )
         otherwise = np.median(away[valid])
+        if otherwise < COPY * usual:
+            continue
         distance = otherwise
         if certain:  # the first movement of each episode: afterwards an object may coast
             distance = np.median(away[onsets, begins[onsets].argmax(1) + 1])
         blocks.append((distance, otherwise, k))
+    if not blocks:
+        return _none("actions move no part of the observation that is as long as a goal", certain)
     distance, otherwise, k = min(blocks)
     entries, what = slice(k, k + g), f"observation[{k}:{k + g}]"
     explained = f"actions explain its changes with R2 {effect.explained[entries].min():.2f} or more"

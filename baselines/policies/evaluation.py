@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 from tqdm import tqdm
 
-from baselines.common.errors import UserError
+from baselines.common.errors import UserError, printable
 from baselines.common.seeding import env_seeds
 from baselines.common.specs import EnvSpec, check_same_sizes, other_task
 from baselines.envs import as_vec_env, make_vec_env
@@ -64,10 +64,10 @@ def environment_for(
         if isinstance(trained_on, EnvSpec):
             check_same_sizes("the policy", trained_on, vec_env.spec)
             for warning in other_task("the policy", trained_on, vec_env.spec):
-                print(warning, file=sys.stderr)
+                print(printable(warning), file=sys.stderr)
         yield vec_env
     finally:
-        if isinstance(env, str):
+        if vec_env is not env:
             vec_env.close()
 
 

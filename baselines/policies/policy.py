@@ -19,6 +19,7 @@ Layers = Sequence[tuple[np.ndarray, np.ndarray]]  # (kernel [in, out], bias [out
 Activation = Callable[[np.ndarray], np.ndarray]
 
 FORMAT = "baselines policy 3"
+_LARGEST = 1 << 30  # bytes of a file
 
 
 def relu(x: np.ndarray) -> np.ndarray:
@@ -207,9 +208,9 @@ class Agent(ABC):
         """Return what it has learnt so far; `policy().act(observation)` acts."""
 
     def save(self, path: str) -> None:
-        """Write the policy to the file `path`, to whose name .safetensors is added where it is missing.
+        """Write the policy to the file `path`, with .safetensors added, or to latest.safetensors in the folder `path`.
 
-        An earlier policy is replaced. Raises UserError where a folder or any other file lies there.
+        An earlier policy is replaced. Raises UserError where anything else lies there. `load_policy(path)` reads it.
         """
         save_policy(path, self.policy())
 
@@ -217,9 +218,13 @@ class Agent(ABC):
 def save_policy(path: str, policy: Policy) -> None:
     """Write a policy, whole or not at all; see `Agent.save`. Raises UserError."""
     file = path if path.endswith(SUFFIX) else path + SUFFIX
+    if os.path.isdir(path):
+        file = os.path.join(path, f"latest{SUFFIX}")
     try:
         policy.check_values()
-        if os.path.isdir(path) or os.path.isdir(file):
+        if sum(array.nbytes for array in policy.arrays.values()) > _LARGEST // 2:
+            raise UserError(f"it has more than {_LARGEST >> 21} MiB")
+        if os.path.isdir(file):
             raise UserError("a folder has that name; give the name of a file")
         if os.path.exists(file) and not _is_policy(file):
             raise UserError("the file that lies there is not a policy; give another name")
@@ -235,7 +240,7 @@ def read_policy(path: str) -> Policy:
     It executes nothing. Raises UserError.
     """
     file = _file_of(path)
-    document, arrays = read_arrays(file)
+    document, arrays = read_arrays(file, _LARGEST)
     try:
         alg, config = document.get("alg"), document.get("config")
         if document.get("format") != FORMAT or not isinstance(alg, str) or not isinstance(config, dict):
@@ -337,6 +342,8 @@ def _file_of(path: str) -> str:
     folder = path if os.path.isdir(path) else os.path.dirname(path)
     if os.path.isdir(path):
         file = os.path.join(path, f"latest{SUFFIX}")
+        if os.path.islink(file):  # of a stranger, perhaps
+            raise UserError(f"{file} is a link: give the file that it leads to")
     else:
         file = path if os.path.exists(path) else path + SUFFIX
     if os.path.exists(file):

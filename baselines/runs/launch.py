@@ -79,7 +79,7 @@ def launch(
         config = config.for_env(vec_env.spec)
         same = {n: v for n, v in config.document().items() if n not in names_of(type(config), path=True)}
         check_same_on_all(comm, {**same, "num_env": vec_env.num_env, **vec_env.spec.document()})
-        tests = None if eval_env is None else _evaluation_env(eval_env, options, vec_env, comm)
+        tests = None if eval_env is None else _evaluation_env(eval_env, options, vec_env, comm, stack)
         saved = None
         if record:
             check_resumed(record, options, config, settings, comm.size)
@@ -104,7 +104,7 @@ def _environment(options: Options, env: object, comm: Communicator, stack: conte
     seeds_for = functools.partial(env_seeds, options.seed, comm.rank, "train")
     cores, arguments = comm.share_of_cores(), options.env_arguments()
     if env is not None:
-        return as_vec_env(env, seeds_for, arguments.reward_info)
+        return as_vec_env(env, seeds_for, arguments.reward_info, stack)
     seeds = seeds_for(options.num_env)
     vec_env = make_vec_env(options.env, options.num_env, seeds, options.vec_env, cores, options.step_timeout, arguments)
     stack.callback(vec_env.close)
@@ -115,11 +115,13 @@ def _environment(options: Options, env: object, comm: Communicator, stack: conte
     return vec_env
 
 
-def _evaluation_env(eval_env: object, options: Options, vec_env: VecEnv, comm: Communicator) -> VecEnv:
+def _evaluation_env(
+    eval_env: object, options: Options, vec_env: VecEnv, comm: Communicator, stack: contextlib.ExitStack
+) -> VecEnv:
     """Return the user's own environment for evaluation, as a vector."""
     assert options.seed is not None
     seeds_for = functools.partial(env_seeds, options.seed, comm.rank, "test")
-    tests = as_vec_env(eval_env, seeds_for, options.env_arguments().reward_info)
+    tests = as_vec_env(eval_env, seeds_for, options.env_arguments().reward_info, stack)
     if not tests.spec.horizon:
         raise UserError("eval_env has no time limit, so that evaluation may never end: wrap it in TimeLimit")
     check_same_sizes("the policy", vec_env.spec, tests.spec)

@@ -3,19 +3,21 @@
 import dataclasses
 import json
 import os
+import reprlib
 import time
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, TypeVar
 
 import baselines
 from baselines.common.errors import UserError
-from baselines.common.settings import FREE, MOVED, Settings, check_known, from_document, names_of
+from baselines.common.settings import FREE, MOVED, SAME, Settings, check_known, from_document, names_of
 from baselines.runs.options import Options
 from baselines.runs.schedule import Schedule
-from baselines.storage import check_writable
+from baselines.storage import check_own_files, check_writable, checksum, open_regular
 
 FORMAT = "baselines run 3"
 _OF_0_4_0 = "baselines run 2"
+LARGEST = 1 << 20  # bytes of config.json
 _NOT_RECORDED = ("resume", "log_path", "extra_import")
 _SHOWN = ("version", "alg", "env", "env_kwargs", "max_episode_steps", "num_env", "workers", "seed", "preset",
           "load_path")  # fmt: skip
@@ -33,7 +35,7 @@ class Record(NamedTuple):
 
 
 def record_of(options: Options, config: Settings, schedule: Schedule, workers: int) -> dict[str, Any]:
-    """Return the JSON of a run, with absolute paths."""
+    """Return the JSON of a run, with absolute paths and a checksum of everything before it."""
     recorded = {k: v for k, v in options.document().items() if k not in _NOT_RECORDED}
     settings = config.document()
     for name in names_of(Options, path=True):
@@ -42,31 +44,35 @@ def record_of(options: Options, config: Settings, schedule: Schedule, workers: i
     for name in names_of(type(config), path=True):
         if settings[name] and os.path.exists(settings[name]):
             settings[name] = os.path.abspath(settings[name])
-    head = {"format": FORMAT, "version": baselines.__version__}
-    return {**head, **recorded, "workers": workers, "config": settings, "schedule": schedule.document()}
+    document = {"format": FORMAT, "version": baselines.__version__, **recorded, "workers": workers}
+    document |= {"config": settings, "schedule": schedule.document()}
+    return {**document, "crc32": checksum(document)}
 
 
 def shown_settings(document: Mapping[str, Any]) -> dict[str, Any]:
     """Return what TensorBoard and Weights & Biases show of a record: the algorithm's settings and the run's own."""
-    return {**{name: document[name] for name in _SHOWN}, **document["config"]}
+    return {**{name: document.get(name) for name in _SHOWN}, **document["config"]}
 
 
 def read_record(folder: str) -> Record:
     """Read the record of a run. Raises UserError, also for runs that only another version can resume."""
+    check_own_files(folder)
     try:
-        with open(os.path.join(folder, "config.json"), encoding="utf-8") as file:
-            document = json.load(file)
+        with open_regular(os.path.join(folder, "config.json"), LARGEST) as file:
+            document = json.loads(file.read().decode())
         if document.get("format") == _OF_0_4_0:
             raise ValueError("baselines 0.4.0 wrote it; to resume it, install baselines-her==0.4.0")
         if document.get("format") != FORMAT:
-            raise ValueError(f"expected format '{FORMAT}', got {document.get('format')!r}")
+            raise ValueError(f"expected format '{FORMAT}', got {reprlib.repr(document.get('format'))}")
+        if (crc32 := document.pop("crc32", None)) is not None and crc32 != checksum(document):  # 0.5.0 wrote none
+            raise ValueError("it was changed: its checksum does not match (without its last entry it counts as yours)")
         options = Options(**{name: document[name] for name in names_of(Options) if name not in _NOT_RECORDED})
         if options.seed is None or options.num_env is None or not isinstance(document["config"], dict):
             raise ValueError("seed, num_env or config is missing")
         schedule = from_document(Schedule, document["schedule"])
-        return Record(folder, options, int(document["workers"]), document["config"], schedule)
+        return Record(folder, options, document["workers"], document["config"], schedule)
     except (OSError, AttributeError, KeyError, TypeError, ValueError, RecursionError, UserError) as error:
-        raise UserError(f"cannot resume {folder}: config.json: {error}") from None
+        raise UserError(f"cannot resume {folder}: config.json: {getattr(error, 'strerror', None) or error}") from None
 
 
 def resumed_options(record: Record, given: Mapping[str, Any]) -> Options:
@@ -105,11 +111,23 @@ def check_resumed(record: Record, options: Options, config: Settings, given: Ite
         raise UserError(f"cannot resume {record.folder}: it was started with workers={record.workers}, not {workers}")
 
 
+def lasting_settings(options: Options, config: Settings) -> dict[str, Any]:
+    """Return all that a resumed run must have in common with its checkpoint."""
+    return {n: getattr(s, n) for s in (options, config) for n in names_of(type(s), on_resume=SAME, path=False)}
+
+
+def check_checkpoint(folder: str, before: object, options: Options, config: Settings) -> None:
+    """Raise UserError where the `lasting_settings` in a checkpoint are not these: config.json is another run's."""
+    if isinstance(before, dict):  # 0.5.0 wrote none
+        for now in (options, config):
+            _check_same(folder, before, now, set(before).intersection(names_of(type(now))))
+
+
 def _check_same(folder: str, before: Mapping[str, Any], now: Settings, given: Iterable[str]) -> None:
     """Raise UserError for the first `given` setting that a resumed run may not change."""
     kind = type(now)
     paths = names_of(kind, path=True)
-    moved = {name for name in names_of(kind, on_resume=MOVED) if before[name]}
+    moved = {name for name in names_of(kind, on_resume=MOVED) if before.get(name)}
     for name in set(given) - moved - set(names_of(kind, on_resume=FREE)):
         old, new = (os.path.abspath(v) if name in paths and v else v for v in (before[name], getattr(now, name)))
         if old != new:

@@ -20,11 +20,12 @@ from baselines.runs.checkpoints import Checkpoints
 from baselines.runs.clock import Clock
 from baselines.runs.logger import Logger
 from baselines.runs.options import Options
-from baselines.runs.record import Record, record_of, shown_settings
+from baselines.runs.record import Record, check_checkpoint, lasting_settings, record_of, shown_settings
 from baselines.runs.schedule import Schedule, describe, plan, remaining
 from baselines.runs.signals import stop_requests
 from baselines.runs.state import Progress, RunState, Saved, Stateful
 from baselines.runs.videos import Videos
+from baselines.storage import remove_unfinished
 
 
 @dataclasses.dataclass(eq=False)
@@ -82,8 +83,12 @@ class Run:
     def evaluation_env(self, num_episodes: int) -> VecEnv:
         """Return environments for evaluation: the user's own, or copies whose number divides `num_episodes`."""
         env = self.eval_env or evaluation_copies(self.env, num_episodes, self.seeds_for)
-        if env is not self.env:  # the training environments evaluate too if they cannot be copied
+        if env is not self.env:
             self._envs.append(env)
+        elif self.eval_env is None:
+            why = f" ({env.why_alone})" if env.why_alone else ""
+            line = f"evaluation: in the training environments, because no others can be made{why}; or pass eval_env"
+            self.notes = [*self.notes, line]
         if env not in (self.env, self.eval_env):
             self.stack.callback(env.close)
         return env
@@ -97,16 +102,22 @@ class Run:
         self._begun = True
         saved, self.saved = self.saved, None  # drop the loaded state: it is as large as agent and buffer
         if saved:
+            check_checkpoint(str(self.options.resume), saved.document.get("settings"), self.options, self.config)
             self._state.restore(saved)
         if self.progress.epoch > self.schedule.n_epochs:
             done, epochs = self.progress.epoch, self.schedule.n_epochs
             raise UserError(f"{self.options.resume} has already trained {done} epochs, more than {epochs}")
         if self.options.resume:
             self.logger.truncate(saved.document["positions"] if saved else {})
+            if self.comm.rank == 0:  # the log folder is locked, and both folders belong to this run
+                for folder in filter(None, (self.options.resume, self.options.save_path)):
+                    remove_unfinished(folder)
         record = record_of(self.options, self.config, self.schedule, self.comm.size)
         self.logger.write_json("config.json", record)
         folder = self.logger.folder or "none"
         self.logger.info(f"environments: {self.env.description}; seed: {self.seed}; logs: {folder}")
+        if unseen := ", ".join(sorted(self.env.unseen)):
+            self.logger.info(f"entries of the observation that are not used, because they are no vectors: {unseen}")
         for line in (*self.notes, *self._lines):
             self.logger.info(line)
         if self.schedule.n_epochs == 0:
@@ -121,8 +132,9 @@ class Run:
                 self._videos = self.stack.enter_context(Videos(self.options, self.env.spec.horizon, self.logger))
             if self.options.checkpoint_interval and self.options.log_path:
                 request = self.stack.enter_context(stop_requests(quiet=self.comm.rank > 0))
+                settings = lasting_settings(self.options, self.config)
                 self._checkpoints = Checkpoints(
-                    self.options, self.schedule, self._state, self.comm, self.logger, request
+                    self.options, self.schedule, self._state, settings, self.comm, self.logger, request
                 )
         self.clock = Clock(self._env_seconds(), self.progress.seconds)
 

@@ -75,7 +75,9 @@ def storage_errors(kind: type[Exception], storage: str) -> Iterator[None]:
 
 def show_storage(storage: str) -> str:
     """Return the storage's address without its password. Raises UserError for anything else than an address."""
-    return storage if storage.startswith(_JOURNAL) else _url(storage).set(query={}).render_as_string()
+    if storage.startswith(_JOURNAL) and "://" not in storage:
+        return storage
+    return _url(storage).set(query={}).render_as_string()
 
 
 def open_study(

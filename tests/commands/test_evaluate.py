@@ -141,6 +141,20 @@ def test_the_command_prints_and_writes_what_python_gets(cwd, capsys):
     ]
 
 
+def test_a_full_disk_takes_no_figures_away(cwd, capsys, monkeypatch):
+    def full(_):
+        raise OSError(28, "No space left on device")
+
+    policy = save("policy")
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(SystemExit, match="1"):
+        main([f"--load_path={policy}", POINT_REACH, "--episodes=2", "--vec_env=sync", "--json=o.json"])
+    printed = capsys.readouterr()
+    assert printed.out.startswith("episodes        2\n") and "final distance" in printed.out
+    assert printed.err.splitlines()[-1] == "error: cannot write o.json: No space left on device"
+    assert sorted(os.listdir()) == ["policy.safetensors", "taken"]
+
+
 BAD_INPUT = {
     "no policy": ([POINT_REACH], ["--load_path is missing (policy: a file, or a folder"]),
     "policy that is not there": (["--load_path=nowhere"], ["nowhere"]),
@@ -150,6 +164,8 @@ BAD_INPUT = {
     "unknown flag": (["--load_path=policy", "--episode=3"], ["'episode'", "nearest: episodes"]),
     "file below a file": (["--load_path=policy", "--json=taken/o.json"], ["cannot write", "taken"]),
     "file that is a folder": (["--load_path=policy", "--json=."], ["cannot write", "folder"]),
+    "file of another kind": (["--load_path=policy", "--json=taken"], ["exists already, and only a .json file"]),
+    "device": (["--load_path=policy", "--json=/dev/null"], ["exists already, and only a .json file"]),
 }
 
 

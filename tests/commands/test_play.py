@@ -130,6 +130,7 @@ BAD_INPUT = {
     "video of another kind": (["--load_path=policy", "--video=a.avi"], [".mp4 or .gif", "a.avi"]),
     "video below a file": (["--load_path=policy", "--video=taken/a.mp4"], ["cannot write", "taken"]),
     "demonstrations in a folder": (["--load_path=policy", "--record_demos=."], ["cannot write", "folder"]),
+    "demonstrations over a file": (["--load_path=policy", "--record_demos=taken"], ["exists already", "another name"]),
     "failures that are not recorded": (["--load_path=policy", "--keep_failures"], ["--record_demos=FILE"]),
     "video of what is not shown": (
         ["--load_path=policy", "--video=a.mp4", "--record_demos=d.npz"], ["--record_demos", "leave out --video"]),

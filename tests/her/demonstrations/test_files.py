@@ -32,7 +32,7 @@ def test_num_demo_takes_the_first_episodes(file, episodes):
 
 
 def test_a_missing_file_is_refused():
-    with pytest.raises(UserError, match="there is no such file"):
+    with pytest.raises(UserError, match="No such file"):
         read_demonstrations("nowhere.npz", SPEC)
 
 
