@@ -1,16 +1,18 @@
 """Show a saved policy in a window or as a video: `python -m baselines.play --load_path=PATH`."""
 
 import contextlib
+import dataclasses
 import math
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from baselines.common.cli import errors_end_the_process, parse_all
-from baselines.common.errors import UserError, counted
+from baselines.common.cli import errors_end_the_process, parse_all, show
+from baselines.common.errors import UserError, counted, one_line
 from baselines.common.seeding import env_seeds
 from baselines.common.settings import Settings, setting
 from baselines.common.specs import EnvSpec, check_same_sizes, other_task
@@ -43,6 +45,8 @@ class RecordOptions(Settings):
         super().__post_init__()
         if self.keep_failures and not self.record_demos:
             raise UserError("--keep_failures keeps failed episodes of --record_demos=FILE: give both")
+        if self.record_demos and os.path.exists(self.record_demos) and not os.path.isdir(self.record_demos):
+            raise UserError(f"--record_demos={self.record_demos} exists already: move it away, or give another name")
 
 
 @dataclass(frozen=True)
@@ -71,7 +75,7 @@ def play(
     env_id: str,
     episodes: int,
     seed: int,
-    info: Callable[[str], None] = print,
+    info: Callable[[str], None] = show,
     folder: str = ".",
     video: str | None = None,
     render: bool = True,
@@ -83,7 +87,7 @@ def play(
     rendering fails and no `video` was asked for, the episodes are played unseen. Raises UserError.
     """
     with contextlib.closing(gymnasium_env.make_one(env_id, arguments=arguments)) as model:
-        spec = gymnasium_env.spec_of(model, env_id)
+        spec = dataclasses.replace(gymnasium_env.spec_of(model, env_id), env_kwargs=arguments.text())
         check_same_sizes("the policy", policy.spec, spec)
         for warning in other_task("the policy", policy.spec, spec):
             info(warning)
@@ -103,7 +107,7 @@ def play(
 
 def record(
     options: RecordOptions, played: list[Episode], spec: EnvSpec, write: Write, seed: int,
-    info: Callable[[str], None] = print,
+    info: Callable[[str], None] = show,
 ) -> None:  # fmt: skip
     """Write the successful episodes, or all, as demonstrations. Raises UserError."""
     assert options.record_demos
@@ -152,11 +156,24 @@ def _environment(
         with contextlib.closing(gymnasium_env.make(env_id, 1, seeds, arguments=arguments, **shown)) as env:
             yield env
         if file:
-            (recorded,) = [os.path.join(place, name) for name in os.listdir(place) if name.endswith(".mp4")]
+            made = [os.path.join(place, name) for name in os.listdir(place) if name.endswith(".mp4")]
+            if not made or not _is_whole(made[0]):
+                raise UserError(f"cannot write {file}: the video is not complete (is the disk full?)")
             if file.endswith(".gif"):
-                write_gif(recorded, file)
-            else:
-                shutil.move(recorded, file)
+                made.insert(0, f"{made[0]}.gif")
+                write_gif(made[1], made[0])
+            shutil.move(made[0], file)
+
+
+def _is_whole(video: str) -> bool:
+    """Return False for a video that was cut off: its index is at its end."""
+    from moviepy import VideoFileClip
+
+    try:
+        VideoFileClip(video).close()
+    except OSError:
+        return False
+    return True
 
 
 def write_gif(video: str, path: str, most_frames: int = 10**9) -> None:
@@ -183,9 +200,13 @@ def main(argv: list[str] | None = None) -> None:
         algorithm = find(options.alg) if options.alg else None
         env, arguments = options.import_env(), options.env_arguments()
         policy = read_policy(options.load_path)
-        env_id, arguments = (env, arguments) if env else task_of_policy(policy.spec, arguments)
+        words = ["baselines.play", *(sys.argv[1:] if argv is None else argv)]
+        env_id, arguments = task_of_policy(policy.spec, env, arguments, words)
         if not options.record_demos:
-            play(policy, env_id, options.episodes, options.seed, video=options.video, arguments=arguments)
+            try:
+                play(policy, env_id, options.episodes, options.seed, video=options.video, arguments=arguments)
+            except OSError as error:
+                raise UserError(f"cannot write {options.video or 'the video'}: {one_line(error)}") from None
             return
         write = demonstrations_writer(algorithm or (find(policy.alg) if policy.alg in known_algorithms() else None))
         played = play(policy, env_id, options.episodes, options.seed, render=False, arguments=arguments)

@@ -22,12 +22,13 @@ from baselines.common.old_names import LOG_FOLDER_VARIABLE
 from baselines.common.processes import Children, check_jobs, cores, each
 from baselines.common.settings import FREE, Settings, names_of, setting
 from baselines.runs.algorithms import find
-from baselines.runs.checkpoints import FOLDER, checkpoint_numbers
+from baselines.runs.checkpoints import FOLDER, checkpoint_file, checkpoint_numbers
 from baselines.runs.launch import launch
 from baselines.runs.options import Options
 from baselines.runs.record import check_resumed, read_record, resumed_config, resumed_options
 from baselines.runs.schedule import plan
-from baselines.storage import check_writable
+from baselines.runs.state import Progress
+from baselines.storage import check_writable, read_document
 
 _SCORES = ("test/success_rate", "test/mean_return")  # the first that is known tells how good a run is
 
@@ -123,8 +124,13 @@ class _Run:
         config = resumed_config(record, find(options.alg).Config, self.settings)
         check_resumed(record, options, config, self.settings, record.workers)
         now = plan(options, before.n_cycles, before.steps_per_cycle, before)
-        numbers = checkpoint_numbers(os.path.join(self.folder, FOLDER), 0)
-        return bool(numbers) and numbers[-1] >= now.n_epochs * (now.n_cycles + 1)
+        folder = os.path.join(self.folder, FOLDER)
+        with contextlib.suppress(UserError, LookupError, ValueError, TypeError):  # no state, or a damaged one
+            newest = checkpoint_numbers(folder, 0)[-1]
+            files = [checkpoint_file(folder, newest, rank) for rank in range(record.workers)]
+            done = [Progress.from_document(read_document(file)["progress"]) for file in files]
+            return not done[0].cycle and now.share(done[0], sum(one.steps for one in done) / len(done)) >= 1
+        return False
 
     def progress(self) -> tuple[int, int | None, str]:
         """Return the epochs so far, the epochs in all, and a word about the last one."""

@@ -38,7 +38,6 @@ _INSTEAD = {
     "list_envs": "python -m baselines.environments lists environments",
     "bootstrap_terminated": "use --terminated_value=bootstrap",
     "render": "python -m baselines.play opens a window, or records a video where there is no display",
-    "smooth": "curves show the median and the quartiles of several seeds without smoothing",
 }
 
 

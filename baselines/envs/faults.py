@@ -3,19 +3,20 @@
 import atexit
 import contextlib
 import functools
-import math
 import multiprocessing
 import os
 import signal
+import sys
 import traceback
 import weakref
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from multiprocessing.connection import wait
 from typing import Any, NoReturn
 
 import gymnasium
 import numpy as np
 from gymnasium.vector import AsyncVectorEnv, VectorEnv
+from gymnasium.vector.async_vector_env import _async_worker
 
 import baselines
 from baselines.common.errors import TrainingError, UserError
@@ -28,7 +29,9 @@ _OLD_GYM = "if it returns 4 values from step, as in old gym: --env=gym:module:Id
 
 
 def describe_error(error: BaseException) -> str:
-    """Return the exception with file and line, preferably in code that is not a library's."""
+    """Return the exception with file and line, preferably in code that is not a library's; of ours only the text."""
+    if isinstance(error, (TrainingError, UserError)):
+        return str(error)
     frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith("<")]
     own = [f for f in frames if not f.filename.startswith(_LIBRARIES) and "site-packages" not in f.filename]
     place = "".join(f" ({os.path.basename(f.filename)}, line {f.lineno})" for f in (own or frames)[-1:])
@@ -41,6 +44,19 @@ def one_number(value: Any) -> float:
     if array.size != 1 or array.dtype.kind not in "biuf":
         raise ValueError(f"expected one number, got {value!r:.60}")
     return float(array.reshape(()))
+
+
+def close(env: gymnasium.Env) -> None:
+    """Close an environment; tell a failure."""
+    try:
+        env.close()
+    except (Exception, SystemExit) as error:
+        _tell(f"warning: an environment could not be closed: {describe_error(error)}")
+
+
+@functools.cache  # many environments fail alike
+def _tell(line: str) -> None:
+    print(line, file=sys.stderr)
 
 
 class ErrorContext(gymnasium.Wrapper[Any, Any, Any, Any]):
@@ -61,7 +77,7 @@ class ErrorContext(gymnasium.Wrapper[Any, Any, Any, Any]):
         with self._naming():
             observation, info = self.env.reset(seed=seed, options=options)
             self._check(observation)
-            return observation, dict(info) if self._keep_info else {}
+            return observation, dict(info) if self._keep_info and isinstance(info, Mapping) else {}
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         """Take a step. Raises TrainingError."""
@@ -69,9 +85,10 @@ class ErrorContext(gymnasium.Wrapper[Any, Any, Any, Any]):
         with self._naming():
             observation, reward, terminated, truncated, info = self.env.step(action)
             self._check(observation)
+            info = info if isinstance(info, Mapping) else {}
             kept = dict(info) if self._keep_info else {}
             for key in [key for key in SUCCESS_KEYS if key in info][:1]:
-                kept[key] = self._flag(f"info['{key}']", info[key])
+                kept[SUCCESS_KEYS[0]] = self._flag(f"info['{key}']", info[key])
             if self.info_type.names:
                 kept[REWARD_INFO] = read_info(self.info_type, info)
             try:
@@ -80,9 +97,13 @@ class ErrorContext(gymnasium.Wrapper[Any, Any, Any, Any]):
                 self._fail(f"returned {reward!r:.60} as reward, not one number,")
             return observation, number, self._flag("terminated", terminated), self._flag("truncated", truncated), kept
 
+    def close(self) -> None:
+        """Close the environment; a failure is only told, because it must not end a finished run."""
+        close(self.env)
+
     def _flag(self, name: str, value: Any) -> bool:
         with contextlib.suppress(ValueError):
-            if not math.isnan(number := one_number(value)):
+            if (number := one_number(value)) in (0, 1):
                 return bool(number)
         self._fail(f"returned {value!r:.60} as {name}, not True or False,")
 
@@ -110,28 +131,45 @@ class ErrorContext(gymnasium.Wrapper[Any, Any, Any, Any]):
         raise TrainingError(f"environment {self._index} {what} at step {self._steps} of its episode{hint}") from cause
 
 
-def in_processes(make: Callable[[int], gymnasium.Env], num_env: int) -> AsyncVectorEnv:
-    """Start a process for each of `num_env` environments, `make(index)`. Raises UserError.
+class _SpacesOnly(gymnasium.Env[Any, Any]):
+    """The spaces of `model`, in the place of an environment; a reset says why there is none."""
+
+    def __init__(self, model: gymnasium.Env):
+        self.observation_space, self.action_space = model.observation_space, model.action_space
+        self.metadata, self.render_mode, self.why = model.metadata, model.render_mode, ""
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> NoReturn:
+        raise TrainingError(self.why)
+
+
+def in_processes(make: Callable[[int], gymnasium.Env], num_env: int, model: gymnasium.Env) -> AsyncVectorEnv:
+    """Start a process for each of `num_env` environments like `model`, `make(index)`. Raises UserError.
 
     The processes ignore Ctrl-C, which reaches all processes of a terminal, and SIGTERM, which reaches all of a job: the
     main process handles both, and still needs its environments then. So they are ended by SIGKILL.
     """
     if getattr(multiprocessing.current_process(), "_inheriting", False):
         os._exit(1)  # a process for an environment, which runs the user's script again: it would start more, and so on
-    main, variables = os.getpid(), dict(os.environ)
+    main, variables, spaces = os.getpid(), dict(os.environ), _SpacesOnly(model)
 
     def start(index: int) -> gymnasium.Env:
-        if os.getpid() != main:  # Gymnasium also makes one in the main process, for its spaces
-            # The fork server has the variables of its own start: MUJOCO_GL may have been set since.
-            os.environ.clear()
-            os.environ.update(variables)
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
-            signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        return make(index)
+        if os.getpid() == main:  # where Gymnasium only asks for the spaces
+            return spaces
+        # The fork server has the variables of its own start: MUJOCO_GL may have been set since.
+        os.environ.clear()
+        os.environ.update(variables)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        try:
+            return make(index)
+        except (Exception, SystemExit) as error:  # the first reset tells it, without a traceback
+            spaces.why = f"environment {index} cannot be made in a process of its own: {describe_error(error)}"
+            return spaces
 
     starts = [functools.partial(start, i) for i in range(num_env)]
     try:
-        vector = AsyncVectorEnv(starts, context="forkserver")  # a fork of this process would inherit TensorFlow's locks
+        # A fork of this process would inherit TensorFlow's locks.
+        vector = AsyncVectorEnv(starts, context="forkserver", worker=_work)
     except (EOFError, BrokenPipeError, ConnectionResetError):
         raise UserError(
             "the processes of the environments could not be started: a module must register the environment "
@@ -142,6 +180,12 @@ def in_processes(make: Callable[[int], gymnasium.Env], num_env: int) -> AsyncVec
         process.terminate = process.kill  # type: ignore[method-assign]
     atexit.register(_kill, weakref.WeakSet(vector.processes))  # before multiprocessing waits for them
     return vector
+
+
+def _work(*arguments: Any) -> None:
+    """Step an environment in a process of its own, which ends without a traceback if the main process was killed."""
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError, EOFError):
+        _async_worker(*arguments)
 
 
 @contextlib.contextmanager

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from baselines.common.errors import TrainingError
+from baselines.common.errors import TrainingError, UserError
 from baselines.envs.base import Observation, Step, VecEnv
 
 
@@ -82,16 +82,22 @@ def run_episodes(env: VecEnv, act: Callable[[Observation], np.ndarray]) -> list[
     """Play one whole episode in each environment, from a reset on.
 
     `act(observation)` returns the actions [B, u] in the environment's units for entries [B, size]. It is asked for all
-    environments until the last episode has ended, but what it answers for ended ones is not in the episodes.
+    environments until the last episode has ended, but what it answers for ended ones is not in the episodes. Raises
+    UserError for environments without a time limit.
     """
+    if not env.spec.horizon:
+        raise UserError(
+            f"'{env.spec.env_id}' has no time limit, so that an episode may never end: add --max_episode_steps, or "
+            "wrap it in gymnasium.wrappers.TimeLimit"
+        )
     lockstep = Lockstep(env)
     observation = lockstep.reset()
     shown, steps, actions = [observation], [], []
     success, known = np.zeros(env.num_env, bool), True
     while (alive := lockstep.alive).any():
         # Policies take finite numbers only, and an environment whose episode has ended may show anything.
-        seen = observation if alive.all() else {key: np.nan_to_num(entry) for key, entry in observation.items()}
-        actions.append(act(seen))
+        seen = {key: entry.copy() if alive.all() else np.nan_to_num(entry) for key, entry in observation.items()}
+        actions.append(np.array(act(seen)))  # a policy of the user's may return the same array again
         step = lockstep.step(actions[-1])
         observation = step.observation
         shown.append(observation)

@@ -33,11 +33,22 @@ class Video(NamedTuple):
         return os.path.join(self.folder, f"{self.name}-step-0.mp4")
 
 
+class _Recorder(RecordVideo):
+    """A recorder without a traceback where no video can be written: the main process looks at the file."""
+
+    def stop_recording(self) -> None:
+        """Write the video, as far as it can be."""
+        try:
+            super().stop_recording()  # type: ignore[no-untyped-call]
+        except OSError:
+            self.recorded_frames, self.recording = [], False
+
+
 def recorded(env: gymnasium.Env, video: Video) -> gymnasium.Env:
     """Wrap `env` to record `video`."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the folder exists
-        return RecordVideo(
+        return _Recorder(
             env, video.folder, step_trigger=lambda step: step == 0, video_length=video.length, name_prefix=video.name
         )
 

@@ -6,12 +6,13 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from baselines.common.errors import UserError, counted
+from baselines.common.specs import GOAL_KEYS
 from baselines.envs.base import SUCCESS_BY_REWARD, VecEnv
 from baselines.envs.reward import RewardFunction
-from baselines.her.checks import reward_offset, terminal_values, warnings_about
+from baselines.her.checks import Checks, reward_offset, terminal_values
 from baselines.her.ddpg import DDPG
 from baselines.her.demonstrations import read_demonstrations
-from baselines.her.experiment.config import HERConfig
+from baselines.her.experiment.config import MOST_GAMMA, HERConfig
 from baselines.her.exploration import Exploration, GaussianNoise, HeldRandomActions, Part
 from baselines.her.guide import Guide, make_guide
 from baselines.her.replay_buffer import ReplayBuffer, append
@@ -20,7 +21,6 @@ from baselines.her.types import Episodes
 from baselines.learning.networks import share_threads
 from baselines.policies.policy import begin_from
 from baselines.runs.run import Run
-from baselines.runs.schedule import progress_remaining
 from baselines.runs.state import Stateful
 
 
@@ -60,7 +60,7 @@ def learn(env: VecEnv, config: HERConfig, run: Run) -> DDPG:
     # More BLAS threads than one would spin between the policy's small products and steal the environments' cores.
     with threadpool_limits(1, "blas"):
         run.begin()
-        _announce(config, demonstrations, test_env, offset, run)
+        _announce(config, demonstrations, offset, run)
         train(agent, worker, evaluator, buffer, demonstrations, guide, run)
     return agent
 
@@ -76,21 +76,27 @@ def train(
 ) -> None:
     """Run epochs of cycles: one episode in each environment, `n_batches` updates, one step of the targets."""
     config, clock = agent.config, run.clock
+    checks = Checks(config, worker.env.compute_reward)
     for epoch in run.epochs():
         worker.start_epoch(epoch)
-        for cycle in run.cycles():
+        for _ in run.cycles():
             with clock.measure("rollout"):
                 episodes = worker.generate(agent.policy("main"))
+                run.progress.steps += episodes.num_steps
             with clock.measure("sample"):
+                if not buffer.num_episodes and not worker.env.reports_success:
+                    run.logger.info(SUCCESS_BY_REWARD)
                 if not buffer.num_episodes:
-                    _warn(episodes, agent, worker.env, run)
+                    _announce_length(episodes, run)
+                for line in checks.warnings(episodes, first=not buffer.num_episodes):
+                    run.logger.warn(line)
                 buffer.store(episodes)
                 agent.update_normalizers(buffer.sample_from(episodes))
                 batches = buffer.sample(config.n_batches, config.batch_size - config.demo_rows)
                 if demonstrations:
                     batches = append(batches, demonstrations.sample(config.n_batches, config.demo_rows))
             with clock.measure("train" if agent.compiled else "compile"):
-                run.progress.losses.append(agent.train(batches, progress_remaining(run.schedule, epoch, cycle)))
+                run.progress.losses.append(agent.train(batches, run.progress_remaining))
                 agent.end_cycle()
                 if guide:
                     guide.train(buffer, episodes)
@@ -148,38 +154,38 @@ def _demonstrations(agent: DDPG, compute_reward: RewardFunction, info_size: int,
     config, spec = agent.config, agent.spec
     if info_size:
         raise UserError("demo_file: demonstrations hold no info, but compute_reward reads it (--reward_info)")
-    buffer = ReplayBuffer(
-        spec, config, config.num_demo * spec.horizon, compute_reward, run.rng("demonstrations"), priority="none"
-    )
-    if not run.saved:
+    if run.saved:
+        episodes, capacity = None, len(run.saved.arrays.get("demonstrations/reward", ()))
+    else:
         assert config.demo_file is not None
         episodes = read_demonstrations(config.demo_file, spec, config.num_demo)
+        capacity = episodes.num_steps
+    buffer = ReplayBuffer(spec, config, capacity, compute_reward, run.rng("demonstrations"), priority="none")
+    if episodes is not None:
         buffer.store(episodes)
         agent.update_normalizers(buffer.sample_from(episodes))
     return buffer
 
 
-def _warn(episodes: Episodes, agent: DDPG, env: VecEnv, run: Run) -> None:
-    """Warn about likely mistakes in the environment, which its first episodes show."""
-    assert env.compute_reward is not None
-    if not env.reports_success:
-        run.logger.info(SUCCESS_BY_REWARD)
-    for line in warnings_about(episodes, agent.config, env.compute_reward):
-        run.logger.warn(line)
+def _announce_length(episodes: Episodes, run: Run) -> None:
+    limit, steps = run.env.spec.horizon, run.schedule.n_steps
+    if steps and episodes.num_steps < limit * run.env.num_env:
+        run.logger.info(f"episodes end before {limit} steps, so there will be more of them, until {steps} were taken")
 
 
-def _announce(
-    config: HERConfig, demonstrations: ReplayBuffer | None, test_env: VecEnv, offset: float, run: Run
-) -> None:
+def _announce(config: HERConfig, demonstrations: ReplayBuffer | None, offset: float, run: Run) -> None:
     """Say what a cycle is, and what a user may not expect."""
     info, env = run.logger.info, run.env
     if not run.schedule.n_epochs:
         return
     info(
-        f"a cycle: {counted(env.num_env, 'episode')} of {env.spec.horizon} steps and "
+        f"a cycle: {counted(env.num_env, 'episode')} of at most {env.spec.horizon} steps and "
         f"{counted(config.n_batches, 'update')} of "
         f"{config.batch_size} transitions per worker"
     )
+    if config.gamma == MOST_GAMMA < 1 - 1 / env.spec.horizon:
+        long = f"a time limit of {env.spec.horizon} steps says little of how long episodes are"
+        info(f"gamma is {MOST_GAMMA}, the largest default: {long}; --gamma chooses another")
     if run.comm.size == config.simulated_workers == 1 and config.target_interval == 0:
         info("hint: one process learns fastest with --preset=single (the papers' 19 workers: mpirun -np 19)")
     if demonstrations:
@@ -189,5 +195,5 @@ def _announce(
         info(f"demonstrations: {counted(count, 'episode')}{fewer}, {rows}")
     if offset:
         info(f"the reward at the goal is {offset:g}; training uses reward - {offset:g}, so that returns are at most 0")
-    if test_env is env:
-        info("evaluation: in the training environments, because no others can be made (or pass eval_env)")
+    if unseen := [entry for entry in env.spec.observation_sizes if entry not in GOAL_KEYS]:
+        info(f"entries of the observation that the policy does not see: {', '.join(unseen)}")

@@ -55,6 +55,15 @@ class VecEnvOptions(EnvOptions):
 
 
 @dataclass(frozen=True)
+class EvaluationOptions(VecEnvOptions):
+    """Episodes that evaluate a policy, from the command line or from Python."""
+
+    episodes: int = setting(100, "episodes to play", 1, 10**9, group="evaluation")
+    num_env: int = setting(8, "environments that are stepped together", 1, 100_000)
+    seed: int = setting(0, "seed of the environments", 0, 1 << 62)
+
+
+@dataclass(frozen=True)
 class PolicyOptions(Settings):
     """The policy that a command loads."""
 
@@ -68,6 +77,10 @@ class Options(VecEnvOptions, AlgorithmOptions):
     step_timeout: float = setting(
         0.0, "seconds that a step may take in an environment with its own process (async); 0: no limit", 0, 1e6
     )
+    worker_timeout: float = setting(
+        1800.0, "seconds that a worker of mpirun waits for another one before the job ends; 0: no limit", 0, 1e6,
+        on_resume=FREE,
+    )  # fmt: skip
     num_timesteps: float | None = setting(
         None, "environment steps of one worker; 0: no training", 0, 1e18, on_resume=FREE, default_text="1e6",
         group="run"

@@ -22,10 +22,11 @@ from baselines.runs.clock import Clock
 from baselines.runs.closing import outcome, what_next
 from baselines.runs.logger import Logger
 from baselines.runs.options import Options
-from baselines.runs.record import Record, record_of, shown_settings
-from baselines.runs.schedule import Schedule, describe, plan, remaining
+from baselines.runs.record import Record, check_checkpoint, lasting_settings, record_of, shown_settings
+from baselines.runs.schedule import Schedule, describe, plan, time_left
 from baselines.runs.state import Progress, RunState, Saved, Stateful
 from baselines.runs.videos import Videos
+from baselines.storage import remove_unfinished
 
 
 @dataclasses.dataclass(eq=False)
@@ -57,6 +58,8 @@ class Run:
         streams = RngStreams(self.seed, self.comm.rank)
         self.rng, self.seeds_for = streams.rng, streams.seeds_for
         self._state, self._envs, self._begun, self._ended = RunState(streams), [self.env], False, False
+        self._told_nan = False
+        self._share = 0.0  # of the training that is done, the same on all workers
         self._checkpoints: Checkpoints | None = None
         self._videos: Videos | None = None
         self._row: dict[str, float] = {}  # the last one of the log
@@ -67,6 +70,11 @@ class Run:
         """Return the position of the run."""
         return self._state.progress
 
+    @property
+    def progress_remaining(self) -> float:
+        """Return the share of the training that is still to come, 1 in the first cycle."""
+        return 1 - self._share
+
     # ---- before the first epoch ----
 
     def plan(self, n_cycles: int, steps_per_cycle: int, losses: tuple[str, ...] = ()) -> Schedule:
@@ -74,7 +82,8 @@ class Run:
 
         Args:
             n_cycles: cycles per epoch.
-            steps_per_cycle: environment steps of one worker in a cycle.
+            steps_per_cycle: environment steps of one worker in a cycle; the most of them where each cycle adds those
+                that it took to `progress.steps`.
             losses: names of the losses that each cycle appends to `progress.losses`.
         """
         resumed = self.resumed.schedule if self.resumed else None
@@ -86,8 +95,12 @@ class Run:
         """Return environments for evaluation: the user's own, or copies whose number divides `num_episodes`."""
         self._episodes = num_episodes
         env = self.eval_env or evaluation_copies(self.env, num_episodes, self.seeds_for)
-        if env is not self.env:  # the training environments evaluate too if they cannot be copied
+        if env is not self.env:
             self._envs.append(env)
+        elif self.eval_env is None:
+            why = f" ({env.why_alone})" if env.why_alone else ""
+            line = f"evaluation: in the training environments, because no others can be made{why}; or pass eval_env"
+            self.notes = [*self.notes, line]
         if env not in (self.env, self.eval_env):
             self.stack.callback(env.close)
         return env
@@ -101,21 +114,33 @@ class Run:
         self._begun = True
         saved, self.saved = self.saved, None  # drop the loaded state: it is as large as agent and buffer
         if saved:
+            check_checkpoint(str(self.options.resume), saved.document.get("settings"), self.options, self.config)
             self._state.restore(saved)
-        if self.progress.epoch > self.schedule.n_epochs:
-            done, epochs = self.progress.epoch, self.schedule.n_epochs
-            raise UserError(f"{self.options.resume} has already trained {counted(done, 'epoch')}, more than {epochs}")
+        self._measure()
+        done, schedule = self.progress, self.schedule
+        asked, trained = counted(schedule.n_epochs, "epoch"), counted(done.epoch, "epoch")
+        more = done.epoch > schedule.n_epochs
+        if schedule.n_steps is not None:  # the last cycle may have taken it a little further
+            asked, trained = f"{schedule.n_steps} steps", f"{done.steps} steps"
+            more = (self._share - 1) * schedule.n_steps >= schedule.steps_per_cycle
+        if more:
+            raise UserError(f"{self.options.resume} has already trained {trained}, more than {asked}")
         if self.options.resume:
             self.logger.truncate(saved.document["positions"] if saved else {})
+            if self.comm.rank == 0:  # the log folder is locked, and both folders belong to this run
+                for folder in filter(None, (self.options.resume, self.options.save_path)):
+                    remove_unfinished(folder)
         record = record_of(self.options, self.config, self.schedule, self.comm.size)
         self.logger.write_json("config.json", record)
         folder = self.logger.folder or "none"
         self.logger.info(f"environments: {self.env.description}; seed: {self.seed}; logs: {folder}")
+        if unseen := ", ".join(sorted(self.env.unseen)):
+            self.logger.info(f"entries of the observation that are not used, because they are no vectors: {unseen}")
         for line in (*self.notes, *self._lines):
             self.logger.info(line)
         if saved:
             self.logger.info(f"continues after epoch {self.progress.epoch} of {self.schedule.n_epochs}")
-        if self.progress.epoch == self.schedule.n_epochs:
+        if self._over:
             self._save("latest")
         if self.schedule.n_epochs:
             self.logger.start(shown_settings(record), new=saved is None)
@@ -127,8 +152,9 @@ class Run:
                 self._videos = self.stack.enter_context(Videos(self.options, self.env.spec.horizon, self.logger))
             if self.options.checkpoint_interval and self.options.log_path:
                 request = self.stack.enter_context(stop_requests(quiet=self.comm.rank > 0))
+                settings = lasting_settings(self.options, self.config)
                 self._checkpoints = Checkpoints(
-                    self.options, self.schedule, self._state, self.comm, self.logger, request
+                    self.options, self.schedule, self._state, settings, self.comm, self.logger, request
                 )
         self.clock = Clock(self._env_seconds(), self.progress.seconds)
 
@@ -138,7 +164,7 @@ class Run:
         """Yield the remaining epochs. Raises UserError if an epoch ends without `end_epoch`."""
         if not self._begun:
             self.begin()
-        while self.progress.epoch < self.schedule.n_epochs and not self._ended:
+        while not (self._over or self._ended):
             self.clock.start_epoch()
             epoch = self.progress.epoch
             yield epoch
@@ -153,12 +179,15 @@ class Run:
         with tqdm(total=schedule.n_cycles, initial=done.cycle, desc=name, leave=False, unit=" steps",
                   unit_scale=schedule.steps_per_cycle, disable=not visible, dynamic_ncols=True,
                   bar_format="{desc}: {percentage:.0f}%|{bar}| {rate_fmt}{postfix}") as bar:  # fmt: skip
-            for cycle in range(done.cycle, schedule.n_cycles):
-                yield cycle
-                done.cycle, done.seconds = cycle + 1, self.clock.seconds()
+            while done.cycle < schedule.n_cycles and self._share < 1:
+                steps = done.steps
+                yield done.cycle
+                done.steps += 0 if done.steps > steps else schedule.steps_per_cycle
+                done.cycle, done.seconds = done.cycle + 1, self.clock.seconds()
+                self._measure()
                 rate = self._row.get("test/success_rate", float("nan"))
                 success = f"success {rate:.2f}, " if rate == rate else ""
-                bar.set_postfix_str(f"{success}{remaining(schedule, done)} left", refresh=False)
+                bar.set_postfix_str(f"{success}{time_left(self._share, done.seconds)} left", refresh=False)
                 bar.update()
                 if self._checkpoints:
                     self._checkpoints.after_cycle()
@@ -175,19 +204,29 @@ class Run:
         times = {"total/seconds": self.clock.seconds(), **times, "fps": (steps - done.timesteps) / times["time/epoch"]}
         self._row = row = {"epoch": done.epoch, **metrics, **times}
         self.logger.dump(row, step=steps)
+        nan = [name for name, value in {**row, "the score": score}.items() if value != value]
+        if nan and not self._told_nan:
+            self._told_nan = True
+            why = "an average of nothing, such as of episodes where none has ended"
+            self.logger.warn(f"epoch {done.epoch}: {', '.join(nan)}: nan, {why}; later epochs are not warned of")
         self._save("latest")
-        if done.best is None or score >= done.best:
+        is_best = score == score and not (done.best is not None and score < done.best)
+        if is_best:
             self._save("best")
         if (interval := self.options.policy_save_interval) and (done.epoch + 1) % interval == 0:
             self._save(f"epoch_{done.epoch}")
         if self._videos:
             self._videos.after_epoch(self._agent, done.epoch, steps)
-        best = score if done.best is None else max(done.best, score)
-        self._state.progress = Progress(done.epoch + 1, best=best, timesteps=steps, seconds=self.clock.seconds())
+        best = float(score) if is_best else done.best
+        self._state.progress = dataclasses.replace(
+            done, epoch=done.epoch + 1, cycle=0, best=best, timesteps=steps, losses=[], seconds=self.clock.seconds()
+        )
         if self.callback is not None:
-            self._ended = any(self.comm.all_gather(int(self.callback(dict(row)) is False)))
+            answer: Any = self.callback(dict(row))
+            is_bool = getattr(answer, "dtype", type(answer)) in (bool,)  # Python's False, or an array library's
+            self._ended = any(self.comm.all_gather(is_bool and not np.all(answer)))
         if self._checkpoints:
-            self._checkpoints.after_epoch(last=self._ended or done.epoch + 1 == self.schedule.n_epochs)
+            self._checkpoints.after_epoch(last=self._ended or self._over)
 
     def close(self, named: bool) -> None:
         """Say what the run reached and what to do next; `named` is False for the user's own environment."""
@@ -199,6 +238,18 @@ class Run:
     def mean(self, values: Mapping[str, float]) -> dict[str, float]:
         """Return the means over all workers, which must call this together."""
         return dict(zip(values, self.comm.mean(np.array([*values.values()], np.float64)).tolist(), strict=True))
+
+    def _measure(self) -> None:
+        """Compute the share of the training that is done. All workers must call this together."""
+        steps = sum(self.comm.all_gather(self.progress.steps)) / self.comm.size if self.schedule.n_steps else 0
+        self._share = self.schedule.share(self.progress, steps)
+
+    @property
+    def _over(self) -> bool:
+        """Return True after the last epoch; an epoch that has begun still gets its row."""
+        if self.schedule.n_steps is None:
+            return self.progress.epoch >= self.schedule.n_epochs
+        return self._share >= 1 and not self.progress.cycle
 
     def _save(self, name: str) -> None:
         """Save the policy as it is now, by rank 0; training continues where it cannot be written."""

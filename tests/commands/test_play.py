@@ -2,6 +2,7 @@
 
 import os
 import re
+import resource
 import subprocess
 import sys
 from dataclasses import replace
@@ -67,6 +68,20 @@ def test_a_video_that_was_asked_for_and_cannot_be_rendered_is_refused(capsys):
     assert "cannot render" in line and "MUJOCO_GL" in line
 
 
+def test_a_video_that_does_not_fit_on_the_disk_replaces_no_other_one(cwd):
+    (cwd / "seen.mp4").write_text("an older one")
+    words = [f"--load_path={save('policy')}", POINT_REACH, "--episodes=40", "--video=seen.mp4"]
+
+    def limit():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (8192, 8192))
+
+    done = subprocess.run([sys.executable, "-m", "baselines.play", *words], capture_output=True, preexec_fn=limit)
+    assert done.returncode == 2
+    assert done.stderr.decode() == "error: cannot write seen.mp4: the video is not complete (is the disk full?)\n"
+    assert (cwd / "seen.mp4").read_text() == "an older one"
+    assert sorted(os.listdir()) == ["policy.safetensors", "seen.mp4", "taken"]
+
+
 def test_without_a_file_and_a_display_a_video_is_recorded_here(capsys):
     main([f"--load_path={save('policy')}", POINT_REACH, "--episodes=1"])
     assert "recording ./play-step-0.mp4" in capsys.readouterr().out
@@ -109,12 +124,13 @@ def test_failed_episodes_are_kept_where_they_are_asked_for(capsys):
 BAD_INPUT = {
     "no policy": ([], ["--load_path is missing"]),
     "policy that is not there": (["--load_path=nowhere"], ["nowhere"]),
-    "module that the policy names": (["--load_path=modular"], ["if you trust the file, add --env=tests.environments"]),
+    "module that the policy names": (["--load_path=modular"], ["-m baselines.play --load_path=modular --env=tests"]),
     "environment of other sizes": (["--load_path=policy", "--env=CartPole-v1"], ["observation size 2, not 4"]),
     "unknown flag": (["--load_path=policy", "--vidio=a.mp4"], ["'vidio'", "nearest: video"]),
     "video of another kind": (["--load_path=policy", "--video=a.avi"], [".mp4 or .gif", "a.avi"]),
     "video below a file": (["--load_path=policy", "--video=taken/a.mp4"], ["cannot write", "taken"]),
     "demonstrations in a folder": (["--load_path=policy", "--record_demos=."], ["cannot write", "folder"]),
+    "demonstrations over a file": (["--load_path=policy", "--record_demos=taken"], ["exists already", "another name"]),
     "failures that are not recorded": (["--load_path=policy", "--keep_failures"], ["--record_demos=FILE"]),
     "video of what is not shown": (
         ["--load_path=policy", "--video=a.mp4", "--record_demos=d.npz"], ["--record_demos", "leave out --video"]),

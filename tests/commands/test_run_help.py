@@ -18,7 +18,7 @@ FLAGS = dict(help=None, alg="her", env="FetchReach-v1", num_timesteps="1e6", n_e
              log_path="a new one", play=None, play_episodes="10", record_demos=None, keep_failures=None,
              save_video_interval="0", save_video_length="200", extra_import=None, quiet="False", env_kwargs=None,
              reward_info=None, max_episode_steps="the environment's own", wandb_project=None, config=None,
-             seeds=None, n_seeds=None, jobs="1")  # fmt: skip
+             seeds=None, n_seeds=None, jobs="1", worker_timeout="1800.0")  # fmt: skip
 
 
 def described(text):

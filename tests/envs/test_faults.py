@@ -1,6 +1,8 @@
 """What environments do wrong ends the run with a line that names the environment."""
 
 import contextlib
+import subprocess
+import sys
 
 import pytest
 
@@ -56,6 +58,19 @@ def test_a_process_that_dies_ends_the_run_with_its_environments_index(capsys):
     assert "the process of environment" in line and "died" in line
 
 
+def test_processes_of_environments_end_without_a_traceback_when_the_main_process_is_killed():
+    program = (
+        "import os\n"
+        "from baselines.envs.faults import in_processes\n"
+        "from tests.environments import PointReach\n"
+        "vector = in_processes(lambda _: PointReach(), 2)\n"
+        "vector.reset()\n"
+        "os.kill(os.getpid(), 9)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)  # waits for all of them
+    assert done.returncode == -9 and "Traceback" not in done.stderr
+
+
 # ---- not a fault of theirs ----
 
 
@@ -63,9 +78,9 @@ def test_environments_in_processes_know_the_variables_of_the_moment(monkeypatch)
     seen = []
     for value in ("first", "second"):  # the fork server, which makes both, was started before the second
         monkeypatch.setenv("SEEN", value)
-        with contextlib.closing(in_processes(lambda _: Variable(), 2)) as vector:
+        with contextlib.closing(in_processes(lambda _: Variable(), 2, Variable())) as vector:
             seen.append(vector.get_attr("seen"))
     monkeypatch.delenv("SEEN")
-    with contextlib.closing(in_processes(lambda _: Variable(), 2)) as vector:
+    with contextlib.closing(in_processes(lambda _: Variable(), 2, Variable())) as vector:
         seen.append(vector.get_attr("seen"))
     assert seen == [("first", "first"), ("second", "second"), (None, None)]
