@@ -40,7 +40,7 @@ def test_a_run_is_repeated_from_its_config_json(steps, cwd, eagerly):
     run.main(["--config=log/config.json", "--log_path=again"])
     assert timeless("again") == timeless("log")
     ours, theirs = document("again"), document("log")
-    free = dict.fromkeys(("num_timesteps", "save_path"))
+    free = dict.fromkeys(("num_timesteps", "save_path", "folder", "crc32"))
     assert {**ours, **free} == {**theirs, **free} and ours["save_path"] is None
 
 
