@@ -28,6 +28,9 @@ from baselines.runs.state import Progress, RunState, Saved, Stateful
 from baselines.runs.videos import Videos
 from baselines.storage import remove_unfinished
 
+FALL_OF, FALL = 3, 0.6  # a fall is a mean of so many evaluations below this share of the best one
+LOW = 0.3  # a best success below this says too little
+
 
 @dataclasses.dataclass(eq=False)
 class Run:
@@ -58,7 +61,8 @@ class Run:
         streams = RngStreams(self.seed, self.comm.rank)
         self.rng, self.seeds_for = streams.rng, streams.seeds_for
         self._state, self._envs, self._begun, self._ended = RunState(streams), [self.env], False, False
-        self._told_nan = False
+        self._told: set[str] = set()
+        self._rates: list[float] = []  # of success, in the latest evaluations
         self._share = 0.0  # of the training that is done, the same on all workers
         self._checkpoints: Checkpoints | None = None
         self._videos: Videos | None = None
@@ -204,11 +208,7 @@ class Run:
         times = {"total/seconds": self.clock.seconds(), **times, "fps": (steps - done.timesteps) / times["time/epoch"]}
         self._row = row = {"epoch": done.epoch, **metrics, **times}
         self.logger.dump(row, step=steps)
-        nan = [name for name, value in {**row, "the score": score}.items() if value != value]
-        if nan and not self._told_nan:
-            self._told_nan = True
-            why = "an average of nothing, such as of episodes where none has ended"
-            self.logger.warn(f"epoch {done.epoch}: {', '.join(nan)}: nan, {why}; later epochs are not warned of")
+        self._warn_of(row, score)
         self._save("latest")
         is_best = score == score and not (done.best is not None and score < done.best)
         if is_best:
@@ -227,6 +227,21 @@ class Run:
             self._ended = any(self.comm.all_gather(is_bool and not np.all(answer)))
         if self._checkpoints:
             self._checkpoints.after_epoch(last=self._ended or self._over)
+
+    def _warn_of(self, row: Mapping[str, float], score: float) -> None:
+        """Warn once of numbers that are nan, and once of a success that has fallen."""
+        nan = [name for name, value in {**row, "the score": score}.items() if value != value]
+        if nan and "nan" not in self._told:
+            self._told.add("nan")
+            why = "an average of nothing, such as of episodes where none has ended"
+            self.logger.warn(f"epoch {row['epoch']}: {', '.join(nan)}: nan, {why}; later epochs are not warned of")
+        self._rates = [*self._rates, row.get("test/success_rate", np.nan)][-FALL_OF:]
+        rate, best = sum(self._rates) / FALL_OF, self.progress.best or 0.0
+        if len(self._rates) == FALL_OF and best > LOW and rate < FALL * best and "fall" not in self._told:
+            self._told.add("fall")
+            where = f"the policy of that time is best in {self.options.save_path}"
+            where = where if self.options.save_path else "--save_path=DIR would keep the policy of that time"
+            self.logger.warn(f"success fell from {best:.2f} to {rate:.2f}, the mean of {FALL_OF} evaluations: {where}")
 
     def close(self, named: bool) -> None:
         """Say what the run reached and what to do next; `named` is False for the user's own environment."""

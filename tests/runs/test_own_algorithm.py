@@ -210,3 +210,19 @@ def test_a_score_of_nan_is_never_the_best_and_is_warned_of_once(cwd, capsys, mon
             baselines.load_policy(word)
     with pytest.raises(UserError, match="expected a policy, from agent.policy"):
         baselines.export_policy(agent, "numpy", Path("a.py"))
+
+
+@pytest.mark.parametrize(
+    ("rates", "falls"), [((0.9, 0.8, 0.2, 0.3, 0.1), 1), ((0.9, 0.1, 0.8, 0.7, 0.2), 0), ((0.2, 0, 0, 0, 0), 0)]
+)
+def test_a_run_whose_success_falls_says_so_once_and_names_the_best_policy(rates, falls, cwd, capsys, monkeypatch):
+    rates = iter(rates)
+
+    def end(run, row, score, end=Run.end_epoch):
+        rate = next(rates)
+        end(run, {**row, "test/success_rate": rate}, rate)
+
+    monkeypatch.setattr(Run, "end_epoch", end)
+    baselines.train(alg="examples.cross_entropy", env="CartPole-v1", n_epochs=5, seed=0, population=4, elites=2,
+                    num_env=2, vec_env="sync", save_path="kept", log_path="log")  # fmt: skip
+    assert capsys.readouterr().out.count("success fell from 0.90 to 0.43, the mean of 3 evaluations: the pol") == falls
