@@ -270,7 +270,7 @@ class Bench:
         """Send a signal to one of the processes; return nothing where none lives."""
         alive = self.forks.runs()
         if fault == WORKER:
-            alive = [child for pid in alive for child in _below(pid)]
+            alive = [child for pid in alive for child in _below(pid) if b"multiprocessing" in _command(child)]
         elif fault != STOP and process and "mpirun" in process.args[0]:
             alive.append(process.pid)
         with contextlib.suppress(ProcessLookupError, IndexError):
@@ -333,6 +333,12 @@ def _below(pid: int) -> list[int]:
         text = " ".join(file.read_text() for file in Path(f"/proc/{pid}/task").glob("*/children"))
         return [process for child in text.split() for process in (int(child), *_below(int(child)))]
     return []
+
+
+def _command(pid: int) -> bytes:
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    return b""
 
 
 def _check_study(folder: Path) -> str:
@@ -409,18 +415,20 @@ def main() -> None:
         if file.tell() == 0:
             writer.writeheader()
         try:
-            while time.monotonic() < end:
+            while True:
                 seed, begin = len(known) if given.seed is None else given.seed, time.monotonic()
                 row, ended = bench.attempt(seed)
                 row |= {"seed": seed, "commit": commit, "seconds": f"{time.monotonic() - begin:.1f}"}
                 print(*(row[name] for name in FIELDS), sep="  ", flush=True)
                 if given.seed is not None:
                     print(ended.output)
-                    return
+                    break
                 known.append({name: str(value) for name, value in row.items()})
                 writer.writerow(row)
                 file.flush()
                 (given.folder / "table.md").write_text(table(known))
+                if time.monotonic() > end:
+                    break
         finally:
             if os.path.ismount(bench.now):
                 subprocess.run(["umount", "-l", bench.now], check=True)

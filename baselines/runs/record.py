@@ -18,7 +18,7 @@ from baselines.storage import check_own_files, check_writable, checksum, open_re
 FORMAT = "baselines run 3"
 _OF_0_4_0 = "baselines run 2"
 LARGEST = 1 << 20  # bytes of config.json
-_NOT_RECORDED = ("resume", "log_path", "extra_import")
+_NOT_RECORDED = ("resume", "log_path", "extra_import", "worker_timeout")
 _SHOWN = ("version", "alg", "env", "env_kwargs", "max_episode_steps", "num_env", "workers", "seed", "preset",
           "load_path")  # fmt: skip
 S = TypeVar("S", bound=Settings)

@@ -63,7 +63,7 @@ def test_processes_of_environments_end_without_a_traceback_when_the_main_process
         "import os\n"
         "from baselines.envs.faults import in_processes\n"
         "from tests.environments import PointReach\n"
-        "vector = in_processes(lambda _: PointReach(), 2)\n"
+        "vector = in_processes(lambda _: PointReach(), 2, PointReach())\n"
         "vector.reset()\n"
         "os.kill(os.getpid(), 9)\n"
     )
