@@ -1,9 +1,11 @@
 """Show a saved policy in a window or as a video: `python -m baselines.play --load_path=PATH`."""
 
 import contextlib
+import dataclasses
 import math
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -84,7 +86,7 @@ def play(
     rendering fails and no `video` was asked for, the episodes are played unseen. Raises UserError.
     """
     with contextlib.closing(gymnasium_env.make_one(env_id, arguments=arguments)) as model:
-        spec = gymnasium_env.spec_of(model, env_id)
+        spec = dataclasses.replace(gymnasium_env.spec_of(model, env_id), env_kwargs=arguments.text())
         check_same_sizes("the policy", policy.spec, spec)
         for warning in other_task("the policy", policy.spec, spec):
             info(warning)
@@ -196,7 +198,8 @@ def main(argv: list[str] | None = None) -> None:
         algorithm = find(options.alg) if options.alg else None
         env, arguments = options.import_env(), options.env_arguments()
         policy = read_policy(options.load_path)
-        env_id, arguments = (env, arguments) if env else task_of_policy(policy.spec, arguments)
+        words = ["baselines.play", *(sys.argv[1:] if argv is None else argv)]
+        env_id, arguments = task_of_policy(policy.spec, env, arguments, words)
         if not options.record_demos:
             try:
                 play(policy, env_id, options.episodes, options.seed, video=options.video, arguments=arguments)

@@ -11,6 +11,7 @@ from baselines.common.specs import task_of
 from baselines.envs.arguments import EnvArguments
 from baselines.envs.base import Observation, Step, VecEnv
 from baselines.envs.gymnasium_env import make_one, spec_of
+from baselines.envs.names import is_own
 from baselines.envs.reward import GoalReward
 
 # The tasks that the tests compare with Gymnasium-Robotics and Gymnasium.
@@ -26,8 +27,8 @@ _BASE_POSITION = {"FetchSlide": 0.05, "FetchPush": 0.405, "FetchPickAndPlace": 0
 
 
 def knows(env_id: str) -> bool:
-    """Return True if EnvPool is installed and has this task."""
-    if not _FAMILIES.fullmatch(env_id) or importlib.util.find_spec("envpool") is None:
+    """Return True if EnvPool is installed and has this task, and the user has registered no other under its name."""
+    if not _FAMILIES.fullmatch(env_id) or importlib.util.find_spec("envpool") is None or is_own(env_id):
         return False
     import envpool
 

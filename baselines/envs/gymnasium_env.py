@@ -16,10 +16,11 @@ from gymnasium.spaces import Box, Dict, Discrete
 from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv, VectorEnv, VectorWrapper
 
 from baselines.common.errors import TrainingError, UserError
-from baselines.common.specs import GOAL_KEYS, Actions, EnvSpec
+from baselines.common.specs import GOAL_KEYS, UNNAMED, Actions, EnvSpec
 from baselines.envs import faults
-from baselines.envs.arguments import NONE, EnvArguments
+from baselines.envs.arguments import NONE, EnvArguments, as_text
 from baselines.envs.base import Observation, Step, VecEnv
+from baselines.envs.directory import environment_code
 from baselines.envs.flattening import flattened
 from baselines.envs.names import OLD_GYM, gymnasium_id
 from baselines.envs.old_gym import make_old_gym
@@ -27,6 +28,9 @@ from baselines.envs.rendering import Video, recorded
 from baselines.envs.reward import RECORDED, GoalReward, has_reward_function
 
 _UNBOUNDED = 1e18  # larger bounds of actions count as infinite: scaling to them loses all precision
+# Wrappers without which an evaluation has the same numbers; the time limit is recorded by itself.
+_CHANGE_NOTHING = {"TimeLimit", "OrderEnforcing", "PassiveEnvChecker", "HumanRendering", "RecordVideo",
+                   "RecordEpisodeStatistics"}  # fmt: skip
 # Entries of a vector's spec that gymnasium.make does not take, or adds as a wrapper.
 _OF_VECTORS = {"num_envs", "vectorization_mode", "vector_kwargs", "max_episode_steps"}
 
@@ -187,10 +191,14 @@ def as_vec_env(
     if reward_info and not isinstance(vector.unwrapped, SyncVectorEnv):
         raise UserError("--reward_info needs environments by name, single ones, or a SyncVectorEnv of them")
     make: Any = functools.partial(_make, spec) if spec else None
-    name, num_env = spec.id if spec is not None else "unnamed", vector.num_envs
+    name, num_env = spec.id if spec is not None else UNNAMED, vector.num_envs
     seeds = seeds_for(num_env)
     wrapped = GymnasiumVecEnv(model, name, num_env, seeds, make, reward_info=reward_info, vector=vector)
     wrapped.description = f"{num_env} x {name}, stepped by {type(env).__name__}"
+    wrapped.origin = env.unwrapped
+    if spec:
+        kwargs, left_out = _made_with(spec, env)
+        wrapped.spec = dataclasses.replace(wrapped.spec, env_kwargs=kwargs, left_out=left_out)
     if spec is None or isinstance(env, VectorWrapper) or any(w.kwargs is None for w in spec.additional_wrappers):
         wrapped.why_alone = "gymnasium.make cannot make it again with all its wrappers"
     if isinstance(env, VectorEnv):
@@ -214,6 +222,33 @@ def _pass_any_info(vector: Any) -> None:
     vector._add_info = add
 
 
+def _made_with(spec: registration.EnvSpec, env: object) -> tuple[str, str]:
+    """Return the arguments of a user's environment, as --env_kwargs, and the names of what no flag can repeat."""
+    by_name = gymnasium.registry.get(spec.id, registration.EnvSpec(spec.id))
+    kwargs: dict[str, Any] = {}
+    missing: list[str] = []
+    for name, value in spec.kwargs.items():
+        if name != "render_mode" and repr(value) != repr(by_name.kwargs.get(name, ...)):
+            try:
+                as_text({name: value})
+                kwargs[name] = value
+            except UserError:
+                missing.append(f"the argument {name}")
+    wrappers = [wrapper.name for wrapper in spec.additional_wrappers[len(by_name.additional_wrappers) :]]
+    while isinstance(env, VectorWrapper):
+        wrappers, env = [*wrappers, type(env).__name__], env.env
+    missing += [f"the wrapper {name}" for name in wrappers if name not in _CHANGE_NOTHING]
+    return EnvArguments(kwargs).text(), " and ".join(missing)
+
+
+def name_of(env: Any) -> str:
+    """Return the id of a user's own environment or vector, where it has one."""
+    env = env.envs[0] if getattr(env, "envs", None) else env
+    spec = getattr(env, "spec", None)
+    return str(getattr(spec, "id", None) or getattr(spec, "env_id", UNNAMED))
+
+
+@environment_code()
 def _make(spec: registration.EnvSpec) -> gymnasium.Env:
     return flattened(gymnasium.make(spec, disable_env_checker=True))
 
@@ -221,7 +256,9 @@ def _make(spec: registration.EnvSpec) -> gymnasium.Env:
 def _model_of(vector: VectorEnv) -> tuple[gymnasium.Env, registration.EnvSpec | None]:
     """Return one environment with the spaces that the vector's wrappers show, and its spec. Raises UserError."""
     inner: Any = vector.unwrapped
-    if hasattr(inner, "envs"):
+    if callable(getattr(inner, "compute_reward", None)):
+        single: gymnasium.Env = _OneOfVector(vector)
+    elif hasattr(inner, "envs"):
         single = inner.envs[0]
         if isinstance(single, faults.ErrorContext):  # in a vector that was used before
             single = single.env
@@ -233,12 +270,32 @@ def _model_of(vector: VectorEnv) -> tuple[gymnasium.Env, registration.EnvSpec | 
         kwargs = {name: value for name, value in vector.spec.kwargs.items() if name not in _OF_VECTORS}
         single = gymnasium.make(dataclasses.replace(vector.spec, kwargs=kwargs), disable_env_checker=True)
     else:
-        raise UserError("the vector environment has neither `envs` nor a spec to make one for compute_reward from")
+        single = _OneOfVector(vector)
     model = gymnasium.Wrapper(single)
     model.observation_space, model.action_space = vector.single_observation_space, vector.single_action_space
     return model, single.spec
 
 
+class _OneOfVector(gymnasium.Env[Any, Any]):
+    """The spaces, time limit and reward function of a vector that computes all environments at once."""
+
+    def __init__(self, vector: VectorEnv):
+        self.observation_space, self.action_space = vector.single_observation_space, vector.single_action_space
+        limit = getattr(vector.unwrapped, "_max_episode_steps", None)
+        self._max_episode_steps = limit or getattr(vector.spec, "max_episode_steps", None)
+        if callable(compute := getattr(vector.unwrapped, "compute_reward", None)):
+
+            @functools.wraps(compute)
+            def compute_reward(achieved: np.ndarray, desired: np.ndarray, *info: Any) -> Any:
+                """Call it with rows of goals only, as its steps do."""
+                if achieved.ndim > 1:
+                    return compute(achieved, desired, *info)
+                return np.asarray(compute(achieved[None], desired[None], *info)).reshape(-1)[0]
+
+            self.compute_reward = compute_reward
+
+
+@environment_code()
 def make_one(
     env_id: str, render_mode: str | None = None, video: Video | None = None, arguments: EnvArguments = NONE
 ) -> gymnasium.Env:
@@ -279,7 +336,9 @@ def spec_of(env: gymnasium.Env, env_id: str) -> EnvSpec:
         raise UserError(f"'{env_id}': expected actions that are a vector, or a number from 0 to n - 1, got {actions}")
     limit = "_max_episode_steps"  # of TimeLimit
     horizon = env.get_wrapper_attr(limit) if env.has_wrapper_attr(limit) else getattr(env.spec, limit[1:], None)
-    return EnvSpec(env_id, sizes, action_size, horizon or 0, discrete, has_reward_function(env), units)
+    horizon = int(horizon) if horizon and horizon == horizon // 1 else horizon  # also NumPy's numbers
+    layouts = getattr(env, "layouts_of_entries", {})  # of `flattened`
+    return EnvSpec(env_id, sizes, action_size, horizon or 0, discrete, has_reward_function(env), units, layouts=layouts)
 
 
 def _actions_of(space: Box, env_id: str) -> Actions:

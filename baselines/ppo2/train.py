@@ -11,7 +11,6 @@ from baselines.ppo2.config import PPOConfig
 from baselines.ppo2.ppo import PPO
 from baselines.ppo2.rollout import RolloutWorker
 from baselines.runs.run import Run
-from baselines.runs.schedule import progress_remaining
 
 
 def learn(env: VecEnv, config: PPOConfig, run: Run) -> PPO:
@@ -23,7 +22,8 @@ def learn(env: VecEnv, config: PPOConfig, run: Run) -> PPO:
         begin_from(agent, run.initial_policy)
     run.plan(config.n_cycles, config.nsteps * env.num_env, losses=agent.logged)
     test_env = run.evaluation_env(config.n_test_episodes)
-    worker = RolloutWorker(env, config, run.rng("actions"), run.seeds_for("train", env.num_env))
+    evaluates = test_env is env or (env.origin is not None and env.origin is test_env.origin)
+    worker = RolloutWorker(env, config, run.rng("actions"), run.seeds_for("train", env.num_env), evaluates)
     run.register(agent, rollout_worker=worker)
     minibatches = run.rng("minibatches")
     # More BLAS threads than one would spin between the policy's small products and steal the environments' cores.
@@ -40,11 +40,11 @@ def train(agent: PPO, worker: RolloutWorker, test_env: VecEnv, rng: np.random.Ge
     """Run epochs of cycles: `nsteps` steps of each environment, then all updates; `rng` draws the minibatches."""
     for epoch in run.epochs():
         worker.start_epoch(epoch)
-        for cycle in run.cycles():
+        for _ in run.cycles():
             with run.clock.measure("rollout"):
                 rollout = worker.generate(agent.policy())
             with run.clock.measure("train" if agent.compiled else "compile"):
-                run.progress.losses.append(agent.train(rollout, progress_remaining(run.schedule, epoch, cycle), rng))
+                run.progress.losses.append(agent.train(rollout, run.progress_remaining, rng))
         with run.clock.measure("evaluate"):
             test_env.reseed(run.seeds_for("test", test_env.num_env)(epoch))
             tested = evaluate_in(agent.policy(), test_env, agent.config.n_test_episodes)

@@ -9,12 +9,13 @@ from typing import Any
 import baselines
 from baselines.common.errors import UserError
 from baselines.common.mpi import Communicator, check_same_on_all
+from baselines.common.paths import as_path
 from baselines.common.seeding import env_seeds, new_seed
 from baselines.common.settings import names_of
 from baselines.common.specs import check_same_sizes, other_task
 from baselines.envs import as_vec_env, check_renders, has_display, make_vec_env, render_without_display
 from baselines.envs.base import VecEnv
-from baselines.envs.names import import_extra
+from baselines.envs.names import import_extra, import_module_of
 from baselines.policies.policy import Agent, read_policy
 from baselines.runs.algorithms import find
 from baselines.runs.checkpoints import read_newest
@@ -53,13 +54,14 @@ def launch(
     check_same_on_all(comm, {"version of baselines": baselines.__version__, **settings, **given})
     if env_id := import_extra(given.get("extra_import"), given.get("env")):
         given = {**given, "env": env_id}
-    record = read_record(str(given["resume"])) if given.get("resume") else None
+    record = read_record(as_path("resume", given["resume"])) if given.get("resume") is not None else None
     options = resumed_options(record, given) if record else Options(**given)
     comm.limit_waiting(options.worker_timeout)
     algorithm, policy = find(options.alg), None
     if record:
         config = resumed_config(record, algorithm.Config, settings)
     else:
+        import_module_of(options.env)  # which may register a name again that has settings of its own
         policy = read_policy(options.load_path) if options.load_path else None
         of_policy = policy.config if policy else None
         config = algorithm.config(options.env, settings, options.preset, of_policy, tuple(names_of(Options)))

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import re
 import reprlib
 import time
 from collections.abc import Iterable, Mapping
@@ -44,7 +45,8 @@ def record_of(options: Options, config: Settings, schedule: Schedule, workers: i
     for name in names_of(type(config), path=True):
         if settings[name] and os.path.exists(settings[name]):
             settings[name] = os.path.abspath(settings[name])
-    document = {"format": FORMAT, "version": baselines.__version__, **recorded, "workers": workers}
+    head = {"format": FORMAT, "version": baselines.__version__, "folder": os.path.abspath(options.log_path or "")}
+    document = {**head, **recorded, "workers": workers}
     document |= {"config": settings, "schedule": schedule.document()}
     return {**document, "crc32": checksum(document)}
 
@@ -66,7 +68,11 @@ def read_record(folder: str) -> Record:
             raise ValueError(f"expected format '{FORMAT}', got {reprlib.repr(document.get('format'))}")
         if (crc32 := document.pop("crc32", None)) is not None and crc32 != checksum(document):  # 0.5.0 wrote none
             raise ValueError("it was changed: its checksum does not match (without its last entry it counts as yours)")
-        options = Options(**{name: document[name] for name in names_of(Options) if name not in _NOT_RECORDED})
+        recorded = {name: document[name] for name in names_of(Options) if name not in _NOT_RECORDED}
+        if recorded["save_path"]:
+            now = os.path.abspath(folder)
+            recorded["save_path"] = _moved(recorded["save_path"], document.get("folder") or now, now)
+        options = Options(**recorded)
         if options.seed is None or options.num_env is None or not isinstance(document["config"], dict):
             raise ValueError("seed, num_env or config is missing")
         schedule = from_document(Schedule, document["schedule"])
@@ -75,13 +81,21 @@ def read_record(folder: str) -> Record:
         raise UserError(f"cannot resume {folder}: config.json: {getattr(error, 'strerror', None) or error}") from None
 
 
+def _moved(path: str, old: str, new: str) -> str:
+    """Return the place of `path` after the log folder has moved from `old` to `new`, perhaps together with it."""
+    there = os.path.normpath(os.path.join(new, os.path.relpath(path, old)))
+    together = not os.path.exists(os.path.commonpath([path, old]))
+    copied = os.path.exists(there) and (os.path.exists(old) or not os.path.exists(path))
+    return there if together or copied else path
+
+
 def resumed_options(record: Record, given: Mapping[str, Any]) -> Options:
     """Return the recorded options, replaced by those that are `given` now. Raises UserError.
 
     Without a new length (`num_timesteps` or `n_epochs`) the recorded schedule is the length.
     """
     log_path = given.get("log_path")
-    if log_path and os.path.abspath(log_path) != os.path.abspath(record.folder):
+    if log_path and os.path.abspath(os.path.expanduser(log_path)) != os.path.abspath(record.folder):
         raise UserError(f"--resume={record.folder} writes its logs there, not to --log_path={log_path}")
     now = dataclasses.replace(record.options, **{"num_timesteps": None, "n_epochs": None, **given})
     _check_same(record.folder, record.options.document(), now, given)
@@ -136,13 +150,9 @@ def _check_same(folder: str, before: Mapping[str, Any], now: Settings, given: It
 
 def new_run_folder(alg: str, env_id: str, seed: int) -> str:
     """Return the name of a new folder in `runs/`, with algorithm, environment, time and seed."""
-    name = f"{alg}-{env_id.replace(':', '-').replace('/', '-')}-{time.strftime('%Y%m%d-%H%M%S')}-seed{seed}"
-    unused = path = os.path.join("runs", name)
-    count = 1
-    while os.path.lexists(unused):
-        count += 1
-        unused = f"{path}-{count}"
-    return unused
+    # Other jobs may start in the same second, on other machines too: the last part is random.
+    parts = alg, re.sub("[:/]", "-", env_id), time.strftime("%Y%m%d-%H%M%S"), f"seed{seed}", os.urandom(4).hex()
+    return os.path.join("runs", "-".join(parts))
 
 
 def check_save_path(path: str) -> None:

@@ -210,6 +210,7 @@ def _open_storage(storage: str) -> optuna.storages.BaseStorage:
     if url.get_backend_name() == "sqlite":
         path = _with_folder(str(url.database))
         _check_database(path)
+        open(path, "ab").close()  # SQLite's own files do not have the permissions that the umask leaves
         url, arguments = url.set(database=path), {"connect_args": {"timeout": _LOCK_TIMEOUT}}
     address = url.render_as_string(hide_password=False)
     warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)  # of heartbeats

@@ -117,7 +117,7 @@ def remove_unfinished(folder: str) -> None:
 
 def append_whole(path: str, data: bytes) -> None:
     """Append `data` to a file: all of it or, raising OSError, nothing."""
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
     try:
         end = os.fstat(handle).st_size
         try:

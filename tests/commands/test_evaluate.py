@@ -103,7 +103,7 @@ def test_a_policy_is_evaluated_in_what_it_was_trained_on_unless_that_would_impor
     found = baselines.evaluate_policy(servo(), episodes=2, vec_env="sync")
     assert found.success_rate == 1
     foreign = servo(replace(POINT_REACH_SIZES, env_id="no_such_module_of_mine:Id-v0"))
-    with pytest.raises(UserError, match="if you trust the file, add --env=no_such_module_of_mine:Id-v0"):
+    with pytest.raises(UserError, match="if you trust the file, pass env='no_such_module_of_mine:Id-v0'"):
         baselines.evaluate_policy(foreign, episodes=2)
     assert baselines.evaluate_policy(foreign, POINT_REACH_ID, 2, vec_env="sync").success_rate == 1
 
@@ -159,7 +159,10 @@ BAD_INPUT = {
     "no policy": ([POINT_REACH], ["--load_path is missing (policy: a file, or a folder"]),
     "policy that is not there": (["--load_path=nowhere"], ["nowhere"]),
     "environment of other sizes": (["--load_path=policy", "--env=CartPole-v1"], ["observation size 2, not 4"]),
-    "module that the policy names": (["--load_path=modular"], ["add --env=tests.environments:PointReach-v0"]),
+    "module that the policy names": (
+        ["--load_path=modular"],
+        [f"type python -m baselines.evaluate --load_path=modular {POINT_REACH}"],
+    ),
     "no episodes": (["--load_path=policy", "--episodes=0"], ["episodes: expected 1 to", "got 0"]),
     "unknown flag": (["--load_path=policy", "--episode=3"], ["'episode'", "nearest: episodes"]),
     "file below a file": (["--load_path=policy", "--json=taken/o.json"], ["cannot write", "taken"]),
