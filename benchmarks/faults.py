@@ -302,7 +302,8 @@ class Bench:
                 return f"no line, exit code {ended.code}"
             if why := self.go_on(command):
                 return why
-        return self.compare(name, warned=not ended.code and "warning" in ended.output)
+        warnings = [line for line in ended.output.splitlines() if line.startswith("warning")]
+        return self.compare(name, warned="" if ended.code else " ".join(warnings))
 
     def go_on(self, command: Command) -> str:
         """Let a command go on, with room on its disk; return why it could not."""
@@ -316,13 +317,13 @@ class Bench:
         again = self.run(command, "baselines.run --resume=log" if begun else "")
         return f"going on: {again.fell() or again.output[-300:]}" if again.code != 0 or again.fell() else ""
 
-    def compare(self, name: str, warned: bool) -> str:
-        """Return what differs from the undisturbed command; a warning may say that a policy or state is missing."""
+    def compare(self, name: str, warned: str) -> str:
+        """Return what differs from the undisturbed command; warnings may say that a policy, state or log is missing."""
         if name.startswith("tune"):
             return _check_study(self.now)
         left = self.left()
         different = [n for n, x in self.reference(name).left.items() if left.get(n) != x]
-        different = [n for n in different if not warned or "progress" in n]
+        different = [n for n in different if not warned or ("progress" in n and n not in warned)]
         half = [p.name for p in self.now.glob("log/checkpoint/*") if not re.fullmatch(r"\d+-rank\d\.\w+", p.name)]
         return f"different: {different}" if different else f"half-written: {half}" if half else ""
 
