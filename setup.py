@@ -26,6 +26,7 @@ setup(
     license_files=["LICENSE"],
     python_requires=">=3.11,<3.14",
     packages=find_packages(include=["baselines", "baselines.*"]),
+    entry_points={"console_scripts": ["baselines = baselines.__main__:main"]},
     package_data={"baselines": ["py.typed"]},
     install_requires=[
         "tensorflow>=2.20,<3",

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from baselines.common.cli import errors_end_the_process, parse_all, show
-from baselines.common.errors import UserError, one_line
+from baselines.common.errors import UserError, counted, one_line
 from baselines.common.seeding import env_seeds
 from baselines.common.settings import Settings, setting
 from baselines.common.specs import EnvSpec, check_same_sizes, other_task
@@ -36,8 +36,9 @@ class RecordOptions(Settings):
     """Options for recording played episodes as demonstrations."""
 
     record_demos: str | None = setting(
-        None, "file to write the played episodes to as demonstrations, instead of showing them", path=True
-    )
+        None, "file to write the played episodes to as demonstrations, instead of showing them", path=True,
+        group="demonstrations to record"
+    )  # fmt: skip
     keep_failures: bool = setting(False, "with --record_demos: write failed episodes too")
 
     def __post_init__(self) -> None:
@@ -52,7 +53,7 @@ class RecordOptions(Settings):
 class PlayOptions(RecordOptions, EnvOptions, PolicyOptions):
     """Options of the command."""
 
-    episodes: int = setting(10, "episodes to play", 1, 10**9)
+    episodes: int = setting(10, "episodes to play", 1, 10**9, group="playing")
     seed: int = setting(0, "seed of the environment", 0, 1 << 62)
     video: str | None = setting(
         None, "FILE.mp4 or FILE.gif to record", path=True, default_text="a window, or without a display a video here"
@@ -100,7 +101,7 @@ def play(
             info(SUCCESS_BY_REWARD)
     whole = summary(played)
     rate = "" if whole.success_rate is None else f": success rate {whole.success_rate:.3f}"
-    info(f"played {episodes} episodes{rate}, mean return {whole.mean_return:.2f}")
+    info(f"played {counted(episodes, 'episode')}{rate}, mean return {whole.mean_return:.2f}")
     return played
 
 
@@ -114,7 +115,7 @@ def record(
     if not written:
         raise UserError(f"no episode succeeded: nothing to write to {options.record_demos}")
     write(options.record_demos, written, spec, "trained policy", seed)
-    info(f"wrote {len(written)} of {len(played)} episodes to {options.record_demos}")
+    info(f"wrote {len(written)} of {counted(len(played), 'episode')} to {options.record_demos}")
 
 
 def demonstrations_writer(algorithm: Algorithm | None) -> Write:
@@ -147,8 +148,9 @@ def _environment(
             # Rendering has its own process: with TensorFlow in the same one, MuJoCo's EGL can crash.
             shown = {"asynchronous": True, "render_mode": "human"}
             if kind == "video":
-                info(f"recording a video into {file or place}")
-                shown = {"asynchronous": True, "video": Video(place, _ENDLESS, "play")}
+                video = Video.unused(place, _ENDLESS, "play")
+                info(f"recording {file or video.path}")
+                shown = {"asynchronous": True, "video": video}
             break
         seeds = env_seeds(seed, 0, "play", 1)
         with contextlib.closing(gymnasium_env.make(env_id, 1, seeds, arguments=arguments, **shown)) as env:

@@ -1,6 +1,15 @@
-"""Train an agent: `python -m baselines.run --alg=her --env=FetchReach-v1 --num_timesteps=5000`."""
+"""Train an agent, with one seed or with several.
+
+Examples:
+  python -m baselines.run --alg=her --env=FetchReach-v1 --num_timesteps=5000
+  python -m baselines.run --env=FetchPush-v1 --preset=single --num_timesteps=8e4 --save_path=push --log_path=runs/push
+  python -m baselines.run --env=FetchPush-v1 --preset=single --num_timesteps=8e4 --seeds=0,1,2 --jobs=2
+  python -m baselines.run --config=runs/push/config.json --polyak=0.98
+  python -m baselines.run --resume=runs/push --num_timesteps=1e5
+"""
 
 import os
+import shlex
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,15 +21,16 @@ from baselines.common.errors import UserError
 from baselines.common.mpi import Communicator, abort_all_on_error, check_same_on_all, make_communicator
 from baselines.common.old_names import LOG_FOLDER_VARIABLE
 from baselines.common.seeding import new_seed
-from baselines.common.settings import describe, names_of, setting
+from baselines.common.settings import Settings, describe, names_of, setting, wrapped
 from baselines.play import RecordOptions, demonstrations_writer, play, record
 from baselines.policies.policy import Agent
 from baselines.runs.algorithms import Algorithm, find
 from baselines.runs.launch import launch
 from baselines.runs.logger import Logger
 from baselines.runs.options import Options
-from baselines.runs.record import new_run_folder
+from baselines.runs.record import new_run_folder, read_config
 from baselines.runs.run import Run
+from baselines.seeds import SeedsOptions, train_seeds
 from baselines.storage import check_file_writable
 
 
@@ -28,7 +38,7 @@ from baselines.storage import check_file_writable
 class AfterTraining(RecordOptions):
     """Options for playing the trained policy."""
 
-    play: bool = setting(False, "after training, show the policy in a window or as a video")
+    play: bool = setting(False, "after training, show the policy in a window or as a video", group="after training")
     play_episodes: int = setting(10, "episodes to play", 1, 10**9)
 
     def __post_init__(self) -> None:
@@ -38,7 +48,16 @@ class AfterTraining(RecordOptions):
 
 
 @dataclass(frozen=True)
-class LauncherOptions(AfterTraining, Options):
+class FileOptions(Settings):
+    """A file that holds other flags."""
+
+    config: str | None = setting(
+        None, "YAML or JSON file of flags and settings, or a run's config.json; what is given here wins", path=True
+    )
+
+
+@dataclass(frozen=True)
+class LauncherOptions(AfterTraining, SeedsOptions, Options, FileOptions):
     """All flags of the launcher."""
 
 
@@ -54,6 +73,8 @@ def main(argv: list[str] | None = None) -> None:
 def run(argv: list[str], comm: Communicator) -> None:
     """Parse the command line, train, play."""
     given, settings, wants_help = parse(argv, LauncherOptions)
+    if given.get("config"):
+        given, settings = read_config(given.pop("config"), LauncherOptions, given, settings)
     check_same_on_all(comm, {**settings, **given, "--help": wants_help})
     algorithm = None if "resume" in given and not wants_help else find(given.get("alg", DEFAULTS["alg"]))
     if wants_help and algorithm:
@@ -65,10 +86,17 @@ def run(argv: list[str], comm: Communicator) -> None:
         check_file_writable(then.record_demos)
         if algorithm:  # before hours of training
             demonstrations_writer(algorithm)
-    notes = []
+    command = shlex.join(["python", "-m", "baselines.run", *argv])
+    several = SeedsOptions(**{name: given.pop(name) for name in names_of(SeedsOptions) if name in given})
+    if several.chosen:
+        if then.play:
+            raise UserError("--play shows one policy: leave it out, or train with one --seed")
+        train_seeds(several, {**DEFAULTS, **given}, settings, comm, command)
+        return
+    notes = [f"command: {command}"]
     if "resume" not in given:
         given = {"seed": new_seed(comm), **DEFAULTS, **given}
-        notes = _choose_log_path(given, comm)
+        notes += _choose_log_path(given, comm)
 
     def after(agent: Agent, run: Run) -> None:
         if then.play and comm.rank == 0:
@@ -98,8 +126,9 @@ def launcher_help(algorithm: Algorithm) -> str:
     """Return all flags, and the settings and presets of the algorithm."""
     presets = []
     for name, preset in algorithm.PRESETS.items():
-        presets.append(f"  {name:<23} {_flags({**preset.settings, 'num_env': preset.num_env})}")
-        presets += [f"    {task + ':':<21} {_flags(more)}" for task, more in preset.tasks.items()]
+        rows: dict[str, Mapping[str, object]] = {f"  {name}": {**preset.settings, "num_env": preset.num_env}}
+        rows |= {f"    {task}:": more for task, more in preset.tasks.items()}
+        presets += [wrapped(f"{start:<25} {_flags(more)}", 26) for start, more in rows.items()]
     sections = {f"settings of --alg={algorithm.name} (--setting=value)": describe(algorithm.Config)}
     if presets:
         sections[f"presets of --alg={algorithm.name}"] = presets

@@ -7,6 +7,7 @@ that does worse than half of those before it is ended early. Several processes, 
 
 import contextlib
 import io
+import json
 import logging
 import os
 import re
@@ -20,15 +21,15 @@ from typing import Any
 from tqdm import tqdm
 
 from baselines.api import DEFAULTS
-from baselines.common.cli import errors_end_the_process, help_text, literal, parse, show
+from baselines.common.cli import command_line, errors_end_the_process, help_text, parse, show
 from baselines.common.errors import Interrupted, TrainingError, UserError
 from baselines.common.mpi import Communicator, make_communicator
 from baselines.common.settings import describe, names_of, setting
+from baselines.common.signals import stop_requests
 from baselines.runs.algorithms import Algorithm, find
 from baselines.runs.launch import launch
 from baselines.runs.options import AlgorithmOptions, Options, VecEnvOptions
-from baselines.runs.signals import stop_requests
-from baselines.storage import check_writable
+from baselines.storage import check_writable, replace_file
 
 _MOST = 1 << 62
 _STORAGES = "sqlite:///FILE, postgresql://USER:PASSWORD@HOST/NAME, mysql+pymysql://... or journal:FILE"
@@ -38,7 +39,7 @@ _STORAGES = "sqlite:///FILE, postgresql://USER:PASSWORD@HOST/NAME, mysql+pymysql
 class TuneOptions(VecEnvOptions, AlgorithmOptions):
     """The flags of the command; those that `Options` has too belong to every trial's run."""
 
-    n_trials: int = setting(30, "trials of the study in all, in whichever process they run", 1, _MOST)
+    n_trials: int = setting(30, "trials of the study in all, in whichever process they run", 1, _MOST, group="study")
     timesteps: int = setting(100_000, "environment steps of a trial: its --num_timesteps", 1, 1e18)
     tuned: str | None = setting(None, "settings to search: NAME,NAME", default_text="see below")
     storage: str | None = setting(None, _STORAGES, default_text="sqlite:///runs/tune/ALG-ENV.db")
@@ -68,14 +69,6 @@ def main(argv: list[str] | None = None) -> None:
         if make_communicator().size > 1:
             raise UserError("a trial is one process: without mpirun, start this command several times")
         _tune(TuneOptions(**{**DEFAULTS, **given}), algorithm, settings)
-
-
-def command_line(options: Mapping[str, object], settings: Mapping[str, object]) -> str:
-    """Return the command, for a shell, that trains with these."""
-    flags = [f"--{name}={value}" for name, value in options.items() if value is not None]
-    # A word that reads like a number needs quotes to stay a word.
-    flags += [f"--{n}={value if literal(str(value)) == value else repr(value)}" for n, value in settings.items()]
-    return f"python -m baselines.run {shlex.join(flags)}"
 
 
 def _tune(options: TuneOptions, algorithm: Algorithm, settings: Mapping[str, object]) -> None:
@@ -119,9 +112,13 @@ def _tune(options: TuneOptions, algorithm: Algorithm, settings: Mapping[str, obj
             stopped = f"stopped, {tuning.count_trials(study)} {done}; the same command goes on"
             raise Interrupted(stopped, request.signal or signal.SIGINT) from None
         line, found = tuning.best_trial(study)
+    best = {**run_options, "num_timesteps": options.timesteps, "extra_import": options.extra_import}
+    path = os.path.join(log_path, "best.json")
+    with replace_file(path) as file:
+        file.write(json.dumps({**best, "config": {**fixed, **found}}, indent=2).encode() + b"\n")
+    show(f"{', '.join(['best.json (for --config)', *tuning.draw(study, log_path)])} in {log_path}")
     show(f"best: {line}")
-    more = {"num_timesteps": options.timesteps, "extra_import": options.extra_import}
-    show(command_line({**run_options, **more}, {**fixed, **found}))
+    show(shlex.join(command_line("baselines.run", best, {**fixed, **found})))
 
 
 def _train(

@@ -11,13 +11,13 @@ import numpy as np
 from gymnasium.wrappers import RescaleAction
 
 from baselines.common.errors import UserError
+from baselines.common.processes import cores
 from baselines.common.seeding import env_seeds
 from baselines.envs import make_vec_env
 from baselines.envs.gymnasium_env import make_one
 from baselines.ppo2.config import PPOConfig
 from benchmarks.learner import ENV, Learner
 from benchmarks.measure import compare
-from benchmarks.processes import cores
 
 NUM_ENV = 8
 UPDATES, EVERY = 4, 5  # updates after every so many steps of 8 environments: 0.1 a step, as 40 a cycle of 400 are

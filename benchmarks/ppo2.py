@@ -8,6 +8,7 @@ import tensorflow as tf
 from threadpoolctl import threadpool_limits
 
 from baselines.common.mpi import Communicator
+from baselines.common.processes import cores
 from baselines.envs import make_vec_env
 from baselines.ppo2.config import PPOConfig
 from baselines.ppo2.ppo import PPO
@@ -15,7 +16,6 @@ from baselines.ppo2.rollout import RolloutWorker
 from baselines.runs.algorithms import find
 from benchmarks import peers
 from benchmarks.measure import compare
-from benchmarks.processes import cores
 
 ENVS, NUM_ENV = ("CartPole-v1", "Hopper-v4"), 8
 

@@ -6,22 +6,20 @@ of its experiments are written: tables, curves, a figure, settings, versions.
 
 import argparse
 import contextlib
+import functools
 import importlib.util
-import queue
 import shlex
-import signal
 import sys
 import time
 from collections.abc import Generator, Iterator
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 from baselines.common.cli import ArgumentParser, errors_end_the_process, show
 from baselines.common.errors import Interrupted, TrainingError, UserError, one_line
+from baselines.common.processes import Children, check_jobs, cores, each
 from baselines.storage import check_writable, lock
 from benchmarks.experiments import EXPERIMENTS, experiment
 from benchmarks.outcomes import runs_of
-from benchmarks.processes import Children, check_jobs, cores, pin
 from benchmarks.result_files import write_results
 from benchmarks.runs import Run, finished, make_demonstrations, perform, resumable
 from benchmarks.tables import overview
@@ -95,7 +93,7 @@ def reproduce(names: list[str], runs: Path, results: Path, seeds: tuple[int, ...
             make_demonstrations(runs, run.arm, children)
         write_all(names, runs, results)
         failed = 0
-        with contextlib.closing(each(left, children, jobs)) as ended:
+        with contextlib.closing(each_run(left, children, jobs)) as ended:
             for run, error in ended:
                 failed += error is not None
                 write_all([name for name in names if run in planned_of(name, runs)], runs, results)
@@ -121,26 +119,16 @@ def plan(names: list[str], runs: Path, seeds: tuple[int, ...] | None) -> list[Ru
     return list(dict.fromkeys(run for name in names for run in planned_of(name, runs, seeds)))
 
 
-def each(left: list[Run], children: Children, jobs: int) -> Generator[tuple[Run, TrainingError | None]]:
+def each_run(left: list[Run], children: Children, jobs: int) -> Generator[tuple[Run, TrainingError | None]]:
     """Perform the runs, `jobs` at a time; yield each with its error, if any, when it ends. Raises Interrupted."""
-    free: queue.SimpleQueue[int] = queue.SimpleQueue()
-    for core in cores():
-        free.put(core)
-    with ThreadPoolExecutor(jobs, initializer=lambda: pin(free.get()) if jobs > 1 else None) as pool:
-        begun = {pool.submit(_perform, run, i, len(left), children, jobs): run for i, run in enumerate(left, 1)}
-        try:
-            for future in as_completed(begun):
-                yield begun[future], future.result()
-        except BaseException:  # else the pool would perform all other runs before the error is raised
-            if not children.signal:
-                children.stop(signal.SIGTERM)
-            raise
+    perform = functools.partial(_perform, left, children=children, jobs=jobs)
+    return each(left, perform, children, [[core] for core in cores()[:jobs]])
 
 
-def _perform(run: Run, number: int, count: int, children: Children, jobs: int) -> TrainingError | None:
+def _perform(left: list[Run], run: Run, children: Children, jobs: int) -> TrainingError | None:
     """Perform a run and return its error, if it failed."""
     children.check()
-    name, start = f"{number} of {count}: {run.arm.key}, seed {run.seed}", time.perf_counter()
+    name, start = f"{left.index(run) + 1} of {len(left)}: {run.arm.key}, seed {run.seed}", time.perf_counter()
     show(f"{name}: {'continues' if resumable(run) else 'begins'}, in {run.folder}")
     try:
         perform(run, children, jobs)

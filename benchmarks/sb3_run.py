@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from baselines.common.cli import errors_end_the_process, parse_all
+from baselines.common.processes import cores
 from baselines.common.seeding import RngStreams, env_seeds
 from baselines.common.settings import Settings, setting
 from baselines.common.specs import Actions
@@ -26,7 +27,6 @@ from baselines.learning.quiet import import_tensorflow
 from baselines.policies.evaluation import Evaluation, evaluate_in
 from baselines.runs.algorithms import find
 from baselines.storage import check_writable, replace_file
-from benchmarks.processes import cores
 
 EPOCH, EPISODES, LAST_EPISODES, LAST_ENVS = 4000, 104, 1000, 50
 PPO_EPISODES, PPO_ENVS = 20, 8

@@ -28,7 +28,7 @@ LIBRARIES = {
     "pickle": {"her.demonstrations"},  # which allows arrays only
     "cloudpickle": set(),
     "minari": {"her.demonstrations"},
-    "matplotlib": {"results.drawing"},
+    "matplotlib": {"results.drawing", "runs.tuning"},
     "scipy": {"results.statistics"},
     "tensorboard": {"runs.tensorboard"},
     "wandb": {"runs.wandb_logger"},
@@ -38,6 +38,7 @@ LIBRARIES = {
     "ai_edge_litert": set(),  # what is written needs it, not what writes
     "optuna": {"runs.tuning"},
     "sqlalchemy": {"runs.tuning"},
+    "yaml": {"runs.record"},
     "gymnasium_robotics": {"envs.names"},
     "envpool": {"envs.envpool_env"},
 }

@@ -9,12 +9,12 @@ import sys
 import time
 import typing
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn, TextIO, TypeVar
 
 from baselines.common.errors import Interrupted, TrainingError, UserError, printable
 from baselines.common.mpi import Communicator
 from baselines.common.old_names import hint
-from baselines.common.settings import Settings, check_known, describe, names_of
+from baselines.common.settings import Settings, check_known, describe, names_of, wrapped
 
 S = TypeVar("S", bound=Settings)
 
@@ -67,12 +67,24 @@ def help_text(
     defaults: Mapping[str, str] | None = None,
     sections: Mapping[str, Sequence[str]] | None = None,
 ) -> str:
-    """Return the text of --help: all flags, then `sections` by title; `defaults` replace those of `options`."""
-    lines = [f"usage: python -m {command} [--flag=value ...]", "", (about or "").strip(), "", "options:"]
+    """Return the text of --help: all flags, `sections` by title, and the part of `about` that follows "Examples:".
+
+    `defaults` replace those of `options`.
+    """
+    about, heading, examples = (about or "").partition("Examples:")
+    lines = [f"usage: python -m {command} [--flag=value ...]", "", about.strip(), "", "options:"]
     lines += ["  --help                  this text (-h)", *describe(options, defaults)]
     for title, rows in (sections or {}).items():
         lines += ["", f"{title}:", *rows]
-    return "\n".join(lines)
+    return "\n".join([*lines, *(["", f"{heading.lower()}{examples.rstrip()}"] if heading else [])])
+
+
+def command_line(module: str, given: Mapping[str, object], settings: Mapping[str, object]) -> list[str]:
+    """Return the words of the command that `parse` reads as these values; None is not given."""
+    flags = [f"--{name}={value}" for name, value in given.items() if value is not None]
+    # A word that reads like a number needs quotes to stay a word.
+    quoted = {n: value if literal(str(value)) == value else repr(value) for n, value in settings.items()}
+    return ["python", "-m", module, *flags, *(f"--{n}={value}" for n, value in quoted.items() if value is not None)]
 
 
 class ArgumentParser(argparse.ArgumentParser):
@@ -95,7 +107,7 @@ def errors_end_the_process(comm: Communicator | None = None) -> Iterator[None]:
         if comm.rank > 0:
             time.sleep(2)  # usually all workers have the same error: rank 0 prints it and ends the others
         where = f" (rank {comm.rank} of {comm.size})" if comm.size > 1 else ""
-        print(f"error{where}: {error}", file=sys.stderr)
+        print(_fitted(f"error{where}: {error}", sys.stderr), file=sys.stderr)
         comm.abort(2 if isinstance(error, UserError) else 1)
     except Interrupted as stopped:
         if comm.rank == 0:
@@ -109,12 +121,22 @@ def errors_end_the_process(comm: Communicator | None = None) -> Iterator[None]:
 
 
 def show(text: str) -> None:
-    """Print to the terminal; if the reader of a pipe has ended (`| tee` and Ctrl-C), drop this and later output."""
+    """Print; if the reader of a pipe has ended (`| tee` and Ctrl-C), drop this and later output.
+
+    A terminal breaks lines within words; sentences are therefore broken here, while commands (indented) stay whole.
+    """
     try:
-        print(printable(text), flush=True)
+        print(_fitted(printable(text), sys.stdout), flush=True)
     except OSError:
         with open(os.devnull, "w") as nowhere, contextlib.suppress(OSError):
             os.dup2(nowhere.fileno(), sys.stdout.fileno())
+
+
+def _fitted(text: str, stream: TextIO) -> str:
+    """Return the text for a terminal without lines that are too long, else unchanged."""
+    if not stream.isatty():
+        return text
+    return "\n".join(wrapped(line) if line[:1].isalpha() else line for line in text.split("\n"))
 
 
 def literal(text: str) -> Any:

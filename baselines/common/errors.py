@@ -50,6 +50,11 @@ def shortened(text: str, most: int) -> str:
     return text if len(text) <= most else f"{text[: most - 3 - end]}...{text[-end:]}"
 
 
+def counted(number: int, noun: str) -> str:
+    """Return "1 epoch", "2 epochs"."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def nearest(word: str, known: Iterable[str], count: int = 3) -> str:
     """Return `"; nearest: a, b"` with the known words most similar to `word`, or the empty string."""
     folded = {k.lower(): k for k in known}

@@ -1,6 +1,7 @@
 """Settings: frozen dataclasses whose fields have a default, a meaning and a range, and which check themselves."""
 
 import dataclasses
+import shutil
 import textwrap
 import typing
 from collections.abc import Iterable, Mapping
@@ -29,6 +30,7 @@ def setting(
     of_policy: bool = False,
     on_resume: str = SAME,
     default_text: str | None = None,
+    group: str | None = None,
 ) -> Any:
     """Return a field of a `Settings` class.
 
@@ -42,11 +44,13 @@ def setting(
         of_policy: True if a trained policy depends on it; training from that policy then takes the policy's value.
         on_resume: SAME, MOVED or FREE.
         default_text: what --help shows as the default, instead of `default`.
+        group: title in --help of the group of settings that begins with this one.
     """
     if default_text is None:
         default_text = "" if default is None else str(default)
     metadata = {"meaning": meaning, "low": low, "high": high, "choices": choices, "path": path,
-                "of_policy": of_policy, "on_resume": on_resume, "default_text": default_text}  # fmt: skip
+                "of_policy": of_policy, "on_resume": on_resume, "default_text": default_text,
+                "group": group}  # fmt: skip
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -94,14 +98,27 @@ def from_document(settings: type[Settings], document: Mapping[str, Any]) -> Any:
 
 
 def describe(settings: type[Settings], defaults: Mapping[str, str] | None = None) -> list[str]:
-    """Return a line of --help for each setting; `defaults` replace the fields' own defaults."""
+    """Return a line of --help for each setting, in groups; `defaults` replace the fields' own defaults."""
     lines = []
     for field in dataclasses.fields(settings):
-        default = (defaults or {}).get(field.name, field.metadata["default_text"])
-        text = field.metadata["meaning"] + (default and f" (default: {default})")
-        name = f"  --{field.name:<21} "
-        lines.append(textwrap.fill(text, 110, initial_indent=name, subsequent_indent=" " * len(name)))
+        metadata = field.metadata
+        default = (defaults or {}).get(field.name, metadata["default_text"])
+        text = metadata["meaning"] + (default and f" (default: {default})")
+        choices = metadata["choices"]
+        if len(choices) > 1 and not all(choice in metadata["meaning"] for choice in choices):
+            text += f"; one of {', '.join(choices)}"
+        if metadata["group"]:
+            lines += ["", f"{metadata['group']}:"]
+        lines.append(wrapped(f"  --{field.name:<21} {text}", indent=26))
     return lines
+
+
+def wrapped(text: str, indent: int = 2) -> str:
+    """Return `text` in lines that fit the terminal, broken between words; all but the first have an `indent`."""
+    width = shutil.get_terminal_size((110, 24)).columns  # COLUMNS, or the terminal's
+    lines = textwrap.wrap(text, max(width, indent + 20), subsequent_indent=" " * indent, break_long_words=False,
+                          break_on_hyphens=False)  # fmt: skip
+    return "\n".join(lines)
 
 
 def _checked(field: "dataclasses.Field[Any]", kind: Any, value: Any) -> Any:

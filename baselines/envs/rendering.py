@@ -21,6 +21,17 @@ class Video(NamedTuple):
     length: int
     name: str
 
+    @classmethod
+    def unused(cls, folder: str, length: int, name: str) -> "Video":
+        """Return a recording under a name that no file in the folder has."""
+        names = (f"{name}{'' if n == 1 else n}" for n in itertools.count(1))
+        return next(video for each in names if not os.path.exists((video := cls(folder, length, each)).path))
+
+    @property
+    def path(self) -> str:
+        """The file, as RecordVideo names it."""
+        return os.path.join(self.folder, f"{self.name}-step-0.mp4")
+
 
 class _Recorder(RecordVideo):
     """A recorder without a traceback where no video can be written: the main process looks at the file."""
@@ -34,13 +45,11 @@ class _Recorder(RecordVideo):
 
 
 def recorded(env: gymnasium.Env, video: Video) -> gymnasium.Env:
-    """Wrap `env` to record `video`, under a name that is not in use in its folder."""
-    names = (f"{video.name}{'' if n == 1 else n}" for n in itertools.count(1))
-    name = next(name for name in names if not os.path.exists(os.path.join(video.folder, f"{name}-step-0.mp4")))
+    """Wrap `env` to record `video`."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the folder exists
         return _Recorder(
-            env, video.folder, step_trigger=lambda step: step == 0, video_length=video.length, name_prefix=name
+            env, video.folder, step_trigger=lambda step: step == 0, video_length=video.length, name_prefix=video.name
         )
 
 

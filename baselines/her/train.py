@@ -5,7 +5,7 @@ import functools
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from baselines.common.errors import UserError
+from baselines.common.errors import UserError, counted
 from baselines.common.specs import GOAL_KEYS
 from baselines.envs.base import SUCCESS_BY_REWARD, VecEnv
 from baselines.envs.reward import RewardFunction
@@ -179,18 +179,20 @@ def _announce(config: HERConfig, demonstrations: ReplayBuffer | None, offset: fl
     if not run.schedule.n_epochs:
         return
     info(
-        f"a cycle: {env.num_env} episodes of at most {env.spec.horizon} steps and {config.n_batches} updates of "
+        f"a cycle: {counted(env.num_env, 'episode')} of at most {env.spec.horizon} steps and "
+        f"{counted(config.n_batches, 'update')} of "
         f"{config.batch_size} transitions per worker"
     )
     if config.gamma == MOST_GAMMA < 1 - 1 / env.spec.horizon:
         long = f"a time limit of {env.spec.horizon} steps says little of how long episodes are"
         info(f"gamma is {MOST_GAMMA}, the largest default: {long}; --gamma chooses another")
     if run.comm.size == config.simulated_workers == 1 and config.target_interval == 0:
-        info("hint: one process learns fastest with --preset=single; the papers' 19 workers: mpirun -np 19 ...")
+        info("hint: one process learns fastest with --preset=single (the papers' 19 workers: mpirun -np 19)")
     if demonstrations:
         count = demonstrations.num_episodes
         fewer = f" (the file has no more; num_demo is {config.num_demo})" if count < config.num_demo else ""
-        info(f"demonstrations: {count} episodes{fewer}, {config.demo_rows} of {config.batch_size} rows a batch")
+        rows = f"{config.demo_rows} of {config.batch_size} rows a batch"
+        info(f"demonstrations: {counted(count, 'episode')}{fewer}, {rows}")
     if offset:
         info(f"the reward at the goal is {offset:g}; training uses reward - {offset:g}, so that returns are at most 0")
     if unseen := [entry for entry in env.spec.observation_sizes if entry not in GOAL_KEYS]:

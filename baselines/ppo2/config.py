@@ -14,18 +14,17 @@ SCHEDULES = ("constant", "linear")
 class PPOConfig(Settings):
     """The settings of a run; the defaults are those of OpenAI Baselines for MuJoCo. Creating one checks them all."""
 
-    # networks
-    network: str = setting("mlp", "kind of network: layers of num_hidden units each", choices=("mlp",))
+    network: str = setting(
+        "mlp", "kind of network: layers of num_hidden units each", choices=("mlp",), group="networks"
+    )
     num_hidden: int = setting(64, "tanh units of each hidden layer", 1, 65536, of_policy=True)
     num_layers: int = setting(2, "hidden layers of the policy and of the value network", 1, 100, of_policy=True)
     value_network: str = setting("copy", "hidden layers of the value network: copy: its own; shared: the policy's",
                                  choices=("copy", "shared"), of_policy=True)  # fmt: skip
-    # rollouts
-    nsteps: int = setting(2048, "steps of each environment between updates", 1, 10**7)
+    nsteps: int = setting(2048, "steps of each environment between updates", 1, 10**7, group="rollouts")
     gamma: float = setting(0.99, "discount", 0, 1)
     lam: float = setting(0.95, "lambda of the generalized advantage estimation (1506.02438)", 0, 1)
-    # updates
-    noptepochs: int = setting(10, "passes over each rollout", 1, 10**6)
+    noptepochs: int = setting(10, "passes over each rollout", 1, 10**6, group="updates")
     nminibatches: int = setting(32, "minibatches that each pass divides a rollout into", 1)
     lr: float = setting(3e-4, "learning rate (Adam)", 0, 1e30)
     lr_schedule: str = setting("linear", "constant lr, or linear to 0 at the end of training", choices=SCHEDULES)
@@ -35,11 +34,13 @@ class PPOConfig(Settings):
     ent_coef: float = setting(0.0, "weight of the entropy in the loss", 0)
     vf_coef: float = setting(0.5, "weight of the value loss", 0)
     max_grad_norm: float = setting(0.5, "largest norm of the whole gradient; 0: no bound", 0)
-    # schedule
-    n_cycles: int = setting(10, "cycles per epoch: rollouts with their updates between two evaluations", 1)
+    n_cycles: int = setting(
+        10, "cycles per epoch: rollouts with their updates between two evaluations", 1, group="schedule"
+    )
     n_test_episodes: int = setting(10, "evaluation episodes per epoch and worker", 1)
-    # normalisation
-    normalize_observations: bool = setting(True, "normalise observations by their mean and std so far", of_policy=True)
+    normalize_observations: bool = setting(
+        True, "normalise observations by their mean and std so far", of_policy=True, group="normalisation"
+    )
     normalize_rewards: bool = setting(True, "divide rewards by the std of their discounted sums so far")
     norm_clip: float = setting(10.0, "bound on normalised observations and rewards", 1e-9, 1e30, of_policy=True)
     norm_eps: float = setting(1e-4, "smallest std to divide by", 1e-9, 1e30, of_policy=True)

@@ -3,6 +3,7 @@
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from baselines.common.errors import counted
 from baselines.envs.base import VecEnv
 from baselines.learning.networks import share_threads
 from baselines.policies.evaluation import Evaluation, evaluate_in
@@ -31,7 +32,7 @@ def learn(env: VecEnv, config: PPOConfig, run: Run) -> PPO:
         run.begin()
         if run.schedule.n_epochs:
             updates = f"{config.noptepochs} x {config.nminibatches} updates of {size} rows per worker"
-            run.logger.info(f"a cycle: {config.nsteps} steps of {env.num_env} environments and {updates}")
+            run.logger.info(f"a cycle: {config.nsteps} steps of {counted(env.num_env, 'environment')} and {updates}")
         train(agent, worker, test_env, minibatches, run)
     return agent
 

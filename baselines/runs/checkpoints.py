@@ -13,15 +13,16 @@ from typing import Any
 
 from baselines.common.errors import Interrupted, UserError
 from baselines.common.mpi import Communicator
+from baselines.common.signals import StopRequest
 from baselines.runs.logger import Logger
 from baselines.runs.options import Options
 from baselines.runs.schedule import Schedule
-from baselines.runs.signals import StopRequest
 from baselines.runs.state import RunState, Saved
 from baselines.storage import SUFFIX, open_regular, read_arrays, write_arrays
 
 FOLDER = "checkpoint"  # in the log folder
 FORMAT = "baselines state 4"
+_SLOW_SECONDS, _SLOW_SHARE = 1.0, 0.1  # saving a state is mentioned where it takes longer, and a larger share
 
 
 @dataclasses.dataclass
@@ -74,9 +75,10 @@ class Checkpoints:
             self.logger.warn(f"no checkpoint written ({error or 'another worker failed'}); training continues")
             return False
         now = time.perf_counter()
-        share, self._written_at = (now - start) / (now - self._written_at), now
-        cost = f"{size / 1e6:.1f} MB in {now - start:.2f} s, {share:.1%} of the time since the last"
-        self.logger.info(f"checkpoint after {done.epoch} epochs and {done.cycle} cycles: {cost}")
+        seconds, since, self._written_at = now - start, now - self._written_at, now
+        if seconds > _SLOW_SECONDS and seconds > _SLOW_SHARE * since:
+            cost = f"{seconds:.1f} s for {size / 1e6:.0f} MB, {seconds / since:.0%} of the time since the last"
+            self.logger.info(f"saving the state took {cost}; --checkpoint_interval=N saves it less often")
         return True
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import functools
+import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -65,11 +66,12 @@ def launch(
         policy = read_policy(options.load_path) if options.load_path else None
         of_policy = policy.config if policy else None
         config = algorithm.config(options.env, settings, options.preset, of_policy, tuple(names_of(Options)))
-        if options.save_path and comm.rank == 0:
-            check_save_path(options.save_path)
         seed = new_seed(comm) if options.seed is None else options.seed
         num_env = options.num_env or algorithm.preset(options.preset).num_env
         options = dataclasses.replace(options, seed=seed, num_env=num_env)
+    before = record.options.save_path if record else None
+    if options.save_path and comm.rank == 0 and os.path.abspath(options.save_path) != before:
+        check_save_path(options.save_path)
     if options.wandb_project and comm.rank == 0:
         check_installed()
     with contextlib.ExitStack() as stack:
@@ -96,6 +98,7 @@ def launch(
         agent = algorithm.learn(vec_env, config, run)
         if not isinstance(agent, Agent):
             raise UserError(f"--alg={options.alg}: learn must return a baselines.algorithm.Agent, got {agent!r}")
+        run.close(named=env is None)
         after(agent, run)
     return agent
 

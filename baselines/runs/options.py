@@ -15,7 +15,7 @@ _MOST = 1 << 62
 class AlgorithmOptions(Settings):
     """The algorithm and its preset."""
 
-    alg: str = setting("", "algorithm; your own: package.module with a function learn")
+    alg: str = setting("", "algorithm; your own: package.module with a function learn", group="algorithm")
     preset: str | None = setting(None, "name of a set of settings")
 
 
@@ -23,7 +23,9 @@ class AlgorithmOptions(Settings):
 class EnvOptions(Settings):
     """The environment, as every command takes it."""
 
-    env: str = setting("", "environment; your own: module:Id-v0", default_text="the one the policy was trained on")
+    env: str = setting(
+        "", "environment; your own: module:Id-v0", default_text="the one the policy was trained on", group="environment"
+    )
     env_kwargs: str | None = setting(None, "arguments for making it: NAME=VALUE,NAME=VALUE, or a dictionary")
     reward_info: str | None = setting(None, "entries of a step's info that compute_reward reads: KEY,KEY")
     max_episode_steps: int | None = setting(
@@ -56,7 +58,7 @@ class VecEnvOptions(EnvOptions):
 class EvaluationOptions(VecEnvOptions):
     """Episodes that evaluate a policy, from the command line or from Python."""
 
-    episodes: int = setting(100, "episodes to play", 1, 10**9)
+    episodes: int = setting(100, "episodes to play", 1, 10**9, group="evaluation")
     num_env: int = setting(8, "environments that are stepped together", 1, 100_000)
     seed: int = setting(0, "seed of the environments", 0, 1 << 62)
 
@@ -65,17 +67,13 @@ class EvaluationOptions(VecEnvOptions):
 class PolicyOptions(Settings):
     """The policy that a command loads."""
 
-    load_path: str = setting(None, "policy: a file, or a folder with latest.safetensors", path=True)
+    load_path: str = setting(None, "policy: a file, or a folder with latest.safetensors", path=True, group="policy")
 
 
 @dataclass(frozen=True)
 class Options(VecEnvOptions, AlgorithmOptions):
     """Options of a run, from the command line, from Python or from the run to resume. Raises UserError."""
 
-    num_timesteps: float | None = setting(
-        None, "environment steps of one worker; 0: no training", 0, 1e18, on_resume=FREE, default_text="1e6"
-    )
-    n_epochs: int | None = setting(None, "epochs, instead of --num_timesteps", 0, _MOST, on_resume=FREE)
     step_timeout: float = setting(
         0.0, "seconds that a step may take in an environment with its own process (async); 0: no limit", 0, 1e6
     )
@@ -83,11 +81,18 @@ class Options(VecEnvOptions, AlgorithmOptions):
         1800.0, "seconds that a worker of mpirun waits for another one before the job ends; 0: no limit", 0, 1e6,
         on_resume=FREE,
     )  # fmt: skip
+    num_timesteps: float | None = setting(
+        None, "environment steps of one worker; 0: no training", 0, 1e18, on_resume=FREE, default_text="1e6",
+        group="run"
+    )  # fmt: skip
+    n_epochs: int | None = setting(None, "epochs, instead of --num_timesteps", 0, _MOST, on_resume=FREE)
     seed: int | None = setting(
         None, "seed of all random numbers", 0, _MOST, default_text="a new one, written to the log"
     )
-    load_path: str | None = setting(None, "policy to begin with: a file, or its folder", path=True, on_resume=MOVED)
-    save_path: str | None = setting(None, "folder for the policies: latest, best, epoch_N", path=True)
+    load_path: str | None = setting(
+        None, "policy to begin with: a file, or its folder", path=True, on_resume=MOVED, group="files"
+    )
+    save_path: str | None = setting(None, "folder for the policies: latest, best, epoch_N", path=True, on_resume=FREE)
     policy_save_interval: int = setting(
         5, "epochs between the policies saved as epoch_N; 0: save none", 0, _MOST, on_resume=FREE
     )
@@ -100,7 +105,9 @@ class Options(VecEnvOptions, AlgorithmOptions):
     log_path: str | None = setting(
         None, "folder for logs and videos", path=True, on_resume=FREE, default_text="a new one in runs/"
     )
-    quiet: bool = setting(False, "print only warnings and errors; the log folder has everything", on_resume=FREE)
+    quiet: bool = setting(
+        False, "print only warnings and errors; the log folder has everything", on_resume=FREE, group="display"
+    )
     save_video_interval: int = setting(
         0, "epochs between videos of the policy without noise; 0: none", 0, _MOST, on_resume=FREE
     )

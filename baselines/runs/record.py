@@ -6,11 +6,12 @@ import os
 import re
 import reprlib
 import time
+import typing
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, TypeVar
 
 import baselines
-from baselines.common.errors import UserError
+from baselines.common.errors import UserError, one_line
 from baselines.common.settings import FREE, MOVED, SAME, Settings, check_known, from_document, names_of
 from baselines.runs.options import Options
 from baselines.runs.schedule import Schedule
@@ -18,6 +19,8 @@ from baselines.storage import check_own_files, check_writable, checksum, open_re
 
 FORMAT = "baselines run 3"
 _OF_0_4_0 = "baselines run 2"
+_ANY_FORMAT = "baselines run "
+_FLOAT = re.compile(r"[+-]?\d+(\.\d*)?e[+-]?\d+", re.IGNORECASE)  # 1e6, which PyYAML takes for a word
 LARGEST = 1 << 20  # bytes of config.json
 _NOT_RECORDED = ("resume", "log_path", "extra_import", "worker_timeout")
 _SHOWN = ("version", "alg", "env", "env_kwargs", "max_episode_steps", "num_env", "workers", "seed", "preset",
@@ -146,6 +149,69 @@ def _check_same(folder: str, before: Mapping[str, Any], now: Settings, given: It
         old, new = (os.path.abspath(v) if name in paths and v else v for v in (before[name], getattr(now, name)))
         if old != new:
             raise UserError(f"cannot resume {folder}: it was started with {name}={old}, not {new}")
+
+
+def read_config(
+    path: str, options: type[Settings], given: Mapping[str, Any], settings: Mapping[str, object]
+) -> tuple[dict[str, Any], dict[str, object]]:
+    """Return the flags, fields of `options`, and the settings of a --config file, replaced by those that are given.
+
+    The file is YAML or JSON that the user wrote, or the config.json of a run; that run's own paths for policies and
+    logs are left out. Raises UserError.
+    """
+    document = _read_document(path)
+    config = document.pop("config", {})
+    if str(document.get("format")).startswith(_ANY_FORMAT):
+        for name in ("alg", "preset"):
+            if name in given and given[name] != document.get(name):
+                had = f"{name}={document.get(name)}" if document.get(name) else f"no {name}"
+                raise UserError(f"--{name}={given[name]}: {path} has all settings of a run with {had}; leave one out")
+        if document.get("num_timesteps") is document.get("n_epochs") is None:
+            schedule = from_document(Schedule, document.get("schedule", {}))
+            whole = schedule.n_epochs * schedule.n_cycles * schedule.steps_per_cycle
+            document["num_timesteps"] = whole if schedule.n_steps is None else schedule.n_steps
+        document = {n: v for n, v in document.items() if n in names_of(Options) and n != "save_path"}
+    for one, *others in (("num_timesteps", "n_epochs"), ("seed", "seeds", "n_seeds")):  # each says the same
+        if {one, *others} & given.keys():
+            document = {n: v for n, v in document.items() if n not in (one, *others)}
+    kinds = {name: typing.get_args(kind) or (kind,) for name, kind in typing.get_type_hints(options).items()}
+    flags, own = {}, dict(config)
+    for name, value in document.items():
+        if name not in kinds:
+            own[name] = value
+        elif value is not None:
+            text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
+            flags[name] = text if str in kinds[name] else value
+    return {**flags, **given}, {**own, **settings}
+
+
+def _read_document(path: str) -> dict[str, Any]:
+    """Return the mapping in a YAML or JSON file. Raises UserError."""
+    try:
+        with open(os.path.expanduser(path), encoding="utf-8") as file:
+            if path.endswith((".yaml", ".yml")):
+                import yaml
+
+                document = yaml.safe_load(file)
+            else:
+                document = json.load(file)
+        config = document.get("config", {})
+        if not all(isinstance(name, str) for name in [*document, *config]):
+            raise ValueError("expected the names of flags and settings")
+        return {**_with_floats(document), "config": _with_floats(config)}
+    except ModuleNotFoundError:
+        raise UserError(f"--config={path}: YAML needs PyYAML (pip install pyyaml); JSON needs nothing") from None
+    except AttributeError:
+        raise UserError(f"--config={path}: expected a mapping of flags and settings, such as polyak: 0.98") from None
+    except Exception as error:  # PyYAML's errors share no base with those of JSON and files
+        raise UserError(f"--config={path}: {one_line(error)}") from None
+
+
+def _with_floats(document: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name.replace("-", "_"): float(value) if isinstance(value, str) and _FLOAT.fullmatch(value) else value
+        for name, value in document.items()
+    }
 
 
 def new_run_folder(alg: str, env_id: str, seed: int) -> str:

@@ -10,19 +10,20 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from baselines.common.errors import UserError
+from baselines.common.errors import UserError, counted
 from baselines.common.mpi import Communicator
 from baselines.common.seeding import RngStreams
 from baselines.common.settings import Settings
+from baselines.common.signals import stop_requests
 from baselines.envs.base import VecEnv, evaluation_copies
 from baselines.policies.policy import Policy
 from baselines.runs.checkpoints import Checkpoints
 from baselines.runs.clock import Clock
+from baselines.runs.closing import outcome, what_next
 from baselines.runs.logger import Logger
 from baselines.runs.options import Options
 from baselines.runs.record import Record, check_checkpoint, lasting_settings, record_of, shown_settings
 from baselines.runs.schedule import Schedule, describe, plan, time_left
-from baselines.runs.signals import stop_requests
 from baselines.runs.state import Progress, RunState, Saved, Stateful
 from baselines.runs.videos import Videos
 from baselines.storage import remove_unfinished
@@ -61,6 +62,8 @@ class Run:
         self._share = 0.0  # of the training that is done, the same on all workers
         self._checkpoints: Checkpoints | None = None
         self._videos: Videos | None = None
+        self._row: dict[str, float] = {}  # the last one of the log
+        self._episodes = 0  # of an evaluation
 
     @property
     def progress(self) -> Progress:
@@ -90,6 +93,7 @@ class Run:
 
     def evaluation_env(self, num_episodes: int) -> VecEnv:
         """Return environments for evaluation: the user's own, or copies whose number divides `num_episodes`."""
+        self._episodes = num_episodes
         env = self.eval_env or evaluation_copies(self.env, num_episodes, self.seeds_for)
         if env is not self.env:
             self._envs.append(env)
@@ -114,7 +118,7 @@ class Run:
             self._state.restore(saved)
         self._measure()
         done, schedule = self.progress, self.schedule
-        asked, trained = f"{schedule.n_epochs} epochs", f"{done.epoch} epochs"
+        asked, trained = counted(schedule.n_epochs, "epoch"), counted(done.epoch, "epoch")
         more = done.epoch > schedule.n_epochs
         if schedule.n_steps is not None:  # the last cycle may have taken it a little further
             asked, trained = f"{schedule.n_steps} steps", f"{done.steps} steps"
@@ -134,9 +138,11 @@ class Run:
             self.logger.info(f"entries of the observation that are not used, because they are no vectors: {unseen}")
         for line in (*self.notes, *self._lines):
             self.logger.info(line)
-        if self.schedule.n_epochs == 0:
+        if saved:
+            self.logger.info(f"continues after epoch {self.progress.epoch} of {self.schedule.n_epochs}")
+        if self._over:
             self._save("latest")
-        else:
+        if self.schedule.n_epochs:
             self.logger.start(shown_settings(record), new=saved is None)
             interval = self.options.save_video_interval
             if interval > self.schedule.n_epochs:
@@ -169,15 +175,19 @@ class Run:
         """Yield the remaining cycles of this epoch. Raises Interrupted, after a checkpoint, if asked to stop."""
         visible = self.comm.rank == 0 and not self.options.quiet and sys.stderr.isatty()
         schedule, done = self.schedule, self.progress
-        with tqdm(total=schedule.n_cycles, initial=done.cycle, desc=f"epoch {done.epoch}", leave=False, unit=" steps",
-                  unit_scale=schedule.steps_per_cycle, disable=not visible, dynamic_ncols=True) as bar:  # fmt: skip
+        name = f"epoch {done.epoch + 1} of {schedule.n_epochs}"
+        with tqdm(total=schedule.n_cycles, initial=done.cycle, desc=name, leave=False, unit=" steps",
+                  unit_scale=schedule.steps_per_cycle, disable=not visible, dynamic_ncols=True,
+                  bar_format="{desc}: {percentage:.0f}%|{bar}| {rate_fmt}{postfix}") as bar:  # fmt: skip
             while done.cycle < schedule.n_cycles and self._share < 1:
                 steps = done.steps
                 yield done.cycle
                 done.steps += 0 if done.steps > steps else schedule.steps_per_cycle
                 done.cycle, done.seconds = done.cycle + 1, self.clock.seconds()
                 self._measure()
-                bar.set_postfix_str(f"run {time_left(self._share, done.seconds)} left", refresh=False)
+                rate = self._row.get("test/success_rate", float("nan"))
+                success = f"success {rate:.2f}, " if rate == rate else ""
+                bar.set_postfix_str(f"{success}{time_left(self._share, done.seconds)} left", refresh=False)
                 bar.update()
                 if self._checkpoints:
                     self._checkpoints.after_cycle()
@@ -192,7 +202,7 @@ class Run:
         done, steps = self.progress, int(metrics["total/timesteps"])
         times = self.mean(self.clock.finish_epoch(self._env_seconds()))
         times = {"total/seconds": self.clock.seconds(), **times, "fps": (steps - done.timesteps) / times["time/epoch"]}
-        row = {"epoch": done.epoch, **metrics, **times}
+        self._row = row = {"epoch": done.epoch, **metrics, **times}
         self.logger.dump(row, step=steps)
         nan = [name for name, value in {**row, "the score": score}.items() if value != value]
         if nan and not self._told_nan:
@@ -216,7 +226,14 @@ class Run:
             is_bool = getattr(answer, "dtype", type(answer)) in (bool,)  # Python's False, or an array library's
             self._ended = any(self.comm.all_gather(is_bool and not np.all(answer)))
         if self._checkpoints:
-            self._checkpoints.after_epoch(last=self._ended)
+            self._checkpoints.after_epoch(last=self._ended or self._over)
+
+    def close(self, named: bool) -> None:
+        """Say what the run reached and what to do next; `named` is False for the user's own environment."""
+        if self._row:
+            self.logger.info(outcome(self._row, self.progress.best, self._episodes * self.comm.size))
+        for line in what_next(self.options, self.schedule, self.comm.size, named):
+            self.logger.info(line)
 
     def mean(self, values: Mapping[str, float]) -> dict[str, float]:
         """Return the means over all workers, which must call this together."""

@@ -4,7 +4,7 @@ import datetime
 import math
 from dataclasses import dataclass
 
-from baselines.common.errors import UserError
+from baselines.common.errors import UserError, counted
 from baselines.common.settings import Settings, setting
 from baselines.runs.options import Options
 from baselines.runs.state import Progress
@@ -64,13 +64,15 @@ def describe(schedule: Schedule, n_cycles: int, options: Options, workers: int) 
         return ["training: none"] if options.load_path or options.resume else ["training: none", untrained]
     lines, whole = [], n_cycles * schedule.steps_per_cycle
     steps = schedule.n_epochs * schedule.n_cycles * schedule.steps_per_cycle
-    training = f"{schedule.n_epochs} epochs x {schedule.n_cycles} cycles x {schedule.steps_per_cycle} steps ="
+    epochs, cycles = counted(schedule.n_epochs, "epoch"), counted(schedule.n_cycles, "cycle")
+    training = f"{epochs} x {cycles} x {counted(schedule.steps_per_cycle, 'step')} ="
     if schedule.n_steps is not None and schedule.n_steps < schedule.steps_per_cycle:
         steps, training = schedule.n_steps, f"cycles of at most {schedule.steps_per_cycle} steps, until there are"
     elif schedule.n_cycles < n_cycles:
         asked = options.num_timesteps or steps
         lines = [f"{asked:g} steps are less than one epoch of {whole}: training one shortened epoch"]
-    return [*lines, f"training: {training} {steps} steps per worker, {steps * workers} over {workers} worker(s)"]
+    total = f"{steps} steps per worker, {steps * workers} over {counted(workers, 'worker')}"
+    return [*lines, f"training: {training} {total}"]
 
 
 def time_left(share: float, seconds: float) -> str:

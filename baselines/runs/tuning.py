@@ -18,15 +18,17 @@ from typing import Any
 
 import numpy as np
 import optuna
+import optuna.visualization.matplotlib as visualization
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from baselines.common.cli import show
-from baselines.common.errors import Interrupted, TrainingError, UserError, one_line
+from baselines.common.errors import Interrupted, TrainingError, UserError, counted, one_line
 from baselines.common.settings import check_known, names_of
 from baselines.runs.algorithms import Algorithm, Range
+from baselines.storage import replace_file
 
 _METRICS = ("test/success_rate", "test/mean_return")  # the first that an epoch's row has is the score
 _SCORED_EPOCHS = 3  # a trial's value is the mean over its last epochs: one evaluation is partly luck
@@ -141,7 +143,7 @@ def optimize(
     def after_trial(study: optuna.Study, trial: FrozenTrial) -> None:
         outcome = f"failed: {trial.user_attrs[_ERROR]}" if trial.value is None else f"{trial.value:.4g}"
         if trial.state == TrialState.PRUNED:
-            outcome += f", pruned after {len(trial.intermediate_values)} epochs"
+            outcome += f", pruned after {counted(len(trial.intermediate_values), 'epoch')}"
         show("  ".join([f"trial {trial.number}", outcome, *(f"{n}={v}" for n, v in settings_of(trial).items())]))
         if count_trials(study) >= n_trials:
             study.stop()
@@ -164,9 +166,38 @@ def best_trial(study: optuna.Study) -> tuple[str, dict[str, Any]]:
     if not study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
         raise TrainingError(f"no trial of {count_trials(study)} was completed")
     best = study.best_trial
-    epochs = min(_SCORED_EPOCHS, len(best.intermediate_values))
-    line = f"trial {best.number}, {best.user_attrs[_METRIC]} {best.value:.4g} (mean of its last {epochs} epochs)"
+    epochs = counted(min(_SCORED_EPOCHS, len(best.intermediate_values)), "epoch")
+    line = f"trial {best.number}, {best.user_attrs[_METRIC]} {best.value:.4g} (mean of its last {epochs})"
     return line, settings_of(best)
+
+
+def draw(study: optuna.Study, folder: str) -> list[str]:
+    """Draw the trials' history, the settings' importances and slices of both; return the names of the pictures.
+
+    There are none without matplotlib, and none that need more trials than there are.
+    """
+    try:
+        import matplotlib
+
+        matplotlib.use("Agg")
+        from matplotlib import pyplot
+    except ImportError:
+        return []
+    pictures: dict[str, Callable[[optuna.Study], Any]] = {
+        "history.png": visualization.plot_optimization_history,
+        "importances.png": visualization.plot_param_importances,
+        "slices.png": visualization.plot_slice,
+    }
+    drawn = []
+    for name, plot in pictures.items():
+        with contextlib.suppress(ValueError, RuntimeError), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of few trials, and that the pictures are experimental
+            figure = np.ravel(plot(study))[0].figure
+            with replace_file(os.path.join(folder, name)) as file:
+                figure.savefig(file, format="png", dpi=120, bbox_inches="tight")
+            drawn.append(name)
+    pyplot.close("all")
+    return drawn
 
 
 def _range_of(algorithm: Algorithm, name: str) -> Range:

@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 from baselines.common.errors import Interrupted, TrainingError
+from baselines.common.processes import Children, cores
 from baselines.runs.checkpoints import checkpoint_numbers
 from benchmarks import experiments, reproduce, runs
 from benchmarks.experiments import Arm, Experiment
-from benchmarks.processes import Children, cores
 from benchmarks.runs import Run, finished, mark
 from tests.helpers import POINT_REACH, ROOT, TINY, contents, rows
 
@@ -120,7 +120,7 @@ def test_a_run_that_ends_early_counts_as_finished(place, monkeypatch):
     monkeypatch.setattr(
         "benchmarks.runs.steps_to", lambda steps, score, level: steps[3] if len(steps) > 3 else math.inf
     )
-    monkeypatch.setattr("benchmarks.processes.SECONDS_BETWEEN_LOOKS", 0.05)
+    monkeypatch.setattr("baselines.common.processes.SECONDS_BETWEEN_LOOKS", 0.05)
     monkeypatch.setitem(experiments.EXPERIMENTS, "enough", Experiment("", {"plain": arm}, (0,), 1, ""))
     reproduce.main(["enough", "--runs=enough", "--results=of-enough"])
     run = Run(Path("enough"), arm, 0)
@@ -165,7 +165,7 @@ def test_the_other_runs_go_on_where_one_fails(place, monkeypatch, capsys):
 
     monkeypatch.setattr(reproduce, "perform", perform)
     left = [Run(place / "none", ARM, seed) for seed in range(3)]
-    ended = {run.seed: error for run, error in reproduce.each(left, Children(), 1)}
+    ended = {run.seed: error for run, error in reproduce.each_run(left, Children(), 1)}
     assert done == [1, 2] and str(ended.pop(0)) == "NaN" and ended == {1: None, 2: None}
     assert f"1 of 3: {ARM.key}, seed 0: failed: NaN\n" == capsys.readouterr().err
 
@@ -180,7 +180,7 @@ def test_an_error_in_between_begins_no_other_run(place, monkeypatch):
 
     monkeypatch.setattr(reproduce, "perform", perform)
     with pytest.raises(ZeroDivisionError):
-        list(reproduce.each([Run(place / "none", ARM, seed) for seed in range(100)], Children(), 1))
+        list(reproduce.each_run([Run(place / "none", ARM, seed) for seed in range(100)], Children(), 1))
     assert len(begun) < 100
 
 

@@ -44,7 +44,7 @@ def test_a_policy_is_played_into_a_file(kind, capsys):
     main([f"--load_path={save('policy')}", POINT_REACH, "--episodes=2", f"--video=seen.{kind}"])
     printed = re.sub(r"return -\d+\.\d\d", "return R", capsys.readouterr().out)
     assert printed.splitlines() == [
-        f"recording a video into seen.{kind}", "episode 1: return R, success", "episode 2: return R, success",
+        f"recording seen.{kind}", "episode 1: return R, success", "episode 2: return R, success",
         "played 2 episodes: success rate 1.000, mean return R",
     ]  # fmt: skip
     assert sorted(os.listdir()) == ["policy.safetensors", f"seen.{kind}", "taken"]
@@ -84,7 +84,7 @@ def test_a_video_that_does_not_fit_on_the_disk_replaces_no_other_one(cwd):
 
 def test_without_a_file_and_a_display_a_video_is_recorded_here(capsys):
     main([f"--load_path={save('policy')}", POINT_REACH, "--episodes=1"])
-    assert "recording a video into ." in capsys.readouterr().out
+    assert "recording ./play-step-0.mp4" in capsys.readouterr().out
     (video,) = (name for name in os.listdir() if name.endswith(".mp4"))
     assert sorted(os.listdir()) == sorted([video, "policy.safetensors", "taken"]) and moves(frames(video))
 
@@ -157,7 +157,7 @@ def test_the_fetch_robot_is_rendered_without_a_display():
     there = os.path.exists("seen.mp4")
     # A machine without any renderer says so, and the episodes are played all the same.
     assert ("playing without a video: cannot render" in done.stdout) == (not there)
-    assert "played 1 episodes" in done.stdout
+    assert "played 1 episode" in done.stdout
     if there:
         assert np.std(frames("seen.mp4")[0]) > 10
 
@@ -182,7 +182,7 @@ def test_where_nothing_renders_the_message_says_what_to_do(capsys, finished):
               "--play", "--play_episodes=1", "--log_path=play"])  # fmt: skip
     printed = capsys.readouterr().out
     assert "playing without a video: cannot render" in printed and "MUJOCO_GL" in printed
-    assert "played 1 episodes" in printed
+    assert "played 1 episode" in printed
 
 
 @pytest.mark.slow
@@ -191,7 +191,7 @@ def test_a_display_that_does_not_answer_is_reported_and_a_video_recorded_instead
     monkeypatch.setenv("MUJOCO_GL", "")
     run.main(["--env=FetchReach-v1", "--num_timesteps=0", "--play", "--play_episodes=1", "--log_path=log", *TINY])
     printed = capsys.readouterr().out
-    assert "playing without a window: cannot render" in printed and "played 1 episodes" in printed
+    assert "playing without a window: cannot render" in printed and "played 1 episode" in printed
     assert any(name.endswith(".mp4") for name in os.listdir("log"))
 
 

@@ -67,6 +67,24 @@ def test_every_log_has_a_row_for_each_epoch(finished):
     assert "training: 3 epochs x 2 cycles" in text
 
 
+def test_a_run_ends_with_what_it_reached_and_what_to_do_next(finished):
+    log, policies = finished
+    text = (log / "log.txt").read_text()
+    (last,) = re.findall(r"success rate (\S+) in the last evaluation \(1 episode; 95 percent interval", text)
+    assert float(last) == float(rows(log)[-1]["test/success_rate"])
+    end = text[text.index("policies: ") :].splitlines()
+    own = "--env=tests.environments:PointReach-v0"  # whose module a policy's file is not trusted to name
+    assert end == [
+        f"policies: {policies}/best.safetensors and {policies}/latest.safetensors",
+        "next:",
+        f"  python -m baselines.play --load_path={policies}/best.safetensors {own}",
+        f"  python -m baselines.evaluate --load_path={policies}/best.safetensors {own}",
+        f"  python -m baselines.plot {log} --output=curves.png",
+        f"  python -m baselines.run --resume={log} --num_timesteps=360",
+    ]
+    assert "checkpoint" not in text, "a state that is saved quickly is not mentioned"
+
+
 def test_the_columns_count_what_was_done_and_tensorboard_has_the_same_numbers(finished):
     expected = {"total/timesteps": [60, 120, 180], "total/updates": [4, 8, 12], "train/episode": [2, 4, 6],
                 "test/episode": [1, 2, 3]}  # fmt: skip

@@ -12,6 +12,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import optuna
 import pytest
@@ -19,6 +20,7 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
 from baselines import run, tune
+from baselines.common.cli import command_line
 from baselines.common.errors import TrainingError, UserError
 from baselines.common.settings import names_of
 from baselines.her.experiment.config import SEARCH
@@ -114,6 +116,7 @@ def replace_training(monkeypatch, scores_of, metric="test/success_rate"):
             callback({"epoch": 0, metric: score})
 
     monkeypatch.setattr(tune, "_train", train)
+    monkeypatch.setattr(tuning, "draw", lambda study, folder: [])
 
 
 def studied(*words, storage=SQLITE, n_trials=4):
@@ -139,7 +142,7 @@ def settings_of(found):
 def test_a_study_prints_a_line_for_each_trial_and_the_command_line_of_the_best(finished, capsys):
     tune.main(studied(*FINISHED, n_trials=9))
     out, err = capsys.readouterr()
-    first, searching, last, best, command = out.splitlines()
+    first, searching, last, files, best, command = out.splitlines()
     assert not [thing for thing in gc.get_objects() if type(thing).__name__ == "CrossEntropy"]  # nor replay buffers
     assert first == f"study {NAME} in {SQLITE}: 8 of 9 trials done; logs in runs/tune/{NAME}" and not err
     assert searching == "searching x, size" and last.startswith("trial 8  ")
@@ -163,7 +166,12 @@ def test_a_study_prints_a_line_for_each_trial_and_the_command_line_of_the_best(f
         f"--size={size}"
     )
     run.main([*shlex.split(command)[3:], "--log_path=again", "--quiet"])
-    assert [float(row["test/success_rate"]) for row in rows("again")] == [x] * EPOCHS
+    run.main([f"--config=runs/tune/{NAME}/best.json", "--log_path=file", "--quiet"])
+    for log in ("again", "file"):
+        assert [float(row["test/success_rate"]) for row in rows(log)] == [x] * EPOCHS
+    pictures = ["history.png", "importances.png", "slices.png"]
+    assert files == f"best.json (for --config), {', '.join(pictures)} in runs/tune/{NAME}"
+    assert all(Path(f"runs/tune/{NAME}/{name}").read_bytes().startswith(b"\x89PNG") for name in pictures)
 
 
 def test_the_same_seed_gives_the_same_trials_in_one_go_or_in_two(quick):
@@ -194,7 +202,7 @@ def test_a_trial_that_fails_ends_with_its_line_and_the_study_goes_on(monkeypatch
     assert ended.value.code == 1 and err == "error: no trial of 5 was completed\n"
     assert [f"\ntrial {n}  failed: {reason}  x=" in out for n, reason in enumerate(reasons)] == [True] * 5
     tune.main(studied(n_trials=6))
-    assert "\nbest: trial 5, test/success_rate 0.5 (mean of its last 1 epochs)\n" in capsys.readouterr().out
+    assert "\nbest: trial 5, test/success_rate 0.5 (mean of its last 1 epoch)\n" in capsys.readouterr().out
     assert len(trials()) == 6  # none is tried again
 
 
@@ -384,8 +392,9 @@ def test_every_kind_of_setting_can_be_searched(quick, capsys):
 
 
 def test_words_of_the_command_line_are_quoted_for_the_shell():
-    command = tune.command_line({"env_kwargs": "{'size': 3}", "seed": None}, {"file": "my demos.npz", "word": "12"})
-    assert shlex.split(command)[3:] == ["--env_kwargs={'size': 3}", "--file=my demos.npz", "--word='12'"]
+    given = {"env_kwargs": "{'size': 3}", "seed": None}
+    command = command_line("baselines.run", given, {"file": "my demos.npz", "word": "12"})
+    assert shlex.split(shlex.join(command))[3:] == ["--env_kwargs={'size': 3}", "--file=my demos.npz", "--word='12'"]
 
 
 def test_help_has_every_flag_and_what_is_searched(capsys):

@@ -103,7 +103,7 @@ def test_help_has_a_line_with_meaning_and_default_for_each():
         "--eggs how many (default: 2)",
         "--salt in grams (default: 0.5)",
         "--oven whether it is hot (default: True)",
-        "--dish what (default: bread)",
+        "--dish what (default: bread); one of cake, bread",
         "--guests who come; None: nobody knows (default: nobody knows)",
         "--recipe a file",
         "--debt in francs (default: 0.0)",

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from baselines.common.settings import names_of
+from baselines.environments import EnvironmentsOptions
 from baselines.evaluate import EvaluateOptions
 from baselines.export import ExportOptions
 from baselines.her.experiment.config import HERConfig
@@ -28,6 +29,7 @@ OPTIONS = {
     "baselines.evaluate": EvaluateOptions,
     "baselines.export": ExportOptions,
     "baselines.tune": TuneOptions,
+    "baselines.environments": EnvironmentsOptions,
     GENERATION: GenerationOptions,
 }
 WITH_SETTINGS = ("baselines.run", "baselines.tune", "baselines.her.experiment.train")
@@ -39,7 +41,9 @@ FLAGS["baselines.her.experiment.play"] = FLAGS["baselines.play"] | {"n_test_roll
 FLAGS["baselines.her.experiment.plot"] = FLAGS["baselines.plot"]
 SETTINGS = {*names_of(HERConfig), *names_of(PPOConfig)}
 FLAGS_OF_BENCHMARKS = {"list", "runs", "results", "seeds", "jobs", "rounds", "minutes", "leaks"}
-FOREIGN = set("no-deps no-binary logdir hostfile mpi ntasks cpus-per-task time signal strict check setting".split())
+FOREIGN = set(
+    "no-deps no-binary logdir hostfile mpi ntasks cpus-per-task time signal array strict check setting".split()
+)
 ALL_FLAGS = {"help", "tf_xla_persistent_cache_directory", *SETTINGS, *FLAGS_OF_BENCHMARKS, *FOREIGN}.union(
     *FLAGS.values()
 )
@@ -63,7 +67,7 @@ exec() { record exec "$@"; }
 set -eu
 """
 PATH = re.compile(r"^(\.?[\w-]*/[\w./-]+)", re.M)  # a line that begins with a file, which bash would start
-OF_BASH = {"_", "SHLVL", "LC_CTYPE", "PWD", "OLDPWD", "PATH", "RECORD", "HOME"}
+OF_BASH = {"_", "SHLVL", "LC_CTYPE", "PWD", "OLDPWD", "PATH", "RECORD", "HOME", "SLURM_ARRAY_TASK_ID"}
 
 
 class Command(NamedTuple):
@@ -84,7 +88,8 @@ def commands_of(text: str, folder: Path) -> list[Command]:
     record.write_text("")
     done = subprocess.run(
         [shutil.which("bash"), "--noprofile", "--norc", "-c", PRELUDE + PATH.sub(r"record \1", text)], text=True,
-        cwd=folder, stdin=subprocess.DEVNULL, env={"HOME": str(folder), "PATH": "/nowhere", "RECORD": str(record)},
+        cwd=folder, stdin=subprocess.DEVNULL,
+        env={"HOME": str(folder), "PATH": "/nowhere", "RECORD": str(record), "SLURM_ARRAY_TASK_ID": "0"},
         capture_output=True, timeout=60,
     )  # fmt: skip
     if done.returncode:

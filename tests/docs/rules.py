@@ -79,6 +79,11 @@ def launch(this: Try) -> None:
 # ---- commands that take long, need a network, or never end ----
 
 
+def replace_shell(this: Try) -> None:
+    """Try what `exec` runs in the place of the shell."""
+    try_command(this._replace(words=this.words[1:]))
+
+
 def check_reproduce(this: Try) -> None:
     from benchmarks import reproduce
 
@@ -113,7 +118,7 @@ TRIED = ("pytest", "pytest -m not slow", "tensorboard --logdir runs", "wandb syn
          "python -m benchmarks.faults --seed=N", "python -m benchmarks.faults --leaks")  # fmt: skip
 RULES: dict[str, Callable[[Try], None]] = {
     **{f"python -m {module}": run_main for module in FLAGS},
-    **{"python -c": run_code, "mpirun": launch, "srun": launch, "pip install": check_pip},
+    **{"python -c": run_code, "mpirun": launch, "srun": launch, "exec": replace_shell, "pip install": check_pip},
     **{"python -m benchmarks.reproduce": check_reproduce, "python -m benchmarks.throughput": check_throughput},
 }
 

@@ -84,7 +84,7 @@ def trained(tmp_path_factory):
 def test_the_launcher_trains_on_two_ranks_and_rank_0_alone_logs_and_saves(trained):
     done, folder = trained
     assert done.stdout.count("| epoch ") == 2
-    assert "120 steps per worker, 240 over 2 worker(s)" in done.stdout
+    assert "120 steps per worker, 240 over 2 workers" in done.stdout
     with open(folder / "log" / "progress.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 2 and rows[1]["total/timesteps"] == "240"

@@ -56,6 +56,8 @@ class Launched:
     """A run in forked processes, and what it prints."""
 
     def __init__(self, forks, ranks, argv, output="output.txt"):
+        self._log = next(w.partition("=")[2] for w in argv if w.startswith(("--log_path=", "--resume=")))
+        self._before = self._states()
         launcher = mpirun_command(ranks)[:3] if ranks > 1 else []
         self._output = Path(output)
         with open(output, "w") as file:
@@ -66,9 +68,13 @@ class Launched:
     def output(self):
         return self._output.read_text()
 
+    def _states(self):
+        folder = Path(self._log, "checkpoint")
+        return {p.name for p in folder.glob("[0-9]*")}
+
     def trains(self):
         """Wait until it has ended an epoch; False where it ended before."""
-        while "checkpoint after" not in self.output():
+        while not self._states() - self._before:
             time.sleep(0.01)
             if self.process.poll() is not None:
                 return False

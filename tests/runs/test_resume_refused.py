@@ -19,7 +19,7 @@ from tests.runs.helpers import words
     [("--hidden=16", "hidden=8, not 16"), ("--seed=1", "seed=0, not 1"), ("--num_env=3", "num_env=2, not 3"),
      ("--env=FetchReach-v1", "env=tests.environments:PointReach-v0, not FetchReach-v1"),
      ("--vec_env=async", "vec_env=sync, not async"), ("--preset=demos", "preset=None, not demos"),
-     ("--save_path=elsewhere", "save_path=None, not {cwd}/elsewhere"), ("--n_batches=5", "n_batches=2, not 5"),
+     ("--n_batches=5", "n_batches=2, not 5"),
      ("--demo_file=demos.npz", "demo_file=None, not {cwd}/demos.npz"),
      ("--load_path=elsewhere", "load_path=None, not {cwd}/elsewhere"),
      ("--clip_return=false", "clip_return=True, not False"), ("--gamma=0.9", f"gamma={1 - 1 / 30}, not 0.9")],
@@ -27,6 +27,17 @@ from tests.runs.helpers import words
 def test_what_differs_from_the_run_to_resume_is_refused_by_name(differs, line, log, cwd, capsys):
     said = refused(capsys, "--resume=log", differs)
     assert said == f"error: cannot resume log: it was started with {line.format(cwd=cwd)}\n"
+
+
+def test_the_policy_of_a_run_that_saved_none_can_be_saved_later(log, capsys):
+    Path("taken_by_others").mkdir()
+    Path("taken_by_others/best.safetensors").write_text("of another run")
+    assert "holds policies of another run" in refused(capsys, "--resume=log", "--save_path=taken_by_others")
+    run.main(["--resume=log", "--save_path=saved"])
+    out = capsys.readouterr().out
+    assert "continues after epoch 3 of 3" in out and "policies: saved/latest.safetensors\n" in out
+    assert "python -m baselines.evaluate --load_path=saved/latest.safetensors" in out
+    baselines.load_policy("saved")
 
 
 def test_logs_elsewhere_are_refused(log, capsys):

@@ -20,8 +20,9 @@ SCRIPTED = ("FetchPush", "FetchPickAndPlace", "FetchSlide")  # tasks for guide=s
 class HERConfig(Settings):
     """The settings of a run. Creating one checks types and ranges and raises UserError."""
 
-    # networks
-    network: str = setting("mlp", "kind of network; `layers` and `hidden` set its size", choices=("mlp",))
+    network: str = setting(
+        "mlp", "kind of network; `layers` and `hidden` set its size", choices=("mlp",), group="networks"
+    )
     hidden: int = setting(256, "units of each hidden layer", 1, 65536, of_policy=True)
     layers: int = setting(3, "hidden layers of the actor and of each critic", 1, 100, of_policy=True)
     max_u: float = setting(
@@ -34,8 +35,7 @@ class HERConfig(Settings):
     layer_norm: bool = setting(
         False, "normalise the units of the critics' hidden layers before ReLU (1607.06450)", of_policy=True
     )
-    # DDPG
-    Q_lr: float = setting(0.001, "learning rate of the critics (Adam)", 0, 1e30)
+    Q_lr: float = setting(0.001, "learning rate of the critics (Adam)", 0, 1e30, group="DDPG")
     pi_lr: float = setting(0.001, "learning rate of the actor (Adam)", 0, 1e30)
     lr_final: float = setting(1.0, "learning rates at the end of training, as a share of Q_lr and pi_lr", 0, 1)
     lr_fall_from: float = setting(
@@ -57,10 +57,10 @@ class HERConfig(Settings):
     action_l2: float = setting(1.0, "weight of the mean squared action in the actor's loss", 0)
     batch_size: int = setting(256, "transitions per update and worker", 1)
     buffer_size: int = setting(1_000_000, "capacity of each worker's replay buffer, in transitions", 1)
-    # schedule
     n_cycles: int = setting(
-        50, "cycles per epoch; a cycle is num_env episodes, n_batches updates and one step of the target networks", 1
-    )
+        50, "cycles per epoch; a cycle is num_env episodes, n_batches updates and one step of the target networks", 1,
+        group="schedule"
+    )  # fmt: skip
     n_batches: int = setting(40, "updates per cycle", 1)
     n_test_rollouts: int = setting(10, "evaluation episodes per epoch, worker and environment (num_env)", 1)
     target_interval: int = setting(
@@ -77,8 +77,7 @@ class HERConfig(Settings):
         1, "workers that each process stands for, with all of their environments and batches; sums over them (in the "
         "normalizers and the cloning loss) become means, as over MPI", 1
     )  # fmt: skip
-    # exploration
-    random_eps: float = setting(0.3, "share of steps with a uniformly drawn action", 0, 1)
+    random_eps: float = setting(0.3, "share of steps with a uniformly drawn action", 0, 1, group="exploration")
     noise_eps: float = setting(0.2, "standard deviation of the Gaussian noise on actions, in units of max_u", 0)
     random_hold: float = setting(
         1.0, "mean number of steps for which a uniformly drawn action is held (2006.01782)", 1, 1e6
@@ -93,10 +92,9 @@ class HERConfig(Settings):
         None, "entries first:end of the observation that are the effector's position (0:3 for Fetch); switches "
         "guide=relay on", default_text=""
     )  # fmt: skip
-    # hindsight
     replay_strategy: str = setting(
         "future", "achieved goals to relabel with: of a later step (future), of the last step (final), of any step of "
-        "the episode (episode), or no goals (none)", choices=tuple(STRATEGIES)
+        "the episode (episode), or no goals (none)", choices=tuple(STRATEGIES), group="hindsight"
     )  # fmt: skip
     replay_k: float = setting(4.0, "relabelled transitions for each transition that keeps its goal", 0)
     replay_actual: float = setting(
@@ -109,10 +107,9 @@ class HERConfig(Settings):
     )  # fmt: skip
     priority_clip: float = setting(0.1, "largest contribution of one step to the priority, in the same units", 0, 1e9)
     relative_goals: bool = setting(False, "show the networks the desired goal minus the achieved goal", of_policy=True)
-    # demonstrations
     demo_file: str | None = setting(
         None, "demonstrations to learn from, a file or minari:NAME; switches bc_loss on", path=True, on_resume=MOVED,
-        default_text=""
+        default_text="", group="demonstrations"
     )  # fmt: skip
     bc_loss: bool | None = setting(
         None, "add a cloning loss to the actor's loss (1709.10089)", default_text="True with a demo_file"
@@ -122,8 +119,10 @@ class HERConfig(Settings):
     demo_batch_size: int = setting(128, "transitions in each batch that come from demonstrations", 1)
     prm_loss_weight: float = setting(0.001, "weight of the actor's other losses beside the cloning loss", 0)
     aux_loss_weight: float = setting(0.0078, "weight of the cloning loss", 0)
-    # normalisation of observations and goals
-    clip_obs: float = setting(200.0, "largest absolute value of raw observations and goals", 1e-9, 1e30, of_policy=True)
+    clip_obs: float = setting(
+        200.0, "largest absolute value of raw observations and goals", 1e-9, 1e30, of_policy=True,
+        group="normalisation of observations and goals"
+    )  # fmt: skip
     norm_eps: float = setting(0.01, "smallest standard deviation to divide by", 1e-9, 1e30, of_policy=True)
     norm_clip: float = setting(
         5.0,

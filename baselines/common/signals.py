@@ -3,7 +3,7 @@
 import contextlib
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 
 class StopRequest:
@@ -20,7 +20,8 @@ class StopRequest:
         if not self._quiet:
             # Not print, which the signal may have interrupted; and the reader of stderr may have ended.
             with contextlib.suppress(OSError):
-                os.write(2, b"stopping after this cycle (Ctrl-C again: at once)\n")
+                below_the_bar = b"\n" if os.isatty(2) else b""
+                os.write(2, below_the_bar + b"stopping after this cycle (Ctrl-C again: at once)\n")
 
 
 @contextlib.contextmanager
@@ -29,14 +30,22 @@ def stop_requests(quiet: bool = False, at_once: bool = False) -> Iterator[StopRe
 
     With `at_once` the first signal raises it.
     """
-    request, before = StopRequest(quiet, at_once), {}
+    request = StopRequest(quiet, at_once)
+    with handlers(request.note):
+        yield request
+
+
+@contextlib.contextmanager
+def handlers(handle: Callable[[int, object], None]) -> Iterator[None]:
+    """Call `handle` for SIGTERM and Ctrl-C inside this block."""
+    before = {}
     try:
         for number in (signal.SIGTERM, signal.SIGINT):
             # A shell makes background jobs of a script ignore Ctrl-C.
             if signal.getsignal(number) != signal.SIG_IGN:
                 with contextlib.suppress(ValueError):  # only the main thread may set handlers
-                    before[number] = signal.signal(number, request.note)
-        yield request
+                    before[number] = signal.signal(number, handle)
+        yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -1,15 +1,21 @@
-"""Commands in processes of their own, which get the signals that this process gets."""
+"""Commands in processes of their own, several at a time, which get the signals that this process gets."""
 
 import contextlib
 import os
+import queue
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from pathlib import Path
+from typing import TypeVar
 
 from baselines.common.errors import Interrupted, UserError
+from baselines.common.signals import handlers
 
+T = TypeVar("T")
+R = TypeVar("R")
 THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 SECONDS_BETWEEN_LOOKS = 1.0
@@ -20,7 +26,7 @@ class Children:
 
     def __init__(self) -> None:
         self.signal = 0  # the one that asked to stop
-        self._live: set[subprocess.Popen] = set()
+        self._live: set[subprocess.Popen[bytes]] = set()
 
     def run(
         self, command: list[str], output: Path, one_thread: bool = False, enough: Callable[[], bool] | None = None
@@ -63,15 +69,8 @@ class Children:
     @contextlib.contextmanager
     def stopped_by_signals(self) -> Iterator[None]:
         """Pass signals on inside this block."""
-        before = {}
-        try:
-            for number in (signal.SIGTERM, signal.SIGINT):
-                if signal.getsignal(number) != signal.SIG_IGN:  # as for jobs in the background of a script
-                    before[number] = signal.signal(number, self.stop)
+        with handlers(self.stop):
             yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
 
 
 def cores() -> list[int]:
@@ -85,7 +84,32 @@ def check_jobs(jobs: int) -> None:
         raise UserError(f"--jobs: expected 1 to {len(cores())}, a core for each, got {jobs}")
 
 
-def pin(core: int) -> None:
-    """Bind this thread, and with it the processes that it starts, to one core (Linux)."""
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {core})
+def each(
+    tasks: Sequence[T], perform: Callable[[T], R], children: Children, shares: Sequence[Sequence[int]],
+    meanwhile: Callable[[], object] = lambda: None,
+) -> Generator[tuple[T, R]]:  # fmt: skip
+    """Perform all tasks, one at a time for each share of the cores; yield each with its result when it ends.
+
+    With several shares, a task and the processes that it starts have the cores of one share (Linux). `meanwhile` is
+    called about once a second. Raises Interrupted.
+    """
+    free: queue.SimpleQueue[Sequence[int]] = queue.SimpleQueue()
+    for share in shares:
+        free.put(share)
+
+    def pin() -> None:
+        if len(shares) > 1 and hasattr(os, "sched_setaffinity"):
+            os.sched_setaffinity(0, free.get())  # of this thread
+
+    with ThreadPoolExecutor(len(shares), initializer=pin) as pool:
+        left = {pool.submit(perform, task): task for task in tasks}
+        try:
+            while left:
+                ended, _ = wait(left, SECONDS_BETWEEN_LOOKS, FIRST_COMPLETED)
+                meanwhile()
+                for future in ended:
+                    yield left.pop(future), future.result()
+        except BaseException:  # else the pool would perform all other tasks before the error is raised
+            if not children.signal:
+                children.stop(signal.SIGTERM)
+            raise
