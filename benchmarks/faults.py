@@ -270,7 +270,7 @@ class Bench:
         """Send a signal to one of the processes; return nothing where none lives."""
         alive = self.forks.runs()
         if fault == WORKER:
-            alive = [child for pid in alive for child in _below(pid) if b"multiprocessing" in _command(child)]
+            alive = [child for pid in alive for child in _below(pid) if b"forkserver" in _command(child)]
         elif fault != STOP and process and "mpirun" in process.args[0]:
             alive.append(process.pid)
         with contextlib.suppress(ProcessLookupError, IndexError):
