@@ -270,7 +270,7 @@ class Bench:
         """Send a signal to one of the processes; return nothing where none lives."""
         alive = self.forks.runs()
         if fault == WORKER:
-            alive = [child for pid in alive for child in _below(pid)]
+            alive = [child for pid in alive for child in _below(pid) if b"forkserver" in _command(child)]
         elif fault != STOP and process and "mpirun" in process.args[0]:
             alive.append(process.pid)
         with contextlib.suppress(ProcessLookupError, IndexError):
@@ -302,7 +302,8 @@ class Bench:
                 return f"no line, exit code {ended.code}"
             if why := self.go_on(command):
                 return why
-        return self.compare(name, warned=not ended.code and "warning" in ended.output)
+        warnings = [line for line in ended.output.splitlines() if line.startswith("warning")]
+        return self.compare(name, warned="" if ended.code else " ".join(warnings))
 
     def go_on(self, command: Command) -> str:
         """Let a command go on, with room on its disk; return why it could not."""
@@ -316,13 +317,13 @@ class Bench:
         again = self.run(command, "baselines.run --resume=log" if begun else "")
         return f"going on: {again.fell() or again.output[-300:]}" if again.code != 0 or again.fell() else ""
 
-    def compare(self, name: str, warned: bool) -> str:
-        """Return what differs from the undisturbed command; a warning may say that a policy or state is missing."""
+    def compare(self, name: str, warned: str) -> str:
+        """Return what differs from the undisturbed command; warnings may say that a policy, state or log is missing."""
         if name.startswith("tune"):
             return _check_study(self.now)
         left = self.left()
         different = [n for n, x in self.reference(name).left.items() if left.get(n) != x]
-        different = [n for n in different if not warned or "progress" in n]
+        different = [n for n in different if not warned or ("progress" in n and n not in warned)]
         half = [p.name for p in self.now.glob("log/checkpoint/*") if not re.fullmatch(r"\d+-rank\d\.\w+", p.name)]
         return f"different: {different}" if different else f"half-written: {half}" if half else ""
 
@@ -333,6 +334,12 @@ def _below(pid: int) -> list[int]:
         text = " ".join(file.read_text() for file in Path(f"/proc/{pid}/task").glob("*/children"))
         return [process for child in text.split() for process in (int(child), *_below(int(child)))]
     return []
+
+
+def _command(pid: int) -> bytes:
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    return b""
 
 
 def _check_study(folder: Path) -> str:
@@ -409,18 +416,20 @@ def main() -> None:
         if file.tell() == 0:
             writer.writeheader()
         try:
-            while time.monotonic() < end:
+            while True:
                 seed, begin = len(known) if given.seed is None else given.seed, time.monotonic()
                 row, ended = bench.attempt(seed)
                 row |= {"seed": seed, "commit": commit, "seconds": f"{time.monotonic() - begin:.1f}"}
                 print(*(row[name] for name in FIELDS), sep="  ", flush=True)
                 if given.seed is not None:
                     print(ended.output)
-                    return
+                    break
                 known.append({name: str(value) for name, value in row.items()})
                 writer.writerow(row)
                 file.flush()
                 (given.folder / "table.md").write_text(table(known))
+                if time.monotonic() > end:
+                    break
         finally:
             if os.path.ismount(bench.now):
                 subprocess.run(["umount", "-l", bench.now], check=True)

@@ -17,6 +17,7 @@ import numpy as np
 from baselines import storage
 from baselines.common.cli import errors_end_the_process
 from baselines.common.mpi import Communicator
+from baselines.envs.names import import_module_of
 from baselines.her.demonstrations.files import read_demonstrations
 from baselines.learning.quiet import import_tensorflow
 from baselines.policies.policy import read_policy, save_policy
@@ -102,7 +103,7 @@ class Disk:
 def digest(document: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> str:
     """Return one number for a file's document and arrays, without times and what depends on them."""
     progress = {k: v for k, v in document.get("progress", {}).items() if k != "seconds"}
-    rest = {k: v for k, v in document.items() if k not in ("progress", "positions")}
+    rest = {k: v for k, v in document.items() if k not in ("progress", "positions", "settings")}
     whole = hashlib.sha256(json.dumps([progress, rest], sort_keys=True).encode())
     for name, array in sorted(arrays.items()):
         whole.update(f"{name}{array.dtype}{array.shape}".encode() + array.tobytes())
@@ -140,7 +141,7 @@ if __name__ == "__main__":
     import_tensorflow()
     for module in ("run", "play", "evaluate", "export", "tune", "her.train", "ppo2.train", "runs.tuning"):
         importlib.import_module(f"baselines.{module}")
-    importlib.import_module("tests.environments")
+    import_module_of("tests.environments:PointReach-v0")
     forks = importlib.import_module("tests.runs.forks")
     if (words := forks.serve(sys.argv[1])) is not None:
         _main(words)

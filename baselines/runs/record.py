@@ -22,7 +22,7 @@ _OF_0_4_0 = "baselines run 2"
 _ANY_FORMAT = "baselines run "
 _FLOAT = re.compile(r"[+-]?\d+(\.\d*)?e[+-]?\d+", re.IGNORECASE)  # 1e6, which PyYAML takes for a word
 LARGEST = 1 << 20  # bytes of config.json
-_NOT_RECORDED = ("resume", "log_path", "extra_import")
+_NOT_RECORDED = ("resume", "log_path", "extra_import", "worker_timeout")
 _SHOWN = ("version", "alg", "env", "env_kwargs", "max_episode_steps", "num_env", "workers", "seed", "preset",
           "load_path")  # fmt: skip
 S = TypeVar("S", bound=Settings)
