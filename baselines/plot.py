@@ -12,7 +12,7 @@ from typing import NoReturn
 
 import numpy as np
 
-from baselines.common.cli import errors_end_the_process
+from baselines.common.cli import errors_end_the_process, show
 from baselines.common.errors import UserError
 from baselines.common.old_names import hint
 
@@ -108,7 +108,7 @@ def main(argv: list[str] | None = None) -> None:
             plot(lines, args.x, args.y, args.output)
         except (OSError, ValueError) as error:
             raise UserError(str(error)) from None
-        print(f"wrote {args.output}")
+        show(f"wrote {args.output}")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import ast
 import contextlib
+import io
 import os
 import sys
 import time
@@ -13,6 +14,8 @@ from baselines.common.errors import Interrupted, TrainingError, UserError, one_l
 from baselines.common.mpi import Communicator
 from baselines.common.old_names import hint
 from baselines.common.settings import Settings, check_known, describe, names_of
+from baselines.common.streams import flush_streams, open_streams
+from baselines.common.streams import show as show
 
 S = TypeVar("S", bound=Settings)
 
@@ -77,32 +80,27 @@ def help_text(
 def errors_end_the_process(comm: Communicator | None = None) -> Iterator[None]:
     """Print errors as one line and end all workers: 2 for bad input, 1 for what could not continue, 130 for Ctrl-C."""
     comm = comm or Communicator()
+    open_streams()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # for what environments print to ASCII terminals
     try:
         yield
     except (UserError, TrainingError) as error:
         if comm.rank > 0:
             time.sleep(2)  # usually all workers have the same error: rank 0 prints it and ends the others
         where = f" (rank {comm.rank} of {comm.size})" if comm.size > 1 else ""
-        print(f"error{where}: {one_line(error)}", file=sys.stderr)
+        show(f"error{where}: {one_line(error)}", sys.stderr)
         comm.abort(2 if isinstance(error, UserError) else 1)
     except Interrupted as stopped:
         if comm.rank == 0:
-            with contextlib.suppress(OSError):  # the reader of a pipe may have ended at the same Ctrl-C
-                print(stopped, file=sys.stderr, flush=True)
+            show(str(stopped), sys.stderr)
         comm.all_gather(0)  # wait: the first worker to exit would end the others
         sys.exit(stopped.exit_code)
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+        show("interrupted", sys.stderr)
         comm.abort(130)
-
-
-def show(text: str) -> None:
-    """Print to the terminal; if the reader of a pipe has ended (`| tee` and Ctrl-C), drop this and later output."""
-    try:
-        print(text, flush=True)
-    except OSError:
-        with open(os.devnull, "w") as nowhere, contextlib.suppress(OSError):
-            os.dup2(nowhere.fileno(), sys.stdout.fileno())
+    finally:
+        flush_streams()
 
 
 def literal(text: str) -> Any:

@@ -1,7 +1,11 @@
 """Errors that a user can act on; each message is one line."""
 
 import difflib
+import signal
 from collections.abc import Iterable
+
+# Signals that ask a run to stop; SIGHUP, with which a terminal closes, is unknown to Windows.
+STOP_SIGNALS = tuple(getattr(signal, n) for n in ("SIGTERM", "SIGINT", "SIGHUP") if hasattr(signal, n))
 
 
 class UserError(Exception):
@@ -13,7 +17,7 @@ class TrainingError(Exception):
 
 
 class Interrupted(Exception):
-    """A run that Ctrl-C or SIGTERM stopped in order: a command prints the message and exits with 128 + signal."""
+    """A run that Ctrl-C, SIGTERM or SIGHUP stopped in order: a command prints the message and exits with 128 + signal."""
 
     def __init__(self, message: str, signal: int):
         super().__init__(message)

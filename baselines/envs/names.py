@@ -1,12 +1,11 @@
 """Names of environments: modules to import, and the id that Gymnasium can make."""
 
-import contextlib
 import importlib
 import importlib.util
-import io
 import re
 
 import gymnasium
+from farama_notifications import notifications
 
 from baselines.common.errors import UserError, nearest
 from baselines.envs.faults import describe_error
@@ -31,8 +30,9 @@ def import_extra(module: str | None, env_id: str | None) -> str | None:
 def import_module_of(env_id: str) -> str:
     """Import `module` of 'module:Id-v0' and return the id. Raises UserError."""
     if "FetchReach-v4" not in gymnasium.registry:
-        with contextlib.redirect_stderr(io.StringIO()):  # a notice about Adroit at every import
-            import gymnasium_robotics
+        notifications.pop("gymnasium_robotics", None)  # a notice about Adroit at every import
+        import gymnasium_robotics
+
         gymnasium.register_envs(gymnasium_robotics)
     module, _, name = env_id.removeprefix(OLD_GYM).rpartition(":")
     if module:

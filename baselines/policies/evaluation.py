@@ -2,7 +2,6 @@
 
 import contextlib
 import math
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -11,9 +10,11 @@ from typing import Any, Protocol
 import numpy as np
 from tqdm import tqdm
 
+from baselines.common.cores import available_cores
 from baselines.common.errors import UserError
 from baselines.common.seeding import env_seeds
 from baselines.common.specs import EnvSpec, check_same_sizes, other_task
+from baselines.common.streams import show
 from baselines.envs import as_vec_env, make_vec_env
 from baselines.envs.arguments import NONE, EnvArguments, recorded_arguments
 from baselines.envs.base import VecEnv
@@ -56,7 +57,7 @@ def environment_for(
     if env is None and isinstance(trained_on, EnvSpec):
         env, arguments = task_of_policy(trained_on, arguments)
     if isinstance(env, str):
-        seeds, cores = env_seeds(seed, 0, "evaluate", num_env), os.cpu_count() or 1
+        seeds, cores = env_seeds(seed, 0, "evaluate", num_env), available_cores()
         vec_env = make_vec_env(env, num_env, seeds, back_end, cores, arguments=arguments)
     else:
         vec_env = as_vec_env(env, lambda n: env_seeds(seed, 0, "evaluate", n), arguments.reward_info)
@@ -64,7 +65,7 @@ def environment_for(
         if isinstance(trained_on, EnvSpec):
             check_same_sizes("the policy", trained_on, vec_env.spec)
             for warning in other_task("the policy", trained_on, vec_env.spec):
-                print(warning, file=sys.stderr)
+                show(warning, sys.stderr)
         yield vec_env
     finally:
         if isinstance(env, str):
@@ -89,7 +90,7 @@ def task_of_policy(spec: EnvSpec, arguments: EnvArguments) -> tuple[str, EnvArgu
 def evaluate_in(policy: Acting, env: VecEnv, episodes: int, progress: bool = False) -> Evaluation:
     """Play whole episodes without noise, one in each environment at a time, and evaluate the first `episodes`."""
     played: list[Episode] = []
-    with tqdm(total=episodes, unit="episode", disable=None if progress else True) as bar:
+    with tqdm(total=episodes, unit="episode", disable=None if progress and sys.stderr else True) as bar:
         while len(played) < episodes:
             played += run_episodes(env, policy.act)
             bar.update(min(len(played), episodes) - bar.n)

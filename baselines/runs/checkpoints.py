@@ -24,7 +24,7 @@ FORMAT = "baselines state 3"
 
 @dataclasses.dataclass
 class Checkpoints:
-    """Checkpoints every `checkpoint_interval` epochs, and when Ctrl-C or SIGTERM asks the run to stop."""
+    """Checkpoints every `checkpoint_interval` epochs, and when Ctrl-C, SIGTERM or SIGHUP asks the run to stop."""
 
     options: Options
     schedule: Schedule
