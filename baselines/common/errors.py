@@ -17,7 +17,7 @@ class TrainingError(Exception):
 
 
 class Interrupted(Exception):
-    """A run that Ctrl-C, SIGTERM or SIGHUP stopped in order: a command prints the message and exits with 128 + signal."""
+    """A run that one of STOP_SIGNALS stopped in order: a command prints the message and exits with 128 + signal."""
 
     def __init__(self, message: str, signal: int):
         super().__init__(message)

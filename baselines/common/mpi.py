@@ -113,8 +113,8 @@ def make_communicator() -> Communicator:
                 "mpirun. Use the mpirun of mpi4py's MPI, or uninstall the other MPI (pip uninstall mpich)"
             )
     if comm.size == 1 and tasks != "1":
-        show(f"warning: srun started {tasks} processes that know no MPI: they are separate runs of one worker each. "
-             "Workers that train together need srun --mpi=pmi2, and mpi4py for the cluster's MPI", sys.stderr)  # fmt: skip
+        text = f"srun started {tasks} processes that know no MPI: they are separate runs of one worker each."
+        show(f"warning: {text} One run of all needs srun --mpi=pmi2, and mpi4py for the cluster's MPI", sys.stderr)
     return comm
 
 

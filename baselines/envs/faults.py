@@ -29,9 +29,9 @@ _LIBRARIES = (os.path.dirname(os.__file__), os.path.dirname(baselines.__file__))
 _OLD_GYM = "if it returns 4 values from step, as in old gym: --env=gym:module:Id (pip install 'baselines-her[gym]')"
 
 _REMEDIES = {
-    errno.EMFILE: "raise `ulimit -n`, or use --vec_env=sync",
-    errno.ENOSPC: "make room in /dev/shm (docker run --shm-size=1g), or use --vec_env=sync",
-    errno.EAGAIN: "raise `ulimit -u`, or use --vec_env=sync",
+    errno.EMFILE: "raise `ulimit -n`, or use",
+    errno.ENOSPC: "make room in /dev/shm (docker run --shm-size=1g), or use",
+    errno.EAGAIN: "raise `ulimit -u`, or use",
 }
 
 
@@ -153,8 +153,9 @@ def in_processes(make: Callable[[int], gymnasium.Env], num_env: int) -> AsyncVec
         ) from None
     except OSError as error:
         _kill(set(multiprocessing.active_children()) - others)
-        remedy = _REMEDIES.get(error.errno or 0, "use --vec_env=sync")
-        raise UserError(f"cannot start a process for each of {num_env} environments: {error.strerror}; {remedy}") from None
+        remedy = _REMEDIES.get(error.errno or 0, "use")
+        why = f"{error.strerror or error}: {remedy} --vec_env=sync"
+        raise UserError(f"cannot start a process for each of {num_env} environments: {why}") from None
     for process in vector.processes:
         process.terminate = process.kill  # type: ignore[method-assign]
     atexit.register(_kill, weakref.WeakSet(vector.processes))  # before multiprocessing waits for them

@@ -2,8 +2,11 @@
 
 import contextlib
 import ctypes
+import functools
 import os
 import random
+import re
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -15,16 +18,33 @@ _importing = threading.Lock()
 _forked = threading.Event()  # set in a process that was forked after TensorFlow had started its threads
 
 
-def import_tensorflow() -> None:
-    """Import it, and keep its start-up notes off the screen. A missing TensorFlow raises where it is needed.
-
-    Raises UserError in a process where it would wait forever for threads that a fork does not copy.
-    """
+def check_usable() -> None:
+    """Raise UserError where TensorFlow would end this process, or wait forever for threads that no fork copies."""
     if _forked.is_set():
         raise UserError(
             "TensorFlow cannot be used in a process that was forked after its first use: start processes with "
             'multiprocessing.get_context("spawn"), or before the first training'
         )
+    flags = " ".join(f"{n}={os.environ[n]}" for n in ("XLA_FLAGS", "TF_XLA_FLAGS") if os.environ.get(n))
+    if flags and (why := _fatal_error(flags)):
+        raise UserError(f"{flags} ends TensorFlow ({why}): correct this variable, or unset it")
+
+
+@functools.cache
+def _fatal_error(flags: str) -> str | None:
+    """Return why a process that computes with these flags ends, as with an unknown one; None if it does not."""
+    compute = "import tensorflow as tf; tf.function(tf.square, jit_compile=True)(1.0)"
+    done = subprocess.run([sys.executable, "-c", compute], capture_output=True, text=True)
+    fatal = re.search(r"^F\d{4} .*?\] (.*)", done.stderr, re.MULTILINE)
+    return (fatal[1] if fatal else f"exit code {done.returncode}") if done.returncode else None
+
+
+def import_tensorflow() -> None:
+    """Import it, and keep its start-up notes off the screen. A missing TensorFlow raises where it is needed.
+
+    Raises UserError where it cannot be used.
+    """
+    check_usable()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with _importing:
         if "tensorflow" not in sys.modules:
@@ -56,7 +76,7 @@ def _silent_stderr() -> Iterator[None]:
 
 def _after_fork() -> None:
     eager: Any = sys.modules.get("tensorflow.python.eager.context")
-    if eager and eager.context()._initialized:
+    if eager and getattr(eager.context_safe(), "_initialized", False):
         _forked.set()
 
 

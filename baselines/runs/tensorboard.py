@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from baselines.learning.quiet import import_tensorflow
+from baselines.learning.quiet import check_usable, import_tensorflow
 
 FILES = "events.out.tfevents."  # how the names of event files begin
 
@@ -12,6 +12,8 @@ class TensorBoard:
     """A sink that writes event files to a folder; a failure is a warning."""
 
     def __init__(self, folder: str, warn: Callable[[str], None]):
+        """Check that TensorFlow can be used. Raises UserError."""
+        check_usable()
         self._folder, self._warn = folder, warn
         self._writer: Any = None
 
