@@ -28,7 +28,12 @@ def show(text: str, stream: TextIO | None = None) -> None:
     stream = stream or sys.stdout
     encoding = getattr(stream, "encoding", None) or "utf-8"
     with contextlib.suppress(OSError, ValueError):  # ValueError: Python's own file object is closed
-        print(text.encode(encoding, "backslashreplace").decode(encoding), file=stream, flush=True)
+        print(escaped(text, encoding), file=stream, flush=True)
+
+
+def escaped(text: str, encoding: str = "utf-8") -> str:
+    """Return the text with escapes for what the encoding does not have, e.g. names of files that are not UTF-8."""
+    return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def flush_streams() -> None:
