@@ -144,6 +144,9 @@ def in_processes(make: Callable[[int], gymnasium.Env], num_env: int) -> AsyncVec
 
     starts = [functools.partial(start, i) for i in range(num_env)]
     try:
+        with contextlib.ExitStack() as stack:  # try first: without them, the fork server prints a traceback of its own
+            for _ in range(4 * num_env + 24):
+                stack.callback(os.close, os.open(os.devnull, os.O_RDONLY))
         vector = AsyncVectorEnv(starts, context="forkserver")  # a fork of this process would inherit TensorFlow's locks
     except (EOFError, BrokenPipeError, ConnectionResetError):
         raise UserError(
