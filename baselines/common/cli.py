@@ -2,7 +2,6 @@
 
 import ast
 import contextlib
-import io
 import os
 import sys
 import time
@@ -14,7 +13,7 @@ from baselines.common.errors import Interrupted, TrainingError, UserError, one_l
 from baselines.common.mpi import Communicator
 from baselines.common.old_names import hint
 from baselines.common.settings import Settings, check_known, describe, names_of
-from baselines.common.streams import flush_streams, open_streams
+from baselines.common.streams import flush_streams, forgive_streams
 from baselines.common.streams import show as show
 
 S = TypeVar("S", bound=Settings)
@@ -80,9 +79,7 @@ def help_text(
 def errors_end_the_process(comm: Communicator | None = None) -> Iterator[None]:
     """Print errors as one line and end all workers: 2 for bad input, 1 for what could not continue, 130 for Ctrl-C."""
     comm = comm or Communicator()
-    open_streams()
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # for what environments print to ASCII terminals
+    forgive_streams()
     try:
         yield
     except (UserError, TrainingError) as error:

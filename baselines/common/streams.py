@@ -1,9 +1,10 @@
 """Standard streams: output that cannot be shown never ends a program."""
 
 import contextlib
+import io
 import os
 import sys
-from typing import TextIO
+from typing import Any, TextIO
 
 
 def open_streams() -> None:
@@ -37,9 +38,27 @@ def escaped(text: str, encoding: str = "utf-8") -> str:
 
 
 def flush_streams() -> None:
-    """Write what is still to be shown; drop what nobody can read, which Python would complain about when it exits."""
-    for name in ("stdout", "stderr"):
+    """Write what is still to be shown, if that is possible."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            stream.flush()
+
+
+class _Forgiving(io.FileIO):
+    def write(self, data: Any, /) -> int:
         try:
-            getattr(sys, name).flush()
-        except (OSError, ValueError, AttributeError):
-            setattr(sys, name, open(os.devnull, "w"))
+            return super().write(data)
+        except OSError:
+            return len(data)
+
+
+def forgive_streams() -> None:
+    """Let everything that a command prints, and that its environments print, be dropped or escaped as by `show`."""
+    open_streams()
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is getattr(sys, f"__{name}__") and isinstance(stream, io.TextIOWrapper):
+            flush_streams()
+            raw = _Forgiving(stream.fileno(), "w", closefd=False)
+            setattr(sys, name, io.TextIOWrapper(io.BufferedWriter(raw), stream.encoding, "backslashreplace",
+                                                line_buffering=stream.line_buffering))  # fmt: skip

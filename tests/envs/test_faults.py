@@ -1,10 +1,17 @@
 """What environments do wrong ends the run with a line that names the environment."""
 
 import contextlib
+import errno
+import multiprocessing
+import os
+import resource
+from unittest import mock
 
 import pytest
 
 from baselines import run
+from baselines.common.errors import UserError
+from baselines.envs import faults
 from baselines.envs.faults import in_processes
 from tests.environments import Variable
 from tests.helpers import POINT_REACH, TINY, refused, timeless
@@ -54,6 +61,38 @@ def test_a_timeout_without_processes_is_refused(capsys, back_end):
 def test_a_process_that_dies_ends_the_run_with_its_environments_index(capsys):
     line = refused(capsys, faulty("die"), "--vec_env=async", *TWO, code=1)
     assert "the process of environment" in line and "died" in line
+
+
+# ---- processes that cannot be started ----
+
+
+def too_few_descriptors(monkeypatch):
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    monkeypatch.setattr(faults, "AsyncVectorEnv", None)  # is not reached
+    resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/proc/self/fd")) + 9, limits[1]))
+    return lambda: resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
+def full_memory(monkeypatch):
+    monkeypatch.setattr(faults, "AsyncVectorEnv", mock.Mock(side_effect=OSError(errno.ENOSPC, "No space left")))
+
+
+def daemon(monkeypatch):
+    monkeypatch.setitem(multiprocessing.current_process()._config, "daemon", True)
+
+
+@pytest.mark.parametrize(
+    ("lacking", "remedy"),
+    [(too_few_descriptors, "ulimit -n"), (full_memory, "make room in /dev/shm"), (daemon, "ProcessPoolExecutor")],
+)
+def test_what_processes_lack_is_said_with_the_remedy(lacking, remedy, monkeypatch):
+    undo = lacking(monkeypatch)
+    try:
+        with pytest.raises(UserError, match=f"{remedy}.*--vec_env=sync"):
+            in_processes(lambda index: Variable(), 2)
+    finally:
+        if undo:
+            undo()
 
 
 # ---- not a fault of theirs ----
