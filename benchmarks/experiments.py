@@ -138,7 +138,7 @@ _USERS = {
                           "--vec_env=sync"),
     "PandaPush-v3": ours(6e4, "panda_gym:PandaPush-v3", "--relay_effector=0:3", "--replay_priority=energy",
                          "--priority_clip=0.5", "--vec_env=sync"),
-    "parking-v0": ours(3e4, "highway_env:parking-v0", "--max_episode_steps=100", "--bootstrap_terminated=True",
+    "parking-v0": ours(3e4, "highway_env:parking-v0", "--max_episode_steps=100", "--terminated_value=bootstrap",
                        "--n_cycles=5", "--n_batches=240", "--gamma=0.95", "--action_l2=0.01", "--n_test_rollouts=6",
                        "--vec_env=sync"),
     "PointMaze_UMaze-v3": ours(1e5, "PointMaze_UMaze-v3", "--n_cycles=2"),

@@ -32,7 +32,7 @@ class Learner:
         self.config = (config or HERConfig()).for_env(self.env.spec)
         spec, config = self.env.spec, self.config
         self.agent = DDPG(spec, config, streams.rng("weights", shared=True), comm)
-        self.guide = make_guide(spec, config, streams.rng, comm)
+        self.guide = make_guide(spec, config, num_env, streams.rng, comm, print)
         parts = {"noise": GaussianNoise(config), "held": HeldRandomActions(config, num_env, spec.action_size)}
         if self.guide:
             parts["guide"] = self.guide

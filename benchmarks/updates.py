@@ -74,7 +74,7 @@ def random_batches(spec: EnvSpec, n_batches: int, batch_size: int, rng: np.rando
     shapes = ((o,), (g,), (g,), (u,), (), (o,), (g,))
     front = n_batches, batch_size
     columns = (rng.normal(size=(*front, *s)).astype(np.float32) for s in shapes)
-    return Transitions(*columns, terminated=np.zeros(front, bool))
+    return Transitions(*columns, terminated=np.zeros(front, bool), success=np.zeros(front, bool))
 
 
 def products_of_an_update(spec: EnvSpec, config: HERConfig) -> list[tuple[tuple[int, int], tuple[int, int]]]:

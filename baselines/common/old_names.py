@@ -30,6 +30,7 @@ _INSTEAD = {
     "policy_file": "use --load_path=PATH",
     "policy_path": "use --load_path=PATH",
     "n_test_rollouts": "use --episodes=N",
+    "bootstrap_terminated": "use --terminated_value=bootstrap",
     "render": "python -m baselines.play opens a window, or records a video where there is no display",
     "smooth": "curves show the median and the quartiles of several seeds without smoothing",
 }

@@ -15,16 +15,22 @@ def reward_offset(config: HERConfig, compute_reward: GoalReward) -> float:
     """Return the reward at the goal, which is subtracted from all rewards where `clip_return` bounds returns by 0.
 
     A constant less at every step changes no policy, as long as the return after the end of an episode is less too (see
-    `terminal_value`); and values begin at 0, where those of a goal are then. Raises UserError where compute_reward
+    `terminal_values`); and values begin at 0, where those of a goal are then. Raises UserError where compute_reward
     cannot be called.
     """
     at_goal = compute_reward.goal_reward
     return at_goal if config.clip_return and config.clip_pos_returns and not compute_reward.varies else 0.0
 
 
-def terminal_value(config: HERConfig, offset: float, horizon: int) -> float:
-    """Return the return after an episode terminated: 0 at every step, less the offset of all rewards."""
-    return -offset / (1 - config.discount(horizon))
+def terminal_values(config: HERConfig, offset: float, horizon: int) -> tuple[float, float]:
+    """Return the returns after an episode terminated without and with success (`terminated_value`).
+
+    No more rewards means 0 at every step, less the offset of all rewards.
+    """
+    if config.terminated_value == "by_success":
+        return config.return_bounds(horizon)[0], 0.0
+    value = -offset / (1 - config.discount(horizon))
+    return value, value
 
 
 def warnings_about(episodes: Episodes, config: HERConfig, compute_reward: GoalReward) -> Iterator[str]:
@@ -58,11 +64,11 @@ def _different_rewards(episodes: Episodes, valid: np.ndarray, compute_reward: Go
 
 def _early_ends(episodes: Episodes, valid: np.ndarray, config: HERConfig, offset: float) -> Iterator[str]:
     failed = episodes.terminated & ~episodes.success
-    pays = terminal_value(config, offset, valid.shape[1]) >= 0 and np.median(episodes.reward[valid] - offset) < 0
-    if failed.any() and pays and not config.bootstrap_terminated:
+    pays = terminal_values(config, offset, valid.shape[1])[0] >= 0 and np.median(episodes.reward[valid] - offset) < 0
+    if failed.any() and pays and config.terminated_value == "zero":
         yield (
             f"{failed.sum()} of {len(failed)} episodes ended without success, and most rewards are negative, so "
-            "failing early is rewarded. Use --bootstrap_terminated=True, or penalise failure"
+            "failing early is rewarded. Use --terminated_value=by_success, or penalise failure"
         )
 
 

@@ -32,10 +32,13 @@ class DDPG(Agent):
         config: HERConfig,
         rng: np.random.Generator,
         comm: Communicator,
-        terminal_value: float = 0.0,
+        terminal_values: tuple[float, float] = (0.0, 0.0),
     ):
-        """Make networks with weights of rank 0; `terminal_value` is the return after an episode that terminated."""
-        self.spec, self.config, self.comm, self._terminal_value = spec, config, comm, terminal_value
+        """Make networks with weights of rank 0.
+
+        `terminal_values` are the returns after an episode that terminated without and with success.
+        """
+        self.spec, self.config, self.comm, self._terminal_values = spec, config, comm, terminal_values
         self.main = ActorCritic(spec, config, rng, "main")
         self.target = ActorCritic(spec, config, rng, "target")
         self.average_actor = ActorCritic(spec, config, rng, "average").actor if config.average_actor else None
@@ -84,9 +87,9 @@ class DDPG(Agent):
         The last `config.demo_rows` rows of each batch are demonstrations. Raises TrainingError for losses that are not
         finite.
         """
-        if self.config.bootstrap_terminated or not np.any(batches.terminated):
+        if self.config.terminated_value == "bootstrap" or not np.any(batches.terminated):
             # Environments whose episodes never terminate need no code for it in the compiled update.
-            batches = batches._replace(terminated=None)  # type: ignore[arg-type]
+            batches = batches._replace(terminated=None, success=None)  # type: ignore[arg-type]
         data = Transitions(*(x if x is None else tf.constant(x) for x in batches))
         self._rate_share.assign(self.config.learning_rate_share(progress_remaining))
         before = self.updates
@@ -169,7 +172,9 @@ class DDPG(Agent):
         o_2, g_2 = self.inputs(batch.next_observation, batch.next_achieved_goal, batch.desired_goal)
         next_value = tf.reduce_min(self.target.Q(o_2, g_2, self.target.pi(o_2, g_2)), 0)  # [N, 1]
         if batch.terminated is not None:
-            next_value = tf.where(batch.terminated[:, None], self._terminal_value, next_value)
+            failed, succeeded = map(float, self._terminal_values)
+            end = tf.where(batch.success, succeeded, failed)  # [N]
+            next_value = tf.where(batch.terminated[:, None], end[:, None], next_value)
         return losses.bellman_target(batch.reward[:, None], next_value, gamma, low, high)
 
     def _step_targets(self, due: float | tf.Tensor = 1.0) -> None:

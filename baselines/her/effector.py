@@ -9,39 +9,55 @@ from baselines.her.types import Episodes
 RIDGE = 1e-3  # weight of the squared coefficients, per transition
 MOVED = 5e-3  # share of the usual distance between achieved and desired goal that counts as a movement of the goal
 MOVES_BY_ITSELF = 0.5  # share of steps in which the goal moves, from which on no guide is needed
-FEWEST_ONSETS = 5  # movements of the goal that must be seen before an effector is named
-EXPLAINED = 0.3  # least R2 of the block's entries
+FEWEST_ONSETS = 5  # movements of the goal that must be seen before the effector is certain
+EXPLAINED = 0.1  # least R2 of the block's entries; contact and joint angles leave little more
+COPY = 0.01  # share of the usual distance; entries nearer than this to the achieved goal are the goal itself
+LASTS = 0.5  # least share of an action's effect that is still there a step later: a velocity's effect is not
 
 
 class Found(NamedTuple):
     """The decision and its reason."""
 
     entries: slice  # empty: there is no effector to guide
+    certain: bool  # False: a guess that more episodes may change
     reason: str
 
 
-def fit_effect(episodes: Episodes, entries: slice) -> tuple[np.ndarray, np.ndarray]:
-    """Fit x(t+1) - x(t) = B a(t) + C a(t-1) + c by ridge regression, where x are `entries` of the observation.
+class Effect(NamedTuple):
+    """The model x(t+1) - x(t) = B a(t) + C a(t-1) + c of n entries x of the observation."""
 
-    Returns B [g, u] and the R2 of each entry [g].
-    """
-    B, T, u = episodes.action.shape
+    B: np.ndarray  # [n, u]
+    C: np.ndarray  # [n, u]
+    explained: np.ndarray  # [n] R2
+
+    @property
+    def lasting(self) -> np.ndarray:
+        """The whole change by an action, [n, u]: of a place some of it comes a step later, of a velocity it is gone."""
+        return self.B + self.C
+
+
+def fit_effect(episodes: Episodes, entries: slice) -> Effect:
+    """Fit what actions do to `entries` of the observation by ridge regression."""
+    T, u = episodes.action.shape[1:]
     valid = np.arange(1, T) < episodes.length[:, None]  # [B, T - 1], steps that have one before
-    X = np.concatenate([episodes.action[:, 1:], episodes.action[:, :-1], np.ones((B, T - 1, 1))], 2)[valid]
+    ones = np.ones((*valid.shape, 1))
+    X = np.concatenate([episodes.action[:, 1:], episodes.action[:, :-1], ones], 2)[valid].astype(np.float64)
     x = episodes.observation[:, :, entries].astype(np.float64)
-    Y = np.diff(x, axis=1)[:, 1:][valid]  # [n, g]
-    gram = X.T @ X + RIDGE * len(X) * np.eye(X.shape[1])
-    coefficients = np.linalg.solve(gram, X.T @ Y)  # [2u + 1, g]
-    rest = np.square(Y - X @ coefficients).mean(0)
-    spread = Y.var(0)
-    return coefficients[:u].T, 1 - rest / np.where(spread > 0, spread, np.inf)
+    Y = np.diff(x, axis=1)[:, 1:][valid]  # [rows, n]
+    gram = X.T @ X + RIDGE * max(1, len(X)) * np.eye(X.shape[1])
+    coefficients = np.linalg.solve(gram, X.T @ Y)  # [2u + 1, n]
+    rest = np.square(Y - X @ coefficients).sum(0)
+    spread = np.square(Y - Y.sum(0) / max(1, len(Y))).sum(0)
+    explained = 1 - rest / np.where(spread > 0, spread, np.inf)
+    return Effect(coefficients[:u].T, coefficients[u : 2 * u].T, np.where(spread > 0, explained, 0))
 
 
-def find_effector(episodes: Episodes) -> Found | None:
-    """Return the effector, or that there is none to guide; None while too little was seen.
+def find_effector(episodes: Episodes) -> Found:
+    """Return the block of entries that is the effector's place, or that there is none to guide.
 
-    Compared are the blocks of as many consecutive entries as a goal has: the effector is near the achieved goal when
-    that begins to move, and usually far from it, and all other blocks are twice as far.
+    Candidates are all blocks of as many consecutive entries as a goal has, on which actions have an effect that lasts.
+    The effector is the one nearest to the achieved goal: in the steps in which that begins to move, once a few were
+    seen, where it must be much nearer than usually and than all others.
     """
     g, T = episodes.achieved_goal.shape[2], episodes.reward.shape[1]
     valid = np.arange(T) < episodes.length[:, None]  # [n, T]
@@ -50,29 +66,39 @@ def find_effector(episodes: Episodes) -> Found | None:
     moving = valid & (steps > MOVED * usual)
     share = moving.sum() / valid.sum()
     if share > MOVES_BY_ITSELF:
-        return Found(slice(0, 0), f"none, because the achieved goal moves in {share:.0%} of the steps anyway")
+        return _none(f"the achieved goal moves in {share:.0%} of the steps anyway")
+    effect = fit_effect(episodes, slice(None))
+    lasts = np.linalg.norm(effect.lasting, axis=1) > LASTS * np.linalg.norm(effect.B, axis=1)
+    moved = lasts & (effect.explained > EXPLAINED)  # [o]
+    starts = [k for k in range(len(moved) - g + 1) if moved[k : k + g].all()]
     begins = moving[:, 1:] & ~moving[:, :-1]  # [n, T - 1]: at t = 1, 2, ...
-    rows = np.flatnonzero(begins.any(1))
-    if len(rows) < FEWEST_ONSETS:
-        return None
-    times = begins[rows].argmax(1) + 1  # the first movement of each episode: afterwards an object may coast
+    onsets = np.flatnonzero(begins.any(1))
+    certain = len(onsets) >= FEWEST_ONSETS
     blocks = []
-    for k in range(episodes.observation.shape[2] - g + 1):
-        distance = np.linalg.norm(
+    for k in starts:
+        away = np.linalg.norm(
             episodes.observation[:, :-1, k : k + g].astype(np.float64) - episodes.achieved_goal[:, :-1], axis=2
         )
-        blocks.append((np.median(distance[rows, times]), np.median(distance[valid]), k))
-    # Copies of the goal itself are at distance 0 always, and follow the goal instead of leading to it.
-    near = sorted(block for block in blocks if block[0] < 0.5 * block[1])
-    if not near:
-        return Found(slice(0, 0), "none, because no part of the observation is near the achieved goal when that moves")
-    distance, otherwise, k = near[0]
-    entries = slice(k, k + g)
-    _, explained = fit_effect(episodes, entries)
-    others = [d for d, _, other in blocks if abs(other - k) >= g and d > 0.1 * distance]
-    apart = not others or min(others) > 2 * distance
-    what = f"observation[{k}:{k + g}], which is {distance:.2g} from the achieved goal when that begins to move and "
-    what += f"{otherwise:.2g} otherwise; actions explain its changes with R2 {explained.min():.2f} or more"
-    if apart and explained.min() > EXPLAINED:
-        return Found(entries, f"to the object with {what}")
-    return Found(slice(0, 0), f"none, because no effector stands out (the best is {what})")
+        otherwise = np.median(away[valid])
+        if otherwise < COPY * usual:
+            continue
+        distance = otherwise
+        if certain:  # the first movement of each episode: afterwards an object may coast
+            distance = np.median(away[onsets, begins[onsets].argmax(1) + 1])
+        blocks.append((distance, otherwise, k))
+    if not blocks:
+        return _none("actions move no part of the observation that is as long as a goal", certain)
+    distance, otherwise, k = min(blocks)
+    entries, what = slice(k, k + g), f"observation[{k}:{k + g}]"
+    explained = f"actions explain its changes with R2 {effect.explained[entries].min():.2f} or more"
+    if not certain:
+        return Found(entries, False, f"to the object with {what} for now, because {explained}")
+    what += f", which is {distance:.2g} from the achieved goal when that begins to move and {otherwise:.2g} otherwise"
+    others = [d for d, _, other in blocks if abs(other - k) >= g]
+    if distance < 0.5 * otherwise and (not others or min(others) > 2 * distance):
+        return Found(entries, True, f"to the object with {what}; {explained}")
+    return _none(f"no effector stands out (the best is {what})")
+
+
+def _none(reason: str, certain: bool = True) -> Found:
+    return Found(slice(0, 0), certain, f"none, because {reason}")

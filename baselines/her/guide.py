@@ -35,15 +35,15 @@ class Guide(Part):
     An object that is never touched never moves, and then hindsight has nothing to teach (relay HER, 2208.00843).
     """
 
-    def __init__(self, config: HERConfig, effector: slice):
-        """Expect the effector's position at `effector` of the observation, in the units of the goal."""
-        self.config, self.effector = config, effector
+    def __init__(self, config: HERConfig, effector: slice, away: float = AWAY):
+        """Expect the effector's position at `effector` of the observation; guide where it is farther than `away`."""
+        self.config, self.effector, self.away = config, effector, away
 
     def __call__(
         self, action: np.ndarray, observation: Observation, noise: np.ndarray, rng: np.random.Generator
     ) -> np.ndarray:
         """Return the guide's actions with probability `guide_eps` while the effector is away from the object."""
-        away = np.linalg.norm(self.offset(observation), axis=1, keepdims=True) > AWAY  # [B, 1]
+        away = np.linalg.norm(self.offset(observation), axis=1, keepdims=True) > self.away  # [B, 1]
         guided = away & (rng.random(away.shape) < self.config.guide_eps)
         return np.where(guided, self.reach(action, observation, rng), action)
 
@@ -134,23 +134,21 @@ def _reaching_reward(achieved_goal: np.ndarray, desired_goal: np.ndarray) -> np.
 class FittedReacher(Guide):
     """Finds the effector in the observation and moves it by a linear model of what actions do to it.
 
-    Both come from the transitions so far. The effector is the block of entries that is near the achieved goal when the
-    goal begins to move, and far from it otherwise. The model is a ridge regression of the block's change on the action,
-    x(t+1) - x(t) = B a(t) + C a(t-1) + c, fitted again each cycle.
+    Both come from the transitions so far; see `find_effector` and `fit_effect`. The model is fitted again each cycle.
+    The guide acts where the effector is farther from the object than one action can move it, so it knows no units.
     """
 
     GAIN = 0.3  # share of the offset that one step makes up for: slow hands stay near the object instead of hitting it
-    LIMIT = 0.5  # largest action in any coordinate, in units of max_u
     NOISE = 0.1  # standard deviation of the noise on these actions, in units of max_u
     CYCLES = 50  # latest cycles that the model is fitted on
     SMALL = 0.1  # coordinates whose column of B is below this share of the largest stay the policy's own (fingers)
 
-    def __init__(self, config: HERConfig, spec: EnvSpec, num_env: int, say: Callable[[str], None]):
+    def __init__(self, config: HERConfig, spec: EnvSpec, num_env: int, comm: Communicator, say: Callable[[str], None]):
         """Decide with the first cycles whether there is an effector to guide; `say` logs the decision."""
         super().__init__(config, slice(0, 0))
-        self._latest, self._say = self.CYCLES * num_env, say
-        self._decided = False
-        self._set_model(np.zeros((spec.goal_size, spec.action_size)))
+        self._latest, self._comm, self._say = self.CYCLES * num_env, comm, say
+        self._certain = False
+        self._decide(np.zeros(3), np.zeros((spec.goal_size, spec.action_size)))
 
     def __call__(
         self, action: np.ndarray, observation: Observation, noise: np.ndarray, rng: np.random.Generator
@@ -162,42 +160,40 @@ class FittedReacher(Guide):
         """Return the actions whose predicted change makes up for a part of the offset."""
         max_u = self.config.max_u
         towards = self.GAIN * self.offset(observation) @ self._inverse.T  # [B, u]
-        most = np.abs(towards).max(1, keepdims=True)
-        towards *= np.minimum(1, self.LIMIT * max_u / np.maximum(most, 1e-9))
         towards = np.clip(towards + self.NOISE * max_u * rng.standard_normal(towards.shape), -max_u, max_u)
         return np.where(self._moves, towards, action)
 
     def train(self, buffer: ReplayBuffer, latest: Episodes) -> None:
-        """Look for the effector until it is found or there is none, and fit the model again."""
-        if self._decided and not self.effector.stop:
+        """Look for the effector until it is certain, and fit the model again; all workers do as rank 0 does."""
+        if self._certain and not self.effector.stop:
             return
         episodes = buffer.latest(self._latest)
-        if not self._decided:
+        if not self._certain:
             found = find_effector(episodes)
-            if found is None:
-                return
-            self._decided, self.effector = True, found.entries
-            self._say(f"guide: {found.reason}")
-        if self.effector.stop:
-            self._set_model(fit_effect(episodes, self.effector)[0])
+            if found.certain or found.entries != self.effector:
+                self._say(f"guide: {found.reason}")
+            self.effector, self._certain = found.entries, found.certain
+        B = fit_effect(episodes, self.effector).lasting if self.effector.stop else np.zeros_like(self._B)
+        decision = [self._certain, self.effector.start, self.effector.stop]
+        self._decide(self._comm.broadcast(np.array(decision)), self._comm.broadcast(B))
 
     def state(self) -> dict[str, np.ndarray]:
         """Return the decision and the model."""
-        decision = [self._decided, self.effector.start, self.effector.stop]
+        decision = [self._certain, self.effector.start, self.effector.stop]
         return {"decision": np.array(decision, np.int64), "B": self._B}
 
     def load_state(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Restore a `state`. Raises KeyError or ValueError."""
         if arrays["B"].shape != self._B.shape:
             raise ValueError("the guide's model is that of another environment")
-        decided, start, stop = (int(n) for n in arrays["decision"])
-        self._decided, self.effector = bool(decided), slice(start, stop)
-        self._set_model(arrays["B"].astype(float))
+        self._decide(arrays["decision"], arrays["B"].astype(float))
 
-    def _set_model(self, B: np.ndarray) -> None:
-        columns = np.linalg.norm(B, axis=0)  # [u]
+    def _decide(self, decision: np.ndarray, B: np.ndarray) -> None:
+        certain, start, stop = (int(n) for n in decision)
+        self._certain, self.effector = bool(certain), slice(start, stop)
+        columns = np.linalg.norm(B, axis=0)  # [u], the change by a full action of each coordinate
         self._B, self._inverse = B, np.linalg.pinv(B)
-        self._moves = columns > self.SMALL * columns.max()
+        self._moves, self.away = columns > self.SMALL * columns.max(), columns.max()
 
 
 def make_guide(
@@ -210,7 +206,7 @@ def make_guide(
 ) -> Guide | None:
     """Return what `config.guide` names, if anything; `rng(purpose)` makes its generators."""
     if config.guide == "auto":
-        return FittedReacher(config, spec, num_env, say)
+        return FittedReacher(config, spec, num_env, comm, say)
     if config.guide == "script":
         return ScriptedReacher(config)
     if config.guide == "relay":

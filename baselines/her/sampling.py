@@ -81,6 +81,7 @@ def sample_relabelled(
         next_observation=episodes.observation[rows, times + 1],
         next_achieved_goal=next_achieved_goal,
         terminated=episodes.terminated[rows] & (times + 1 == length),
+        success=episodes.success[rows],
     )
 
 

@@ -8,7 +8,7 @@ from threadpoolctl import threadpool_limits
 from baselines.common.errors import UserError
 from baselines.envs.base import SUCCESS_BY_REWARD, VecEnv
 from baselines.envs.reward import RewardFunction
-from baselines.her.checks import reward_offset, terminal_value, warnings_about
+from baselines.her.checks import reward_offset, terminal_values, warnings_about
 from baselines.her.ddpg import DDPG
 from baselines.her.demonstrations import read_demonstrations
 from baselines.her.experiment.config import HERConfig
@@ -31,7 +31,7 @@ def learn(env: VecEnv, config: HERConfig, run: Run) -> DDPG:
     assert compute_reward is not None  # `Config.for_env` refuses environments without it
     offset = reward_offset(config, compute_reward)
     reward = functools.partial(_reward_less, compute_reward, offset) if offset else compute_reward
-    agent = DDPG(spec, config, run.rng("weights", shared=True), run.comm, terminal_value(config, offset, spec.horizon))
+    agent = DDPG(spec, config, run.rng("weights", shared=True), run.comm, terminal_values(config, offset, spec.horizon))
     run.plan(config.n_cycles, spec.horizon * env.num_env, losses=agent.metrics)
     if run.initial_policy:
         begin_from(agent, run.initial_policy)

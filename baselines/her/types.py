@@ -96,3 +96,4 @@ class Transitions(NamedTuple):
     next_observation: np.ndarray  # [N, o]
     next_achieved_goal: np.ndarray  # [N, g]
     terminated: np.ndarray  # [N] bool: nothing follows; in the compiled update None where no episode terminated
+    success: np.ndarray  # [N] bool: the episode ended at the goal that it pursued; None together with `terminated`

@@ -60,7 +60,7 @@ def test_help_has_every_preset_with_its_settings_and_its_environments(cwd, capsy
         expected.append([name, *words_of({**preset.settings, "num_env": preset.num_env})])
         expected += [[f"{tasks}:", *words_of(own)] for tasks, own in preset.tasks.items()]
     assert lines == expected
-    assert ["FetchPush*:", "--replay_priority=energy", "--priority_clip=0.5", "--guide=script"] in lines
+    assert ["HandManipulate*:", "--n_critics=1", "--layer_norm=False"] in lines
 
 
 def test_help_has_the_settings_of_the_users_algorithm(cwd, modules, capsys):

@@ -81,7 +81,7 @@ EFFECTS = {
     "gamma": Effect(0.75, lambda wiring: target(wiring, reward=-1), 1 + 29 / 30, 1.75),
     "clip_return": Effect(False, extreme_targets, (HORIZON, 0), (1000 + 29 / 30, 1000 - 29 / 30)),
     "clip_pos_returns": Effect(False, extreme_targets, (HORIZON, 0), (HORIZON, 1000 - 29 / 30)),
-    "bootstrap_terminated": Effect(True, target_of_an_end, 1, 1 + 29 / 30),
+    "terminated_value": Effect("bootstrap", target_of_an_end, 1, 1 + 29 / 30),
     "action_l2": Effect(3, loss_of_action, 0.25, 0.75),
     "batch_size": Effect(16, counted("shape"), (40, 256), (40, 16), SHORT),
     "buffer_size": Effect(2 * HORIZON, stored_episodes, 5, 2),

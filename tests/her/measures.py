@@ -23,9 +23,11 @@ def make_constant(agent, **outputs):
 def transitions(agent, reward, count=4):
     """The same transition `count` times."""
     o, g, u = agent.spec.observation_size, agent.spec.goal_size, agent.spec.action_size
-    sizes = Transitions(o, g, g, u, None, o, g, None)
+    sizes = Transitions(o, g, g, u, None, o, g, None, None)
     batch = Transitions(*(np.full((count, size) if size else count, 0.1, np.float32) for size in sizes))
-    return batch._replace(reward=np.full(count, reward, np.float32), terminated=np.zeros(count, bool))
+    return batch._replace(
+        reward=np.full(count, reward, np.float32), terminated=np.zeros(count, bool), success=np.zeros(count, bool)
+    )
 
 
 def stacked(batch, count=1):

@@ -32,7 +32,7 @@ def random_transitions(spec, front, rng):
     """Transitions [*front, ...] of random numbers, after none of which an episode ended."""
     o, g, u = (spec.observation_size,), (spec.goal_size,), (spec.action_size,)
     columns = (rng.normal(size=(*front, *size)).astype(np.float32) for size in (o, g, g, u, (), o, g))
-    return Transitions(*columns, terminated=np.zeros(front, bool))
+    return Transitions(*columns, terminated=np.zeros(front, bool), success=np.zeros(front, bool))
 
 
 def sparse_reward(achieved, desired):

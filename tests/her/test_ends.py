@@ -1,4 +1,4 @@
-"""Episodes that end by themselves: what follows the end is not bootstrapped, unless `bootstrap_terminated` says so."""
+"""Episodes that end by themselves: what follows the end is not bootstrapped, unless `terminated_value` says so."""
 
 import gymnasium
 import numpy as np
@@ -6,9 +6,10 @@ import pytest
 
 import baselines
 from baselines import play
+from baselines.common.errors import UserError
 from baselines.common.mpi import Communicator
 from baselines.envs import as_vec_env, make_vec_env
-from baselines.her.checks import reward_offset, terminal_value
+from baselines.her.checks import reward_offset, terminal_values
 from baselines.her.ddpg import DDPG
 from baselines.her.demonstrations import read_demonstrations
 from baselines.her.experiment.config import HERConfig
@@ -43,7 +44,12 @@ def test_only_the_last_step_of_an_episode_that_terminated_is_an_end():
 
 @pytest.mark.parametrize(
     ("settings", "terminal", "target"),
-    [({}, 0, -1), ({}, -5, -1 - 0.9 * 5), (dict(bootstrap_terminated=True), -5, -1 - 0.9 * 6)],
+    [
+        ({}, (0, 0), -1),
+        ({}, (-5, -5), -1 - 0.9 * 5),
+        (dict(terminated_value="bootstrap"), (-5, -5), -1 - 0.9 * 6),
+        (dict(terminated_value="by_success"), (-10, 0), -10),
+    ],
     ids=str,
 )
 def test_the_target_of_an_end_is_the_reward_and_what_an_end_is_worth(settings, terminal, target, eagerly):
@@ -62,10 +68,28 @@ def test_an_end_is_worth_what_a_constant_less_at_every_step_makes_of_it():
     def value(pay, **settings):
         env = as_vec_env(gymnasium.wrappers.TimeLimit(Ending(pay=pay), 10), lambda n: [0] * n)
         config = HERConfig(gamma=0.9, **settings)
-        return terminal_value(config, reward_offset(config, env.compute_reward), 10)
+        return terminal_values(config, reward_offset(config, env.compute_reward), 10)
 
-    assert value(0.0) == 0 and value(1.0) == pytest.approx(-10) and value(-3.0) == pytest.approx(30)
-    assert value(1.0, clip_return=False) == 0
+    assert value(0.0) == (0, 0) and value(1.0) == pytest.approx((-10, -10)) and value(-3.0) == pytest.approx((30, 30))
+    assert value(1.0, clip_return=False) == (0, 0)
+    assert value(1.0, terminated_value="by_success") == pytest.approx((-10, 0))
+
+
+def test_by_success_an_end_is_worth_nothing_more_only_where_the_goal_was_reached(eagerly):
+    config = HERConfig(gamma=0.9, hidden=4, layers=1, terminated_value="by_success")
+    agent = DDPG(goal_spec(), config, np.random.default_rng(0), Communicator(), (-10.0, 0.0))
+    batch = transitions(agent, reward=-1)
+    make_constant(agent, target_Q=-6.0)
+    marked = batch._replace(
+        terminated=np.array([True, True, False, False]), success=np.array([True, False, True, False])
+    )
+    expected = np.mean([1, 10**2, (1 + 0.9 * 6) ** 2, (1 + 0.9 * 6) ** 2])
+    assert agent.train(stacked(marked))["loss/critic"] == pytest.approx(expected, rel=1e-5)
+
+
+def test_by_success_needs_the_bounds_of_the_returns():
+    with pytest.raises(UserError, match="terminated_value=by_success needs the bounds of clip_return"):
+        HERConfig(terminated_value="by_success", clip_return=False)
 
 
 def test_a_resumed_run_and_demonstrations_keep_ends(cwd, eagerly):

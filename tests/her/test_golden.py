@@ -70,7 +70,7 @@ def batch_of(golden, copies=None):
     """The golden batch; with `copies`, that many times in front, as `DDPG.train` takes it."""
     b = {k: golden[f"batch/{k}"] for k in ("o", "g", "u", "o_2", "r")}
     nowhere = np.zeros_like(b["g"])
-    batch = Transitions(b["o"], nowhere, b["g"], b["u"], b["r"], b["o_2"], nowhere, np.zeros(len(b["r"]), bool))
+    batch = Transitions(b["o"], nowhere, b["g"], b["u"], b["r"], b["o_2"], nowhere, *np.zeros((2, len(b["r"])), bool))
     return batch if copies is None else Transitions(*(np.repeat(x[None], copies, 0) for x in batch))
 
 

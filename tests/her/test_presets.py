@@ -17,7 +17,6 @@ TASKS = {
     **{name: goal_spec(name, size, goal, 20, 100) for name, (size, goal) in HANDS.items()},
     "PointReach-v0": goal_spec("PointReach-v0"),
 }
-WORK = ("FetchPush-v1", "FetchPushDense-v1", "FetchPickAndPlace-v1")  # where work leads to the goal, a position
 
 
 def config_of(task, given=None, preset="single", loaded=None):
@@ -32,9 +31,10 @@ def test_single_gives_each_task_its_recipe(task):
     assert config.n_batches > default.n_batches and config.random_hold > 1
     assert config.relative_goals == (not task.startswith("FetchSlide"))
     assert (config.replay_actual > 0) == task.startswith("FetchSlide"), "for objects that slide away"
-    assert config.guide == ("script" if task in OBJECTS else "none") and config.relay_effector is None
-    priority = ("energy", 0.5) if task in WORK else (default.replay_priority, default.priority_clip)
-    assert (config.replay_priority, config.priority_clip) == priority
+    assert (config.guide, config.relay_effector, config.terminated_value) == ("auto", None, "by_success")
+    position = TASKS[task].goal_size == 3 and not task.startswith("FetchSlide")
+    assert (config.replay_priority, config.priority_clip) == ("energy" if position else "none", 0.5)
+    assert (config.n_critics, config.layer_norm) == ((1, False) if task in HANDS else (2, True))
     fingers = task == "HandReach-v0"  # may move farther with less noise
     assert (config.action_l2 < 0.1 * default.action_l2) == fingers
     assert (config.noise_eps < default.noise_eps) == (fingers or task == "FetchSlide-v1")
@@ -52,7 +52,7 @@ def test_a_task_has_its_own_settings_over_the_presets_and_the_defaults_elsewhere
     if preset == "demos":
         names = ("demo_batch_size", "prm_loss_weight", "aux_loss_weight")
         cloning = {name: PRESETS["demos"].settings[name] for name in names} | given
-        assert config_of(task, given, "demos") == config_of(task, cloning), "it has all that single has"
+        assert all(getattr(expected, name) == value for name, value in cloning.items())
         assert expected.bc_loss and not expected.q_filter
 
 
@@ -75,15 +75,15 @@ def test_the_command_line_wins_over_a_presets_settings_for_the_task(cwd, untrain
     run.main([*FETCH_PUSH, *SMALL, "--num_timesteps=0", "--preset=single", "--log_path=log", "--guide_eps=0.1",
               "--replay_priority=none"])  # fmt: skip
     config = document("log")["config"]
-    assert (config["guide"], config["guide_eps"], config["replay_priority"]) == ("script", 0.1, "none")
+    assert (config["guide"], config["guide_eps"], config["replay_priority"]) == ("auto", 0.1, "none")
     assert (config["priority_clip"], config["random_hold"]) == (0.5, 5)
-    assert config_of("FetchPush-v1", {"relay_effector": "0:3"}).guide == "relay", "it takes the script's place"
+    assert config_of("FetchPush-v1", {"relay_effector": "0:3"}).guide == "relay", "it takes the place of auto"
 
 
 def test_a_loaded_policy_wins_over_a_presets_settings_for_the_task():
     loaded = HERConfig(relative_goals=False).document()
     config = config_of("FetchPush-v1", {}, "single", loaded)
-    assert (config.relative_goals, config.guide) == (False, "script")
+    assert (config.relative_goals, config.guide) == (False, "auto")
     with pytest.raises(UserError, match="--relative_goals=True does not fit the loaded policy"):
         config_of("FetchPush-v1", {"relative_goals": True}, "single", loaded)
 

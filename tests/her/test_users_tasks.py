@@ -80,8 +80,8 @@ class Falling(gymnasium.Wrapper):
         (make_task(pay=(0.0, -12.0)), {}, "rewards reach 12 below the reward at the goal, but clip_return expects at"),
         (Shaped(make_task()), {},
          "compute_reward gives -1 where step returned -1.5 (environment 0, step 1; 30 of 30 steps differ)"),
-        (Falling(make_task()), {}, "failing early is rewarded. Use --bootstrap_terminated=True"),
-        (Falling(make_task()), dict(bootstrap_terminated=True), None),
+        (Falling(make_task()), {}, "failing early is rewarded. Use --terminated_value=by_success"),
+        (Falling(make_task()), dict(terminated_value="bootstrap"), None),
         (Falling(make_task(pay=(1.0, 0.0))), {}, None),
     ],
 )  # fmt: skip

@@ -48,9 +48,11 @@ class HERConfig(Settings):
         True, "clip the critics' targets to at least -1/(1-gamma) and, with clip_pos_returns, to at most 0"
     )
     clip_pos_returns: bool = setting(True, "clip the targets to at most 0, which suits rewards that are never positive")
-    bootstrap_terminated: bool = setting(
-        False, "learn as if terminated episodes had gone on; episodes that reach the time limit are always learnt so"
-    )
+    terminated_value: str = setting(
+        "zero", "return after an episode that the environment ended: zero (no more rewards), by_success (0 after a "
+        "success, else the lower bound -1/(1-gamma)) or bootstrap (as if it had gone on, as at the time limit always)",
+        choices=("zero", "by_success", "bootstrap")
+    )  # fmt: skip
     action_l2: float = setting(1.0, "weight of the mean squared action in the actor's loss", 0)
     batch_size: int = setting(256, "transitions per update and worker", 1)
     buffer_size: int = setting(1_000_000, "capacity of each worker's replay buffer, in transitions", 1)
@@ -101,7 +103,8 @@ class HERConfig(Settings):
     )
     replay_priority: str = setting(
         "none", "probability of drawing an episode: equal (none), by the path of its achieved goal in goal units "
-        "(movement), or by the work done on it, in joules for 1 kg (energy; 1810.01363)", choices=("none", *PRIORITIES)
+        "(movement), by the work done on it, in joules for 1 kg (energy; 1810.01363), or by energy where a goal has "
+        "three numbers, else equal (auto)", choices=("none", *PRIORITIES, "auto")
     )  # fmt: skip
     priority_clip: float = setting(0.1, "largest contribution of one step to the priority, in the same units", 0, 1e9)
     relative_goals: bool = setting(False, "show the networks the desired goal minus the achieved goal", of_policy=True)
@@ -132,6 +135,8 @@ class HERConfig(Settings):
         if self.relay_effector is not None:
             object.__setattr__(self, "guide", "relay")
             self.effector  # noqa: B018 - raises UserError for a wrong value
+        if self.terminated_value == "by_success" and not self.clip_return:
+            raise UserError("terminated_value=by_success needs the bounds of clip_return: add --clip_return=True")
         if self.bc_loss and self.demo_batch_size >= self.batch_size:
             raise UserError(
                 f"demo_batch_size: expected less than batch_size, {self.batch_size}, got {self.demo_batch_size}"
@@ -168,7 +173,10 @@ class HERConfig(Settings):
                 f"relay_effector={self.relay_effector}: expected {spec.goal_size} entries, as many as a goal has, "
                 "because the goal is the object's position"
             )
-        return dataclasses.replace(self, gamma=self.discount(spec.horizon))
+        priority = self.replay_priority
+        if priority == "auto":
+            priority = "energy" if spec.goal_size == 3 else "none"
+        return dataclasses.replace(self, gamma=self.discount(spec.horizon), replay_priority=priority)
 
     @property
     def effector(self) -> slice:
@@ -233,27 +241,32 @@ ENV_DEFAULTS: dict[str, dict[str, object]] = {"FetchReach": {"n_cycles": 10}}
 # Found by measurement: docs/her.md has what each part brings, and what brought nothing.
 _RECIPE: dict[str, object] = dict(target_interval=1, polyak=0.995, average_actor=0.999, n_batches=120, n_cycles=10,
     random_hold=5, relative_goals=True)  # fmt: skip
-# Where the goal is an object's place, in metres.
-_WORK: dict[str, object] = dict(replay_priority="energy", priority_clip=0.5)
-_RECIPE_OF_TASKS: dict[str, dict[str, object]] = {
-    "FetchPush*": dict(_WORK, guide="script"),
-    "FetchPickAndPlace*": dict(_WORK, guide="script"),
-    "FetchSlide*": dict(guide="script", guide_eps=0.3, random_hold=10, random_eps=0.2, noise_eps=0.1,
-                        relative_goals=False, replay_k=2, replay_actual=2),
-    "HandReach*": dict(action_l2=0.01, noise_eps=0.1, random_eps=0.2),
-    # Long episodes, so more updates a cycle; a force that moves a ball far only when it is held.
-    "PointMaze*": dict(n_batches=600, n_cycles=2, action_l2=0.01, gamma=0.99, random_hold=20),
-}  # fmt: skip
+_ENERGY: dict[str, object] = dict(replay_priority="auto", priority_clip=0.5)
+_SLIDE: dict[str, object] = dict(guide_eps=0.3, random_hold=10, random_eps=0.2, noise_eps=0.1, relative_goals=False,
+    replay_k=2, replay_actual=2, replay_priority="none")  # fmt: skip
+_HAND_REACH: dict[str, object] = dict(action_l2=0.01, noise_eps=0.1, random_eps=0.2)
+# Long episodes, so more updates a cycle; a force that moves a ball far only when it is held.
+_MAZE: dict[str, object] = dict(n_batches=600, n_cycles=2, action_l2=0.01, gamma=0.99, random_hold=20)
+_ONE_CRITIC: dict[str, object] = dict(n_critics=1, layer_norm=False)
+# The demonstrations were measured with the script.
+_SCRIPT: dict[str, object] = dict(_ENERGY, guide="script")
 
 PRESETS = {
     # One process: fewest steps and least time.
-    "single": Preset(_RECIPE, num_env=8, tasks=_RECIPE_OF_TASKS),
+    "single": Preset(
+        dict(_RECIPE, **_ENERGY, n_critics=2, layer_norm=True, guide="auto", terminated_value="by_success"),
+        num_env=8,
+        tasks={"FetchSlide*": _SLIDE, "HandReach*": {**_HAND_REACH, **_ONE_CRITIC}, "HandManipulate*": _ONE_CRITIC,
+               "PointMaze*": _MAZE},
+    ),
     # Plappert et al. 2018 (1802.09464): 19 workers with 2 environments, batches of 256 and 1e6 transitions each.
     "paper19": Preset(dict(batch_size=19 * 256, buffer_size=19 * 10**6, simulated_workers=19), num_env=38),
     # `single` with demonstrations; without the Q-filter of Nair et al. 2018 (1709.10089), which begins by throwing away
     # most of what is demonstrated, as an untrained critic cannot tell.
     "demos": Preset(dict(_RECIPE, bc_loss=True, demo_batch_size=64, prm_loss_weight=0.001, aux_loss_weight=0.0156),
-                    num_env=8, tasks=_RECIPE_OF_TASKS),
+                    num_env=8, tasks={"FetchPush*": _SCRIPT, "FetchPickAndPlace*": _SCRIPT,
+                                      "FetchSlide*": {**_SLIDE, "guide": "script"}, "HandReach*": _HAND_REACH,
+                                      "PointMaze*": _MAZE}),
 }  # fmt: skip
 
 # Where `python -m baselines.tune` looks, if nobody says otherwise.
