@@ -219,7 +219,7 @@ def _open_storage(storage: str) -> optuna.storages.BaseStorage:
         url, arguments = url.set(database=path), {"connect_args": {"timeout": _LOCK_TIMEOUT}}
     address = url.render_as_string(hide_password=False)
     warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)  # of heartbeats
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while True:
         try:
             return optuna.storages.RDBStorage(address, arguments, heartbeat_interval=_HEARTBEAT, grace_period=_GRACE)
