@@ -59,7 +59,7 @@ setup(
         "examples": ["panda-gym==3.0.7", "highway-env==1.12.1"],
         # --wandb_project. The first that `baselines` was tried with: it may not ask for a key, nor wait without end.
         "wandb": ["wandb>=0.31"],
-        "plot": ["matplotlib>=3.8"],
+        "plot": ["matplotlib>=3.8", "scipy>=1.15"],  # python -m baselines.plot, python -m baselines.compare
         "benchmarks": ["matplotlib>=3.8", "scipy>=1.15"],  # python -m benchmarks.reproduce
         "docs": docs,
         "test": [

@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from baselines.common.paths import Path
     from baselines.policies.evaluation import Acting, Evaluation
     from baselines.policies.policy import Agent, Policy
-
 
 DEFAULTS = {"alg": "her", "env": "FetchReach-v1"}
 
@@ -25,11 +25,11 @@ def train(
     seed: int | None = None,
     num_env: int | None = None,
     eval_env: Any = None,
-    save_path: str | None = None,
-    load_path: str | None = None,
-    log_path: str | None = None,
+    save_path: "Path | None" = None,
+    load_path: "Path | None" = None,
+    log_path: "Path | None" = None,
     callback: Callable[[dict[str, float]], object] | None = None,
-    resume: str | None = None,
+    resume: "Path | None" = None,
     **settings: Any,
 ) -> "Agent":
     """Train an agent and return it: `agent.policy().act(observation)`, `agent.save(path)`.
@@ -60,6 +60,7 @@ def train(
     from baselines.common.mpi import abort_all_on_error, make_communicator
     from baselines.common.settings import names_of
     from baselines.envs.arguments import as_text
+    from baselines.envs.gymnasium_env import name_of
     from baselines.runs.launch import launch
     from baselines.runs.options import Options
 
@@ -72,15 +73,20 @@ def train(
     for name in ("env_kwargs", "max_episode_steps", "vec_env", "step_timeout", "save_video_interval", "num_env"):
         if name in given and not by_name:
             raise UserError(f"{name} is for environments by name; you made this one yourself")
+    if isinstance(eval_env, str):
+        raise UserError(f"eval_env: expected an environment, such as gymnasium.make(...), got the name {eval_env!r}")
+    if callback is not None and not callable(callback):
+        raise UserError(f"callback: expected a function of an epoch's row, got {callback!r:.80}")
     if isinstance(given.get("env_kwargs"), Mapping):
         given["env_kwargs"] = as_text(given["env_kwargs"])
     comm = make_communicator()
     abort_all_on_error(comm)
-    given = given if "resume" in given else {**DEFAULTS, **given}
+    if "resume" not in given:
+        given = {**DEFAULTS, **({} if by_name else {"env": name_of(env)}), **given}
     return launch(given, settings, comm, env=None if by_name else env, eval_env=eval_env, callback=callback)
 
 
-def load_policy(path: str) -> "Policy":
+def load_policy(path: "Path") -> "Policy":
     """Return a saved policy, of any algorithm. It needs only NumPy and safetensors, and executes nothing of the file.
 
     Args:
@@ -128,21 +134,26 @@ def evaluate_policy(
     """
     from baselines.common.errors import UserError
     from baselines.common.streams import show
-    from baselines.envs.arguments import EnvArguments, parse_keys
     from baselines.envs.base import SUCCESS_BY_REWARD
     from baselines.policies.evaluation import environment_for, evaluate_in
+    from baselines.runs.options import EvaluationOptions
 
-    arguments = EnvArguments(env_kwargs or {}, max_episode_steps, parse_keys(reward_info))
+    kwargs, text = (env_kwargs, None) if isinstance(env_kwargs, Mapping) else ({}, env_kwargs)
+    options = EvaluationOptions(episodes=episodes, num_env=num_env, seed=seed, vec_env=vec_env, env_kwargs=text,
+                                max_episode_steps=max_episode_steps, reward_info=reward_info)  # fmt: skip
+    arguments = options.env_arguments()
+    arguments = arguments._replace(kwargs=kwargs or arguments.kwargs)  # objects have no text
     if arguments.for_make() and env is not None and not isinstance(env, str):
         raise UserError("env_kwargs and max_episode_steps are for environments by name; you made this one yourself")
-    with environment_for(policy, env, min(num_env, episodes), seed, vec_env, arguments) as environments:
-        evaluation = evaluate_in(policy, environments, episodes, progress)
+    count = min(options.num_env, options.episodes)
+    with environment_for(policy, env, count, options.seed, options.vec_env, arguments) as environments:
+        evaluation = evaluate_in(policy, environments, options.episodes, progress)
         if not environments.reports_success and evaluation.success_rate is not None:
             show(f"note: {SUCCESS_BY_REWARD}", sys.stderr)
         return evaluation
 
 
-def export_policy(policy: "Policy", format: str, output: str) -> None:
+def export_policy(policy: "Policy", format: str, output: "Path") -> None:
     """Write a policy for other programs.
 
     Args:

@@ -1,23 +1,23 @@
 """Evaluate a saved policy: `python -m baselines.evaluate --load_path=PATH --episodes=100`."""
 
 import json
+import os
+import sys
 from dataclasses import dataclass
 
 from baselines import api
 from baselines.common.cli import errors_end_the_process, parse_all, show
+from baselines.common.errors import UserError
 from baselines.common.settings import setting
-from baselines.policies.evaluation import Evaluation
-from baselines.runs.options import PolicyOptions, VecEnvOptions
-from baselines.storage import check_file_writable, replace_file
+from baselines.policies.evaluation import Evaluation, task_of_policy
+from baselines.runs.options import EvaluationOptions, PolicyOptions
+from baselines.storage import check_file_writable, write_file
 
 
 @dataclass(frozen=True)
-class EvaluateOptions(VecEnvOptions, PolicyOptions):
+class EvaluateOptions(EvaluationOptions, PolicyOptions):
     """Options of the command."""
 
-    episodes: int = setting(100, "episodes to play", 1, 10**9)
-    num_env: int = setting(8, "environments that are stepped together", 1, 100_000)
-    seed: int = setting(0, "seed of the environments", 0, 1 << 62)
     json: str | None = setting(None, "file to write the figures to", path=True)
 
 
@@ -28,9 +28,12 @@ def main(argv: list[str] | None = None) -> None:
         if options is None:
             return
         if options.json:
+            if os.path.exists(options.json) and not os.path.isdir(options.json) and not options.json.endswith(".json"):
+                raise UserError(f"--json={options.json} exists already, and only a .json file is replaced")
             check_file_writable(options.json)
         policy = api.load_policy(options.load_path)
-        env, arguments = options.import_env(), options.env_arguments()
+        words = ["baselines.evaluate", *(sys.argv[1:] if argv is None else argv)]
+        env, arguments = task_of_policy(policy.spec, options.import_env(), options.env_arguments(), words)
         evaluation = api.evaluate_policy(
             policy, env, options.episodes, num_env=options.num_env, seed=options.seed, vec_env=options.vec_env,
             env_kwargs=arguments.kwargs, max_episode_steps=arguments.max_episode_steps, reward_info=options.reward_info,
@@ -38,9 +41,8 @@ def main(argv: list[str] | None = None) -> None:
         )  # fmt: skip
         try:
             if options.json:
-                document = {"env": options.env or policy.spec.env_id, "seed": options.seed, **evaluation.document()}
-                with replace_file(options.json) as file:
-                    file.write(json.dumps(document, indent=2).encode() + b"\n")
+                document = {"env": env, "seed": options.seed, **evaluation.document()}
+                write_file(options.json, json.dumps(document, indent=2).encode() + b"\n")
         finally:
             _print(evaluation)
 

@@ -1,15 +1,17 @@
 """Show a saved policy in a window or as a video: `python -m baselines.play --load_path=PATH`."""
 
 import contextlib
+import dataclasses
 import math
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from baselines.common.cli import errors_end_the_process, parse_all
+from baselines.common.cli import errors_end_the_process, parse_all, show
 from baselines.common.errors import UserError
 from baselines.common.seeding import env_seeds
 from baselines.common.settings import Settings, setting
@@ -42,6 +44,8 @@ class RecordOptions(Settings):
         super().__post_init__()
         if self.keep_failures and not self.record_demos:
             raise UserError("--keep_failures keeps failed episodes of --record_demos=FILE: give both")
+        if self.record_demos and os.path.exists(self.record_demos) and not os.path.isdir(self.record_demos):
+            raise UserError(f"--record_demos={self.record_demos} exists already: move it away, or give another name")
 
 
 @dataclass(frozen=True)
@@ -70,7 +74,7 @@ def play(
     env_id: str,
     episodes: int,
     seed: int,
-    info: Callable[[str], None] = print,
+    info: Callable[[str], None] = show,
     folder: str = ".",
     video: str | None = None,
     render: bool = True,
@@ -82,7 +86,7 @@ def play(
     rendering fails and no `video` was asked for, the episodes are played unseen. Raises UserError.
     """
     with contextlib.closing(gymnasium_env.make_one(env_id, arguments=arguments)) as model:
-        spec = gymnasium_env.spec_of(model, env_id)
+        spec = dataclasses.replace(gymnasium_env.spec_of(model, env_id), env_kwargs=arguments.text())
         check_same_sizes("the policy", policy.spec, spec)
         for warning in other_task("the policy", policy.spec, spec):
             info(warning)
@@ -102,7 +106,7 @@ def play(
 
 def record(
     options: RecordOptions, played: list[Episode], spec: EnvSpec, write: Write, seed: int,
-    info: Callable[[str], None] = print,
+    info: Callable[[str], None] = show,
 ) -> None:  # fmt: skip
     """Write the successful episodes, or all, as demonstrations. Raises UserError."""
     assert options.record_demos
@@ -181,7 +185,8 @@ def main(argv: list[str] | None = None) -> None:
         algorithm = find(options.alg) if options.alg else None
         env, arguments = options.import_env(), options.env_arguments()
         policy = read_policy(options.load_path)
-        env_id, arguments = (env, arguments) if env else task_of_policy(policy.spec, arguments)
+        words = ["baselines.play", *(sys.argv[1:] if argv is None else argv)]
+        env_id, arguments = task_of_policy(policy.spec, env, arguments, words)
         if not options.record_demos:
             play(policy, env_id, options.episodes, options.seed, video=options.video, arguments=arguments)
             return

@@ -1,114 +1,86 @@
-"""Plot learning curves: `python -m baselines.plot LABEL=DIR,DIR,... --output=curve.png`.
+"""Plot learning curves of runs, or print a table of them: `python -m baselines.plot RUNS... --output=curves.png`.
 
-Each LABEL is a line: the median and the quartiles of its runs, one folder with a `progress.csv` for each seed. Without
-a LABEL, a DIR is a line of all runs in it, labelled by its name.
+RUNS are log folders, or folders of them; runs with equal settings are one line. LABEL=DIR,DIR,... is a line too.
+A line is the interquartile mean of its runs with a 95 percent bootstrap band, and a thin line for each run.
 """
 
-import argparse
-import csv
 import os
-import re
-from typing import NoReturn
+import sys
 
-import numpy as np
-
-from baselines.common.cli import errors_end_the_process, show
+from baselines.common.cli import ArgumentParser, errors_end_the_process, show
 from baselines.common.errors import UserError
-from baselines.common.old_names import hint
+from baselines.results.drawing import Panel, draw
+from baselines.results.logs import Curve, Group, groups_of, read_curve, selected, tell
+from baselines.results.statistics import check_installed
+from baselines.results.tables import as_csv, as_markdown, levels_of, summary
+from baselines.storage import check_file_writable, replace_file
 
-AXES = {"epoch": "epoch", "total/timesteps": "environment steps", "total/seconds": "seconds"}
+X_KEYS = {"steps": "total/timesteps", "minutes": "total/seconds"}
+X_LABELS = {"total/timesteps": "environment steps", "total/seconds": "minutes"}
 
 
-def read_column(folder: str, key: str) -> np.ndarray:
-    """Return one column [epochs] of a run's progress.csv. Raises UserError."""
-    path = os.path.join(folder, "progress.csv")
+def panel_of(groups: list[Group], x_key: str, y_key: str, smooth: int) -> Panel:
+    """Return the panel of two columns; seconds are shown in minutes. Raises UserError."""
+    unit = 60 if x_key == "total/seconds" else 1
+    lines = {}
+    for group in groups:
+        curves = [read_curve(folder, x_key, y_key, smooth) for folder in group.folders]
+        lines[group.name] = [Curve(curve.x / unit, curve.y) for curve in curves]
+    mean = f"\nmean of {smooth} epochs in a row" if smooth > 1 else ""
+    name = y_key.removeprefix("test/").replace("_", " ")
+    return Panel(X_LABELS.get(x_key, x_key), name + mean, lines, levels_of(y_key) != ())
+
+
+def title_of(groups: list[Group]) -> str:
+    """Return the algorithm and the environment of all groups, if they are the same and known."""
+    known = {(its.get("alg"), its.get("env")) for group in groups for its in group.settings}
+    alg, env = known.pop() if len(known) == 1 else (None, None)
+    return f"{alg} on {env}" if alg and env else ""
+
+
+def write(panels: list[list[Panel]], title: str, path: str, look: str) -> None:
+    """Write the picture completely or leave what was there. Raises UserError."""
+    check_file_writable(path)
     try:
-        with open(path, newline="", encoding="utf-8") as file:
-            reader = csv.DictReader(file)
-            values = np.array([float(row[key]) for row in reader])
-    except (OSError, ValueError, TypeError, csv.Error) as error:
-        raise UserError(f"cannot read {path}: {error}") from None
-    except KeyError:
-        raise UserError(f"{path} has no column '{key}'; it has {', '.join(reader.fieldnames or [])}") from None
-    if not len(values):
-        raise UserError(f"{path} has no rows yet")
-    return values
+        with replace_file(path) as file:
+            draw(panels, title, file, os.path.splitext(path)[1][1:].lower(), look)
+    except (OSError, ValueError) as error:
+        raise UserError(f"cannot write {path}: {error}") from None
 
 
-def runs_in(folder: str) -> list[str]:
-    """Return the folders in and below `folder` that have a progress.csv. Raises UserError if there is none."""
-    found = sorted(where for where, _, files in os.walk(folder) if "progress.csv" in files)
-    if not found:
-        raise UserError(f"expected LABEL=DIR,DIR,... or a folder of runs, got '{folder}', which has no progress.csv")
-    return found
-
-
-def quartiles(folders: list[str], x_key: str, y_key: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return x [n] and the quartiles of y [3, n] over the runs, for the epochs that all runs have."""
-    runs = [(read_column(folder, x_key), read_column(folder, y_key)) for folder in folders]
-    n = min(len(x) for x, _ in runs)
-    x = np.median([x[:n] for x, _ in runs], axis=0)
-    return x, np.percentile([y[:n] for _, y in runs], [25, 50, 75], axis=0)
-
-
-def plot(lines: dict[str, list[str]], x_keys: list[str], y_keys: list[str], output: str) -> None:
-    """Draw a panel for each pair of keys, with a line for each label. Raises UserError."""
-    try:
-        import matplotlib
-    except ImportError:
-        raise UserError("plotting needs matplotlib: pip install 'baselines-her[plot]'") from None
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    size = (6 * len(x_keys), 3.6 * len(y_keys))
-    figure, panels = pyplot.subplots(len(y_keys), len(x_keys), figsize=size, squeeze=False, layout="constrained")
-    for row, y_key in zip(panels, y_keys, strict=True):
-        for panel, x_key in zip(row, x_keys, strict=True):
-            for label, folders in lines.items():
-                x, (low, median, high) = quartiles(folders, x_key, y_key)
-                panel.plot(x, median, label=f"{label} ({len(folders)} seeds)" if len(folders) > 1 else label)
-                panel.fill_between(x, low, high, alpha=0.25)
-            panel.set(xlabel=AXES.get(x_key, x_key), ylabel=y_key)
-            panel.grid(alpha=0.3)
-            panel.legend()
-    figure.savefig(output, dpi=120)
-    pyplot.close(figure)
-
-
-class _Parser(argparse.ArgumentParser):
-    """A parser that raises UserError."""
-
-    def error(self, message: str) -> NoReturn:
-        unknown = re.search(r"unrecognized arguments: --(\w+)", message)
-        raise UserError(f"{message}{hint(unknown[1], ('x', 'y', 'output')) if unknown else ''} (--help lists all)")
+def parser() -> ArgumentParser:
+    """Return the command line's flags."""
+    parser = ArgumentParser(prog="python -m baselines.plot", description=__doc__, allow_abbrev=False)
+    parser.add_argument("runs", nargs="+", metavar="RUNS", help="folders of runs, or LABEL=DIR,DIR,...")
+    parser.add_argument("--x", nargs="+", default=["steps"], help="steps, minutes, or columns of the log (steps)")
+    parser.add_argument("--y", nargs="+", default=["test/success_rate"], help="columns of the log (test/success_rate)")
+    parser.add_argument("--smooth", type=int, default=1, help="show means of so many epochs in a row (1)")
+    parser.add_argument("--output", help="picture to write: .png, .svg or .pdf (curves.png, or none with --table)")
+    parser.add_argument("--dark", action="store_true", help="draw on a dark background")
+    parser.add_argument("--table", choices=("markdown", "csv"), help="print a table of --y (markdown)")
+    parser.add_argument("--levels", type=float, nargs="+", help="scores to reach (0.5 0.9 0.95 of success)")
+    return parser
 
 
 def main(argv: list[str] | None = None) -> None:
     """Run the command."""
-    parser = _Parser(prog="python -m baselines.plot", description=__doc__)
-    parser.add_argument(
-        "lines", nargs="+", metavar="LABEL=DIR,DIR,...", help="runs with the same settings, a folder for each seed"
-    )
-    parser.add_argument("--x", nargs="+", default=["total/timesteps"], help="columns for the x axis")
-    parser.add_argument("--y", nargs="+", default=["test/success_rate"], help="columns for the y axis")
-    parser.add_argument("--output", required=True, help="picture to write, e.g. curve.png")
+    words = ["--table=markdown" if word == "--table" else word for word in (sys.argv[1:] if argv is None else argv)]
     with errors_end_the_process():
-        args = parser.parse_args(argv)
-        lines = {}
-        for line in args.lines:
-            label, _, folders = line.partition("=")
-            if os.path.isdir(line):
-                label = os.path.basename(os.path.abspath(line))
-                lines[line if label in lines else label] = runs_in(line)
-            elif folders:
-                lines[label] = folders.split(",")
-            else:
-                raise UserError(f"expected LABEL=DIR,DIR,..., got '{line}'")
-        try:
-            plot(lines, args.x, args.y, args.output)
-        except (OSError, ValueError) as error:
-            raise UserError(str(error)) from None
-        show(f"wrote {args.output}")
+        args = parser().parse_args(words)
+        check_installed()
+        if args.smooth < 1:
+            raise UserError(f"--smooth: expected at least 1, got {args.smooth}")
+        x_keys = [X_KEYS.get(key, key) for key in args.x]
+        groups, said = selected(groups_of(args.runs), x_keys[0])
+        for y_key in args.y if args.table else ():
+            rows = {its.label: summary(its, y_key, args.levels or levels_of(y_key)) for its in groups}
+            show(as_csv(rows) if args.table == "csv" else as_markdown(rows))
+        if args.output or not args.table:
+            path = os.path.expanduser(args.output or "curves.png")
+            panels = [[panel_of(groups, x, y, args.smooth) for x in x_keys] for y in args.y]
+            write(panels, title_of(groups), path, "dark" if args.dark else "light")
+            show(f"wrote {path}", sys.stderr if args.table else sys.stdout)
+        tell(said)
 
 
 if __name__ == "__main__":

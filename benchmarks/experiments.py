@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 
 from baselines.common.errors import UserError, nearest
+from baselines.common.specs import without_version
 
 SB3 = "benchmarks.sb3_run"
 
@@ -113,9 +114,6 @@ PICK = ours(1e5, "FetchPickAndPlace-v1")
 PICK_DEMOS = ours(6e4, "FetchPickAndPlace-v1", "--n_cycles=5", demonstrations=100)
 HALF_FAIL = dataclasses.replace(PICK_DEMOS, noise=0.33)  # about half of the scripted episodes end at the goal
 
-# The preset `single` of version 0.2.0.
-FORMER = ("--guide=none", "--random_hold=1", "--relative_goals=False", "--n_batches=40", "--average_actor=0")
-
 PARTS = {  # the flags that remove each part of the recipe
     "guide": ("--guide=none",),
     "held random actions": ("--random_hold=1",),
@@ -131,22 +129,31 @@ def hand(task: str, count: int, n_cycles: int, num_timesteps: float, minutes: fl
     return Experiment(f"{task}, one process", {"single": arm}, seeds(count), minutes, targets)
 
 
-# Tasks that others wrote. Panda's positions are in metres. Runs have one core each, so environments are stepped by
-# `sync`. They are slow, so policies are evaluated over only 100 episodes.
-_USERS = {
-    "PandaReach-v3": ours(4e3, "panda_gym:PandaReach-v3", "--num_env=2", "--n_cycles=2", "--n_test_rollouts=52",
-                          "--vec_env=sync"),
-    "PandaPush-v3": ours(6e4, "panda_gym:PandaPush-v3", "--relay_effector=0:3", "--replay_priority=energy",
-                         "--priority_clip=0.5", "--vec_env=sync"),
-    "parking-v0": ours(3e4, "highway_env:parking-v0", "--max_episode_steps=100", "--terminated_value=bootstrap",
-                       "--n_cycles=5", "--n_batches=240", "--gamma=0.95", "--action_l2=0.01", "--n_test_rollouts=6",
-                       "--vec_env=sync"),
-    "PointMaze_UMaze-v3": ours(1e5, "PointMaze_UMaze-v3", "--n_cycles=2"),
-    "PointMaze_Medium-v3": ours(1.5e5, "PointMaze_Medium-v3", "--n_cycles=2", "--n_test_rollouts=7"),
-    "AntMaze_UMaze-v5": ours(1e6, "AntMaze_UMaze-v5", "--n_cycles=4", "--n_batches=1000", "--action_l2=0.01",
-                             "--gamma=0.99", "--n_test_rollouts=7"),
+def users(
+    package: str, env: str, num_timesteps: float, minutes: float, targets: str, *flags: str, count: int = 3
+) -> Experiment:
+    """Return the experiment of a task that others wrote; it is slow, so policies play only 100 episodes."""
+    arm = dataclasses.replace(ours(num_timesteps, env, *flags), episodes=100)
+    task = without_version(env)
+    return Experiment(f"{task} of {package}, one process", {"single": arm}, seeds(count), minutes, targets)
+
+
+# Panda's positions are in metres. Runs of Panda and parking have one core each, so `sync` steps the environments.
+USERS = {
+    "panda-reach": users("panda-gym", "panda_gym:PandaReach-v3", 4e3, 10, "to learn it", "--num_env=2", "--n_cycles=2",
+                         "--n_test_rollouts=52", "--vec_env=sync"),
+    "panda-push": users("panda-gym", "panda_gym:PandaPush-v3", 6e4, 50, "to learn it", "--relay_effector=0:3",
+                        "--replay_priority=energy", "--priority_clip=0.5", "--vec_env=sync", count=5),
+    "parking": users("highway-env", "highway_env:parking-v0", 3e4, 50, "to learn it", "--max_episode_steps=100",
+                     "--terminated_value=bootstrap", "--n_cycles=5", "--n_batches=240", "--gamma=0.95",
+                     "--action_l2=0.01", "--n_test_rollouts=6", "--vec_env=sync", count=5),
+    "point-maze": users("Gymnasium-Robotics", "PointMaze_UMaze-v3", 1e5, 25, "to learn it without any flag",
+                        "--n_cycles=2"),
+    "point-maze-medium": users("Gymnasium-Robotics", "PointMaze_Medium-v3", 1.5e5, 50, "to learn it without any flag",
+                               "--n_cycles=2", "--n_test_rollouts=7"),
+    "ant-maze": users("Gymnasium-Robotics", "AntMaze_UMaze-v5", 1e6, 300, "to learn at all", "--n_cycles=4",
+                      "--n_batches=1000", "--action_l2=0.01", "--gamma=0.99", "--n_test_rollouts=7"),
 }  # fmt: skip
-USERS = {name: dataclasses.replace(arm, episodes=100) for name, arm in _USERS.items()}
 
 
 # ---- the experiments ----
@@ -164,20 +171,28 @@ EXPERIMENTS = {
         "0.95 at 1,200 steps; never below 1.0 from 3,000 on",
     ),
     "fetch-push": Experiment(
-        "FetchPush, one process", {"single": PUSH}, seeds(10), 45, "0.95 at 40,000 steps, and kept"
+        "FetchPush, one process",
+        {"single": PUSH},
+        seeds(10),
+        45,
+        "0.95 at 40,000 steps, and kept",
     ),
     "fetch-pick-and-place": Experiment(
-        "FetchPickAndPlace, one process", {"single": PICK}, seeds(10), 50, "0.95 at 55,000 steps, and kept"
+        "FetchPickAndPlace, one process",
+        {"single": PICK},
+        seeds(10),
+        50,
+        "0.95 at 55,000 steps, and kept",
     ),
     "push-relay": Experiment(
-        "FetchPush, no script: a learnt guide brings the gripper to the block",
+        "FetchPush, one process, with a learned guide",
         {"relay": but(PUSH, RELAY)},
         seeds(5),
         25,
         "0.95 at 60,000 steps",
     ),
     "pick-relay": Experiment(
-        "FetchPickAndPlace, no script: a learnt guide brings the gripper to the block",
+        "FetchPickAndPlace, one process, with a learned guide",
         {"relay": but(PICK, RELAY)},
         seeds(5),
         30,
@@ -198,7 +213,7 @@ EXPERIMENTS = {
         "0.9 at 30,000 steps, and never below 0.8",
     ),
     "her-vs-none": Experiment(
-        "FetchPush: with HER and without, same budget",
+        "FetchPush, with HER and without, same budget",
         {"HER": PUSH, "no HER": but(PUSH, "--replay_strategy=none")},
         seeds(5),
         50,
@@ -219,7 +234,7 @@ EXPERIMENTS = {
         "0.895 after 0.95M steps and 0.99 by 1.8M, as the original with 19 workers",
     ),
     "contrast": Experiment(
-        "FetchPickAndPlace, with and without demonstrations",
+        "FetchPickAndPlace, with demonstrations and without",
         {"with 100 demonstrations": PICK_DEMOS, "without": PICK},
         seeds(5),
         40,
@@ -241,13 +256,6 @@ EXPERIMENTS = {
         seeds(3),
         75,
         "to show that every part is needed",
-    ),
-    "former": Experiment(
-        "FetchPickAndPlace, today's preset and that of version 0.2.0",
-        {"now": PICK, "0.2.0": but(PICK, *FORMER)},
-        seeds(3),
-        25,
-        "to show what the recipe brings",
     ),
     "fetch-slide": Experiment(
         "FetchSlide, one process",
@@ -272,13 +280,7 @@ EXPERIMENTS = {
         60,
         "to be sooner, in steps and in minutes",
     ),
-    "users-tasks": Experiment(
-        "Tasks of other packages, one process",
-        USERS,
-        seeds(3),
-        200,
-        "to learn each of them, PointMaze without any flag",
-    ),
+    **USERS,
     "ppo2-cartpole": beside_sb3("CartPole-v1", 1e5, 12, returns(475)),
     "ppo2-pendulum": beside_sb3("Pendulum-v1", 2e5, 20, returns(-300, -200)),
     "ppo2-hopper": beside_sb3("Hopper-v4", 1e6, 90, returns(1000, 2000)),
@@ -303,10 +305,6 @@ EXPERIMENTS = {
         "to show how many steps it needs with either reward",
     ),
 }
-
-# The experiments on page.png, two in a row.
-PAGE = ("fetch-reach", "fetch-push", "fetch-pick-and-place", "demonstrations", "fetch-slide", "hand-reach",
-        "hand-block", "her-vs-none", "her-vs-ppo2", "users-tasks", "paper19-push")  # fmt: skip
 
 
 def experiment(name: str) -> Experiment:

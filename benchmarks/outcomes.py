@@ -8,10 +8,10 @@ from typing import NamedTuple
 import numpy as np
 
 from baselines.common.errors import UserError
-from baselines.plot import read_column
+from baselines.results.logs import Curve, read_column
+from baselines.results.tables import measures
 from benchmarks.experiments import EXPERIMENTS, Arm, Experiment, Measure
 from benchmarks.runs import Run, finished, mark, read_json
-from benchmarks.statistics import minutes_to, stability, steps_to
 
 
 class Outcome(NamedTuple):
@@ -109,15 +109,10 @@ def read_csv(path: Path) -> list[dict[str, str]]:
 
 def row_of(outcome: Outcome, measure: Measure) -> dict[str, object]:
     """Return a row of runs.csv; inf: the level was never reached; nan: unknown."""
-    share, lowest = stability(outcome.score, measure.kept)
-    levels = measure.levels
     return {
         "arm": outcome.label,
         "seed": outcome.seed,
-        **{f"steps to {level:g}": steps_to(outcome.steps, outcome.score, level) for level in levels},
-        **{f"minutes to {level:g}": minutes_to(outcome.seconds, outcome.score, level) for level in levels},
-        f"share below {measure.kept:g} after it": share,
-        f"lowest after {measure.kept:g}": lowest,
+        **measures(Curve(outcome.steps, outcome.score), outcome.seconds, measure.levels, measure.kept),
         f"{measure.word} of latest": outcome.latest,
         f"{measure.word} of best": outcome.best,
         "minutes": outcome.mark["seconds"] / 60,

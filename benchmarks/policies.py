@@ -12,10 +12,10 @@ from baselines.common.cli import errors_end_the_process, show
 from baselines.common.errors import UserError
 from baselines.common.specs import without_version
 from baselines.policies.policy import read_policy, save_policy
+from baselines.results.tables import markdown
 from benchmarks.experiments import EXPERIMENTS
 from benchmarks.result_files import write_text
 from benchmarks.runs import Run, finished, mark, read_json
-from benchmarks.tables import markdown
 
 SHIPPED = ("fetch-reach", "fetch-push", "fetch-pick-and-place", "fetch-slide", "hand-reach")
 ARM = "single"

@@ -15,15 +15,14 @@ import time
 from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
-from typing import NoReturn
 
-from baselines.common.cli import errors_end_the_process, show
+from baselines.common.cli import ArgumentParser, errors_end_the_process, show
 from baselines.common.errors import Interrupted, TrainingError, UserError, one_line
 from baselines.storage import check_writable, lock
 from benchmarks.experiments import EXPERIMENTS, experiment
 from benchmarks.outcomes import runs_of
 from benchmarks.processes import Children, check_jobs, cores, pin
-from benchmarks.result_files import write_page, write_results
+from benchmarks.result_files import write_results
 from benchmarks.runs import Run, finished, make_demonstrations, perform, resumable
 from benchmarks.tables import overview
 
@@ -51,15 +50,8 @@ def main(argv: list[str] | None = None) -> None:
             raise TrainingError(f"cannot continue: {error}") from None
 
 
-class _Parser(argparse.ArgumentParser):
-    """A parser that raises UserError for a wrong command line."""
-
-    def error(self, message: str) -> NoReturn:
-        raise UserError(f"{message} (--help lists all)")
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="python -m benchmarks.reproduce", description=__doc__, allow_abbrev=False)
+def _parser() -> ArgumentParser:
+    parser = ArgumentParser(prog="python -m benchmarks.reproduce", description=__doc__, allow_abbrev=False)
     parser.add_argument("names", nargs="*", metavar="NAME", help="an experiment")
     parser.add_argument(
         "--list", action="store_true", help="show the experiments, and how many of their runs have finished"
@@ -114,7 +106,6 @@ def reproduce(names: list[str], runs: Path, results: Path, seeds: tuple[int, ...
 def write_all(names: list[str], runs: Path, results: Path) -> None:
     for name in names:
         write_results(name, EXPERIMENTS[name], runs, results)
-    write_page(results)
 
 
 def planned_of(name: str, runs: Path, seeds: tuple[int, ...] | None = None) -> list[Run]:

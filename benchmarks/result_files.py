@@ -1,16 +1,14 @@
-"""Writers of data/results: curves.csv, runs.csv, settings.json, versions.json, figure.png, table.md, page.png."""
+"""Writers of data/results: curves.csv, runs.csv, settings.json, versions.json, figure.png, table.md."""
 
-import contextlib
 import csv
 import io
 import os
 from pathlib import Path
 
-from baselines.common.errors import UserError
 from baselines.storage import replace_file
-from benchmarks.curves import draw, draw_page
-from benchmarks.experiments import EXPERIMENTS, PAGE, Arm, Experiment, Measure
-from benchmarks.outcomes import Outcome, outcomes_of, recorded_in, recorded_settings, row_of
+from benchmarks.curves import draw_outcomes
+from benchmarks.experiments import Arm, Experiment, Measure
+from benchmarks.outcomes import Outcome, outcomes_of, recorded_settings, row_of
 from benchmarks.runs import Run, finished, read_json, write_json
 from benchmarks.tables import readme, table_of
 
@@ -24,28 +22,19 @@ def write_results(name: str, experiment: Experiment, runs: Path, results: Path) 
     if not outcomes:
         return False
     settings, versions = settings_of(experiment, outcomes, runs, folder), versions_of(outcomes, folder)
+    # The reader of a number should see that an arm knows more of its task than others.
+    scripted = [label for label, its in settings.items() if its["config"].get("guide") == "script"]
+    names = {label: f"{label} (script)" if label in scripted else label for label in settings}
     write_csv(folder / "curves.csv", [point for o in outcomes for point in points_of(o, experiment.measure)])
     write_csv(folder / "runs.csv", [row_of(outcome, experiment.measure) for outcome in outcomes])
     write_json(folder / "settings.json", settings)
     write_json(folder / "versions.json", versions)
     with replace_file(str(folder / "figure.png")) as file:
-        draw(outcomes, experiment.title, experiment.measure, file)
-    write_text(folder / "table.md", "\n".join(table_of(name, experiment, outcomes)) + "\n")
+        draw_outcomes(outcomes, names, experiment.title, experiment.measure, file)
+    write_text(folder / "table.md", "\n".join(table_of(experiment, outcomes, names)) + "\n")
     there = results / "README.md"
     write_text(there, readme(results, there.read_text() if there.exists() else ""))
     return True
-
-
-def write_page(results: Path) -> None:
-    """Write results/page.png: the figures of all tasks with results, from the recorded curves."""
-    found = {}
-    for name in PAGE:
-        with contextlib.suppress(UserError):  # of a damaged folder; writing that folder's own results names it
-            found[name] = recorded_in(results / name, EXPERIMENTS[name])
-    panels = [(EXPERIMENTS[name].title, outcomes) for name, outcomes in found.items() if outcomes]
-    if panels:
-        with replace_file(str(results / "page.png")) as file:
-            draw_page(panels, file)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -16,12 +16,12 @@ from typing import NamedTuple
 import numpy as np
 
 from baselines.common.errors import TrainingError, UserError
-from baselines.plot import read_column
+from baselines.results.logs import read_column
+from baselines.results.statistics import steps_to
 from baselines.storage import replace_file
 from benchmarks.experiments import SB3, Arm
 from benchmarks.measure import machine
 from benchmarks.processes import Children
-from benchmarks.statistics import steps_to
 
 GENERATOR = "baselines.her.experiment.data_generation.fetch_data_generation"
 

@@ -5,14 +5,13 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-import numpy as np
-
 from baselines.common.specs import without_version
 from baselines.policies.evaluation import wilson_interval
+from baselines.results.statistics import Estimate, mean_of, median_of
+from baselines.results.tables import markdown
 from benchmarks.experiments import EXPERIMENTS, SUCCESS, Experiment, Measure
 from benchmarks.outcomes import Outcome, recorded_in, row_of, runs_of
 from benchmarks.runs import finished
-from benchmarks.statistics import interquartile_interval, interquartile_mean
 
 ABOUT = """# Results
 
@@ -20,53 +19,47 @@ Each experiment below was run with `python -m benchmarks.reproduce NAME`, and th
 command; `python -m benchmarks.reproduce --list` shows all experiments. Only finished runs are in the tables. The aim
 of each experiment was set before its runs.
 
-The agents of `single` and `demos` on FetchPush, FetchPickAndPlace and FetchSlide use a script that knows the gripper
-of the Fetch robot and moves it to the object during training. The experiments `push-relay` and `pick-relay` show what
-a learned guide reaches in its place.
+An arm with "(script)" in its name uses a script that knows the gripper of the Fetch robot and moves it to the object
+during training. Up to version 0.4.0 this was part of the presets `single` and `demos` on FetchPush, FetchPickAndPlace
+and FetchSlide. The experiments `push-relay` and `pick-relay` show what a learned guide reached in its place.
 
 This is how to read the columns:
 
-- **Steps and minutes** to a level are medians over the seeds, until the mean of three evaluations reached that level.
-  An evaluation has 104 episodes (20 for tasks that are judged by their return, 48 to 104 in `users-tasks`, whose
-  environments are slow). Minutes include training and evaluations.
-- **Minutes** are those of runs that had 2 cores to themselves. A number in brackets says how many runs that were, if
-  not all; their steps differ from the median (`runs.csv`, `jobs` 1). With a star there were none, and the minutes are
-  those of runs on one core beside another run.
-- **Below ... later** looks at the single evaluations after the level was first reached: the median share of them that
-  was below it again, and the lowest one of all runs.
-- **Last policy and best policy** are judged by 1,000 other episodes (100 in `users-tasks`). The number is the
-  interquartile mean over the seeds, with its 95 percent bootstrap interval (Agarwal et al. 2021, 2108.13264). With
-  one seed, the interval is that of its episodes (Wilson).
+- **Steps** to a level are counted until the mean of three evaluations in a row reached that level. The number is the
+  median over the seeds, with its 95 percent bootstrap interval. An evaluation has 104 episodes (20 for tasks that are
+  judged by their return, 48 to 104 for the tasks of other packages, which are slow).
+- **Minutes** are those of training and evaluations until the same evaluation, in runs that had 2 cores to themselves.
+  If only some of the runs had, the brackets say how many, and the steps of the same runs. With a star there were none,
+  and the minutes are those of runs on one core beside another run.
+- **Success at the end** is that of the last policy in 1,000 other episodes (100 for the tasks of other packages). The
+  number is the interquartile mean over the seeds, with its 95 percent bootstrap interval (Agarwal et al. 2021,
+  2108.13264). With one seed, the interval is that of its episodes (Wilson).
+- **Below ... later**, in the tables of all columns, looks at the single evaluations after the level was first reached:
+  the median share of them that was below it again, and the lowest one of all runs.
 
-The folder of each experiment holds the curves, a line for each run, all settings, versions and the figure.
-
-![All tasks: success against steps and minutes](page.png)
+The folder of each experiment holds a table of all columns, the curves, a line for each run, all settings, versions and
+the figure. A figure shows interquartile means with their 95 percent bands, and a thin line for each run.
 """
 BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
-
-
-def head_of(measure: Measure) -> list[str]:
-    kept = f"below {measure.kept:g} later"
-    return [
-        *("experiment", "task", "arm", "runs", *(f"steps to {level:g}" for level in measure.levels)),
-        *(f"minutes to {level:g}" for level in measure.levels),
-        *(f"{kept}, share", f"{kept}, lowest", f"{measure.word}, last policy", f"{measure.word}, best policy"),
-    ]
-
-
-def markdown(head: Iterable[str], rows: Iterable[Iterable[object]]) -> list[str]:
-    head = list(head)
-    return [f"| {' | '.join(str(cell) for cell in row)} |" for row in (head, ["---"] * len(head), *rows)]
 
 
 # ---- results ----
 
 
-def table_of(name: str, experiment: Experiment, outcomes: list[Outcome]) -> list[str]:
-    """Return a table with a row for each arm that has finished runs."""
+def head_of(measure: Measure) -> list[str]:
+    kept = f"below {measure.kept:g} later"
+    return [
+        *("task", "arm", "seeds", *(f"steps to {level:g}" for level in measure.levels)),
+        *(f"minutes to {level:g}" for level in measure.levels),
+        *(f"{kept}, share", f"{kept}, lowest", f"{measure.word}, last policy", f"{measure.word}, best policy"),
+    ]
+
+
+def table_of(experiment: Experiment, outcomes: list[Outcome], names: dict[str, str]) -> list[str]:
+    """Return a table with a row for each arm that has finished runs, by the arms' names."""
     count, measure = len(experiment.seeds), experiment.measure
     rows = [
-        [name, without_version(arm.env), label, f"{len(of)} of {count}", *cells_of(of, measure, arm.episodes)]
+        [without_version(arm.env), names[label], f"{len(of)} of {count}", *cells_of(of, measure, arm.episodes)]
         for label, arm in experiment.arms.items()
         if (of := [o for o in outcomes if o.label == label])
     ]
@@ -76,37 +69,36 @@ def table_of(name: str, experiment: Experiment, outcomes: list[Outcome]) -> list
 def cells_of(outcomes: list[Outcome], measure: Measure, episodes: int) -> list[str]:
     """Return one arm's cells from `steps to` on; its policies were evaluated over so many `episodes`."""
     rows, quiet = [row_of(o, measure) for o in outcomes], [row_of(o, measure) for o in outcomes if o.quiet]
-    star = "*" if not quiet else "" if len(quiet) == len(rows) else f" ({len(quiet)})"
-    shares, lows = (
-        _known(rows, f"{key} {measure.kept:g}{end}")
-        for key, end in (("share below", " after it"), ("lowest after", ""))
-    )
-    fine = "2f" if measure == SUCCESS else "0f"
+    share, lowest = f"share below {measure.kept:g} after it", f"lowest after {measure.kept:g}"
+    lows = [row[lowest] for row in rows if not math.isnan(row[lowest])]
     return [
-        *(_median([row[f"steps to {level:g}"] for row in rows], ",.0f") for level in measure.levels),
-        *(_median([row[f"minutes to {level:g}"] for row in quiet or rows], ".1f", star) for level in measure.levels),
-        *(_median(shares, ".2f") if shares else "-", f"{min(lows):.{fine}}" if lows else "-"),
-        *(_mean(_known(rows, f"{measure.word} of {which}"), measure, episodes) for which in ("latest", "best")),
+        *(median_of(row[f"steps to {level:g}"] for row in rows).text(",.0f") for level in measure.levels),
+        *(_minutes(rows, quiet, level) for level in measure.levels),
+        Estimate(median_of(row[share] for row in rows).value).text(".2f"),
+        Estimate(min(lows, default=math.nan)).text(".2f" if measure == SUCCESS else ".0f"),
+        *(
+            _score([row[f"{measure.word} of {which}"] for row in rows], measure, episodes)
+            for which in ("latest", "best")
+        ),
     ]
 
 
-def _known(rows: list[dict], key: str) -> list[float]:
-    return [row[key] for row in rows if not math.isnan(row[key])]
+def _minutes(rows: list[dict], quiet: list[dict], level: float) -> str:
+    """Return the median minutes of the quiet runs, with their number and steps if there are others."""
+    median = Estimate(median_of(row[f"minutes to {level:g}"] for row in quiet or rows).value)
+    if not math.isfinite(median.value) or len(quiet) == len(rows):
+        return median.text(".1f")
+    if not quiet:
+        return f"{median.text('.1f')}*"
+    steps = median_of(row[f"steps to {level:g}"] for row in quiet).value
+    return f"{median.text('.1f')} ({steps:,.0f} steps, {len(quiet)} seed{'s' if len(quiet) > 1 else ''})"
 
 
-def _median(values: list[float], form: str, star: str = "") -> str:
-    median = float(np.median(values))
-    return format(median, form) + star if math.isfinite(median) else "never"
-
-
-def _mean(values: list[float], measure: Measure, episodes: int) -> str:
-    if not values:
-        return "-"
-    (low, high), middle = interquartile_interval(np.array(values)), interquartile_mean(np.array(values))
-    if len(values) == 1 and measure == SUCCESS:
-        low, high = wilson_interval(round(values[0] * episodes), episodes)
-    form = ".3f" if measure == SUCCESS else ",.0f"
-    return f"{middle:{form}}" + ("" if math.isnan(low) else f" ({low:{form}} to {high:{form}})")
+def _score(values: list[float], measure: Measure, episodes: int) -> str:
+    mean = mean_of(values)
+    if len(values) == 1 and measure == SUCCESS and not math.isnan(mean.value):
+        mean = Estimate(mean.value, *wilson_interval(round(mean.value * episodes), episodes))
+    return mean.text(".3f" if measure == SUCCESS else ",.0f")
 
 
 def readme(results: Path, before: str) -> str:
@@ -115,34 +107,37 @@ def readme(results: Path, before: str) -> str:
     for name, experiment in EXPERIMENTS.items():
         if not (results / name / "table.md").exists():
             continue
-        table = (results / name / "table.md").read_text().splitlines()
+        lines = (results / name / "table.md").read_text().splitlines()
+        head, _, *table = ([cell.strip() for cell in line.strip("|").split("|")] for line in lines)
+        brief = [_brief(row, head, experiment.measure) for row in table]
+        anchor = re.sub(r"[^\w -]", "", experiment.title).lower().replace(" ", "-")
         if experiment.measure == SUCCESS:
-            rows += [_overview_row(row, experiment.title) for row in table[2:]]
-        sections += [
-            "",
-            f"## {experiment.title}",
-            "",
-            f"The experiment is `{name}`. Its aim was: {experiment.targets}.",
-        ]
-        sections += ["", *table, "", f"![{name}]({name}/figure.png)"]
-    text = "\n".join(
-        [BEGIN, "", "## Overview", "", *markdown(_overview_row_of(head_of(SUCCESS)), rows), *sections, "", END]
-    )
+            rows += [[f"[{experiment.title}](#{anchor})", *row[1:]] for row in brief]
+        aim = f"The experiment is `{name}`. Its aim was: {experiment.targets}."
+        behind = f"There is a [table of all columns]({name}/table.md) and one of [each run]({name}/runs.csv)."
+        sections += ["", f"## {experiment.title}", "", aim, "", f"![{experiment.title}]({name}/figure.png)", ""]
+        sections += [*markdown(_head(experiment.measure), brief), "", behind]
+    overview = markdown(["experiment", *_head(SUCCESS)[1:]], rows)
+    text = "\n".join([BEGIN, "", "## Overview", "", *overview, *sections, "", END])
     if BEGIN in before and END in before:
         return before.partition(BEGIN)[0] + text + before.partition(END)[2]
     return f"{ABOUT}\n{text}\n"
 
 
-def _overview_row(row: str, title: str) -> list[str]:
-    """Return the cells of a row of table.md that the overview shows; the first is a link to the heading `title`."""
-    name, *cells = _overview_row_of([cell.strip() for cell in row.strip("|").split("|")])
-    anchor = re.sub(r"[^\w -]", "", title).lower().replace(" ", "-")
-    return [f"[{name}](#{anchor})", *cells]
+def _head(measure: Measure) -> list[str]:
+    """Return the six columns that the README has of each table."""
+    level = f"{measure.kept:g}"
+    return ["task", "arm", "seeds", f"steps to {level}", f"minutes to {level}", f"{measure.word} at the end"]
 
 
-def _overview_row_of(cells: list[str]) -> list[str]:
-    """Return experiment, task, arm, runs, the steps to each level, and the success of the last policy."""
-    return [*cells[: 4 + len(SUCCESS.levels)], cells[-2]]
+def _brief(row: list[str], head: list[str], measure: Measure) -> list[str]:
+    """Return those columns of a row; where the level was never reached, with the highest one that was."""
+    cells = dict(zip(head, row, strict=True))
+    steps = cells[f"steps to {measure.kept:g}"]
+    lower = [level for level in measure.levels if level < measure.kept and cells[f"steps to {level:g}"] != "never"]
+    if steps == "never" and lower:
+        steps = f"never ({lower[-1]:g}: {cells[f'steps to {lower[-1]:g}'].partition(' ')[0]})"
+    return [*row[:3], steps, cells[f"minutes to {measure.kept:g}"], cells[f"{measure.word}, last policy"]]
 
 
 # ---- all experiments ----

@@ -1,5 +1,6 @@
 """What several test files share: command lines, what a run leaves behind, and training from Python."""
 
+import contextlib
 import csv
 import json
 import os
@@ -7,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +17,7 @@ import tensorflow as tf
 
 import baselines
 from baselines import run
+from baselines.common.errors import UserError
 from baselines.common.specs import EnvSpec
 from baselines.envs import make_vec_env
 from baselines.envs.lockstep import run_episodes
@@ -115,6 +118,31 @@ def points_of_tensorboard(log):
                     continue
                 points.setdefault(value.tag, []).append((event.step, float(tf.make_ndarray(value.tensor))))
     return points
+
+
+# ---- strangers' files ----
+
+
+MOST_MEMORY, SECONDS = 64, 10  # MiB and seconds of a case; the files have about 20 kB
+
+
+def memory(which):
+    """VmRSS or VmHWM of this process: what it has now, or the most it had, in MiB."""
+    return int(Path("/proc/self/status").read_text().split(f"{which}:")[1].split()[0]) >> 10
+
+
+@contextlib.contextmanager
+def within_bounds(folder=None):
+    """A case that may be refused."""
+    files = folder and contents(folder)
+    Path("/proc/self/clear_refs").write_text("5")  # VmHWM begins anew
+    before, begin = memory("VmRSS"), time.monotonic()
+    try:
+        yield
+    except UserError as error:
+        assert str(error).isprintable() and 0 < len(str(error)) <= 2000
+    assert memory("VmHWM") - before < MOST_MEMORY and time.monotonic() - begin < SECONDS
+    assert files is None or contents(folder) == files
 
 
 # ---- running ----

@@ -11,7 +11,15 @@ ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "baselines"
 # From the top to the ground: a folder imports itself and the folders on the floors below. Folders on one floor never
 # import each other. Every folder that is not named here is an algorithm; modules of `baselines` itself are commands.
-FLOORS = [{"commands"}, {"algorithms"}, {"runs"}, {"policies"}, {"envs", "learning", "storage"}, {"common"}]
+FLOORS = [
+    {"commands"},
+    {"algorithms"},
+    {"results"},
+    {"runs"},
+    {"policies"},
+    {"envs", "learning", "storage"},
+    {"common"},
+]
 NAMED = set().union(*FLOORS[2:])
 LARGEST_SHARE = 0.2  # of all lines, in one folder of shared code with all below it
 # Where a library may be imported: folders or files.
@@ -20,7 +28,8 @@ LIBRARIES = {
     "pickle": {"her.demonstrations"},  # which allows arrays only
     "cloudpickle": set(),
     "minari": {"her.demonstrations"},
-    "matplotlib": {"plot"},
+    "matplotlib": {"results.drawing"},
+    "scipy": {"results.statistics"},
     "tensorboard": {"runs.tensorboard"},
     "wandb": {"runs.wandb_logger"},
     "moviepy": {"play"},

@@ -1,15 +1,17 @@
 """Command lines: words to settings, --help, and errors as one line and an exit code."""
 
+import argparse
 import ast
 import contextlib
 import os
+import re
 import sys
 import time
 import typing
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
-from baselines.common.errors import Interrupted, TrainingError, UserError, one_line
+from baselines.common.errors import Interrupted, TrainingError, UserError
 from baselines.common.mpi import Communicator
 from baselines.common.old_names import hint
 from baselines.common.settings import Settings, check_known, describe, names_of
@@ -75,6 +77,16 @@ def help_text(
     return "\n".join(lines)
 
 
+class ArgumentParser(argparse.ArgumentParser):
+    """A parser of commands that take names beside flags; raises UserError."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise UserError with the nearest flags."""
+        unknown = re.search(r"unrecognized arguments: --(\w+)", message)
+        flags = [flag.removeprefix("--") for flag in self._option_string_actions]
+        raise UserError(f"{message}{hint(unknown[1], flags) if unknown else ''} (--help lists all)")
+
+
 @contextlib.contextmanager
 def errors_end_the_process(comm: Communicator | None = None) -> Iterator[None]:
     """Print errors as one line and end all workers: 2 for bad input, 1 for what could not continue, 130 for Ctrl-C."""
@@ -86,7 +98,7 @@ def errors_end_the_process(comm: Communicator | None = None) -> Iterator[None]:
         if comm.rank > 0:
             time.sleep(2)  # usually all workers have the same error: rank 0 prints it and ends the others
         where = f" (rank {comm.rank} of {comm.size})" if comm.size > 1 else ""
-        show(f"error{where}: {one_line(error)}", sys.stderr)
+        show(f"error{where}: {error}", sys.stderr)
         comm.abort(2 if isinstance(error, UserError) else 1)
     except Interrupted as stopped:
         if comm.rank == 0:

@@ -1,22 +1,41 @@
 """Errors that a user can act on; each message is one line."""
 
 import difflib
+import re
 import signal
 from collections.abc import Iterable
 
 # Signals that ask a run to stop; SIGHUP, with which a terminal closes, is unknown to Windows.
 STOP_SIGNALS = tuple(getattr(signal, n) for n in ("SIGTERM", "SIGINT", "SIGHUP") if hasattr(signal, n))
 
+_LONGEST = 2000  # characters of a message
+# USER:PASSWORD@HOST, ?password=...
+_SECRETS = ((r":(?!//)\S+@", ":***@"), (r"(?i)(pass\w*|pwd|secret|token)=[^\s&'\"]+", r"\1=***"))
 
-class UserError(Exception):
+
+def printable(text: str) -> str:
+    """Return the text without control characters and passwords of addresses, both of which files may hold."""
+    for pattern, shown in _SECRETS:
+        text = re.sub(pattern, shown, text)
+    return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)
+
+
+class _Message(Exception):
+    """An error whose message is one printable line, whatever a file put into it."""
+
+    def __init__(self, message: object):
+        super().__init__(shortened(printable(" ".join(str(message).split())), _LONGEST))
+
+
+class UserError(_Message):
     """Bad input: a command prints the message and exits with code 2."""
 
 
-class TrainingError(Exception):
+class TrainingError(_Message):
     """A run that cannot continue, e.g. because of NaN: a command prints the message and exits with code 1."""
 
 
-class Interrupted(Exception):
+class Interrupted(_Message):
     """A run that one of STOP_SIGNALS stopped in order: a command prints the message and exits with 128 + signal."""
 
     def __init__(self, message: str, signal: int):
@@ -25,8 +44,14 @@ class Interrupted(Exception):
 
 
 def one_line(error: BaseException) -> str:
-    """Return the error's message without line breaks."""
-    return " ".join(str(error).split())
+    """Return the error's message as one printable line."""
+    return str(_Message(error))
+
+
+def shortened(text: str, most: int) -> str:
+    """Replace the middle of a long text by dots."""
+    end = (most - 3) // 2
+    return text if len(text) <= most else f"{text[: most - 3 - end]}...{text[-end:]}"
 
 
 def nearest(word: str, known: Iterable[str], count: int = 3) -> str:

@@ -32,7 +32,6 @@ _INSTEAD = {
     "n_test_rollouts": "use --episodes=N",
     "bootstrap_terminated": "use --terminated_value=bootstrap",
     "render": "python -m baselines.play opens a window, or records a video where there is no display",
-    "smooth": "curves show the median and the quartiles of several seeds without smoothing",
 }
 
 

@@ -1,7 +1,6 @@
 """Settings: frozen dataclasses whose fields have a default, a meaning and a range, and which check themselves."""
 
 import dataclasses
-import os
 import textwrap
 import typing
 from collections.abc import Iterable, Mapping
@@ -11,6 +10,7 @@ import numpy as np
 
 from baselines.common.errors import UserError, nearest
 from baselines.common.old_names import hint
+from baselines.common.paths import as_path
 from baselines.common.specs import EnvSpec
 
 # A setting of a resumed run must be the SAME, may be a file that MOVED, or may change (FREE); see runs/record.py.
@@ -110,7 +110,7 @@ def _checked(field: "dataclasses.Field[Any]", kind: Any, value: Any) -> Any:
         return None
     if value is None and field.default is None:
         raise UserError(f"--{field.name} is missing ({field.metadata['meaning']})")
-    value = _as_kind(field.name, kinds[0], value)
+    value = as_path(field.name, value) if field.metadata["path"] else _as_kind(field.name, kinds[0], value)
     low, high, choices = (field.metadata[k] for k in ("low", "high", "choices"))
     if choices and value not in choices:
         hint = nearest(str(value), choices)
@@ -118,9 +118,7 @@ def _checked(field: "dataclasses.Field[Any]", kind: Any, value: Any) -> Any:
     if (low is not None and value < low) or (high is not None and value > high):
         ends = f"at most {high:g}" if low is None else f"at least {low:g}" if high is None else f"{low:g} to {high:g}"
         raise UserError(f"{field.name}: expected {ends}, got {value}")
-    if field.metadata["path"] and not value:
-        raise UserError(f"{field.name}: expected a file or folder, got an empty word")
-    return os.path.expanduser(value) if field.metadata["path"] else value
+    return value
 
 
 def _as_kind(name: str, kind: type, value: Any) -> Any:

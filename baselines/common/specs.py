@@ -12,6 +12,7 @@ from baselines.common.errors import UserError
 
 # The entries of a goal environment's observation (Gymnasium's GoalEnv).
 GOAL_KEYS = ("observation", "achieved_goal", "desired_goal")
+UNNAMED = "unnamed"  # the id of an environment that the user made without gymnasium.make
 _ACTION_TYPES = ("float16", "float32", "float64", *(f"{u}int{n}" for u in ("", "u") for n in (8, 16, 32, 64)))
 
 
@@ -85,6 +86,7 @@ class EnvSpec:
     has_reward_function: bool = False  # compute_reward(achieved_goal, desired_goal, info)
     actions: Actions = Actions()
     env_kwargs: str = ""  # the arguments it was made with, in the syntax of --env_kwargs
+    left_out: str = ""  # what else it was made with, such as wrappers: these are not made again from a name
 
     @property
     def has_goals(self) -> bool:
@@ -122,7 +124,7 @@ class EnvSpec:
             sizes = [*spec.observation_sizes.values(), spec.action_size, spec.horizon]
             sound = spec.env_id and spec.observation_sizes and 0 not in sizes[:-1]
             sound = sound and all(type(n) is int and 0 <= n < 10**6 for n in sizes)
-            sound = sound and isinstance(spec.env_id, str) and isinstance(spec.env_kwargs, str)
+            sound = sound and all(isinstance(text, str) for text in (spec.env_id, spec.env_kwargs, spec.left_out))
             sound = sound and isinstance(spec.discrete, bool) and isinstance(spec.has_reward_function, bool)
             actions = Actions.from_document(document["actions"], spec.action_size)
         except (TypeError, AttributeError, KeyError) as error:
@@ -143,11 +145,15 @@ def task_of(env_id: str) -> str:
 
 
 def other_task(what: str, trained_on: EnvSpec, env: EnvSpec) -> list[str]:
-    """Return a warning where `what` was trained on another task, which equal sizes would hide."""
+    """Return a warning where `what` was trained on another task, or with other arguments: equal sizes would hide it."""
     ids = trained_on.env_id, env.env_id
-    if "unnamed" in ids or task_of(ids[0]) == task_of(ids[1]):
+    if UNNAMED in ids:
         return []
-    return [f"warning: {what} was trained on {ids[0]}, not on {ids[1]}, which has the same sizes"]
+    if task_of(ids[0]) != task_of(ids[1]):
+        return [f"warning: {what} was trained on {ids[0]}, not on {ids[1]}, which has the same sizes"]
+    theirs, ours = (" and ".join(filter(None, (spec.env_kwargs, spec.left_out))) for spec in (trained_on, env))
+    difference = f"was trained on {ids[0]} with {theirs or 'no arguments'}, not with {ours or 'none'}"
+    return [f"warning: {what} {difference}"] if theirs != ours else []
 
 
 def check_same_sizes(what: str, trained_on: EnvSpec, env: EnvSpec) -> None:

@@ -6,6 +6,8 @@ import os
 import sys
 from typing import Any, TextIO
 
+from baselines.common.errors import printable
+
 
 def open_streams() -> None:
     """Give closed standard streams (`2>&-`, daemons) a place that drops all text.
@@ -29,7 +31,7 @@ def show(text: str, stream: TextIO | None = None) -> None:
     stream = stream or sys.stdout
     encoding = getattr(stream, "encoding", None) or "utf-8"
     with contextlib.suppress(OSError, ValueError):  # ValueError: Python's own file object is closed
-        print(escaped(text, encoding), file=stream, flush=True)
+        print(escaped(printable(text), encoding), file=stream, flush=True)
 
 
 def escaped(text: str, encoding: str = "utf-8") -> str:

@@ -1,11 +1,10 @@
 """Several copies of an environment: by name with `make_vec_env`, or of the user's own with `as_vec_env`."""
 
-import contextlib
 import dataclasses
 
 from baselines.common.errors import UserError
 from baselines.envs import envpool_env, gymnasium_env
-from baselines.envs.arguments import NONE, EnvArguments, as_text
+from baselines.envs.arguments import NONE, EnvArguments
 from baselines.envs.arguments import parse_arguments as parse_arguments
 from baselines.envs.arguments import parse_keys as parse_keys
 from baselines.envs.base import VecEnv
@@ -52,8 +51,6 @@ def make_vec_env(
         env = envpool_env.EnvPoolVecEnv(used, num_env, seeds, num_threads, arguments.max_episode_steps)
     else:
         env = gymnasium_env.make(env_id, num_env, seeds, back_end == "async", step_timeout, arguments)
-    if arguments.kwargs:
-        with contextlib.suppress(UserError):  # a policy remembers only literals
-            env.spec = dataclasses.replace(env.spec, env_kwargs=as_text(arguments.kwargs))
+    env.spec = dataclasses.replace(env.spec, env_kwargs=arguments.text())
     env.description += instead
     return env

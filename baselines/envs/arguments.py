@@ -1,5 +1,6 @@
 """Arguments that an environment is made with, beside its name."""
 
+import contextlib
 import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -21,6 +22,12 @@ class EnvArguments(NamedTuple):
         """Return keyword arguments of `gymnasium.make`."""
         limit = {} if self.max_episode_steps is None else {"max_episode_steps": self.max_episode_steps}
         return {**self.kwargs, **limit}
+
+    def text(self) -> str:
+        """Return kwargs as a policy remembers them, empty for what is not a literal."""
+        with contextlib.suppress(UserError):
+            return as_text(self.kwargs) if self.kwargs else ""
+        return ""
 
 
 NONE = EnvArguments()

@@ -1,9 +1,10 @@
 """The interface of environments: several copies of one environment that are stepped together."""
 
+import copy
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, Self, cast
 
 import numpy as np
 
@@ -42,7 +43,10 @@ class VecEnv(ABC):
     num_env: int
     compute_reward: GoalReward | None  # of goal environments
     description: str  # for the log
+    origin: object = None  # the user's own environment, without its wrappers
 
+    unseen: tuple[str, ...] = ()  # entries of the observation that are no vectors
+    why_alone: str = ""  # why there can be no copies, if that is known
     reports_success: bool = True  # False once success had to be inferred from a reward
     seconds: float = 0.0  # spent in reset and step so far
     _seeds: list[int] | None = None  # for the next reset
@@ -53,11 +57,14 @@ class VecEnv(ABC):
 
     def reset(self) -> Observation:
         """Start a new episode in all environments. The first call starts processes or threads."""
-        return cast(Observation, self._timed(self._reset))
+        return as_observation(self._timed(self._reset), self.spec)
 
     def step(self, action: np.ndarray) -> Step:
         """Apply actions in the environment's own units, [B, u], or [B] integers where actions are discrete."""
-        return cast(Step, self._timed(self._step, action))
+        # The one place for copies: some environments change their actions, and some return the same arrays again.
+        observed, *arrays = self._timed(self._step, np.array(action))
+        copies = (None if array is None else np.array(array) for array in arrays)
+        return Step(as_observation(observed, self.spec), *copies)  # type: ignore[arg-type]
 
     def succeeded(self, step: Step, alive: np.ndarray) -> np.ndarray | None:
         """Return which of the episodes `alive` [B] succeeded, [B], or None if that is unknown.
@@ -85,7 +92,16 @@ class VecEnv(ABC):
 
     @abstractmethod
     def copies(self, num_env: int, seeds: list[int]) -> "VecEnv":
-        """Make new environments of the same task and back end, for evaluation; return `self` if that is impossible."""
+        """Make new environments of the same task and back end, for evaluation.
+
+        Where that is impossible, return `self`; `why_alone` then says why.
+        """
+
+    def _twin(self, num_env: int, seeds: list[int]) -> Self:
+        """Return what differs from `self` only in number and seeds; it shares all objects, also the model."""
+        twin = copy.copy(self)
+        twin.num_env, twin._seeds, twin.seconds = num_env, seeds, 0.0
+        return twin
 
     @abstractmethod
     def close(self) -> None:
@@ -98,10 +114,10 @@ class VecEnv(ABC):
         return result
 
 
-def as_observation(observed: dict[str, np.ndarray] | np.ndarray) -> Observation:
-    """Convert what a library's environments return to float32 arrays by entry."""
+def as_observation(observed: dict[str, np.ndarray] | np.ndarray, spec: EnvSpec) -> Observation:
+    """Copy what environments return to float32 arrays, for the entries of `spec`."""
     entries = observed if isinstance(observed, dict) else {"observation": observed}
-    return {key: np.array(value, np.float32) for key, value in entries.items()}  # some vectors reuse their arrays
+    return {key: np.array(value, np.float32) for key, value in entries.items() if key in spec.observation_sizes}
 
 
 def evaluation_copies(

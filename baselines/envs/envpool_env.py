@@ -9,8 +9,9 @@ import numpy as np
 
 from baselines.common.specs import task_of
 from baselines.envs.arguments import EnvArguments
-from baselines.envs.base import Observation, Step, VecEnv, as_observation
+from baselines.envs.base import Observation, Step, VecEnv
 from baselines.envs.gymnasium_env import make_one, spec_of
+from baselines.envs.names import is_own
 from baselines.envs.reward import GoalReward
 
 # The tasks that the tests compare with Gymnasium-Robotics and Gymnasium.
@@ -26,8 +27,8 @@ _BASE_POSITION = {"FetchSlide": 0.05, "FetchPush": 0.405, "FetchPickAndPlace": 0
 
 
 def knows(env_id: str) -> bool:
-    """Return True if EnvPool is installed and has this task."""
-    if not _FAMILIES.fullmatch(env_id) or importlib.util.find_spec("envpool") is None:
+    """Return True if EnvPool is installed and has this task, and the user has registered no other under its name."""
+    if not _FAMILIES.fullmatch(env_id) or importlib.util.find_spec("envpool") is None or is_own(env_id):
         return False
     import envpool
 
@@ -52,17 +53,19 @@ class EnvPoolVecEnv(VecEnv):
             self.close()
             self._start(self._seeds)
             self._seeds = None
-        observed, _ = self._pool.reset()
-        return as_observation(observed)
+        observed: Observation = self._pool.reset()[0]
+        return observed
 
     def _step(self, action: np.ndarray) -> Step:
         observed, reward, terminated, truncated, info = self._pool.step(action.astype(self._type, copy=False))
         success = info["is_success"].astype(bool) if "is_success" in info else None
-        return Step(as_observation(observed), reward, terminated, truncated, success)
+        return Step(observed, reward, terminated, truncated, success)
 
     def copies(self, num_env: int, seeds: list[int]) -> VecEnv:
         """Make new environments of the same task."""
-        return EnvPoolVecEnv(self.spec.env_id, num_env, seeds, self._num_threads, self.spec.horizon)
+        others = self._twin(num_env, seeds)
+        others._pool = None
+        return others
 
     def close(self) -> None:
         """End the threads."""

@@ -4,13 +4,13 @@ import atexit
 import contextlib
 import errno
 import functools
-import math
 import multiprocessing
 import os
 import signal
+import sys
 import traceback
 import weakref
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from multiprocessing.connection import wait
 from typing import Any, NoReturn
 
@@ -20,6 +20,7 @@ from gymnasium.vector import AsyncVectorEnv, VectorEnv
 
 import baselines
 from baselines.common.errors import STOP_SIGNALS, TrainingError, UserError
+from baselines.common.streams import show
 from baselines.common.waiting import slices
 from baselines.envs.info import NO_INFO, read_info
 
@@ -36,7 +37,9 @@ _REMEDIES = {
 
 
 def describe_error(error: BaseException) -> str:
-    """Return the exception with file and line, preferably in code that is not a library's."""
+    """Return the exception with file and line, preferably in code that is not a library's; of ours only the text."""
+    if isinstance(error, (TrainingError, UserError)):
+        return str(error)
     frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith("<")]
     own = [f for f in frames if not f.filename.startswith(_LIBRARIES) and "site-packages" not in f.filename]
     place = "".join(f" ({os.path.basename(f.filename)}, line {f.lineno})" for f in (own or frames)[-1:])
@@ -49,6 +52,19 @@ def one_number(value: Any) -> float:
     if array.size != 1 or array.dtype.kind not in "biuf":
         raise ValueError(f"expected one number, got {value!r:.60}")
     return float(array.reshape(()))
+
+
+def close(env: gymnasium.Env) -> None:
+    """Close an environment; tell a failure."""
+    try:
+        env.close()
+    except (Exception, SystemExit) as error:
+        _tell(f"warning: an environment could not be closed: {describe_error(error)}")
+
+
+@functools.cache  # many environments fail alike
+def _tell(line: str) -> None:
+    show(line, sys.stderr)
 
 
 class ErrorContext(gymnasium.Wrapper[Any, Any, Any, Any]):
@@ -69,7 +85,7 @@ class ErrorContext(gymnasium.Wrapper[Any, Any, Any, Any]):
         with self._naming():
             observation, info = self.env.reset(seed=seed, options=options)
             self._check(observation)
-            return observation, dict(info) if self._keep_info else {}
+            return observation, dict(info) if self._keep_info and isinstance(info, Mapping) else {}
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         """Take a step. Raises TrainingError."""
@@ -77,9 +93,10 @@ class ErrorContext(gymnasium.Wrapper[Any, Any, Any, Any]):
         with self._naming():
             observation, reward, terminated, truncated, info = self.env.step(action)
             self._check(observation)
+            info = info if isinstance(info, Mapping) else {}
             kept = dict(info) if self._keep_info else {}
             for key in [key for key in SUCCESS_KEYS if key in info][:1]:
-                kept[key] = self._flag(f"info['{key}']", info[key])
+                kept[SUCCESS_KEYS[0]] = self._flag(f"info['{key}']", info[key])
             if self.info_type.names:
                 kept[REWARD_INFO] = read_info(self.info_type, info)
             try:
@@ -88,9 +105,13 @@ class ErrorContext(gymnasium.Wrapper[Any, Any, Any, Any]):
                 self._fail(f"returned {reward!r:.60} as reward, not one number,")
             return observation, number, self._flag("terminated", terminated), self._flag("truncated", truncated), kept
 
+    def close(self) -> None:
+        """Close the environment; a failure is only told, because it must not end a finished run."""
+        close(self.env)
+
     def _flag(self, name: str, value: Any) -> bool:
         with contextlib.suppress(ValueError):
-            if not math.isnan(number := one_number(value)):
+            if (number := one_number(value)) in (0, 1):
                 return bool(number)
         self._fail(f"returned {value!r:.60} as {name}, not True or False,")
 
@@ -118,8 +139,19 @@ class ErrorContext(gymnasium.Wrapper[Any, Any, Any, Any]):
         raise TrainingError(f"environment {self._index} {what} at step {self._steps} of its episode{hint}") from cause
 
 
-def in_processes(make: Callable[[int], gymnasium.Env], num_env: int) -> AsyncVectorEnv:
-    """Start a process for each of `num_env` environments, `make(index)`. Raises UserError.
+class _SpacesOnly(gymnasium.Env[Any, Any]):
+    """The spaces of `model`, in the place of an environment; a reset says why there is none."""
+
+    def __init__(self, model: gymnasium.Env):
+        self.observation_space, self.action_space = model.observation_space, model.action_space
+        self.metadata, self.render_mode, self.why = model.metadata, model.render_mode, ""
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> NoReturn:
+        raise TrainingError(self.why)
+
+
+def in_processes(make: Callable[[int], gymnasium.Env], num_env: int, model: gymnasium.Env) -> AsyncVectorEnv:
+    """Start a process for each of `num_env` environments like `model`, `make(index)`. Raises UserError.
 
     The processes ignore Ctrl-C and SIGHUP, which reach all processes of a terminal, and SIGTERM, which reaches all of a
     job: the main process handles these, and still needs its environments then. So they are ended by SIGKILL.
@@ -132,15 +164,21 @@ def in_processes(make: Callable[[int], gymnasium.Env], num_env: int) -> AsyncVec
             "concurrent.futures.ProcessPoolExecutor, or --vec_env=sync"
         )
     main, variables, others = os.getpid(), dict(os.environ), set(multiprocessing.active_children())
+    spaces = _SpacesOnly(model)
 
     def start(index: int) -> gymnasium.Env:
-        if os.getpid() != main:  # Gymnasium also makes one in the main process, for its spaces
-            # The fork server has the variables of its own start: MUJOCO_GL may have been set since.
-            os.environ.clear()
-            os.environ.update(variables)
-            for number in STOP_SIGNALS:
-                signal.signal(number, signal.SIG_IGN)
-        return make(index)
+        if os.getpid() == main:  # where Gymnasium only asks for the spaces
+            return spaces
+        # The fork server has the variables of its own start: MUJOCO_GL may have been set since.
+        os.environ.clear()
+        os.environ.update(variables)
+        for number in STOP_SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
+        try:
+            return make(index)
+        except (Exception, SystemExit) as error:  # the first reset tells it, without a traceback
+            spaces.why = f"environment {index} cannot be made in a process of its own: {describe_error(error)}"
+            return spaces
 
     starts = [functools.partial(start, i) for i in range(num_env)]
     try:

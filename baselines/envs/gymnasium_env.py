@@ -7,7 +7,7 @@ import contextlib
 import dataclasses
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import gymnasium
 import numpy as np
@@ -16,17 +16,20 @@ from gymnasium.spaces import Box, Dict, Discrete
 from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv, VectorEnv, VectorWrapper
 
 from baselines.common.errors import TrainingError, UserError
-from baselines.common.specs import Actions, EnvSpec
+from baselines.common.specs import GOAL_KEYS, UNNAMED, Actions, EnvSpec
 from baselines.envs import faults
-from baselines.envs.arguments import NONE, EnvArguments
-from baselines.envs.base import Observation, Step, VecEnv, as_observation
+from baselines.envs.arguments import NONE, EnvArguments, as_text
+from baselines.envs.base import Observation, Step, VecEnv
 from baselines.envs.flattening import flattened
 from baselines.envs.names import OLD_GYM, gymnasium_id
 from baselines.envs.old_gym import make_old_gym
 from baselines.envs.rendering import Video, recorded
-from baselines.envs.reward import GoalReward, has_reward_function
+from baselines.envs.reward import RECORDED, GoalReward, has_reward_function
 
 _UNBOUNDED = 1e18  # larger bounds of actions count as infinite: scaling to them loses all precision
+# Wrappers without which an evaluation has the same numbers; the time limit is recorded by itself.
+_CHANGE_NOTHING = {"TimeLimit", "OrderEnforcing", "PassiveEnvChecker", "HumanRendering", "RecordVideo",
+                   "RecordEpisodeStatistics"}  # fmt: skip
 # Entries of a vector's spec that gymnasium.make does not take, or adds as a wrapper.
 _OF_VECTORS = {"num_envs", "vectorization_mode", "vector_kwargs", "max_episode_steps"}
 
@@ -40,7 +43,7 @@ class GymnasiumVecEnv(VecEnv):
         env_id: str,
         num_env: int,
         seeds: list[int],
-        make: Callable[[], gymnasium.Env] | None,
+        make: Callable[[], gymnasium.Env],
         asynchronous: bool = False,
         step_timeout: float = 0,
         reward_info: Sequence[str] = (),
@@ -48,18 +51,25 @@ class GymnasiumVecEnv(VecEnv):
     ):
         """Prepare `vector`, or `num_env` environments, which the first reset makes. Raises UserError.
 
-        `model` is one such environment, for its spaces and its reward. `make()` makes another; None if that is
-        impossible. `step_timeout` is in seconds, for environments in processes; 0 waits forever.
+        `model` is one such environment, for its spaces and its reward. If there is no `vector`, it is closed here, and
+        it is the first of those that are not in processes. `make()` makes another. `step_timeout` is in seconds, for
+        environments in processes; 0 waits forever.
         """
         self.spec, self.num_env = spec_of(model, env_id), num_env
         self.compute_reward = GoalReward.of(model, self.spec, reward_info)
         how = "in a process each" if asynchronous else "one after the other"
         self.description = f"{num_env} x {env_id}, stepped by Gymnasium {how}"
-        self._make, self._seeds, self._timeout = make, seeds, step_timeout
+        space = model.observation_space
+        self.unseen = tuple(space.spaces.keys() - self.spec.observation_sizes.keys()) if isinstance(space, Dict) else ()
+        self.why_alone = "it records videos" if model.has_wrapper_attr(RECORDED) else ""
+        self.why_alone = "it shows a window" if model.render_mode == "human" else self.why_alone
+        self._make, self._seeds, self._timeout, self._asynchronous = make, seeds, step_timeout, asynchronous
+        self._model = model
         self._vector: Any = vector
-        self._options: dict[str, Any] = dict(
-            asynchronous=asynchronous, step_timeout=step_timeout, reward_info=reward_info
-        )
+        self._spare = None if vector or asynchronous else model  # which becomes one of the vector
+        self.closing = contextlib.ExitStack()  # closes what was made here
+        if not vector:
+            self.closing.callback(faults.close, model)
 
     def _reset(self) -> Observation:
         if self._vector is None:
@@ -71,17 +81,16 @@ class GymnasiumVecEnv(VecEnv):
             seeds = seeds[0]  # a vector that computes all environments at once takes a single seed
         observed, _ = self._call("reset", seed=seeds)
         self._seeds = None  # each environment continues with its own generator
-        return as_observation(observed)
+        return cast(Observation, observed)
 
     def _step(self, action: np.ndarray) -> Step:
-        observed, *numbers, info = self._call("step", action)
-        reward, terminated, truncated = map(np.array, numbers)  # copies: some vectors reuse their arrays
+        observed, reward, terminated, truncated, info = self._call("step", action)
+        info = info if isinstance(info, Mapping) else {}
         row = None
         if self.compute_reward and self.compute_reward.reward_info:
             none = np.zeros((self.num_env, self.compute_reward.info_size))  # of a step that begins episodes in all
             row = info.get(faults.REWARD_INFO, none)
-        success = _success(info, self.num_env)
-        return Step(as_observation(observed), reward, terminated, truncated, success, row)
+        return Step(observed, reward, terminated, truncated, _success(info, self.num_env), row)
 
     def _call(self, name: str, *arguments: Any, **named: Any) -> Any:
         with faults.naming_environments(self._vector):
@@ -92,31 +101,48 @@ class GymnasiumVecEnv(VecEnv):
             return getattr(self._vector, f"{name}_wait")()
 
     def _start(self) -> VectorEnv:
-        make: Any = self._make
+        make = self._make
 
-        def make_at(index: int) -> gymnasium.Env:
+        def make_at(index: int) -> faults.ErrorContext:
             return faults.ErrorContext(make(), index)
 
-        if self._options["asynchronous"]:
-            return faults.in_processes(make_at, self.num_env)
-        return SyncVectorEnv([functools.partial(make_at, i) for i in range(self.num_env)])
+        with contextlib.ExitStack() as made:
+            if self._asynchronous:
+                vector: VectorEnv = faults.in_processes(make_at, self.num_env, self._model)
+                made.enter_context(contextlib.suppress(Exception))  # of processes that have ended
+                made.callback(vector.close)
+            else:
+                envs = [faults.ErrorContext(self._spare, 0)] if self._spare else []
+                for i in range(len(envs), self.num_env):
+                    envs.append(made.enter_context(contextlib.closing(make_at(i))))
+                vector = SyncVectorEnv([functools.partial(envs.__getitem__, i) for i in range(self.num_env)])
+            self.closing.push(made.pop_all())
+        return vector
 
     def copies(self, num_env: int, seeds: list[int]) -> VecEnv:
-        """Make new environments of the same task and back end; return `self` if that is impossible."""
-        if self._make is None:
+        """Make new environments of the same task and back end, which share the model; return `self` if none can live.
+
+        All are reset, because a simulator of which there is only one may be found then; and these go first.
+        """
+        if self.why_alone:
             return self
+        own_seeds = self._seeds
+        self.reset()
+        self._seeds = own_seeds
+        others = self._twin(num_env, seeds)
+        others._vector, others._spare, others.closing = None, None, contextlib.ExitStack()
         try:
-            model = self._make()
-        except Exception:  # e.g. a robot or a port of which there is only one
+            others.reset()
+        except (Exception, SystemExit) as error:
+            self.why_alone = faults.describe_error(error)
+            others.close()
             return self
-        return GymnasiumVecEnv(model, self.spec.env_id, num_env, seeds, self._make, **self._options)
+        others._seeds = seeds
+        return others
 
     def close(self) -> None:
-        """Close the environments."""
-        if self._vector is not None:
-            with contextlib.suppress(Exception):  # an environment that cannot close must not fail a finished run
-                self._vector.close()
-            self._vector = None
+        """Close the environments that were made here, not those of the user."""
+        self.closing.close()
 
 
 def make(
@@ -131,12 +157,20 @@ def make(
 ) -> GymnasiumVecEnv:
     """Make `num_env` environments of a registered id; each records `video`. Raises UserError."""
     make = functools.partial(make_one, env_id, render_mode, video, arguments)
-    model = make_one(env_id, arguments=arguments)
+    model = make_one(env_id, arguments=arguments) if asynchronous else make()
     return GymnasiumVecEnv(model, env_id, num_env, seeds, make, asynchronous, step_timeout, arguments.reward_info)
 
 
-def as_vec_env(env: object, seeds_for: Callable[[int], list[int]], reward_info: Sequence[str] = ()) -> VecEnv:
-    """Wrap the user's own environment or vector; `seeds_for(num_env)` gives seeds. Raises UserError."""
+def as_vec_env(
+    env: object,
+    seeds_for: Callable[[int], list[int]],
+    reward_info: Sequence[str] = (),
+    stack: contextlib.ExitStack | None = None,
+) -> VecEnv:
+    """Wrap the user's own environment or vector; `seeds_for(num_env)` gives seeds. Raises UserError.
+
+    The user's own stays open; a model that is made for it is closed with `stack`, or by `close`.
+    """
     if isinstance(env, VecEnv):
         return env
     vector: VectorEnv
@@ -156,14 +190,62 @@ def as_vec_env(env: object, seeds_for: Callable[[int], list[int]], reward_info: 
         )
     if reward_info and not isinstance(vector.unwrapped, SyncVectorEnv):
         raise UserError("--reward_info needs environments by name, single ones, or a SyncVectorEnv of them")
-    make = None
-    if spec and not isinstance(env, VectorWrapper) and all(w.kwargs is not None for w in spec.additional_wrappers):
-        make = functools.partial(_make, spec)
-    name, num_env = spec.id if spec is not None else "unnamed", vector.num_envs
+    make: Any = functools.partial(_make, spec) if spec else None
+    name, num_env = spec.id if spec is not None else UNNAMED, vector.num_envs
     seeds = seeds_for(num_env)
     wrapped = GymnasiumVecEnv(model, name, num_env, seeds, make, reward_info=reward_info, vector=vector)
     wrapped.description = f"{num_env} x {name}, stepped by {type(env).__name__}"
+    wrapped.origin = env.unwrapped
+    if spec:
+        kwargs, left_out = _made_with(spec, env)
+        wrapped.spec = dataclasses.replace(wrapped.spec, env_kwargs=kwargs, left_out=left_out)
+    if spec is None or isinstance(env, VectorWrapper) or any(w.kwargs is None for w in spec.additional_wrappers):
+        wrapped.why_alone = "gymnasium.make cannot make it again with all its wrappers"
+    if isinstance(env, VectorEnv):
+        _pass_any_info(env.unwrapped)
+        if not hasattr(env.unwrapped, "envs"):
+            wrapped.closing.callback(faults.close, model)
+    if stack:
+        stack.callback(wrapped.close)
     return wrapped
+
+
+def _pass_any_info(vector: Any) -> None:
+    """Let a vector leave out entries of infos that it cannot join: None and numbers, arrays of several sizes."""
+
+    def add(infos: dict[str, Any], info: Any, index: int) -> dict[str, Any]:
+        for key, value in info.items() if isinstance(info, Mapping) else ():
+            with contextlib.suppress(Exception):
+                infos = type(vector)._add_info(vector, infos, {key: value}, index)
+        return infos
+
+    vector._add_info = add
+
+
+def _made_with(spec: registration.EnvSpec, env: object) -> tuple[str, str]:
+    """Return the arguments of a user's environment, as --env_kwargs, and the names of what no flag can repeat."""
+    by_name = gymnasium.registry.get(spec.id, registration.EnvSpec(spec.id))
+    kwargs: dict[str, Any] = {}
+    missing: list[str] = []
+    for name, value in spec.kwargs.items():
+        if name != "render_mode" and repr(value) != repr(by_name.kwargs.get(name, ...)):
+            try:
+                as_text({name: value})
+                kwargs[name] = value
+            except UserError:
+                missing.append(f"the argument {name}")
+    wrappers = [wrapper.name for wrapper in spec.additional_wrappers[len(by_name.additional_wrappers) :]]
+    while isinstance(env, VectorWrapper):
+        wrappers, env = [*wrappers, type(env).__name__], env.env
+    missing += [f"the wrapper {name}" for name in wrappers if name not in _CHANGE_NOTHING]
+    return EnvArguments(kwargs).text(), " and ".join(missing)
+
+
+def name_of(env: Any) -> str:
+    """Return the id of a user's own environment or vector, where it has one."""
+    env = env.envs[0] if getattr(env, "envs", None) else env
+    spec = getattr(env, "spec", None)
+    return str(getattr(spec, "id", None) or getattr(spec, "env_id", UNNAMED))
 
 
 def _make(spec: registration.EnvSpec) -> gymnasium.Env:
@@ -217,7 +299,8 @@ def spec_of(env: gymnasium.Env, env_id: str) -> EnvSpec:
     space, actions = env.observation_space, env.action_space
     entries = space.spaces if isinstance(space, Dict) else {"observation": space}
     sizes = {key: entry.shape[0] for key, entry in entries.items() if isinstance(entry, Box) and len(entry.shape) == 1}
-    for key in [key for key in entries if key not in sizes]:
+    goals = set(GOAL_KEYS) <= entries.keys()  # no policy needs other entries then
+    for key in [key for key in entries if key not in sizes and (key in GOAL_KEYS or not goals)]:
         raise UserError(
             f"'{env_id}': expected observations that are vectors, or a dictionary of vectors; '{key}' is "
             f"{entries[key]}. gymnasium.wrappers.FlattenObservation makes a vector of most spaces"
@@ -253,7 +336,7 @@ def _success(info: Mapping[str, Any], num_env: int) -> np.ndarray | None:
         return None
     try:  # a vector without ErrorContext may hold anything
         numbers = np.where(info.get(f"_{key}", np.ones(num_env, bool)), info[key], False).astype(np.float64)
-        if numbers.shape == (num_env,) and not np.isnan(numbers).any():
+        if numbers.shape == (num_env,) and np.isin(numbers, (0, 1)).all():
             return numbers.astype(bool)
     except (TypeError, ValueError):
         pass

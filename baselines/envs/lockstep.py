@@ -90,8 +90,8 @@ def run_episodes(env: VecEnv, act: Callable[[Observation], np.ndarray]) -> list[
     success, known = np.zeros(env.num_env, bool), True
     while (alive := lockstep.alive).any():
         # Policies take finite numbers only, and an environment whose episode has ended may show anything.
-        seen = observation if alive.all() else {key: np.nan_to_num(entry) for key, entry in observation.items()}
-        actions.append(act(seen))
+        seen = {key: entry.copy() if alive.all() else np.nan_to_num(entry) for key, entry in observation.items()}
+        actions.append(np.array(act(seen)))  # a policy of the user's may return the same array again
         step = lockstep.step(actions[-1])
         observation = step.observation
         shown.append(observation)

@@ -3,6 +3,8 @@
 import importlib
 import importlib.util
 import re
+import sys
+import warnings
 
 import gymnasium
 from farama_notifications import notifications
@@ -29,11 +31,13 @@ def import_extra(module: str | None, env_id: str | None) -> str | None:
 
 def import_module_of(env_id: str) -> str:
     """Import `module` of 'module:Id-v0' and return the id. Raises UserError."""
-    if "FetchReach-v4" not in gymnasium.registry:
+    if "gymnasium_robotics" not in sys.modules:
+        registered = dict(gymnasium.registry)
         notifications.pop("gymnasium_robotics", None)  # a notice about Adroit at every import
-        import gymnasium_robotics
-
+        with warnings.catch_warnings(action="ignore"):  # of names that the user has registered
+            import gymnasium_robotics
         gymnasium.register_envs(gymnasium_robotics)
+        gymnasium.registry.update(registered)  # the import replaces what the user has registered under its names
     module, _, name = env_id.removeprefix(OLD_GYM).rpartition(":")
     if module:
         _import(module, f"--env={env_id}")
@@ -48,6 +52,16 @@ def _import(module: str, flag: str) -> None:
         raise UserError(f"{flag}: cannot import module '{module}' ({describe_error(error)}){file}") from None
 
 
+def is_own(env_id: str) -> bool:
+    """Return True if the user has registered this name, which may be one of a library's too; imports no module."""
+    name = import_module_of(env_id.rpartition(":")[2])
+    if name not in gymnasium.registry:  # one that only EnvPool has, or that `gymnasium_id` replaces
+        return env_id.startswith(OLD_GYM)
+    spec = gymnasium.registry[name]
+    changed = spec.additional_wrappers or (spec.kwargs.get("reward_type") == "dense") != ("Dense" in name)
+    return bool(changed) or not str(spec.entry_point).startswith(("gymnasium.", "gymnasium_robotics."))
+
+
 def gymnasium_id(env_id: str) -> str:
     """Return the id that Gymnasium can make here: the newest version of a Fetch or Hand task for its older ones.
 
@@ -60,8 +74,9 @@ def gymnasium_id(env_id: str) -> str:
     task = re.escape(name.rpartition("-v")[0])
     versions = sorted((i for i in gymnasium.registry if re.fullmatch(rf"{task}-v\d+", i)), key=_version)
     if versions:
-        if _needs_mujoco_py(versions[0]) and re.search(r"-v\d+$", name) and _version(name) < _version(versions[-1]):
-            return versions[-1]
+        newest = max((i for i in versions if not is_own(i)), key=_version, default=versions[0])
+        if _needs_mujoco_py(versions[0]) and re.search(r"-v\d+$", name) and _version(name) < _version(newest):
+            return newest
         raise UserError(f"environment '{name}' does not exist in this version; there is {', '.join(versions)}")
     without = "" if re.search(r"-v\d+$", name) else " without a version"
     raise UserError(

@@ -1,5 +1,6 @@
 """The reward function of goal environments, for relabelled goals."""
 
+import contextlib
 import copy
 import functools
 import inspect
@@ -10,14 +11,16 @@ import gymnasium
 import numpy as np
 
 from baselines.common.errors import TrainingError, UserError
-from baselines.common.specs import EnvSpec
+from baselines.common.specs import GOAL_KEYS, EnvSpec
 from baselines.envs.faults import describe_error, one_number
 from baselines.envs.info import NO_INFO, InfoType, as_infos, info_type, read_info
 
 Env = gymnasium.Env[Any, Any]
 # (achieved_goal [N, g], desired_goal [N, g]) -> reward [N]; and with info [N, i] where --reward_info names entries
 RewardFunction = Callable[..., np.ndarray]
-_SAMPLES = 10  # goals and steps to try it with before training
+_SAMPLES = 10  # goals and steps to try it with before training; each reset shows two goals
+
+RECORDED = "recorded_frames"  # an attribute of RecordVideo, whose videos should show training and nothing else
 
 
 class GoalReward:
@@ -85,11 +88,7 @@ class GoalReward:
             reward = call(achieved_goal, desired_goal, info)
         except Exception as error:
             raise TrainingError(self._failure(error)) from error
-        if not np.isfinite(reward).all():
-            i = int(np.argmin(np.isfinite(reward)))
-            goals = f"achieved_goal {achieved_goal[i]} and desired_goal {desired_goal[i]}"
-            raise TrainingError(f"compute_reward returned {reward[i]} for {goals}")
-        return reward
+        return _finite(reward, achieved_goal, desired_goal)
 
     # The following are computed at their first use: an algorithm that relabels nothing does not need them.
 
@@ -114,18 +113,36 @@ class GoalReward:
             raise UserError(f"'{self._env_id}': --reward_info={','.join(self.reward_info)}: {why}") from error
 
     @functools.cached_property
+    def goals(self) -> np.ndarray:
+        """Goals that occur, [n, g]: those of the first resets; draws from the space where these show none."""
+        with contextlib.suppress(Exception):  # training tells what is wrong
+            if not self._env.has_wrapper_attr(RECORDED):
+                shown = [self._env.reset(seed=None if i else 0)[0] for i in range(_SAMPLES // 2)]
+                rows = [observation[key] for observation in shown for key in GOAL_KEYS[1:]]
+                goals = np.unique(np.array(rows, np.float32), axis=0)
+                if len(goals) > 1 and np.isfinite(goals).all():
+                    return goals
+        return np.stack([self._space.sample() for _ in range(_SAMPLES)]).astype(np.float32)
+
+    @functools.cached_property
+    def table(self) -> np.ndarray:
+        """Rewards for all pairs of `goals`, [n, n]: where goal i is achieved and goal j desired. Raises UserError."""
+        n = len(self.goals)
+        pairs = np.repeat(self.goals, n, 0), np.tile(self.goals, (n, 1))
+        return self._first_rewards(*pairs, np.repeat(self._info[1][:1], n * n, 0)).reshape(n, n)
+
+    @functools.cached_property
     def _goal_rewards(self) -> np.ndarray:
-        goals, info = self._sample_goals(_SAMPLES), self._info[1]
-        others = np.roll(goals, 1, axis=0)  # an error may be raised only away from the goal
+        _ = self.table  # an error may be raised only away from the goal
+        goals = np.resize(self.goals, (_SAMPLES, self.goals.shape[1]))
+        return self._first_rewards(goals, goals, self._info[1])
+
+    def _first_rewards(self, achieved: np.ndarray, desired: np.ndarray, info: np.ndarray) -> np.ndarray:
         try:
-            try:
-                self._one_by_one(goals, others, info)
-            except Exception:
-                self._env.reset()  # some environments need it before their first reward
-                self._one_by_one(goals, others, info)
-            return self._one_by_one(goals, goals, info)
+            rewards = self._one_by_one(achieved, desired, info)
         except Exception as error:
             raise UserError(f"'{self._env_id}': {self._failure(error)}") from error
+        return _finite(rewards, achieved, desired)
 
     @functools.cached_property
     def _call(self) -> Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]:
@@ -143,19 +160,20 @@ class GoalReward:
             return False
 
     def _sample_goals(self, count: int) -> np.ndarray:
-        return np.stack([self._space.sample() for _ in range(count)]).astype(np.float32)
+        goals: np.ndarray = np.random.default_rng(0).choice(self.goals, count)  # the same on all workers
+        return goals
 
-    # Both pass copies of the goals, because some functions work in place.
+    # Both pass copies, because some functions work in place, and keep a copy, because some return the same array again.
 
     def _at_once(self, achieved: np.ndarray, desired: np.ndarray, info: np.ndarray) -> np.ndarray:
         # An array of dictionaries, as Stable-Baselines3 passes it.
-        infos: Any = np.array(as_infos(self.info_type, info), object) if info.size else {}
-        reward = np.asarray(self._compute(achieved.copy(), desired.copy(), infos))
+        infos: Any = np.array(as_infos(self.info_type, info.copy()), object) if info.size else {}
+        reward = np.array(self._compute(achieved.copy(), desired.copy(), infos))
         reward = reward[:, 0] if reward.shape == (len(achieved), 1) else reward
         return reward if reward.dtype.kind == "f" else reward.astype(np.float32)
 
     def _one_by_one(self, achieved: np.ndarray, desired: np.ndarray, info: np.ndarray) -> np.ndarray:
-        rows = zip(achieved.copy(), desired.copy(), as_infos(self.info_type, info), strict=True)
+        rows = zip(achieved.copy(), desired.copy(), as_infos(self.info_type, info.copy()), strict=True)
         return np.array([one_number(self._compute(*row)) for row in rows])
 
     def _failure(self, error: Exception) -> str:
@@ -169,6 +187,14 @@ class GoalReward:
 def has_reward_function(env: Env) -> bool:
     """Return True if the environment or a wrapper of it has `compute_reward`."""
     return env.has_wrapper_attr("compute_reward") and callable(env.get_wrapper_attr("compute_reward"))
+
+
+def _finite(reward: np.ndarray, achieved: np.ndarray, desired: np.ndarray) -> np.ndarray:
+    if not np.isfinite(reward).all():
+        i = int(np.argmin(np.isfinite(reward)))
+        goals = f"achieved_goal {achieved[i]} and desired_goal {desired[i]}"
+        raise TrainingError(f"compute_reward returned {reward[i]} for {goals}")
+    return reward
 
 
 def _takes_info(compute: Callable[..., Any]) -> bool:

@@ -1,4 +1,4 @@
-"""Warnings about likely mistakes in an environment, from its first episodes; and the offset of its rewards."""
+"""Warnings about likely mistakes in an environment, and the offset of its rewards."""
 
 from collections.abc import Iterator
 
@@ -33,30 +33,65 @@ def terminal_values(config: HERConfig, offset: float, horizon: int) -> tuple[flo
     return value, value
 
 
-def warnings_about(episodes: Episodes, config: HERConfig, compute_reward: GoalReward) -> Iterator[str]:
-    """Yield one line for each likely mistake, with the setting or the entry that it is about."""
-    valid = np.arange(episodes.reward.shape[1]) < episodes.length[:, None]  # [B, T]
-    offset = reward_offset(config, compute_reward)
-    yield from _different_rewards(episodes, valid, compute_reward)
-    yield from _early_ends(episodes, valid, config, offset)
-    yield from _unbounded_rewards(episodes.reward[valid] - offset, config)
-    for name in ("observation", "achieved_goal", "desired_goal"):
-        rows = getattr(episodes, name)[:, : valid.shape[1]][valid]  # [n, size]
-        yield from _large_numbers(name, rows, config)
-        if name != "observation":
-            yield from _distant_goals(name, rows)
+class Checks:
+    """Warnings about likely mistakes: most from the first episodes, one about rewards from all."""
+
+    def __init__(self, config: HERConfig, compute_reward: GoalReward | None):
+        assert compute_reward is not None
+        self._config, self._compute_reward, self._told = config, compute_reward, False
+
+    def warnings(self, episodes: Episodes, first: bool) -> Iterator[str]:
+        """Yield one line for each likely mistake, with the setting or the entry that it is about."""
+        config, valid = self._config, np.arange(episodes.reward.shape[1]) < episodes.length[:, None]  # [B, T]
+        if not self._told:
+            for line in _different_rewards(episodes, valid, self._compute_reward):
+                self._told = True
+                yield line
+        if not first:
+            return
+        offset = reward_offset(config, self._compute_reward)
+        hopeless = list(_useless_rewards(self._compute_reward.table))
+        yield from hopeless or _unbounded_rewards(episodes.reward[valid] - offset, config)
+        yield from _early_ends(episodes, valid, config, offset)
+        yield from _distant_goals(self._compute_reward.goals)
+        for name in ("observation", "achieved_goal", "desired_goal"):
+            yield from _large_numbers(name, getattr(episodes, name)[:, : valid.shape[1]][valid], config)  # [n, size]
+
+
+def _useless_rewards(table: np.ndarray) -> Iterator[str]:
+    """Yield why nothing can be learnt from rewards [n, n] for achieving goal i where j is desired."""
+    spread = [float(np.ptp(table, axis).max(initial=0)) for axis in (0, 1)]  # over achieved, over desired goals
+    away = (table.sum(0) - table.diagonal()) / max(1, len(table) - 1)  # [n]
+    if min(spread) < 1e-6 < len(table) - 1:
+        name = ("achieved_goal", "desired_goal")[int(np.argmin(spread))]
+        yield (
+            f"compute_reward ignores {name}: goals that occur all give the same, so relabelled goals teach nothing. It "
+            "should compare its two arguments, with a tolerance that is less than the distances between goals"
+        )
+    elif np.mean(table.diagonal() < away - 1e-6) > 0.5:
+        yield (
+            f"compute_reward pays less at the goal ({table.diagonal().mean():g}) than elsewhere (on average "
+            f"{away.mean():g}): the agent would learn to avoid its goals. Is the sign wrong?"
+        )
 
 
 def _different_rewards(episodes: Episodes, valid: np.ndarray, compute_reward: GoalReward) -> Iterator[str]:
-    info = [episodes.info[valid]] if compute_reward.info_size else []
-    computed = np.asarray(compute_reward(episodes.achieved_goal[:, 1:][valid], episodes.desired_goal[valid], *info))
+    achieved, desired, info = episodes.achieved_goal[:, 1:][valid], episodes.desired_goal[valid], episodes.info[valid]
     stepped = episodes.reward[valid]
-    different = np.flatnonzero(~np.isclose(computed.astype(float), stepped, rtol=1e-3, atol=1e-3))
+    different = np.arange(len(stepped))
+    # Rounding to float32 may cross the tolerance, but not where goals are numbers of things.
+    for scale in (1.0, 0.9999, 1.0001) if (achieved % 1).any() else (1.0,):
+        if len(different):
+            rows = different
+            moved = desired[rows] + (achieved[rows] - desired[rows]) * np.float32(scale)
+            computed = np.asarray(compute_reward(moved, desired[rows], info[rows])).astype(float)
+            different = rows[~np.isclose(computed, stepped[rows], rtol=1e-3, atol=1e-3)]
     if len(different):
         first = different[0]
+        computed = compute_reward(achieved[[first]], desired[[first]], info[[first]])
         environment, step = (int(axis[first]) for axis in np.nonzero(valid))
         yield (
-            f"compute_reward gives {computed[first]:g} where step returned {stepped[first]:g} (environment "
+            f"compute_reward gives {float(computed[0]):g} where step returned {stepped[first]:g} (environment "
             f"{environment}, step {step + 1}; {len(different)} of {len(stepped)} steps differ). Relabelled goals are "
             "learnt with compute_reward, so both should be the same function of the goals"
         )
@@ -93,11 +128,11 @@ def _large_numbers(name: str, rows: np.ndarray, config: HERConfig) -> Iterator[s
         )
 
 
-def _distant_goals(name: str, rows: np.ndarray) -> Iterator[str]:
-    distance, spread = np.abs(rows.mean(0, dtype=np.float64)), rows.std(0, dtype=np.float64)
+def _distant_goals(goals: np.ndarray) -> Iterator[str]:
+    distance, spread = np.abs(goals.mean(0, dtype=np.float64)), goals.std(0, dtype=np.float64)
     if spread.max() > 0 and distance.max() > _FAR * spread.max():
         worst = int(distance.argmax())
         yield (
-            f"{name}[{worst}] is around {distance[worst]:g} and varies by {spread.max():g}: float32 cannot tell such "
-            "goals apart. Subtract a constant from observations and goals in a wrapper"
+            f"coordinate {worst} of goals is around {distance[worst]:g} and varies by {spread.max():g}: float32 cannot "
+            "tell such goals apart. Subtract a constant from observations and goals in a wrapper"
         )

@@ -6,9 +6,10 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from baselines.common.errors import UserError
+from baselines.common.specs import GOAL_KEYS
 from baselines.envs.base import SUCCESS_BY_REWARD, VecEnv
 from baselines.envs.reward import RewardFunction
-from baselines.her.checks import reward_offset, terminal_values, warnings_about
+from baselines.her.checks import Checks, reward_offset, terminal_values
 from baselines.her.ddpg import DDPG
 from baselines.her.demonstrations import read_demonstrations
 from baselines.her.experiment.config import HERConfig
@@ -16,7 +17,6 @@ from baselines.her.exploration import Exploration, GaussianNoise, HeldRandomActi
 from baselines.her.guide import Guide, make_guide
 from baselines.her.replay_buffer import ReplayBuffer, append
 from baselines.her.rollout import RolloutWorker
-from baselines.her.types import Episodes
 from baselines.learning.networks import share_threads
 from baselines.policies.policy import begin_from
 from baselines.runs.run import Run
@@ -60,7 +60,7 @@ def learn(env: VecEnv, config: HERConfig, run: Run) -> DDPG:
     # More BLAS threads than one would spin between the policy's small products and steal the environments' cores.
     with threadpool_limits(1, "blas"):
         run.begin()
-        _announce(config, demonstrations, test_env, offset, run)
+        _announce(config, demonstrations, offset, run)
         train(agent, worker, evaluator, buffer, demonstrations, guide, run)
     return agent
 
@@ -76,14 +76,17 @@ def train(
 ) -> None:
     """Run epochs of cycles: one episode in each environment, `n_batches` updates, one step of the targets."""
     config, clock = agent.config, run.clock
+    checks = Checks(config, worker.env.compute_reward)
     for epoch in run.epochs():
         worker.start_epoch(epoch)
         for cycle in run.cycles():
             with clock.measure("rollout"):
                 episodes = worker.generate(agent.policy("main"))
             with clock.measure("sample"):
-                if not buffer.num_episodes:
-                    _warn(episodes, agent, worker.env, run)
+                if not buffer.num_episodes and not worker.env.reports_success:
+                    run.logger.info(SUCCESS_BY_REWARD)
+                for line in checks.warnings(episodes, first=not buffer.num_episodes):
+                    run.logger.warn(line)
                 buffer.store(episodes)
                 agent.update_normalizers(buffer.sample_from(episodes))
                 batches = buffer.sample(config.n_batches, config.batch_size - config.demo_rows)
@@ -159,18 +162,7 @@ def _demonstrations(agent: DDPG, compute_reward: RewardFunction, info_size: int,
     return buffer
 
 
-def _warn(episodes: Episodes, agent: DDPG, env: VecEnv, run: Run) -> None:
-    """Warn about likely mistakes in the environment, which its first episodes show."""
-    assert env.compute_reward is not None
-    if not env.reports_success:
-        run.logger.info(SUCCESS_BY_REWARD)
-    for line in warnings_about(episodes, agent.config, env.compute_reward):
-        run.logger.warn(line)
-
-
-def _announce(
-    config: HERConfig, demonstrations: ReplayBuffer | None, test_env: VecEnv, offset: float, run: Run
-) -> None:
+def _announce(config: HERConfig, demonstrations: ReplayBuffer | None, offset: float, run: Run) -> None:
     """Say what a cycle is, and what a user may not expect."""
     info, env = run.logger.info, run.env
     if not run.schedule.n_epochs:
@@ -187,5 +179,5 @@ def _announce(
         info(f"demonstrations: {count} episodes{fewer}, {config.demo_rows} of {config.batch_size} rows a batch")
     if offset:
         info(f"the reward at the goal is {offset:g}; training uses reward - {offset:g}, so that returns are at most 0")
-    if test_env is env:
-        info("evaluation: in the training environments, because no others can be made (or pass eval_env)")
+    if unseen := [entry for entry in env.spec.observation_sizes if entry not in GOAL_KEYS]:
+        info(f"entries of the observation that the policy does not see: {', '.join(unseen)}")

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from baselines.common.specs import EnvSpec
+from baselines.common.specs import GOAL_KEYS, EnvSpec
 from baselines.envs.lockstep import Episode
 
 
@@ -53,10 +53,12 @@ class Episodes(NamedTuple):
         """
         episodes = cls.zeros(spec, len(played), info_size)
         for i, episode in enumerate(played):
-            L, count = len(episode.action), len(episode.observation["observation"])
-            if count != L + 1:
-                remedy = ": append the observation after the last action" if count == L else ""
-                raise ValueError(f"episode {i} has {count} observations for {L} actions, expected {L + 1}{remedy}")
+            L = len(episode.action)
+            for entry in GOAL_KEYS[:2]:
+                if (count := len(episode.observation[entry])) != L + 1:
+                    remedy = ": append the observation after the last action" if count == L else ""
+                    expected = f"expected {L + 1} of {entry}{remedy}"
+                    raise ValueError(f"episode {i} has {count} observations for {L} actions, {expected}")
             columns = {
                 "observation": episode.observation["observation"],
                 "achieved_goal": episode.observation["achieved_goal"],
@@ -67,7 +69,7 @@ class Episodes(NamedTuple):
             }
             for name, rows in columns.items():
                 room = getattr(episodes, name)[i]
-                if rows.shape[1:] != room.shape[1:] or not 0 < len(rows) <= len(room):
+                if rows.shape[1:] != room.shape[1:] or not 0 < L <= len(rows) <= len(room):
                     expected = f"up to {len(room)} steps of size {list(room.shape[1:])}"
                     raise ValueError(f"episode {i}: {name} has the shape {list(rows.shape)}, expected {expected}")
                 room[: len(rows)] = rows

@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -13,7 +14,7 @@ from tqdm import tqdm
 from baselines.common.cores import available_cores
 from baselines.common.errors import UserError
 from baselines.common.seeding import env_seeds
-from baselines.common.specs import EnvSpec, check_same_sizes, other_task
+from baselines.common.specs import UNNAMED, EnvSpec, check_same_sizes, other_task
 from baselines.common.streams import show
 from baselines.envs import as_vec_env, make_vec_env
 from baselines.envs.arguments import NONE, EnvArguments, recorded_arguments
@@ -53,9 +54,11 @@ def environment_for(
 
     Raises UserError where the policy cannot act in them.
     """
+    if not callable(getattr(policy, "act", None)):
+        raise UserError(f"expected a policy, from agent.policy() or load_policy(path), got {policy!r:.80}")
     trained_on = getattr(policy, "spec", None)
-    if env is None and isinstance(trained_on, EnvSpec):
-        env, arguments = task_of_policy(trained_on, arguments)
+    if isinstance(trained_on, EnvSpec) and isinstance(env, str | None):
+        env, arguments = task_of_policy(trained_on, env, arguments)
     if isinstance(env, str):
         seeds, cores = env_seeds(seed, 0, "evaluate", num_env), available_cores()
         vec_env = make_vec_env(env, num_env, seeds, back_end, cores, arguments=arguments)
@@ -68,23 +71,36 @@ def environment_for(
                 show(warning, sys.stderr)
         yield vec_env
     finally:
-        if isinstance(env, str):
+        if vec_env is not env:
             vec_env.close()
 
 
-def task_of_policy(spec: EnvSpec, arguments: EnvArguments) -> tuple[str, EnvArguments]:
-    """Return the environment that a policy was trained on, and its arguments unless `arguments` has others.
+def task_of_policy(
+    spec: EnvSpec, env_id: str | None, arguments: EnvArguments, words: Sequence[str] = ()
+) -> tuple[str, EnvArguments]:
+    """Return the name of the environment to act in, by default the one that a policy was trained on, and its arguments.
 
-    Raises UserError where the policy's file is not trusted to name them.
+    In that one, the arguments are those of the training unless `arguments` has others. `words` are the command's.
+    Raises UserError where the policy's file does not hold all of it, or is not trusted to name it.
     """
-    if ":" in spec.env_id:
-        raise UserError(
-            f"the policy was trained on {spec.env_id}, whose module would be imported only because the policy's file "
-            f"names it: if you trust the file, add --env={spec.env_id}"
-        )
+    if env_id is None:
+        trained, remedy = f"the policy was trained on {spec.env_id}", f"pass env={spec.env_id!r}"
+        if words:
+            remedy = "type " + shlex.join(["python", "-m", *words, f"--env={spec.env_id}"])
+        if spec.env_id == UNNAMED:
+            raise UserError("the policy was trained on an environment that was made without a name: pass it as env")
+        if spec.left_out:
+            raise UserError(f"{trained} with {spec.left_out}, which its file cannot hold: in Python, pass that "
+                            f"environment as env; to leave this out, {remedy}")  # fmt: skip
+        if ":" in spec.env_id:
+            raise UserError(f"{trained}, whose module would be imported only because the policy's file names it: if "
+                            f"you trust the file, {remedy}")  # fmt: skip
+        env_id = spec.env_id
+    elif env_id.rpartition(":")[2] != spec.env_id.rpartition(":")[2]:
+        return env_id, arguments
     kwargs = arguments.kwargs or recorded_arguments(spec.env_kwargs)
     steps = arguments.max_episode_steps or spec.horizon or None
-    return spec.env_id, EnvArguments(kwargs, steps, arguments.reward_info)
+    return env_id, EnvArguments(kwargs, steps, arguments.reward_info)
 
 
 def evaluate_in(policy: Acting, env: VecEnv, episodes: int, progress: bool = False) -> Evaluation:

@@ -12,6 +12,7 @@ import numpy as np
 
 import baselines
 from baselines.common.errors import UserError
+from baselines.common.paths import Path, as_path
 from baselines.common.specs import EnvSpec
 from baselines.storage import SUFFIX, read_arrays, read_document, write_arrays
 
@@ -19,6 +20,7 @@ Layers = Sequence[tuple[np.ndarray, np.ndarray]]  # (kernel [in, out], bias [out
 Activation = Callable[[np.ndarray], np.ndarray]
 
 FORMAT = "baselines policy 3"
+_LARGEST = 1 << 30  # bytes of a file
 
 
 def relu(x: np.ndarray) -> np.ndarray:
@@ -206,20 +208,25 @@ class Agent(ABC):
     def policy(self) -> Policy:
         """Return what it has learnt so far; `policy().act(observation)` acts."""
 
-    def save(self, path: str) -> None:
-        """Write the policy to the file `path`, to whose name .safetensors is added where it is missing.
+    def save(self, path: Path) -> None:
+        """Write the policy to the file `path`, with .safetensors added, or to latest.safetensors in the folder `path`.
 
-        An earlier policy is replaced. Raises UserError where a folder or any other file lies there.
+        An earlier policy is replaced. Raises UserError where anything else lies there. `load_policy(path)` reads it.
         """
         save_policy(path, self.policy())
 
 
-def save_policy(path: str, policy: Policy) -> None:
+def save_policy(path: Path, policy: Policy) -> None:
     """Write a policy, whole or not at all; see `Agent.save`. Raises UserError."""
+    path = as_path("path", path)
     file = path if path.endswith(SUFFIX) else path + SUFFIX
+    if os.path.isdir(path):
+        file = os.path.join(path, f"latest{SUFFIX}")
     try:
         policy.check_values()
-        if os.path.isdir(path) or os.path.isdir(file):
+        if sum(array.nbytes for array in policy.arrays.values()) > _LARGEST // 2:
+            raise UserError(f"it has more than {_LARGEST >> 21} MiB")
+        if os.path.isdir(file):
             raise UserError("a folder has that name; give the name of a file")
         if os.path.exists(file) and not _is_policy(file):
             raise UserError("the file that lies there is not a policy; give another name")
@@ -229,13 +236,13 @@ def save_policy(path: str, policy: Policy) -> None:
         raise UserError(f"cannot save the policy to {file}: {reason}") from None
 
 
-def read_policy(path: str) -> Policy:
+def read_policy(path: Path) -> Policy:
     """Return the policy in the file `path`, with or without .safetensors, or in latest.safetensors of the folder.
 
     It executes nothing. Raises UserError.
     """
-    file = _file_of(path)
-    document, arrays = read_arrays(file)
+    file = _file_of(as_path("path", path))
+    document, arrays = read_arrays(file, _LARGEST)
     try:
         alg, config = document.get("alg"), document.get("config")
         if document.get("format") != FORMAT or not isinstance(alg, str) or not isinstance(config, dict):
@@ -337,6 +344,8 @@ def _file_of(path: str) -> str:
     folder = path if os.path.isdir(path) else os.path.dirname(path)
     if os.path.isdir(path):
         file = os.path.join(path, f"latest{SUFFIX}")
+        if os.path.islink(file):  # of a stranger, perhaps
+            raise UserError(f"{file} is a link: give the file that it leads to")
     else:
         file = path if os.path.exists(path) else path + SUFFIX
     if os.path.exists(file):

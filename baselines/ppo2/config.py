@@ -82,10 +82,10 @@ PRESETS = {
         dict(nsteps=256, nminibatches=32, n_cycles=10),
         num_env=8,
         tasks={
-            "CartPole*": dict(nsteps=32, nminibatches=1, noptepochs=20, gamma=0.98, lam=0.8, lr=0.001, n_cycles=40,
-                              cliprange_schedule="linear", clip_value=False, normalize_observations=False,
-                              normalize_rewards=False),
-            "Pendulum*": dict(gamma=0.9, lr=0.001, lr_schedule="constant"),
+            "CartPole": dict(nsteps=32, nminibatches=1, noptepochs=20, gamma=0.98, lam=0.8, lr=0.001, n_cycles=40,
+                             cliprange_schedule="linear", clip_value=False, normalize_observations=False,
+                             normalize_rewards=False),
+            "Pendulum": dict(gamma=0.9, lr=0.001, lr_schedule="constant"),
         },
     ),
 }  # fmt: skip

@@ -22,34 +22,47 @@ class FinishedEpisode(NamedTuple):
 
 
 class RolloutWorker:
-    """Steps environments through episodes that go on from rollout to rollout, and counts them."""
+    """Steps environments through episodes that go on from rollout to rollout, and counts them.
 
-    def __init__(self, env: VecEnv, config: PPOConfig, rng: np.random.Generator, seeds: Callable[[int], list[int]]):
-        """Draw actions by `rng`; `seeds(epoch)` seeds the environments at each epoch."""
-        self.env, self._config, self._rng, self._seeds = env, config, rng, seeds
+    At the start of an epoch the environments are seeded anew, unless one of them has not ended an episode since it was
+    seeded: then all of them go on.
+    """
+
+    def __init__(
+        self, env: VecEnv, config: PPOConfig, rng: np.random.Generator, seeds: Callable[[int], list[int]],
+        evaluates: bool = False,
+    ):  # fmt: skip
+        """Draw actions by `rng`; `seeds(epoch)` seeds the environments, which cannot go on if they also evaluate."""
+        self.env, self._config, self._rng, self._seeds, self._evaluates = env, config, rng, seeds, evaluates
         self._lockstep = Lockstep(env, restart=True)
         self.episodes = self.steps = 0  # since training began
         self.reports_success: bool | None = None  # by the first evaluation: all rows of the log have the same keys
         self._epoch: int | None = None  # the epoch that runs
-        self._clear()
-
-    def _clear(self) -> None:
+        self._seeded: int | None = None  # the epoch whose seeds the environments have; None: they need new ones
+        self._discounted = np.zeros(env.num_env, np.float32)
         self.finished: list[FinishedEpisode] = []  # in this epoch
-        self._actions: list[np.ndarray] = []  # [B, u] of each step of this epoch
-        self._observation: Observation = {}
-        self._totals, self._discounted = np.zeros(self.env.num_env), np.zeros(self.env.num_env, np.float32)
+        self._actions: list[np.ndarray] = []  # [B, u] of each step since the environments were seeded
+
+    def _begin(self, epoch: int) -> None:
+        """Begin new episodes with this epoch's seeds."""
+        B = self.env.num_env
+        self._seeded, self._actions, self._have_ended = epoch, [], np.zeros(B, bool)
+        self._totals, self._discounted = np.zeros(B), np.zeros(B, np.float32)
+        self.env.reseed(self._seeds(epoch))
+        self._observation: Observation = self._lockstep.reset()
 
     def start_epoch(self, epoch: int) -> None:
-        """Begin new episodes with this epoch's seeds; in the middle of the epoch (after a resume) do nothing."""
+        """Seed the environments if they need it; in the middle of the epoch (after a resume) do nothing."""
         if self._epoch != epoch:
-            self._epoch = epoch
-            self._clear()
-            self.env.reseed(self._seeds(epoch))
-            self._observation = self._lockstep.reset()
+            self._epoch, self.finished = epoch, []
+            if self._seeded is None:
+                self._begin(epoch)
 
     def end_epoch(self) -> None:
-        """Drop the recorded actions, which only serve to repeat an epoch that was interrupted."""
-        self._epoch, self._actions = None, []
+        """Drop the recorded actions, which only serve to repeat an interrupted run, unless the environments go on."""
+        self._epoch = None
+        if self._evaluates or self._have_ended.all():
+            self._seeded, self._actions = None, []
 
     def generate(self, policy: PPOPolicy) -> Rollout:
         """Return the next `nsteps` steps, after `start_epoch`.
@@ -77,17 +90,17 @@ class RolloutWorker:
         for i in np.flatnonzero(ended):
             success = np.nan if lockstep.success is None else float(lockstep.success[i])
             self.finished.append(FinishedEpisode(float(self._totals[i]), int(lockstep.length[i]), success))
-            self._totals[i] = 0
+            self._totals[i], self._have_ended[i] = 0, True
             self.episodes += 1
         return reward.astype(np.float32), step.terminated & valid, ended, valid
 
     def state(self) -> dict[str, np.ndarray]:
-        """Return counts, the episodes that ended in this epoch, and the actions [n, B, u] of its n steps."""
+        """Return counts, the episodes that ended in this epoch, and the n actions [n, B, u] since the seeding."""
         kind = np.int64 if self.env.spec.discrete else np.float32
         return {
             "counts": np.array([self.episodes, self.steps]),
             "reports_success": np.array(-1 if self.reports_success is None else int(self.reports_success)),
-            "epoch": np.array(-1 if self._epoch is None else self._epoch),
+            "epochs": np.array([-1 if epoch is None else epoch for epoch in (self._epoch, self._seeded)]),
             "actions": np.array(self._actions, kind).reshape(-1, *self._action_shape),
             "finished": np.array(self.finished, float).reshape(-1, 3),
             "discounted": self._discounted,
@@ -101,9 +114,9 @@ class RolloutWorker:
         actions, discounted = arrays["actions"], arrays["discounted"]
         if actions.shape[1:] != self._action_shape or discounted.shape != (self.env.num_env,):
             raise ValueError("the steps of the epoch are those of other environments")
-        self._epoch = None
-        if (epoch := int(arrays["epoch"])) >= 0:
-            self.start_epoch(epoch)
+        self._epoch, self._seeded = (None if epoch < 0 else int(epoch) for epoch in arrays["epochs"])
+        if self._seeded is not None:
+            self._begin(self._seeded)
             for action in actions:
                 self._step(action)
         self.episodes, self.steps = (int(n) for n in arrays["counts"])

@@ -23,7 +23,8 @@ def learn(env: VecEnv, config: PPOConfig, run: Run) -> PPO:
         begin_from(agent, run.initial_policy)
     run.plan(config.n_cycles, config.nsteps * env.num_env, losses=agent.logged)
     test_env = run.evaluation_env(config.n_test_episodes)
-    worker = RolloutWorker(env, config, run.rng("actions"), run.seeds_for("train", env.num_env))
+    evaluates = test_env is env or (env.origin is not None and env.origin is test_env.origin)
+    worker = RolloutWorker(env, config, run.rng("actions"), run.seeds_for("train", env.num_env), evaluates)
     run.register(agent, rollout_worker=worker)
     minibatches = run.rng("minibatches")
     # More BLAS threads than one would spin between the policy's small products and steal the environments' cores.

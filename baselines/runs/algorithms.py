@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 import baselines
 from baselines.common.errors import UserError, nearest
 from baselines.common.settings import Settings, check_known, names_of
-from baselines.common.specs import without_version
+from baselines.common.specs import task_of, without_version
+from baselines.envs.names import is_own
 from baselines.policies.policy import Agent
 
 
@@ -21,7 +22,8 @@ from baselines.policies.policy import Agent
 class Preset:
     """Settings by one name, and the number of environments of each worker if nobody gives one.
 
-    `tasks` has further settings by a pattern of the task's name ("FetchPush*"); the last match wins.
+    `tasks` has further settings by a pattern of the task's name without version and Dense ("FetchPush", "PointMaze_*");
+    the last match wins.
     """
 
     settings: Mapping[str, object]
@@ -93,10 +95,12 @@ class Algorithm(NamedTuple):
         Raises UserError for unknown settings, wrong values, and for `given` settings that contradict the policy.
         """
         check_known(given, names_of(self.Config), flags)
-        task = without_version(env_id)
+        # Our algorithms' settings by task are for Gymnasium's tasks, not for others that have their names.
+        task = "" if "." not in self.name and is_own(env_id) else env_id
         loaded = loaded or {}
         of_policy = {name: loaded[name] for name in names_of(self.Config, of_policy=True) if name in loaded}
-        layers = self.ENV_DEFAULTS.get(task, {}), self.preset(preset).settings_for(task), of_policy, given
+        by_task = self.ENV_DEFAULTS.get(without_version(task), {}), self.preset(preset).settings_for(task_of(task))
+        layers = *by_task, of_policy, given
         config = self.Config(**functools.reduce(operator.or_, map(dict, layers)))
         for name, value in of_policy.items():
             if getattr(config, name) != value:

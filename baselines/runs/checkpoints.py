@@ -8,6 +8,8 @@ import dataclasses
 import os
 import re
 import time
+from collections.abc import Mapping
+from typing import Any
 
 from baselines.common.errors import Interrupted, UserError
 from baselines.common.mpi import Communicator
@@ -16,7 +18,7 @@ from baselines.runs.options import Options
 from baselines.runs.schedule import Schedule
 from baselines.runs.signals import StopRequest
 from baselines.runs.state import RunState, Saved
-from baselines.storage import SUFFIX, read_arrays, write_arrays
+from baselines.storage import SUFFIX, open_regular, read_arrays, write_arrays
 
 FOLDER = "checkpoint"  # in the log folder
 FORMAT = "baselines state 3"
@@ -29,6 +31,7 @@ class Checkpoints:
     options: Options
     schedule: Schedule
     state: RunState
+    settings: Mapping[str, Any]  # which the run that is resumed must have in common
     comm: Communicator
     logger: Logger
     request: StopRequest
@@ -59,7 +62,7 @@ class Checkpoints:
         try:
             positions = self.logger.positions()
             document, arrays = self.state.capture()
-            document = {"format": FORMAT, **document, "positions": positions}
+            document = {"format": FORMAT, **document, "settings": self.settings, "positions": positions}
             size, error = write_arrays(checkpoint_file(self._folder, number, rank), document, arrays), ""
         except OSError as failure:
             size, error = 0, failure.strerror or str(failure)
@@ -97,12 +100,11 @@ def read_newest(log_folder: str, interval: int, comm: Communicator, logger: Logg
     folder = os.path.join(log_folder, FOLDER)
     numbers = comm.all_gather(checkpoint_numbers(folder, comm.rank))
     if not all(numbers):
-        with contextlib.suppress(FileNotFoundError), open(os.path.join(log_folder, "progress.csv"), "rb") as file:
-            if (epochs := sum(1 for _ in file) - 1) > interval:
-                raise UserError(
-                    f"{log_folder} logged {epochs} epochs but has no checkpoint of all workers; start a new run with "
-                    "another --log_path (--load_path=PATH begins with a saved policy)"
-                )
+        if (epochs := _rows_of(os.path.join(log_folder, "progress.csv"))) > interval:
+            raise UserError(
+                f"{log_folder} logged {epochs} epochs but has no checkpoint of all workers; start a new run with "
+                "another --log_path (--load_path=PATH begins with a saved policy)"
+            )
         logger.info(f"{log_folder} holds no checkpoint yet: the run starts from its beginning")
         return None
     warnings: list[str] = []
@@ -121,3 +123,14 @@ def read_newest(log_folder: str, interval: int, comm: Communicator, logger: Logg
             return saved
         warnings += errors[:1]
     raise UserError(f"{log_folder} has no checkpoint that all workers can read: {'; '.join(warnings)}")
+
+
+def _rows_of(path: str) -> int:
+    """Return the number of rows below the header, 0 where there is no file. Raises UserError."""
+    try:
+        with open_regular(path, 1 << 62) as file:
+            return sum(chunk.count(b"\n") for chunk in iter(lambda: file.read(1 << 20), b"")) - 1
+    except FileNotFoundError:
+        return 0
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}") from None

@@ -9,13 +9,14 @@ from typing import Any
 import baselines
 from baselines.common.errors import UserError
 from baselines.common.mpi import Communicator, check_same_on_all
+from baselines.common.paths import as_path
 from baselines.common.seeding import env_seeds, new_seed
 from baselines.common.settings import names_of
 from baselines.common.specs import check_same_sizes, other_task
 from baselines.common.streams import open_streams
 from baselines.envs import as_vec_env, check_renders, has_display, make_vec_env, render_without_display
 from baselines.envs.base import VecEnv
-from baselines.envs.names import import_extra
+from baselines.envs.names import import_extra, import_module_of
 from baselines.policies.policy import Agent, read_policy
 from baselines.runs.algorithms import find
 from baselines.runs.checkpoints import read_newest
@@ -55,12 +56,13 @@ def launch(
     check_same_on_all(comm, {"version of baselines": baselines.__version__, **settings, **given})
     if env_id := import_extra(given.get("extra_import"), given.get("env")):
         given = {**given, "env": env_id}
-    record = read_record(str(given["resume"])) if given.get("resume") else None
+    record = read_record(as_path("resume", given["resume"])) if given.get("resume") is not None else None
     options = resumed_options(record, given) if record else Options(**given)
     algorithm, policy = find(options.alg), None
     if record:
         config = resumed_config(record, algorithm.Config, settings)
     else:
+        import_module_of(options.env)  # which may register a name again that has settings of its own
         policy = read_policy(options.load_path) if options.load_path else None
         of_policy = policy.config if policy else None
         config = algorithm.config(options.env, settings, options.preset, of_policy, tuple(names_of(Options)))
@@ -80,7 +82,7 @@ def launch(
         config = config.for_env(vec_env.spec)
         same = {n: v for n, v in config.document().items() if n not in names_of(type(config), path=True)}
         check_same_on_all(comm, {**same, "num_env": vec_env.num_env, **vec_env.spec.document()})
-        tests = None if eval_env is None else _evaluation_env(eval_env, options, vec_env, comm)
+        tests = None if eval_env is None else _evaluation_env(eval_env, options, vec_env, comm, stack)
         saved = None
         if record:
             check_resumed(record, options, config, settings, comm.size)
@@ -105,7 +107,7 @@ def _environment(options: Options, env: object, comm: Communicator, stack: conte
     seeds_for = functools.partial(env_seeds, options.seed, comm.rank, "train")
     cores, arguments = comm.share_of_cores(), options.env_arguments()
     if env is not None:
-        return as_vec_env(env, seeds_for, arguments.reward_info)
+        return as_vec_env(env, seeds_for, arguments.reward_info, stack)
     seeds = seeds_for(options.num_env)
     vec_env = make_vec_env(options.env, options.num_env, seeds, options.vec_env, cores, options.step_timeout, arguments)
     stack.callback(vec_env.close)
@@ -116,11 +118,13 @@ def _environment(options: Options, env: object, comm: Communicator, stack: conte
     return vec_env
 
 
-def _evaluation_env(eval_env: object, options: Options, vec_env: VecEnv, comm: Communicator) -> VecEnv:
+def _evaluation_env(
+    eval_env: object, options: Options, vec_env: VecEnv, comm: Communicator, stack: contextlib.ExitStack
+) -> VecEnv:
     """Return the user's own environment for evaluation, as a vector."""
     assert options.seed is not None
     seeds_for = functools.partial(env_seeds, options.seed, comm.rank, "test")
-    tests = as_vec_env(eval_env, seeds_for, options.env_arguments().reward_info)
+    tests = as_vec_env(eval_env, seeds_for, options.env_arguments().reward_info, stack)
     if not tests.spec.horizon:
         raise UserError("eval_env has no time limit, so that evaluation may never end: wrap it in TimeLimit")
     check_same_sizes("the policy", vec_env.spec, tests.spec)

@@ -6,16 +6,18 @@ import io
 import json
 import math
 import os
+import zlib
 from collections.abc import Mapping
 from typing import IO, Any
 
-from baselines.common.errors import TrainingError, UserError
+from baselines.common.errors import TrainingError, UserError, printable, shortened
 from baselines.common.streams import show
 from baselines.runs.tensorboard import FILES, TensorBoard
 from baselines.runs.wandb_logger import WandB
-from baselines.storage import append_whole, check_writable, lock, replace_file
+from baselines.storage import append_whole, check_writable, lock, open_regular, write_file
 
-_GROWING = ("log.txt", "progress.csv", "progress.json")
+_ROWS = ("progress.csv", "progress.json")
+_GROWING = ("log.txt", *_ROWS)
 _FILES = (*_GROWING, "config.json", "command.json", "checkpoint")
 _WARNING = "warning: "
 _KEY_WIDTH, _VALUE_WIDTH = 53, 20  # characters, at most: the table then has the 80 of a terminal
@@ -48,6 +50,7 @@ class Logger:
         self._quiet, self._silent, self._resume = quiet, silent, resume
         self._text: IO[str] | None = None  # log.txt
         self._columns: list[str] = []
+        self._sums = dict.fromkeys(_ROWS, 0)  # CRC-32 of what this run has written, not of what the disk has made of it
         self._sinks: list[TensorBoard | WandB] = []
         if self.folder:
             check_writable(self.folder)
@@ -61,6 +64,7 @@ class Logger:
         """Print and write a line."""
         if self._quiet:
             return
+        text = printable(text)
         if self.folder:
             self._claim(self.folder)  # first: a refused run prints only its error
         if not self._silent or text.startswith(_WARNING):
@@ -78,12 +82,7 @@ class Logger:
         if not self.folder:
             return
         self._claim(self.folder)
-        path = os.path.join(self.folder, name)
-        try:
-            with replace_file(path) as file:
-                file.write(json.dumps(document, indent=2).encode() + b"\n")
-        except OSError as error:
-            raise TrainingError(f"cannot write {path}: {error.strerror}") from None
+        write_file(os.path.join(self.folder, name), json.dumps(document, indent=2).encode() + b"\n")
 
     def start(self, settings: Mapping[str, Any], new: bool) -> None:
         """Show the settings of a `new` or a resumed run in TensorBoard and W&B, before its first epoch."""
@@ -104,34 +103,63 @@ class Logger:
         for sink in self._sinks:
             sink.video(path, gif, epoch, step)
 
-    def positions(self) -> dict[str, int]:
-        """Return the sizes of the log files that grow, after writing them to the disk. Raises OSError."""
-        files = list(os.scandir(self.folder)) if self.folder and os.path.isdir(self.folder) else []
-        growing = [f for f in files if f.name in _GROWING or f.name.startswith(FILES)]
-        for entry in growing:
-            with open(entry.path, "rb") as file:
+    def positions(self) -> dict[str, list[int]]:
+        """Return sizes and checksums of the log files that grow, after writing them to the disk. Raises OSError."""
+        positions = {}
+        for name in self._growing():
+            with open(os.path.join(str(self.folder), name), "rb") as file:
                 os.fsync(file.fileno())
-        return {f.name: f.stat().st_size for f in growing}
+                positions[name] = [os.fstat(file.fileno()).st_size, self._sums.get(name, 0)]
+        return positions
 
-    def truncate(self, positions: Mapping[str, int]) -> None:
-        """Cut the log files to the sizes in a checkpoint, for a resumed run to write the rest again.
+    def _growing(self) -> list[str]:
+        names = os.listdir(self.folder) if self.folder and os.path.isdir(self.folder) else []
+        return [name for name in names if name in _GROWING or name.startswith(FILES)]
 
-        Raises UserError, without a change, if a file is shorter than that.
+    def truncate(self, positions: Mapping[str, Any]) -> None:
+        """Cut the log files to the `positions` in a checkpoint, for a resumed run to write the rest again.
+
+        Raises UserError, without a change, if rows before that were changed. All else is a warning.
         """
         if not self.folder:
             return
         self._claim(self.folder)
-        sizes = self.positions()
-        for name in {**dict.fromkeys(_GROWING), **sizes}:
-            size, end = sizes.get(name, 0), positions.get(name, 0)
-            if type(end) is not int or not 0 <= end <= size:
-                path = os.path.join(self.folder, name)
-                raise UserError(f"{path} was changed: it has {size} bytes, less than the checkpoint's {end}")
-        for name in sizes:
-            os.truncate(os.path.join(self.folder, name), positions.get(name, 0))
-        with contextlib.suppress(FileNotFoundError):
-            with open(os.path.join(self.folder, "progress.csv"), encoding="utf-8") as file:
-                self._columns = next(csv.reader(file), [])
+        name, warnings = "", []
+        try:
+            with contextlib.ExitStack() as stack:
+                ends = {}
+                for name in sorted({*self._growing(), *_GROWING}):
+                    path, position = os.path.join(self.folder, name), positions.get(name, 0)
+                    # Version 0.5.0 wrote only the size.
+                    end, crc32 = position if isinstance(position, list) and len(position) == 2 else (position, None)
+                    if not os.path.lexists(path):
+                        warnings += [f"{path} is gone: a new one begins"] if end else []
+                        continue
+                    file = stack.enter_context(open_regular(path, 1 << 62, "rb+"))
+                    size, sound = os.fstat(file.fileno()).st_size, type(end) is int
+                    sound = sound and 0 <= end <= size and (name not in _ROWS or self._has_rows(name, file, end, crc32))
+                    if sound:
+                        ends[file] = end
+                    elif name in _ROWS:
+                        remedy = "restore it, or move it away to go on without its rows"
+                        raise UserError(f"{path} was changed after the checkpoint: {remedy}")
+                    else:
+                        warnings.append(f"{path} was changed after the checkpoint; new lines follow at its end")
+                for file, end in ends.items():
+                    file.truncate(end)
+        except OSError as error:
+            raise UserError(f"cannot resume {self.folder}: cannot write to {name}: {error.strerror}") from None
+        for warning in warnings:
+            self.warn(warning)
+
+    def _has_rows(self, name: str, file: IO[bytes], end: int, crc32: int | None) -> bool:
+        """Return True if the first `end` bytes of a file have this checksum, and go on from there."""
+        while chunk := file.read(min(1 << 20, end - file.tell())):
+            self._sums[name] = zlib.crc32(chunk, self._sums[name])
+        file.seek(0)
+        if name == "progress.csv" and end:
+            self._columns = next(csv.reader([file.readline(1 << 16).decode(errors="replace")]))
+        return crc32 in (None, self._sums[name])
 
     def close(self, failed: bool = False) -> None:
         """Close all files; `failed` is True for a run that was stopped or failed."""
@@ -168,29 +196,25 @@ class Logger:
         if not self._columns:
             self._columns = list(metrics)
             writer.writerow(self._columns)
-        assert list(metrics) == self._columns, "every row has the same metrics in the same order"
+        if list(metrics) != self._columns:
+            raise TrainingError(f"expected the columns of {folder}/progress.csv in each row, got {', '.join(metrics)}")
         writer.writerow([f"{v:.10g}" if isinstance(v, float) else v for v in metrics.values()])
         values = {k: None if math.isnan(value) else value for k, value in metrics.items()}  # JSON has no NaN
         for name, line in (("progress.csv", text.getvalue()), ("progress.json", json.dumps(values) + "\n")):
             path = os.path.join(folder, name)
             try:
                 append_whole(path, line.encode())
+                self._sums[name] = zlib.crc32(line.encode(), self._sums[name])
             except OSError as error:
                 hint = f"Make room, then --resume={folder}"
                 raise TrainingError(f"cannot write {path}: {error.strerror}. {hint}") from None
 
 
 def _table(metrics: Mapping[str, float]) -> str:
-    keys = [_shortened(key, _KEY_WIDTH) for key in metrics]
+    keys = [shortened(key, _KEY_WIDTH) for key in metrics]
     values = [f"{value:.4g}" if isinstance(value, float) else str(value) for value in metrics.values()]
-    values = [f"{_shortened(value, _VALUE_WIDTH):>10}" for value in values]
+    values = [f"{shortened(value, _VALUE_WIDTH):>10}" for value in values]
     width, value_width = (max(map(len, column)) for column in (keys, values))
     rows = [f"| {key:<{width}} | {value:>{value_width}} |" for key, value in zip(keys, values, strict=True)]
     line = "-" * len(rows[0])
     return "\n".join([line, *rows, line])
-
-
-def _shortened(text: str, most: int) -> str:
-    """Replace the middle of a long text by dots."""
-    end = (most - 3) // 2
-    return text if len(text) <= most else f"{text[: most - 3 - end]}...{text[-end:]}"

@@ -53,6 +53,15 @@ class VecEnvOptions(EnvOptions):
 
 
 @dataclass(frozen=True)
+class EvaluationOptions(VecEnvOptions):
+    """Episodes that evaluate a policy, from the command line or from Python."""
+
+    episodes: int = setting(100, "episodes to play", 1, 10**9)
+    num_env: int = setting(8, "environments that are stepped together", 1, 100_000)
+    seed: int = setting(0, "seed of the environments", 0, 1 << 62)
+
+
+@dataclass(frozen=True)
 class PolicyOptions(Settings):
     """The policy that a command loads."""
 

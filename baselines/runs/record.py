@@ -3,19 +3,22 @@
 import dataclasses
 import json
 import os
+import re
+import reprlib
 import time
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, TypeVar
 
 import baselines
 from baselines.common.errors import UserError
-from baselines.common.settings import FREE, MOVED, Settings, check_known, from_document, names_of
+from baselines.common.settings import FREE, MOVED, SAME, Settings, check_known, from_document, names_of
 from baselines.runs.options import Options
 from baselines.runs.schedule import Schedule
-from baselines.storage import check_writable
+from baselines.storage import check_own_files, check_writable, checksum, open_regular
 
 FORMAT = "baselines run 3"
 _OF_0_4_0 = "baselines run 2"
+LARGEST = 1 << 20  # bytes of config.json
 _NOT_RECORDED = ("resume", "log_path", "extra_import")
 _SHOWN = ("version", "alg", "env", "env_kwargs", "max_episode_steps", "num_env", "workers", "seed", "preset",
           "load_path")  # fmt: skip
@@ -33,7 +36,7 @@ class Record(NamedTuple):
 
 
 def record_of(options: Options, config: Settings, schedule: Schedule, workers: int) -> dict[str, Any]:
-    """Return the JSON of a run, with absolute paths."""
+    """Return the JSON of a run, with absolute paths and a checksum of everything before it."""
     recorded = {k: v for k, v in options.document().items() if k not in _NOT_RECORDED}
     settings = config.document()
     for name in names_of(Options, path=True):
@@ -42,31 +45,48 @@ def record_of(options: Options, config: Settings, schedule: Schedule, workers: i
     for name in names_of(type(config), path=True):
         if settings[name] and os.path.exists(settings[name]):
             settings[name] = os.path.abspath(settings[name])
-    head = {"format": FORMAT, "version": baselines.__version__}
-    return {**head, **recorded, "workers": workers, "config": settings, "schedule": schedule.document()}
+    head = {"format": FORMAT, "version": baselines.__version__, "folder": os.path.abspath(options.log_path or "")}
+    document = {**head, **recorded, "workers": workers}
+    document |= {"config": settings, "schedule": schedule.document()}
+    return {**document, "crc32": checksum(document)}
 
 
 def shown_settings(document: Mapping[str, Any]) -> dict[str, Any]:
     """Return what TensorBoard and Weights & Biases show of a record: the algorithm's settings and the run's own."""
-    return {**{name: document[name] for name in _SHOWN}, **document["config"]}
+    return {**{name: document.get(name) for name in _SHOWN}, **document["config"]}
 
 
 def read_record(folder: str) -> Record:
     """Read the record of a run. Raises UserError, also for runs that only another version can resume."""
+    check_own_files(folder)
     try:
-        with open(os.path.join(folder, "config.json"), encoding="utf-8") as file:
-            document = json.load(file)
+        with open_regular(os.path.join(folder, "config.json"), LARGEST) as file:
+            document = json.loads(file.read().decode())
         if document.get("format") == _OF_0_4_0:
             raise ValueError("baselines 0.4.0 wrote it; to resume it, install baselines-her==0.4.0")
         if document.get("format") != FORMAT:
-            raise ValueError(f"expected format '{FORMAT}', got {document.get('format')!r}")
-        options = Options(**{name: document[name] for name in names_of(Options) if name not in _NOT_RECORDED})
+            raise ValueError(f"expected format '{FORMAT}', got {reprlib.repr(document.get('format'))}")
+        if (crc32 := document.pop("crc32", None)) is not None and crc32 != checksum(document):  # 0.5.0 wrote none
+            raise ValueError("it was changed: its checksum does not match (without its last entry it counts as yours)")
+        recorded = {name: document[name] for name in names_of(Options) if name not in _NOT_RECORDED}
+        if recorded["save_path"]:
+            now = os.path.abspath(folder)
+            recorded["save_path"] = _moved(recorded["save_path"], document.get("folder") or now, now)
+        options = Options(**recorded)
         if options.seed is None or options.num_env is None or not isinstance(document["config"], dict):
             raise ValueError("seed, num_env or config is missing")
         schedule = from_document(Schedule, document["schedule"])
-        return Record(folder, options, int(document["workers"]), document["config"], schedule)
+        return Record(folder, options, document["workers"], document["config"], schedule)
     except (OSError, AttributeError, KeyError, TypeError, ValueError, RecursionError, UserError) as error:
-        raise UserError(f"cannot resume {folder}: config.json: {error}") from None
+        raise UserError(f"cannot resume {folder}: config.json: {getattr(error, 'strerror', None) or error}") from None
+
+
+def _moved(path: str, old: str, new: str) -> str:
+    """Return the place of `path` after the log folder has moved from `old` to `new`, perhaps together with it."""
+    there = os.path.normpath(os.path.join(new, os.path.relpath(path, old)))
+    together = not os.path.exists(os.path.commonpath([path, old]))
+    copied = os.path.exists(there) and (os.path.exists(old) or not os.path.exists(path))
+    return there if together or copied else path
 
 
 def resumed_options(record: Record, given: Mapping[str, Any]) -> Options:
@@ -75,7 +95,7 @@ def resumed_options(record: Record, given: Mapping[str, Any]) -> Options:
     Without a new length (`num_timesteps` or `n_epochs`) the recorded schedule is the length.
     """
     log_path = given.get("log_path")
-    if log_path and os.path.abspath(log_path) != os.path.abspath(record.folder):
+    if log_path and os.path.abspath(os.path.expanduser(log_path)) != os.path.abspath(record.folder):
         raise UserError(f"--resume={record.folder} writes its logs there, not to --log_path={log_path}")
     now = dataclasses.replace(record.options, **{"num_timesteps": None, "n_epochs": None, **given})
     _check_same(record.folder, record.options.document(), now, given)
@@ -105,11 +125,23 @@ def check_resumed(record: Record, options: Options, config: Settings, given: Ite
         raise UserError(f"cannot resume {record.folder}: it was started with workers={record.workers}, not {workers}")
 
 
+def lasting_settings(options: Options, config: Settings) -> dict[str, Any]:
+    """Return all that a resumed run must have in common with its checkpoint."""
+    return {n: getattr(s, n) for s in (options, config) for n in names_of(type(s), on_resume=SAME, path=False)}
+
+
+def check_checkpoint(folder: str, before: object, options: Options, config: Settings) -> None:
+    """Raise UserError where the `lasting_settings` in a checkpoint are not these: config.json is another run's."""
+    if isinstance(before, dict):  # 0.5.0 wrote none
+        for now in (options, config):
+            _check_same(folder, before, now, set(before).intersection(names_of(type(now))))
+
+
 def _check_same(folder: str, before: Mapping[str, Any], now: Settings, given: Iterable[str]) -> None:
     """Raise UserError for the first `given` setting that a resumed run may not change."""
     kind = type(now)
     paths = names_of(kind, path=True)
-    moved = {name for name in names_of(kind, on_resume=MOVED) if before[name]}
+    moved = {name for name in names_of(kind, on_resume=MOVED) if before.get(name)}
     for name in set(given) - moved - set(names_of(kind, on_resume=FREE)):
         old, new = (os.path.abspath(v) if name in paths and v else v for v in (before[name], getattr(now, name)))
         if old != new:
@@ -118,13 +150,9 @@ def _check_same(folder: str, before: Mapping[str, Any], now: Settings, given: It
 
 def new_run_folder(alg: str, env_id: str, seed: int) -> str:
     """Return the name of a new folder in `runs/`, with algorithm, environment, time and seed."""
-    name = f"{alg}-{env_id.replace(':', '-').replace('/', '-')}-{time.strftime('%Y%m%d-%H%M%S')}-seed{seed}"
-    unused = path = os.path.join("runs", name)
-    count = 1
-    while os.path.lexists(unused):
-        count += 1
-        unused = f"{path}-{count}"
-    return unused
+    # Other jobs may start in the same second, on other machines too: the last part is random.
+    parts = alg, re.sub("[:/]", "-", env_id), time.strftime("%Y%m%d-%H%M%S"), f"seed{seed}", os.urandom(4).hex()
+    return os.path.join("runs", "-".join(parts))
 
 
 def check_save_path(path: str) -> None:

@@ -20,11 +20,12 @@ from baselines.runs.checkpoints import Checkpoints
 from baselines.runs.clock import Clock
 from baselines.runs.logger import Logger
 from baselines.runs.options import Options
-from baselines.runs.record import Record, record_of, shown_settings
+from baselines.runs.record import Record, check_checkpoint, lasting_settings, record_of, shown_settings
 from baselines.runs.schedule import Schedule, describe, plan, remaining
 from baselines.runs.signals import stop_requests
 from baselines.runs.state import Progress, RunState, Saved, Stateful
 from baselines.runs.videos import Videos
+from baselines.storage import remove_unfinished
 
 
 @dataclasses.dataclass(eq=False)
@@ -56,6 +57,7 @@ class Run:
         streams = RngStreams(self.seed, self.comm.rank)
         self.rng, self.seeds_for = streams.rng, streams.seeds_for
         self._state, self._envs, self._begun, self._ended = RunState(streams), [self.env], False, False
+        self._told_nan = False
         self._checkpoints: Checkpoints | None = None
         self._videos: Videos | None = None
 
@@ -82,8 +84,12 @@ class Run:
     def evaluation_env(self, num_episodes: int) -> VecEnv:
         """Return environments for evaluation: the user's own, or copies whose number divides `num_episodes`."""
         env = self.eval_env or evaluation_copies(self.env, num_episodes, self.seeds_for)
-        if env is not self.env:  # the training environments evaluate too if they cannot be copied
+        if env is not self.env:
             self._envs.append(env)
+        elif self.eval_env is None:
+            why = f" ({env.why_alone})" if env.why_alone else ""
+            line = f"evaluation: in the training environments, because no others can be made{why}; or pass eval_env"
+            self.notes = [*self.notes, line]
         if env not in (self.env, self.eval_env):
             self.stack.callback(env.close)
         return env
@@ -97,16 +103,22 @@ class Run:
         self._begun = True
         saved, self.saved = self.saved, None  # drop the loaded state: it is as large as agent and buffer
         if saved:
+            check_checkpoint(str(self.options.resume), saved.document.get("settings"), self.options, self.config)
             self._state.restore(saved)
         if self.progress.epoch > self.schedule.n_epochs:
             done, epochs = self.progress.epoch, self.schedule.n_epochs
             raise UserError(f"{self.options.resume} has already trained {done} epochs, more than {epochs}")
         if self.options.resume:
             self.logger.truncate(saved.document["positions"] if saved else {})
+            if self.comm.rank == 0:  # the log folder is locked, and both folders belong to this run
+                for folder in filter(None, (self.options.resume, self.options.save_path)):
+                    remove_unfinished(folder)
         record = record_of(self.options, self.config, self.schedule, self.comm.size)
         self.logger.write_json("config.json", record)
         folder = self.logger.folder or "none"
         self.logger.info(f"environments: {self.env.description}; seed: {self.seed}; logs: {folder}")
+        if unseen := ", ".join(sorted(self.env.unseen)):
+            self.logger.info(f"entries of the observation that are not used, because they are no vectors: {unseen}")
         for line in (*self.notes, *self._lines):
             self.logger.info(line)
         if self.schedule.n_epochs == 0:
@@ -121,8 +133,9 @@ class Run:
                 self._videos = self.stack.enter_context(Videos(self.options, self.env.spec.horizon, self.logger))
             if self.options.checkpoint_interval and self.options.log_path:
                 request = self.stack.enter_context(stop_requests(quiet=self.comm.rank > 0))
+                settings = lasting_settings(self.options, self.config)
                 self._checkpoints = Checkpoints(
-                    self.options, self.schedule, self._state, self.comm, self.logger, request
+                    self.options, self.schedule, self._state, settings, self.comm, self.logger, request
                 )
         self.clock = Clock(self._env_seconds(), self.progress.seconds)
 
@@ -165,17 +178,25 @@ class Run:
         times = {"total/seconds": self.clock.seconds(), **times, "fps": (steps - done.timesteps) / times["time/epoch"]}
         row = {"epoch": done.epoch, **metrics, **times}
         self.logger.dump(row, step=steps)
+        nan = [name for name, value in {**row, "the score": score}.items() if value != value]
+        if nan and not self._told_nan:
+            self._told_nan = True
+            why = "an average of nothing, such as of episodes where none has ended"
+            self.logger.warn(f"epoch {done.epoch}: {', '.join(nan)}: nan, {why}; later epochs are not warned of")
         self._save("latest")
-        if done.best is None or score >= done.best:
+        is_best = score == score and not (done.best is not None and score < done.best)
+        if is_best:
             self._save("best")
         if (interval := self.options.policy_save_interval) and (done.epoch + 1) % interval == 0:
             self._save(f"epoch_{done.epoch}")
         if self._videos:
             self._videos.after_epoch(self._agent, done.epoch, steps)
-        best = score if done.best is None else max(done.best, score)
+        best = float(score) if is_best else done.best
         self._state.progress = Progress(done.epoch + 1, best=best, timesteps=steps, seconds=self.clock.seconds())
         if self.callback is not None:
-            self._ended = any(self.comm.all_gather(int(self.callback(dict(row)) is False)))
+            answer: Any = self.callback(dict(row))
+            is_bool = getattr(answer, "dtype", type(answer)) in (bool,)  # Python's False, or an array library's
+            self._ended = any(self.comm.all_gather(is_bool and not np.all(answer)))
         if self._checkpoints:
             self._checkpoints.after_epoch(last=self._ended)
 

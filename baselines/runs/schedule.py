@@ -68,4 +68,5 @@ def describe(schedule: Schedule, n_cycles: int, options: Options, workers: int) 
 def remaining(schedule: Schedule, done: Progress) -> str:
     """Return the run's remaining time as 1:02:03, estimated from the time so far, evaluations included."""
     share = (done.epoch + done.cycle / schedule.n_cycles) / schedule.n_epochs
-    return str(datetime.timedelta(seconds=round(done.seconds * (1 - share) / share)))
+    left = min(1e12, done.seconds * (1 - share) / max(share, 1e-300))  # a timedelta has no more days than that
+    return str(datetime.timedelta(seconds=round(left)))

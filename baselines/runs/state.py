@@ -51,7 +51,7 @@ class Progress:
         best = [] if progress.best is None else [progress.best]
         numbers = [progress.seconds, *best, *(x for row in progress.losses for x in row.values())]
         numbers = [x for x in numbers if type(x) is not float]  # 0 may be written as a whole number
-        if not all(type(n) is int and 0 <= n < 1 << 62 for n in counts + numbers):
+        if not all(type(n) is int and 0 <= n < 1 << 62 for n in counts + numbers) or not 0 <= progress.seconds < 1e12:
             raise ValueError("its progress is not in numbers")
         return progress
 

@@ -79,7 +79,9 @@ def storage_errors(kind: type[Exception], storage: str) -> Iterator[None]:
 
 def show_storage(storage: str) -> str:
     """Return the storage's address without its password. Raises UserError for anything else than an address."""
-    return storage if storage.startswith(_JOURNAL) else _url(storage).set(query={}).render_as_string()
+    if storage.startswith(_JOURNAL) and "://" not in storage:
+        return storage
+    return _url(storage).set(query={}).render_as_string()
 
 
 def open_study(
@@ -216,6 +218,7 @@ def _open_storage(storage: str) -> optuna.storages.BaseStorage:
     if url.get_backend_name() == "sqlite":
         path = _with_folder(str(url.database))
         _check_database(path)
+        open(path, "ab").close()  # SQLite's own files do not have the permissions that the umask leaves
         url, arguments = url.set(database=path), {"connect_args": {"timeout": _LOCK_TIMEOUT}}
     address = url.render_as_string(hide_password=False)
     warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)  # of heartbeats

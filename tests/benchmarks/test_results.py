@@ -5,10 +5,10 @@ import json
 
 import pytest
 
-from benchmarks import experiments, reproduce
-from benchmarks.curves import draw_page
+from baselines.results import drawing
+from benchmarks import curves, experiments, reproduce
 from benchmarks.experiments import SB3, Arm, Experiment, returns
-from benchmarks.result_files import write_page, write_results
+from benchmarks.result_files import write_results
 from benchmarks.runs import Run, write_json
 from benchmarks.tables import head_of
 
@@ -81,14 +81,20 @@ def test_the_table_has_medians_and_counts_what_is_left_out(tiny, cwd):
     assert [cell.strip() for cell in head.strip("|").split("|")] == head_of(tiny.measure)
     # 0.9: 6000, inf, 6000 (the mean of seed 2 is 0.9). Shares 0 and 0.5, of the two seeds that had 0.9 before.
     assert a == (
-        "| tiny | FetchPush | a | 3 of 4 | 6,000 | 6,000 | never | 1.5 | 1.5 | never | 0.25 | 0.70 "
+        "| FetchPush | a | 3 of 4 | 6,000 (6,000 to 6,000) | 6,000 | never | 1.5 | 1.5 | never | 0.25 | 0.70 "
         "| 0.910 (0.900 to 0.920) | 0.950 (0.950 to 0.950) |"
     )
     # No run of b was alone: its minutes have a star. One seed: the interval is that of 1,000 episodes.
     assert b == (
-        "| tiny | FetchPush | b | 1 of 4 | never | never | never | never | never | never | - | - "
+        "| FetchPush | b | 1 of 4 | never | never | never | never | never | never | - | - "
         "| 0.900 (0.880 to 0.917) | - |"
     )
+
+
+def test_an_arm_that_knows_its_task_says_so(tiny, cwd):
+    config = Run(cwd / "runs", A, 0).log / "config.json"
+    write_json(config, {"config": {"guide": "script"}})
+    assert "| FetchPush | a (script) | 3 of 4 |" in (results(tiny, cwd) / "table.md").read_text()
 
 
 def test_settings_and_versions_say_how_it_was_done_and_on_what(tiny, cwd):
@@ -108,27 +114,31 @@ def test_settings_and_versions_say_how_it_was_done_and_on_what(tiny, cwd):
 def test_minutes_are_those_of_runs_that_were_alone_or_have_a_star(tiny, cwd):
     write_run(cwd / "shared", A, 3, [0.9, 0.9, 0.9, 0.9], jobs=2)
     assert " 1.5 | 1.5 | never " in (results(tiny, cwd) / "table.md").read_text()
+    assert " | 1.5 (6,000 steps, 3 seeds) | " in (results(tiny, cwd, cwd / "shared") / "table.md").read_text()
     shared = Experiment("", {"a": A}, (3,), 1, "")
     assert " 1.5* | 1.5* | never " in (results(shared, cwd / "elsewhere", cwd / "shared") / "table.md").read_text()
 
 
-def test_the_page_has_all_tasks_with_results(tiny, cwd, monkeypatch):
-    monkeypatch.setattr("benchmarks.result_files.EXPERIMENTS", {"tiny": tiny, "twin": tiny, "none": tiny})
-    monkeypatch.setattr("benchmarks.result_files.PAGE", ("tiny", "twin", "none"))
+def test_the_figure_has_minutes_where_every_arm_has_a_run_that_was_alone(tiny, cwd, monkeypatch):
     drawn = []
-    monkeypatch.setattr("benchmarks.result_files.draw_page", lambda *page: drawn.append(page[0]) or draw_page(*page))
-    for name in ("tiny", "twin"):
-        write_results(name, tiny, cwd / "runs", cwd / "results")
-    write_page(cwd / "results")
-    assert [(title, len(outcomes)) for title, outcomes in drawn[0]] == [("Two arms", 4)] * 2
-    assert (cwd / "results/page.png").read_bytes().startswith(b"\x89PNG")
+    monkeypatch.setattr(
+        curves, "draw", lambda rows, *rest, **look: drawn.append(rows) or drawing.draw(rows, *rest, **look)
+    )
+    folder = results(tiny, cwd)
+    assert (folder / "figure.png").read_bytes().startswith(b"\x89PNG")
+    write_run(cwd / "runs", B, 1, [0.1, 0.2, 0.3])
+    results(tiny, cwd)
+    first, second = ([panel.x_label for panel in rows[0]] for rows in drawn)
+    assert first == ["environment steps"] and second == ["environment steps", "minutes (4 of 5 runs)"]
+    assert [list(panel.lines) for panel in drawn[1][0]] == [["a, 3 seeds", "b, 2 seeds"]] * 2
+    assert [len(runs) for panel in drawn[1][0] for runs in panel.lines.values()] == [3, 2, 3, 1]
 
 
 def test_the_readme_keeps_what_is_around_the_table(tiny, cwd):
     results(tiny, cwd)
     path = cwd / "results" / "README.md"
     first = path.read_text()
-    assert "| tiny | FetchPush | a | 3 of 4 |" in first and "![tiny](tiny/figure.png)" in first
+    assert "| [Two arms](#two-arms) | a | 3 of 4 |" in first and "![Two arms](tiny/figure.png)" in first
     path.write_text(first.replace("3 of 4", "2 of 4").replace("# Results", "# Mine"))
     results(tiny, cwd)
     assert path.read_text() == first.replace("# Results", "# Mine")
@@ -202,12 +212,15 @@ def test_returns_have_a_table_of_their_own_and_are_not_in_the_overview(tiny, cwd
     for runs in (cwd / "walks", cwd / "elsewhere"):  # the second time from what the first one wrote
         assert write_results("walks", walks, runs, cwd / "results")
         head, _, row = (cwd / "results" / "walks" / "table.md").read_text().splitlines()
-        assert head.startswith("| experiment | task | arm | runs | steps to 100 | steps to 200 | minutes to 100 |")
+        assert head.startswith("| task | arm | seeds | steps to 100 | steps to 200 | minutes to 100 |")
         # The mean of three: 150, 200 for the first, 150, 200 for the second, at 6,000 and 8,000 steps.
         assert row == (
-            "| walks | FetchPush | a | 2 of 2 | 6,000 | 8,000 | 1.5 | 2.0 | 0.00 | 200 "
+            "| FetchPush | a | 2 of 2 | 6,000 (6,000 to 6,000) | 8,000 (8,000 to 8,000) | 1.5 | 2.0 | 0.00 | 200 "
             "| 1,000 (1,000 to 1,001) | 1,000 (1,000 to 1,001) |"
         )
     text = (cwd / "results" / "README.md").read_text()
     overview, _, sections = text.partition("## Overview")[2].partition("\n## ")
-    assert "| [tiny](#" in overview and "walks" not in overview and head in sections and row in sections
+    assert "| [Two arms](#two-arms)" in overview and "#returns" not in overview
+    six = "| task | arm | seeds | steps to 200 | minutes to 200 | return at the end |"
+    assert six in sections and "| a | 2 of 2 | 8,000 (8,000 to 8,000) | 2.0 | 1,000 (1,000 to 1,001) |" in sections
+    assert "(walks/table.md)" in sections

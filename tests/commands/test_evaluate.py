@@ -103,7 +103,7 @@ def test_a_policy_is_evaluated_in_what_it_was_trained_on_unless_that_would_impor
     found = baselines.evaluate_policy(servo(), episodes=2, vec_env="sync")
     assert found.success_rate == 1
     foreign = servo(replace(POINT_REACH_SIZES, env_id="no_such_module_of_mine:Id-v0"))
-    with pytest.raises(UserError, match="if you trust the file, add --env=no_such_module_of_mine:Id-v0"):
+    with pytest.raises(UserError, match="if you trust the file, pass env='no_such_module_of_mine:Id-v0'"):
         baselines.evaluate_policy(foreign, episodes=2)
     assert baselines.evaluate_policy(foreign, POINT_REACH_ID, 2, vec_env="sync").success_rate == 1
 
@@ -141,15 +141,34 @@ def test_the_command_prints_and_writes_what_python_gets(cwd, capsys):
     ]
 
 
+def test_a_full_disk_takes_no_figures_away(cwd, capsys, monkeypatch):
+    def full(_):
+        raise OSError(28, "No space left on device")
+
+    policy = save("policy")
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(SystemExit, match="1"):
+        main([f"--load_path={policy}", POINT_REACH, "--episodes=2", "--vec_env=sync", "--json=o.json"])
+    printed = capsys.readouterr()
+    assert printed.out.startswith("episodes        2\n") and "final distance" in printed.out
+    assert printed.err.splitlines()[-1] == "error: cannot write o.json: No space left on device"
+    assert sorted(os.listdir()) == ["policy.safetensors", "taken"]
+
+
 BAD_INPUT = {
     "no policy": ([POINT_REACH], ["--load_path is missing (policy: a file, or a folder"]),
     "policy that is not there": (["--load_path=nowhere"], ["nowhere"]),
     "environment of other sizes": (["--load_path=policy", "--env=CartPole-v1"], ["observation size 2, not 4"]),
-    "module that the policy names": (["--load_path=modular"], ["add --env=tests.environments:PointReach-v0"]),
+    "module that the policy names": (
+        ["--load_path=modular"],
+        [f"type python -m baselines.evaluate --load_path=modular {POINT_REACH}"],
+    ),
     "no episodes": (["--load_path=policy", "--episodes=0"], ["episodes: expected 1 to", "got 0"]),
     "unknown flag": (["--load_path=policy", "--episode=3"], ["'episode'", "nearest: episodes"]),
     "file below a file": (["--load_path=policy", "--json=taken/o.json"], ["cannot write", "taken"]),
     "file that is a folder": (["--load_path=policy", "--json=."], ["cannot write", "folder"]),
+    "file of another kind": (["--load_path=policy", "--json=taken"], ["exists already, and only a .json file"]),
+    "device": (["--load_path=policy", "--json=/dev/null"], ["exists already, and only a .json file"]),
 }
 
 

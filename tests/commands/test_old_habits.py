@@ -144,9 +144,9 @@ def test_the_old_door_of_plotting_takes_a_folder_of_runs(capsys):
     os.mkdir("empty")
     for words, said in (
         (["empty"], "has no progress.csv"),
-        (["nowhere"], "--output"),
-        (["runs", "--smooth=1"], "without smoothing"),
+        (["nowhere"], "a folder of runs, got 'nowhere'"),
+        (["runs", "--smooth=2"], "expected at least 2"),
         (["runs", "--y=test/loss"], "has no column 'test/loss'; it has epoch, total/timesteps, test/success_rate"),
-        ([], "LABEL=DIR,DIR,..."),
+        ([], "RUNS"),
     ):
         assert said in command_refused(capsys, old_plot.main, *words)

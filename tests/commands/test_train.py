@@ -169,11 +169,11 @@ def test_a_callback_that_returns_false_ends_the_run_in_order_and_it_can_be_resum
 
 
 def test_only_false_ends_a_run_and_nothing_else_that_is_not_true(without_updates):
-    for answer in (None, 0, "", []):
+    for answer in (None, 0, "", [], np.True_, np.False_, np.array(False)):
         seen = []
         baselines.train(env=single(), callback=lambda row, a=answer, s=seen: s.append(row) or a,
                         **{**SHORT, "n_epochs": 2, "n_batches": 1, "n_cycles": 1})  # fmt: skip
-        assert len(seen) == 2
+        assert len(seen) == (1 if isinstance(answer, (np.bool_, np.ndarray)) and not answer else 2)
 
 
 def test_a_run_in_ones_own_environment_is_resumed_in_ones_own_and_may_be_longer(cwd, whole):
@@ -231,7 +231,7 @@ def test_ones_own_environments_are_not_closed_and_those_made_beside_them_are(clo
      (dict(n_epochs=1, hiden=8), "hidden"), (dict(n_epochs=1, num_env=2), "num_env"), (dict(alg="hr"), "nearest: her"),
      (dict(env=5), "expected a name, a Gymnasium environment or a vector of them, got 5"),
      (dict(env="PointReech-v0"), "nearest: PointReach-v0"), (dict(resume="nowhere"), "nowhere"),
-     (dict(eval_env="PointReach-v0"), "expected a name, a Gymnasium"), (dict(save_path="taken"), "taken"),
+     (dict(eval_env="PointReach-v0"), "eval_env: expected an environment"), (dict(save_path="taken"), "taken"),
      (dict(eval_env=gymnasium.make("CartPole-v1")), "does not fit CartPole-v1: observation size 2, not 4")],
 )  # fmt: skip
 def test_wrong_arguments_are_refused_before_anything_is_written(arguments, word, cwd, monkeypatch):

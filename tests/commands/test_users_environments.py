@@ -17,7 +17,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("arm", USERS.values(), ids=USERS)
+@pytest.mark.parametrize("arm", [experiment.arms["single"] for experiment in USERS.values()], ids=USERS)
 def test_a_few_cycles_of_each(arm, cwd, capsys):
     named = [f"--env={arm.env}", "--max_episode_steps=20"]
     # The settings of the figures, but as few and as small as possible.

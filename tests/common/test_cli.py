@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from baselines.common.cli import errors_end_the_process, parse, parse_all
+from baselines.common.cli import errors_end_the_process, parse, parse_all, show
 from baselines.common.errors import TrainingError, UserError
 from baselines.common.settings import Settings, setting
 
@@ -88,3 +88,20 @@ def test_errors_end_the_process_with_one_line_and_a_code(error, code, line, caps
 def test_errors_of_ours_are_not_hidden():
     with pytest.raises(ZeroDivisionError), errors_end_the_process():
         raise ZeroDivisionError
+
+
+def test_what_a_file_says_is_shown_as_one_printable_line(capsys):
+    show("trained on \x1b[31mTask\u202e-v0\x07\n| a |  1 |")
+    assert capsys.readouterr().out == "trained on \\x1b[31mTask\\u202e-v0\\x07\n| a |  1 |\n"
+    assert str(UserError("a\n b\x1b[2J")) == "a b\\x1b[2J" and len(str(TrainingError("x" * 10**6))) == 2000
+
+
+@pytest.mark.parametrize("storage", [
+    "postgresql://me:s3cret@db:1x/study", "postgresql://db/study?user=me&password=s3cret",
+    "postgres:/me:s3cret@db/study", "redis://:s3:cret@db", "me:s3cret@db", "x://db?sslpassword=s3cret&a=1",
+    "postgresql://me:s3@cret@db", "journal:redis://a:s3cret@h",
+])  # fmt: skip
+def test_no_message_has_a_password(storage):
+    message = str(UserError(f"cannot use '{storage}'"))
+    assert "s3" not in message and "cret" not in message and message.startswith("cannot use '")
+    assert str(UserError("cannot use postgresql://me@db/study: a@b")) == "cannot use postgresql://me@db/study: a@b"

@@ -1,75 +1,170 @@
-"""Thousands of cases of broken and hostile input: each is taken, or refused with a UserError.
+"""Broken and hostile input: each case is taken, or refused with a UserError of one printable line.
 
-No other exception, no file made, changed or lost, no memory beyond a bound.
+No other exception, no file made, changed or lost, no memory or time beyond a bound, which are measured by case.
 """
 
+import io
 import json
 import shutil
-import tracemalloc
+import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from baselines import run
 from baselines.api import DEFAULTS
 from baselines.common import cli
-from baselines.common.errors import UserError
+from baselines.common.mpi import Communicator
 from baselines.common.settings import names_of
 from baselines.envs import parse_arguments
+from baselines.envs.lockstep import run_episodes
+from baselines.her.demonstrations import read_demonstrations, write_demonstrations
 from baselines.her.experiment.config import PRESETS, HERConfig
-from baselines.plot import read_column
 from baselines.policies.policy import read_policy, save_policy
+from baselines.results.logs import read_column
 from baselines.run import AfterTraining, LauncherOptions
 from baselines.runs.algorithms import find
+from baselines.runs.checkpoints import read_newest
+from baselines.runs.logger import Logger
 from baselines.runs.options import Options
 from baselines.runs.record import read_record, record_of, resumed_config, resumed_options
-from baselines.runs.schedule import Schedule
+from baselines.runs.schedule import Schedule, remaining
 from baselines.runs.state import RunState, Saved
-from baselines.storage import read_arrays, write_arrays
+from baselines.storage import checksum, read_arrays, write_arrays
 from tests.commands.doors import POINT_REACH_SIZES, servo
-from tests.common.spoilt import ODD, spoilt
-from tests.helpers import contents, damaged, goal_spec
+from tests.common.strategies import ODD, damaged, spoilt
+from tests.helpers import goal_spec, point_reach, straight, within_bounds
+from tests.her.demonstrations.files import SPEC, zipped
 
-MOST_MEMORY = 64 << 20  # bytes; the files have about 20 kB
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory, finished):
+    """A folder with a sound file for each reader; and a run's own state, with what it restored."""
+    folder = tmp_path_factory.mktemp("sound")
+    save_policy(str(folder / "policy"), servo())
+    log, seen, restore = folder / "log", [], RunState.restore
+    shutil.copytree(finished[0], log)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(RunState, "restore", lambda *state_and_saved: seen.extend(state_and_saved))
+        patch.setattr("baselines.her.train.train", lambda *arguments, **named: None)
+        run.main([f"--resume={log}", "--n_epochs=4"])
+    seen[1].document["progress"]["losses"] = [dict.fromkeys(seen[0].losses, 0.5)]
+    write_demonstrations(str(folder / "demos.npz"), run_episodes(point_reach(2), straight), SPEC)
+    return folder, restore, *seen
 
 
-@pytest.fixture
-def case(tmp_path):
-    """`case(count, spoil, use)`: both get a generator; `use` may raise UserError. Returns how often it did not."""
+def safetensors(draw, path, document, arrays):
+    """Write the file as somebody would forge it, with sound checksums, or damage its header or its bytes."""
+    write_arrays(path, draw(spoilt(document)) if draw(st.booleans()) else document, arrays)
+    data = Path(path).read_bytes()
+    end = 8 + int.from_bytes(data[:8], "little")
+    way = draw(st.sampled_from(["none", "header", "bytes"]))
+    if way == "header":
+        header = json.dumps(draw(spoilt(json.loads(data[8:end])))).encode()
+        data = len(header).to_bytes(8, "little") + header + data[end:]
+    Path(path).write_bytes(draw(damaged(data)) if way == "bytes" else data)
 
-    def run(count, spoil, use):
-        taken = 0
-        for number in range(count):
-            rng = np.random.default_rng(number)
-            spoil(rng)
-            before = contents(tmp_path)
-            tracemalloc.start()
-            try:
-                use(rng)
-                taken += 1
-            except UserError as error:
-                assert str(error)
-            except BaseException as error:
-                raise AssertionError(f"case {number}: {type(error).__name__}: {error}") from error
-            finally:
-                most = tracemalloc.get_traced_memory()[1]
-                tracemalloc.stop()
-            assert most < MOST_MEMORY, f"case {number} took {most} bytes"
-            assert contents(tmp_path) == before, f"case {number} changed files"
-        return taken
 
-    return run
+@given(data=st.data())
+@settings(max_examples=300)
+def test_policies(data, sound, tmp_path_factory):
+    folder = tmp_path_factory.getbasetemp() / "fuzz-policies"
+    folder.mkdir(exist_ok=True)
+    safetensors(data.draw, str(folder / "policy.safetensors"), *read_arrays(str(sound[0] / "policy.safetensors")))
+    with within_bounds(folder):
+        read_policy(str(folder))
+
+
+@given(data=st.data())
+@settings(max_examples=300)
+def test_checkpoints(data, sound, tmp_path_factory):
+    _, restore, state, saved = sound
+    folder = tmp_path_factory.getbasetemp() / "fuzz-checkpoints"
+    (folder / "checkpoint").mkdir(parents=True, exist_ok=True)
+    arrays = dict(saved.arrays)
+    odd = [np.zeros(0), np.zeros((2, 2), np.int8), np.full((1, 1, 1, 1), np.nan), None]
+    for name in data.draw(st.sets(st.sampled_from(sorted(arrays)), max_size=1)):
+        arrays[name] = data.draw(st.sampled_from(odd))
+    arrays = {name: x for name, x in arrays.items() if x is not None}
+    safetensors(data.draw, str(folder / "checkpoint/9-rank0.safetensors"), saved.document, arrays)
+    with within_bounds(folder):
+        read = read_newest(str(folder), 1, Communicator(), Logger(silent=True))
+        restore(state, Saved(*read))
+        done = state.progress  # what the run does next with it:
+        assert max(0.0, 0.0 if done.best is None else done.best) >= 0 and remaining(Schedule(9, 9, 9), done)
+        done.losses.append(dict.fromkeys(state.losses, 0.5))
+        np.mean([row[key] for row in done.losses for key in state.losses])
+        json.dumps(state.capture().document)
+
+
+@given(data=st.data(), given=st.sampled_from([{}, {"n_epochs": 5}, {"seed": 0}]))
+@settings(max_examples=500)
+def test_records_of_runs(data, given, sound, tmp_path_factory):
+    folder = tmp_path_factory.getbasetemp() / "fuzz-records"
+    folder.mkdir(exist_ok=True)
+    document = data.draw(spoilt(json.loads((sound[0] / "log/config.json").read_text())))
+    if isinstance(document, dict) and data.draw(st.booleans()):
+        document.pop("crc32", None)
+        document["crc32"] = checksum(document)
+    text = json.dumps(document).encode()
+    (folder / "config.json").write_bytes(data.draw(damaged(text)) if data.draw(st.booleans()) else text)
+    with within_bounds(folder):
+        record = read_record(str(folder))
+        options = resumed_options(record, {"resume": str(folder), **given})
+        config = resumed_config(record, find(options.alg).Config, {})
+        config.for_env(POINT_REACH_SIZES)
+
+
+@given(data=st.data())
+@settings(max_examples=300)
+def test_rows(data, tmp_path_factory):
+    """Of the plotter, and of a run that is resumed with checksums of an unknown file."""
+    folder = tmp_path_factory.getbasetemp() / "fuzz-rows"
+    folder.mkdir(exist_ok=True)
+    rows = b"epoch,test/success_rate\n" + b"".join(b"%d,%f\n" % (i, i / 10) for i in range(10))
+    odd = data.draw(st.sampled_from([b"", *(str(x).encode() * 2000 for x in ODD)]))
+    (folder / "progress.csv").write_bytes(data.draw(damaged(rows)) + odd)
+    with within_bounds(folder):
+        read_column(str(folder), "test/success_rate")
+    positions = {"progress.csv": data.draw(st.sampled_from([*ODD, [10, 7], [10, None], 10, [0, 0]]))}
+    logger = Logger(str(folder), resume=True, silent=True)
+    with within_bounds():
+        logger.truncate(positions)
+    logger.close()
+
+
+@given(data=st.data())
+@settings(max_examples=300)
+def test_demonstrations(data, sound, tmp_path_factory):
+    path = tmp_path_factory.getbasetemp() / "fuzz.npz"
+    whole = (sound[0] / "demos.npz").read_bytes()
+    with zipfile.ZipFile(io.BytesIO(whole)) as archive:
+        members = {name.removesuffix(".npy"): archive.read(name) for name in archive.namelist()}
+    name = data.draw(st.sampled_from(sorted(members)))
+    end = members[name].index(b"\n") + 1  # of the header, where shape and type are
+    shape = data.draw(st.sampled_from([b"True", b"2.0", b"-1", b"1" * 30, b"(2", b"'2'", b"None"]))
+    ways = {
+        "archive": lambda: data.draw(damaged(whole)),
+        "member": lambda: zipped({**members, name: data.draw(damaged(members[name]))}),
+        "header": lambda: zipped({**members, name: data.draw(damaged(members[name][:end])) + members[name][end:]}),
+        "shape": lambda: zipped({**members, name: members[name].replace(b"(2", b"(" + shape)}),
+    }
+    path.write_bytes(ways[data.draw(st.sampled_from(sorted(ways)))]())
+    with within_bounds():
+        read_demonstrations(str(path), SPEC)
 
 
 @pytest.mark.slow
-def test_3000_command_lines(case):
+def test_3000_command_lines():
     flags = [f"--{name}" for name in ("help", *names_of(LauncherOptions))]
     settings = [f"--{name}" for name in names_of(HERConfig)]
     values = ["1", "0.5", "her", "FetchReach-v1", "True", *map(str, ODD), *PRESETS]
-    words = []
-
-    def spoil(rng):
-        words.clear()
+    taken = 0
+    for number in range(3000):
+        rng, words = np.random.default_rng(number), []
         for _ in range(rng.integers(1, 7)):
             name = (flags, settings, ["--", "-", "--x=", "word", "--=1"])[rng.choice(3, p=[0.45, 0.45, 0.1])]
             name, value = name[rng.integers(len(name))], values[rng.integers(len(values))]
@@ -77,90 +172,17 @@ def test_3000_command_lines(case):
         if rng.random() < 0.3:
             at = rng.integers(len(words))
             words[at] = "".join(chr(rng.integers(1, 1000)) if rng.random() < 0.2 else c for c in words[at])
-
-    def use(_):
-        """Do what the launcher does before anything is made."""
-        given, settings, wants_help = cli.parse(words, LauncherOptions)
-        if wants_help:
-            return
-        AfterTraining(**{name: given.pop(name) for name in names_of(AfterTraining) if name in given})
-        given.pop("extra_import", None)  # which would import what a case says
-        options = Options(**{**DEFAULTS, **given})
-        parse_arguments(options.env_kwargs, options.max_episode_steps)
-        config = find(options.alg).config("FetchReach-v1", settings, options.preset, flags=tuple(names_of(Options)))
-        record_of(options, config.for_env(goal_spec("FetchReach-v1", 10, 3, 4, 50)), Schedule(1, 1, 1), 1)
-
-    assert 50 < case(3000, spoil, use) < 1500
-
-
-@pytest.mark.slow
-def test_1000_documents_of_policies(case, tmp_path):
-    path = str(tmp_path / "policy.safetensors")
-    save_policy(path, servo())
-    sound, arrays = read_arrays(path)
-    spoil = lambda rng: write_arrays(path, spoilt(sound, rng), arrays)  # noqa: E731
-    assert 10 < case(1000, spoil, lambda _: read_policy(path)) < 500
-
-
-@pytest.mark.slow
-def test_1000_documents_and_arrays_of_checkpoints(case, cwd, finished, untrained, monkeypatch):
-    """As somebody would forge them: with sound checksums."""
-    restore, seen = RunState.restore, []
-    monkeypatch.setattr(RunState, "restore", lambda *state_and_saved: seen.extend(state_and_saved))
-    shutil.copytree(finished[0], "log")
-    run.main(["--resume=log", "--n_epochs=4"])
-    shutil.rmtree("log")
-    state, (document, arrays) = seen
-    document["progress"]["losses"] = [dict.fromkeys(state.losses, 0.5)]
-    forged = {}
-
-    def spoil(rng):
-        forged["document"] = spoilt(document, rng) if rng.random() < 0.7 else document
-        forged["arrays"] = dict(arrays)
-        if rng.random() < 0.5:
-            name = list(arrays)[rng.integers(len(arrays))]
-            odd = [np.zeros(0), np.zeros((2, 2), np.int8), np.array("x"), np.full((1, 1, 1, 1), np.nan), None]
-            forged["arrays"][name] = odd[rng.integers(len(odd))]
-            if forged["arrays"][name] is None:
-                del forged["arrays"][name]
-
-    def use(_):
-        restore(state, Saved(**forged))
-        done = state.progress  # what the run does next with it:
-        assert max(0.0, done.seconds, 0.0 if done.best is None else done.best) >= 0
-        done.losses.append(dict.fromkeys(state.losses, 0.5))
-        np.mean([row[key] for row in done.losses for key in state.losses])
-        json.dumps(state.capture().document)
-
-    assert 10 < case(1000, spoil, use) < 900
-
-
-def test_1000_configs_of_runs_to_resume(case, tmp_path, finished):
-    sound = json.loads((finished[0] / "config.json").read_text())
-
-    def spoil(rng):
-        text = json.dumps(spoilt(sound, rng)).encode()
-        (tmp_path / "config.json").write_bytes(text if rng.random() < 0.7 else damaged(text, rng))
-
-    def use(rng):
-        record = read_record(str(tmp_path))
-        given = [{}, {"n_epochs": 5}, {"seed": 0}][rng.integers(3)]
-        options = resumed_options(record, {"resume": str(tmp_path), **given})
-        config = resumed_config(record, find(options.alg).Config, {})
-        config.for_env(POINT_REACH_SIZES)
-
-    assert 10 < case(1000, spoil, use) < 500
-
-
-def test_1000_progress_files_given_to_the_plotter(case, tmp_path):
-    sound = "epoch,test/success_rate\n" + "".join(f"{i},{i / 10}\n" for i in range(10))
-
-    def spoil(rng):
-        data = damaged(sound.encode(), rng)
-        if rng.random() < 0.3:
-            lines = data.split(b"\n")
-            lines.insert(rng.integers(len(lines)), str(ODD[rng.integers(len(ODD))]).encode() * rng.integers(1, 2000))
-            data = b"\n".join(lines)
-        (tmp_path / "progress.csv").write_bytes(data)
-
-    assert 10 < case(1000, spoil, lambda _: read_column(str(tmp_path), "test/success_rate")) < 1000
+        with within_bounds():
+            # What the launcher does before anything is made.
+            given, settings_given, wants_help = cli.parse(words, LauncherOptions)
+            if not wants_help:
+                AfterTraining(**{name: given.pop(name) for name in names_of(AfterTraining) if name in given})
+                given.pop("extra_import", None)  # which would import what a case says
+                options = Options(**{**DEFAULTS, **given})
+                parse_arguments(options.env_kwargs, options.max_episode_steps)
+                config = find(options.alg).config(
+                    "FetchReach-v1", settings_given, options.preset, flags=tuple(names_of(Options))
+                )
+                record_of(options, config.for_env(goal_spec("FetchReach-v1", 10, 3, 4, 50)), Schedule(1, 1, 1), 1)
+            taken += 1
+    assert 50 < taken < 1500

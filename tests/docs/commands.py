@@ -32,7 +32,8 @@ OPTIONS = {
 }
 WITH_SETTINGS = ("baselines.run", "baselines.tune", "baselines.her.experiment.train")
 FLAGS = {module: {*names_of(options)} for module, options in OPTIONS.items()}
-FLAGS["baselines.plot"] = {"x", "y", "output"}
+FLAGS["baselines.plot"] = {"x", "y", "smooth", "output", "dark", "table", "levels"}
+FLAGS["baselines.compare"] = {"y", "levels"}
 FLAGS["baselines.her.experiment.train"] = FLAGS["baselines.run"] | {"logdir", "num_cpu"}
 FLAGS["baselines.her.experiment.play"] = FLAGS["baselines.play"] | {"n_test_rollouts", "render"}
 FLAGS["baselines.her.experiment.plot"] = FLAGS["baselines.plot"]

@@ -102,9 +102,9 @@ def test_environments_in_processes_know_the_variables_of_the_moment(monkeypatch)
     seen = []
     for value in ("first", "second"):  # the fork server, which makes both, was started before the second
         monkeypatch.setenv("SEEN", value)
-        with contextlib.closing(in_processes(lambda _: Variable(), 2)) as vector:
+        with contextlib.closing(in_processes(lambda _: Variable(), 2, Variable())) as vector:
             seen.append(vector.get_attr("seen"))
     monkeypatch.delenv("SEEN")
-    with contextlib.closing(in_processes(lambda _: Variable(), 2)) as vector:
+    with contextlib.closing(in_processes(lambda _: Variable(), 2, Variable())) as vector:
         seen.append(vector.get_attr("seen"))
     assert seen == [("first", "first"), ("second", "second"), (None, None)]

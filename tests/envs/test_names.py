@@ -7,11 +7,13 @@ import sys
 import gymnasium
 import numpy as np
 import pytest
+from gymnasium.envs.registration import EnvSpec
 
 from baselines import play, run
 from baselines.common.errors import UserError
-from baselines.envs import make_vec_env
-from baselines.envs.names import gymnasium_id, import_extra
+from baselines.envs import envpool_env, make_vec_env
+from baselines.envs.names import gymnasium_id, import_extra, is_own
+from baselines.runs.algorithms import find
 from tests.environments import PointReach
 from tests.helpers import TINY, contents, refused, rows
 
@@ -163,3 +165,25 @@ def test_the_message_for_four_values_says_so(capsys, cwd):
     gymnasium.register("FourValues-v0", Four, max_episode_steps=5)
     line = refused(capsys, "--env=FourValues-v0", "--vec_env=sync", "--log_path=log", *TINY, code=1)
     assert "got 4" in line and "--env=gym:module:Id" in line
+
+
+@pytest.mark.parametrize("name", ["FetchPush-v4", "CartPole-v1", "FetchPush-v1"])
+def test_a_name_that_the_user_registers_again_is_theirs(name, monkeypatch):
+    assert envpool_env.knows(name) and not is_own(name)
+    before = find("her").config(name, {"demo_file": "x.npz"}, "demos")
+    monkeypatch.setitem(gymnasium.registry, name, EnvSpec(name, PointReach, max_episode_steps=7))
+    assert is_own(name) and gymnasium_id(name) == name and make_vec_env(name, 2, [0, 1], "sync").spec.goal_size == 2
+    with pytest.raises(UserError, match="--vec_env=envpool does not work here"):
+        make_vec_env(name, 2, [0, 1], "envpool")
+    general = find("her").config("Unknown-v0", {"demo_file": "x.npz"}, "demos")
+    assert find("her").config(name, {"demo_file": "x.npz"}, "demos") == general
+    assert (before == general) == (name == "CartPole-v1")
+    assert find("her").config("FetchPushObstacle-v0", {"demo_file": "x.npz"}, "demos") == general, (
+        "it only begins alike"
+    )
+
+
+def test_what_the_user_has_registered_before_the_libraries_stays(monkeypatch):
+    monkeypatch.setitem(gymnasium.registry, "FetchPush-v4", EnvSpec("FetchPush-v4", PointReach))
+    monkeypatch.delitem(sys.modules, "gymnasium_robotics")
+    assert is_own("FetchPush-v4") and not is_own("FetchSlide-v4")

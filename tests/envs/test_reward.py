@@ -99,6 +99,59 @@ def test_one_that_needs_a_reset_first_gets_it():
     assert GoalReward(Of(), "Of-v0").goal_reward == 0
 
 
+@pytest.mark.parametrize("never", [np.nan, None, 1e9])
+def test_only_goals_that_occur_are_asked_about(never):
+    def compute(achieved, desired, info):
+        if (np.abs([achieved, desired]) > 1).any():  # outside of the square, though within the space
+            return never
+        return -1.0 * far(achieved, desired)
+
+    class Wide(PointReach):
+        compute_reward = staticmethod(compute)
+
+        def __init__(self):
+            super().__init__()
+            plane = gymnasium.spaces.Box(-np.inf, np.inf, (2,))
+            self.observation_space = gymnasium.spaces.Dict(observation=plane, achieved_goal=plane, desired_goal=plane)
+
+    reward = GoalReward(Wide(), "Wide-v0")
+    assert reward.goal_reward == 0 and not reward.varies
+    np.testing.assert_array_equal(reward(ACHIEVED, DESIRED), EXPECTED)
+
+
+def test_a_reward_that_is_undefined_for_goals_that_occur_is_refused_at_once():
+    with pytest.raises(TrainingError, match="compute_reward returned nan for achieved_goal"):
+        _ = reward_by(lambda a, d, i: np.nan if (a == d).all() else -1.0).goal_reward
+
+
+def test_neither_arguments_nor_results_are_shared_with_the_function():
+    kept = np.zeros(20)
+
+    def compute(achieved, desired, info):
+        if len(info):
+            for one in np.atleast_1d(info):
+                one["force"] *= 0
+        desired -= achieved
+        achieved *= 0
+        if desired.ndim == 1:
+            return -1.0 * far(desired, 0)
+        kept[: len(desired)] = -1.0 * far(desired, 0)
+        return kept[: len(desired)]
+
+    reward, goals = reward_by(compute), (ACHIEVED.copy(), DESIRED.copy())
+    first = reward(*goals)
+    reward(DESIRED, DESIRED)
+    np.testing.assert_array_equal(first, EXPECTED)
+    np.testing.assert_array_equal(goals, (ACHIEVED, DESIRED))
+
+    class Of(Careful):
+        compute_reward = staticmethod(compute)
+
+    rows = np.ones((20, 2))
+    GoalReward(Of(), "Of-v0", ("force",))(*goals, rows)
+    np.testing.assert_array_equal(rows, np.ones((20, 2)))
+
+
 @pytest.mark.parametrize(
     ("compute", "expected"),
     [
@@ -290,7 +343,7 @@ def test_a_success_in_an_array_of_one_is_one(value):
     assert success_of(value) == [True]
 
 
-@pytest.mark.parametrize("value", ["False", np.nan, {"a": True}, [True, False], None])
+@pytest.mark.parametrize("value", ["False", np.nan, {"a": True}, [True, False], None, 0.5, 2])
 def test_a_success_that_is_neither_true_nor_false_is_one_line(value):
     with pytest.raises(TrainingError, match=r"environment 0 returned .* as info\['is_success'\], not True or False"):
         success_of(value)

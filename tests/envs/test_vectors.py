@@ -1,22 +1,24 @@
 """Environments that are stepped together: what they are, do, and show at an end; seeds; those of the user's own."""
 
 import contextlib
+import dataclasses
+import functools
 
 import gymnasium
 import numpy as np
 import pytest
-from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector import AsyncVectorEnv, AutoresetMode, VectorEnv
 
 import baselines
-from baselines.common.errors import UserError
-from baselines.common.specs import Actions, EnvSpec
+from baselines.common.errors import TrainingError, UserError
+from baselines.common.specs import GOAL_KEYS, Actions, EnvSpec
 from baselines.envs import as_vec_env, make_vec_env
 from baselines.envs.gymnasium_env import make_one
 from baselines.envs.lockstep import run_episodes
 from tests.common.counting import ODD, Odd
 from tests.environments import PointReach
 from tests.envs.twins import actions_for, still
-from tests.helpers import refused
+from tests.helpers import TINY_SETTINGS, refused
 
 COUNTING = "tests.common.counting:Counting-v0"
 CART_POLE = EnvSpec("CartPole-v1", {"observation": 4}, 2, 500, discrete=True)
@@ -219,7 +221,8 @@ def test_gymnasiums_environments_and_vectors_work_however_they_were_made(mode):
         gymnasium.make("CartPole-v1") if kind == "single"
         else gymnasium.make_vec("CartPole-v1", 3, vectorization_mode=kind, wrappers=wrappers)
     ) as env:  # fmt: skip
-        assert env.spec == CART_POLE and env.num_env == (1 if kind == "single" else 3)
+        assert env.spec == dataclasses.replace(CART_POLE, left_out="the wrapper NormalizeReward" if more else "")
+        assert env.num_env == (1 if kind == "single" else 3)
         first = env.reset()["observation"]
         assert first.shape == (env.num_env, 4) and len(np.unique(first, axis=0)) == env.num_env
         ended = np.zeros(env.num_env, bool)
@@ -270,16 +273,149 @@ def test_a_vector_that_was_used_is_like_a_new_one(eagerly):
     assert rows[0]["test/mean_return"] == rows[1]["test/mean_return"]
 
 
-def test_where_no_other_can_be_made_the_environment_itself_is_used_for_evaluation():
-    class Single(PointReach):
-        count = 0
+# ---- how many there are ----
 
-        def __init__(self):
-            Single.count += 1
-            if Single.count > 1:
-                raise OSError("Address already in use")
-            super().__init__()
 
-    gymnasium.register("Single-v0", Single, max_episode_steps=5)
-    env = as_vec_env(gymnasium.make("Single-v0"), lambda n: [0] * n)
-    assert env.copies(2, [0, 1]) is env and Single.count == 2
+class Few(PointReach):
+    """Of which only `most` can live; the next cannot be made or, where `late`, not be reset."""
+
+    made, alive, most, late = 0, 0, 99, False
+
+    def __init__(self, render_mode=None):
+        super().__init__(render_mode)
+        Few.made, Few.alive = Few.made + 1, Few.alive + 1
+        self.dies(Few.late)
+
+    def dies(self, later):
+        if Few.alive > Few.most and not later:
+            Few.alive -= 1
+            raise OSError("Address already in use")
+
+    def reset(self, **kwargs):
+        if Few.alive > Few.most:
+            raise OSError("Address already in use")
+        return super().reset(**kwargs)
+
+    def close(self):
+        Few.alive -= 1
+
+
+gymnasium.register("Few-v0", Few, max_episode_steps=5)
+
+
+@pytest.fixture
+def few(monkeypatch):
+    for name, value in dict(made=0, alive=0, most=99, late=False).items():
+        monkeypatch.setattr(Few, name, value)
+    return Few
+
+
+@pytest.mark.parametrize("back_end", ["sync", "own", "own vector"])
+def test_no_more_environments_are_made_than_are_stepped_and_all_are_closed(few, back_end, eagerly):
+    own = {"own": lambda: gymnasium.make("Few-v0"),
+           "own vector": lambda: gymnasium.make_vec("Few-v0", 2, vectorization_mode="sync")}  # fmt: skip
+    env = own[back_end]() if back_end in own else "Few-v0"
+    num_env = getattr(env, "num_envs", 1)
+    baselines.train(env=env, n_epochs=1, seed=0, **{**TINY_SETTINGS, "n_test_rollouts": 4})
+    assert few.made == num_env + 4 * num_env and few.alive == (num_env if back_end in own else 0)
+
+
+@pytest.mark.parametrize("own", [True, False])
+@pytest.mark.parametrize(("most", "late"), [(1, False), (1, True), (3, False)])
+def test_where_no_others_can_live_the_environment_itself_is_used_for_evaluation(few, own, most, late):
+    few.most, few.late = most, late
+    env = as_vec_env(gymnasium.make("Few-v0"), lambda n: [0] * n) if own else make_vec_env("Few-v0", 1, [0])
+    assert env.copies(4, [0, 1, 2, 3]) is env and "Address already in use" in env.why_alone
+    assert few.alive == 1 and env.reset()["observation"].shape == (1, 2)
+    env.close()
+    assert few.alive == (1 if own else 0)
+
+
+def test_in_processes_too_one_that_cannot_be_made_is_one_line(few):
+    env = make_vec_env("tests.environments:PointReach-v0", 1, [0], "async")
+    with contextlib.closing(env), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(env, "_make", lambda: [][0])
+        with pytest.raises(TrainingError, match="environment 0 cannot be made in a process of its own: IndexError"):
+            env.reset()
+
+
+@pytest.mark.parametrize("what", ["shows a window", "records videos"])
+def test_a_window_or_a_recorder_is_not_made_again(few, what, tmp_path, monkeypatch):
+    monkeypatch.setitem(Few.metadata, "render_modes", ["rgb_array", "human"])
+    env = gymnasium.make("Few-v0", render_mode="human" if "window" in what else "rgb_array")
+    if "videos" in what:
+        env = gymnasium.wrappers.RecordVideo(env, str(tmp_path / "videos"))
+    vec_env = as_vec_env(env, lambda n: [0] * n)
+    assert vec_env.copies(2, [0, 1]) is vec_env and what in vec_env.why_alone and few.made == 1
+    assert len(vec_env.compute_reward.goals) == 10
+    assert not list(tmp_path.rglob("*.mp4")) and hasattr(env.unwrapped, "_steps") == ("window" in what)
+
+
+def test_the_users_own_vector_in_processes_has_one_model_which_is_closed(few):
+    vector = gymnasium.vector.AsyncVectorEnv([functools.partial(gymnasium.make, "Few-v0")] * 2, context="fork")
+    few.made = few.alive = 0
+    with wrapped(vector) as env:
+        assert few.made == few.alive == 1 and env.reset()["observation"].shape == (2, 2)
+    assert few.alive == 0
+    vector.close()
+
+
+def test_an_environment_that_cannot_be_closed_is_told_once(monkeypatch, capfd):
+    monkeypatch.setattr(PointReach, "close", lambda self: [][0])
+    env = make_vec_env("tests.environments:PointReach-v0", 3, [0, 1, 2], "sync")
+    env.reset()
+    env.close()
+    lines = capfd.readouterr().err.splitlines()
+    assert len(lines) == 1 and "warning: an environment could not be closed: IndexError" in lines[0]
+
+
+# ---- what is handed over, and what nobody reads ----
+
+
+class Careless(PointReach):
+    """Changes its actions in place; its infos are of all kinds, and so is its observation."""
+
+    def __init__(self):
+        super().__init__()
+        extra = dict(camera=gymnasium.spaces.Box(0, 255, (4, 4, 3), np.uint8), touch=gymnasium.spaces.Box(0, 1, (3,)))
+        self.observation_space = gymnasium.spaces.Dict(**self.observation_space, **extra)
+
+    def _observe(self):
+        return {**super()._observe(), "camera": np.zeros((4, 4, 3), np.uint8), "touch": np.zeros(3, np.float32)}
+
+    def step(self, action):
+        shown, *rest, info = super().step(action)
+        action *= 0
+        n = int(self.np_random.integers(3))
+        odd = {"a": None if n else 3, "b": np.zeros((n, 3)), 4: {}, "c": {"d": 1} if n else 2, "e": [1] * n}
+        return shown, *rest, info | odd if n or self._steps == 5 else None
+
+
+def careless():
+    return gymnasium.wrappers.TimeLimit(Careless(), 5)
+
+
+@pytest.mark.parametrize("kind", ["single", "sync", "async"])
+def test_any_info_passes_and_actions_stay_as_they_were(kind):
+    vectors = {"sync": gymnasium.vector.SyncVectorEnv, "async": functools.partial(AsyncVectorEnv, context="fork")}
+    own = vectors[kind]([careless] * 3) if kind in vectors else careless()
+    with wrapped(own) as env:
+        assert set(env.spec.observation_sizes) == {*GOAL_KEYS, "touch"} and env.unseen == ("camera",)
+        action = np.ones((env.num_env, 2), np.float32)
+        for episode in run_episodes(env, lambda observation: action):
+            assert (episode.action == 1).all() and episode.success is not None and len(episode.action) == 5
+        assert (action == 1).all()
+    getattr(own, "close", lambda: None)()
+
+
+def test_a_policy_may_change_and_reuse_its_arrays():
+    action = np.zeros((1, 2), np.float32)
+
+    def act(observation):
+        observation["achieved_goal"] -= observation["desired_goal"]
+        action[:] = np.clip(-10 * observation["achieved_goal"], -1, 1)
+        return action
+
+    with wrapped(gymnasium.wrappers.TimeLimit(PointReach(), 30)) as env:
+        (episode,) = run_episodes(env, act)
+    assert episode.final_distance < 0.05 and len(np.unique(episode.action, axis=0)) > 1

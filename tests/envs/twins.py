@@ -9,7 +9,7 @@ import gymnasium_robotics
 import numpy as np
 import pytest
 
-from baselines.envs import envpool_env
+from baselines.envs import base
 from baselines.envs.base import as_observation
 from baselines.envs.gymnasium_env import make_one
 
@@ -69,7 +69,7 @@ def start_with_twins(env):
     """Start an episode in EnvPool and, from exactly there, in as many of Gymnasium's environments."""
     unrounded = []  # 4e-8 m beside, as in float32, a puck ends up decimetres away once it is hit
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(envpool_env, "as_observation", lambda seen: unrounded.append(seen) or as_observation(seen))
+        patch.setattr(base, "as_observation", lambda seen, spec: unrounded.append(seen) or as_observation(seen, spec))
         observation = env.reset()
     (seen,) = unrounded
     twins, place = [make_one(env.spec.env_id) for _ in range(env.num_env)], _place

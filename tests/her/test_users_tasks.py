@@ -7,7 +7,7 @@ import pytest
 import baselines
 from baselines.envs import as_vec_env
 from baselines.envs.reward import GoalReward
-from baselines.her.checks import warnings_about
+from baselines.her.checks import Checks
 from baselines.her.experiment.config import HERConfig
 from baselines.her.types import Episodes
 from tests.helpers import TINY_SETTINGS, goal_spec, play_episodes, straight
@@ -62,6 +62,44 @@ class Shaped(gymnasium.Wrapper):
         return observation, reward - 0.5, *rest
 
 
+class Flees(gymnasium.Wrapper):
+    """Pays the distance from the goal."""
+
+    def compute_reward(self, achieved_goal, desired_goal, info):
+        return np.linalg.norm(achieved_goal - desired_goal, axis=-1)
+
+
+class Own(gymnasium.Wrapper):
+    """Compares with the goal that the environment keeps."""
+
+    def compute_reward(self, achieved_goal, desired_goal, info):
+        return self.env.unwrapped.compute_reward(achieved_goal, self.env.unwrapped._goal, info)
+
+
+class Blind(gymnasium.Wrapper):
+    """Pays always the same."""
+
+    def compute_reward(self, achieved_goal, desired_goal, info):
+        return -np.ones(np.shape(achieved_goal)[:-1])
+
+
+class Stricter(gymnasium.Wrapper):
+    """Succeeds only in its first episodes, in `compute_reward` or, where `step_only`, in `step`."""
+
+    def __init__(self, env, step_only):
+        super().__init__(env)
+        self.count, self.step_only = 0, step_only
+
+    def step(self, action):
+        self.count += 1
+        shown, reward, *rest = self.env.step(action)
+        return shown, reward - 0.5 * (self.step_only and self.count > 60), *rest
+
+    def compute_reward(self, achieved_goal, desired_goal, info):
+        later = 0.5 * (not self.step_only and self.count > 60)
+        return self.env.unwrapped.compute_reward(achieved_goal, desired_goal, info) - later
+
+
 class Falling(gymnasium.Wrapper):
     """Ends at its 3rd step, as a robot that falls."""
 
@@ -80,6 +118,12 @@ class Falling(gymnasium.Wrapper):
         (make_task(pay=(0.0, -12.0)), {}, "rewards reach 12 below the reward at the goal, but clip_return expects at"),
         (Shaped(make_task()), {},
          "compute_reward gives -1 where step returned -1.5 (environment 0, step 1; 30 of 30 steps differ)"),
+        (Flees(make_task()), {}, "pays less at the goal (0) than elsewhere"),
+        (make_task(pay=(-1.0, 0.0)), {}, "pays less at the goal (-1) than elsewhere (on average 0)"),
+        (Own(make_task()), {}, "compute_reward ignores desired_goal"),
+        (Blind(make_task()), {}, "compute_reward ignores achieved_goal"),
+        (Stricter(make_task(), True), {}, "30 of 30 steps differ"),
+        (Stricter(make_task(), False), {}, "30 of 30 steps differ"),
         (Falling(make_task()), {}, "failing early is rewarded. Use --terminated_value=by_success"),
         (Falling(make_task()), dict(terminated_value="bootstrap"), None),
         (Falling(make_task(pay=(1.0, 0.0))), {}, None),
@@ -90,6 +134,16 @@ def test_what_would_not_learn_is_warned_of_once_with_the_setting_or_the_entry(en
     lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("warning: ")]
     assert any(expected in line for line in lines) if expected else not lines, lines
     assert len(lines) == len(set(lines)) <= 3
+
+
+def test_no_warning_of_a_block_that_nobody_touched_or_of_rounding_at_the_tolerance():
+    rng, env = np.random.default_rng(0), make_task()
+    episodes = Episodes.zeros(goal_spec("any", 2, 2, 2, 30), 1)
+    episodes.desired_goal[:] = env.reset(seed=0)[0]["desired_goal"]
+    episodes.achieved_goal[:] = episodes.desired_goal[:, :1] + np.array([0.05, 0]) + rng.normal(0, 4e-9, (1, 31, 2))
+    for reward in (0, -1):
+        episodes.reward[:] = reward
+        assert not list(Checks(HERConfig(), GoalReward(env, "Task-v0")).warnings(episodes, first=True))
 
 
 def test_checks_look_only_at_valid_steps():
@@ -103,5 +157,5 @@ def test_checks_look_only_at_valid_steps():
     episodes.reward[0, 3:] = -100
     episodes.desired_goal[:] = 1e6 * episodes.achieved_goal[:, :-1] + 1  # nowhere near
     reward = GoalReward(Task(pay=(0.0, -1.0)), "Task-v0")
-    lines = warnings_about(episodes, HERConfig(clip_obs=1e9), reward)
+    lines = Checks(HERConfig(clip_obs=1e9), reward).warnings(episodes, first=True)
     assert [line for line in lines if "float32" not in line] == []

@@ -1,16 +1,30 @@
 """Whole episodes, of whatever length, and what they say of a policy."""
 
+import ast
 import contextlib
+import dataclasses
 import functools
 
 import gymnasium
 import numpy as np
 import pytest
+from gymnasium.envs.registration import EnvSpec
 from gymnasium.vector import SyncVectorEnv
+from gymnasium.wrappers import TimeLimit, TransformReward, vector
 
-from baselines.common.errors import TrainingError
+import baselines
+from baselines.common.errors import TrainingError, UserError
+from baselines.common.specs import other_task
 from baselines.envs import as_vec_env, make_vec_env
-from baselines.policies.evaluation import Episode, evaluate_in, run_episodes, summary, wilson_interval
+from baselines.envs.arguments import NONE
+from baselines.policies.evaluation import (
+    Episode,
+    evaluate_in,
+    run_episodes,
+    summary,
+    task_of_policy,
+    wilson_interval,
+)
 from tests.common.counting import LIMIT, Counting
 
 COUNTING = "tests.common.counting:Counting"
@@ -165,3 +179,61 @@ def test_the_final_distance_is_that_of_the_last_goals_and_without_goals_there_is
 )
 def test_the_interval_is_wilsons(successes, n, low, high):
     assert wilson_interval(successes, n) == pytest.approx((low, high), abs=5e-5)
+
+
+# ---- what a policy was trained on ----
+
+
+def tall(model=None):
+    """CartPole with an argument that no file can hold."""
+    return gymnasium.make("CartPole-v1")
+
+
+MADE = {
+    "as it is": (lambda: gymnasium.make("CartPole-v1", render_mode="rgb_array"), "", ""),
+    "argument": (lambda: gymnasium.make("CartPole-v1", sutton_barto_reward=True), "{'sutton_barto_reward': True}", ""),
+    "vector": (lambda: gymnasium.make_vec("CartPole-v1", 2, vectorization_mode="sync", sutton_barto_reward=True),
+               "{'sutton_barto_reward': True}", ""),
+    "object": (lambda: gymnasium.make("Tall-v0", model=np.zeros(2)), "", "the argument model"),
+    "wrappers": (lambda: TransformReward(TimeLimit(gymnasium.make("CartPole-v1"), 9), abs), "",
+                 "the wrapper TransformReward"),
+    "wrapper of a vector": (lambda: vector.TransformReward(gymnasium.make_vec("CartPole-v1", 2), abs), "",
+                            "the wrapper TransformReward"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("make", "env_kwargs", "left_out"), MADE.values(), ids=MADE)
+def test_a_policy_knows_how_its_environment_was_made_or_that_it_does_not(make, env_kwargs, left_out, monkeypatch):
+    monkeypatch.setitem(gymnasium.registry, "Tall-v0", EnvSpec("Tall-v0", tall, max_episode_steps=9))
+    env = as_vec_env(make(), lambda n: list(range(n)))
+    env.close()
+    assert (env.spec.env_kwargs, env.spec.left_out) == (env_kwargs, left_out)
+    if left_out:
+        with pytest.raises(UserError, match=f"with {left_out}, which .* pass env='{env.spec.env_id}"):
+            task_of_policy(env.spec, None, NONE)
+    else:
+        assert task_of_policy(env.spec, None, NONE)[1].kwargs == ast.literal_eval(env_kwargs or "{}")
+        same_name = task_of_policy(env.spec, "my.module:CartPole-v1", NONE)
+        assert same_name[0] == "my.module:CartPole-v1" and same_name[1].text() == env_kwargs
+    assert task_of_policy(env.spec, "Other-v0", NONE) == ("Other-v0", NONE)
+    other = dataclasses.replace(env.spec, env_kwargs="{'a': 1}", left_out="")
+    assert ["not with {'a': 1}" in line for line in other_task("it", env.spec, other)] == [True]
+
+
+def test_an_environment_without_a_name_must_be_passed_again():
+    env = as_vec_env(TimeLimit(Counting(), 9), lambda n: list(range(n)))
+    with pytest.raises(UserError, match="made without a name: pass it as env"):
+        task_of_policy(env.spec, None, NONE)
+
+
+@pytest.mark.parametrize(
+    ("policy", "arguments", "message"),
+    [("reach", {}, "expected a policy, from agent.policy"), (None, dict(episodes=0), "episodes: expected 1 to"),
+     (None, dict(episodes=2.5), "episodes: expected a whole number"), (None, dict(num_env=0), "num_env: expected 1 to"),
+     (None, dict(seed=-1), "seed: expected"), (None, dict(vec_env="threads"), "vec_env: expected one of"),
+     (None, dict(env_kwargs="=3"), "env_kwargs==3: expected NAME=VALUE"), (None, dict(env=5), "expected a name")],
+)  # fmt: skip
+def test_python_checks_what_the_command_checks(policy, arguments, message):
+    acting = policy or type("Still", (), {"act": lambda self, observation: 0})()
+    with pytest.raises(UserError, match=message):
+        baselines.evaluate_policy(acting, **{"env": "CartPole-v1", **arguments})

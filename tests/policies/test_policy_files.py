@@ -64,7 +64,6 @@ def test_the_permissions_are_those_of_the_users_umask(cwd):
 
 TAKEN = {
     "a folder": lambda: os.makedirs("reach.safetensors/more"),
-    "a folder without the suffix": lambda: os.makedirs("reach/more"),
     "text": lambda: Path("reach.safetensors").write_text("a file"),
     "another safetensors file": lambda: save_file({"x": np.zeros(2)}, "reach.safetensors"),
     "a checkpoint": lambda: write_arrays("reach.safetensors", {"format": "baselines state 2"}, {}),
@@ -78,6 +77,20 @@ def test_only_a_policy_is_replaced(take, cwd):
     with pytest.raises(UserError, match=r"cannot save the policy to reach.safetensors: .*give "):
         save_policy("reach", network())
     assert contents(".") == before
+
+
+def test_a_folder_or_a_link_to_one_gets_the_file_that_is_loaded_from_it(cwd):
+    os.makedirs("disk/more")
+    Path("disk/notes.txt").write_text("mine")
+    os.symlink("disk", "reach")
+    for _ in range(2):
+        save_policy("reach", network())
+    assert sorted(os.listdir("disk")) == ["latest.safetensors", "more", "notes.txt"] and os.path.islink("reach")
+    assert read_policy("reach").spec == network().spec
+    os.rename("disk/latest.safetensors", "elsewhere.safetensors")
+    os.symlink("../elsewhere.safetensors", "disk/latest.safetensors")
+    with pytest.raises(UserError, match="is a link: give the file that it leads to"):
+        read_policy("reach")
 
 
 def test_what_could_not_be_loaded_is_not_saved(cwd):
@@ -279,7 +292,7 @@ def test_the_document_says_what_it_is(cwd):
         "format": FORMAT, "version": baselines.__version__, "alg": "network", "config": {},
         "environment": {"env_id": "Pendulum-v1", "observation_sizes": {"observation": 3}, "action_size": 2,
                         "horizon": 200, "discrete": False, "has_reward_function": False,
-                        "actions": {"low": [], "high": [], "type": "float32"}, "env_kwargs": ""},
+                        "actions": {"low": [], "high": [], "type": "float32"}, "env_kwargs": "", "left_out": ""},
         "design": {"columns": [["observation", ""]], "network": "pi", "statistics": [], "clip": None,
                    "norm_clip": None, "activation": "relu", "squash": "clip", "scale": 1.0},
     }  # fmt: skip

@@ -118,6 +118,23 @@ def test_an_epoch_begins_with_new_episodes_of_its_own_seeds_and_forgets_those_th
     assert (first.observation[:, :, 2] != second.observation[:, :, 2]).any(), "lengths are drawn by the seeds"
 
 
+@pytest.mark.parametrize("evaluates", [False, True])
+def test_episodes_longer_than_an_epoch_go_on_unless_their_environments_also_evaluate(evaluates):
+    policy, worker = start(nsteps=1)
+    worker._evaluates = evaluates
+    rollouts = []
+    for epoch in range(24):
+        worker.start_epoch(epoch)
+        rollouts.append(worker.generate(policy))
+        worker.end_epoch()
+    begun = [epoch for epoch, rollout in enumerate(rollouts) if (rollout.observation[0, :, 1] == 0).all()]
+    if evaluates:
+        assert begun == list(range(24)) and worker.episodes == 0
+    else:
+        ended = [np.any([r.ended for r in rollouts[a:b]], (0, 1)) for a, b in zip(begun, begun[1:], strict=False)]
+        assert ended and np.all(ended), "environments are seeded again when each has ended an episode"
+
+
 @pytest.mark.parametrize("kind", ["continuous", "discrete"])
 def test_actions_are_the_policys_draws_by_the_workers_generator(kind):
     policy, worker = start(KINDS[kind], nsteps=5, seed=3)
@@ -156,7 +173,7 @@ def test_nan_ends_training_with_the_environments_number_and_the_step():
     worker.start_epoch(0)
     with pytest.raises(TrainingError, match="environment 2 returned NaN or infinity at step 5 of its episode"):
         worker.generate(agent.policy())
-    worker.start_epoch(1)
+    worker._begin(1)
     real = env.step
     env.step = lambda action: real(action)._replace(reward=np.float32([0, -np.inf, 0]))
     with pytest.raises(TrainingError, match="environment 1 returned NaN or infinity at step 1 of its episode"):
@@ -167,19 +184,23 @@ def test_nan_ends_training_with_the_environments_number_and_the_step():
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("rollouts", [0, 1, 3])
-def test_a_worker_that_restores_a_state_continues_exactly(kind, rollouts):
-    policy, first = start(KINDS[kind], nsteps=7)
-    for _ in range(rollouts):
+@pytest.mark.parametrize(("rollouts", "epochs"), [(0, 0), (1, 0), (3, 0), (3, 1), (3, 2)])
+def test_a_worker_that_restores_a_state_continues_exactly(kind, rollouts, epochs):
+    policy, first = start(KINDS[kind], nsteps=7 if epochs == 0 else 2)
+    for epoch in range(epochs):
         first.generate(policy)
-    _, second = start(KINDS[kind], nsteps=7, epoch=None)
+        first.end_epoch()
+        first.start_epoch(epoch + 1)
+    for _ in range(rollouts - epochs):
+        first.generate(policy)
+    _, second = start(KINDS[kind], nsteps=first._config.nsteps, epoch=None)
     state = {name: x.copy() for name, x in first.state().items()}
     second.load_state(state)
-    second.start_epoch(0)
+    second.start_epoch(epochs)
     second._rng.bit_generator.state = first._rng.bit_generator.state
     for name, x in state.items():
         np.testing.assert_array_equal(second.state()[name], x, err_msg=name)
-    for _ in range(2):
+    for _ in range(2 if epochs == 0 else 8):
         for mine, other in zip(first.generate(policy), second.generate(policy), strict=True):
             np.testing.assert_array_equal(mine, other)
     assert first.finished

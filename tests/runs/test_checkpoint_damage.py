@@ -47,7 +47,7 @@ def test_a_checkpoint_that_cannot_be_written_leaves_the_last_one_and_training_go
         real = getattr(module, name)
 
         def call(*arguments, **named):
-            if os.path.basename(path_of(*arguments)).startswith((".9-", ".12-")):
+            if os.path.basename(path_of(*arguments)).startswith(("9-", "12-")):
                 raise OSError(28, "No space left on device")
             return real(*arguments, **named)
 

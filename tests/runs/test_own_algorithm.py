@@ -13,6 +13,7 @@ from baselines import run
 from baselines.common.errors import UserError
 from baselines.evaluate import main as evaluate
 from baselines.play import main as play
+from baselines.runs.run import Run
 from tests.environments import PointReach
 from tests.helpers import POINT_REACH, ROOT, document, mpirun, refused, rows, timeless, write_package
 
@@ -191,3 +192,21 @@ def learn(env, config, run):
 def test_environments_without_a_time_limit_are_refused_by_an_algorithm_that_plans_by_it():
     with pytest.raises(UserError, match="no time limit"):
         baselines.train(alg="examples.cross_entropy", env=PointReach(), n_epochs=1)
+
+
+def test_a_score_of_nan_is_never_the_best_and_is_warned_of_once(cwd, capsys, monkeypatch):
+    scores = iter([np.nan, 1.0, np.nan, 0.5])
+    monkeypatch.setattr(Run, "end_epoch", lambda run, row, score, end=Run.end_epoch: end(run, row, next(scores)))
+    agent = baselines.train(alg="examples.cross_entropy", env="CartPole-v1", n_epochs=4, seed=0, population=4, elites=2,
+                            num_env=2, vec_env="sync", save_path=Path("kept"), log_path=Path("log"))  # fmt: skip
+    printed = capsys.readouterr().out
+    assert printed.count("the score: nan") == printed.count("warning: epoch") == 1
+    best, latest = (baselines.load_policy(Path("kept", name)) for name in ("best", "latest"))
+    agent.save(Path("saved"))
+    np.testing.assert_array_equal(baselines.load_policy(Path("saved")).layers[0][0], latest.layers[0][0])
+    assert (best.layers[0][0] != latest.layers[0][0]).any()
+    for word in (None, 3, "", b"kept", "a\0b", agent):
+        with pytest.raises(UserError, match="path: expected a file or folder, got"):
+            baselines.load_policy(word)
+    with pytest.raises(UserError, match="expected a policy, from agent.policy"):
+        baselines.export_policy(agent, "numpy", Path("a.py"))

@@ -1,6 +1,7 @@
 """A run that was stopped, in whatever way, continues as if it had not been."""
 
 import os
+import shutil
 import signal
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from baselines.common.mpi import Communicator
 from baselines.her.ddpg import DDPG
 from baselines.runs.checkpoints import read_newest
 from baselines.runs.logger import Logger
+from baselines.runs.record import _moved, new_run_folder
 from baselines.storage import read_arrays, write_arrays
 from tests.helpers import checkpoints, contents, points_of_tensorboard, rows, timeless
 from tests.runs.helpers import KINDS, name_of_file, stop_after, words
@@ -146,3 +148,28 @@ def test_all_ranks_log_into_the_folder_of_rank_0(monkeypatch, without_updates):
     ranks = Ranks(tuple=lambda mine: [("runs/rank-0s", None), mine])
     run.run(words("sync", "--n_epochs=1"), ranks)
     assert Path("runs/rank-0s/checkpoint").exists() and not Path("runs/a-second-later").exists()
+
+
+def test_a_resumed_run_goes_on_without_its_text(log, capsys):
+    (log / "log.txt").unlink()
+    run.main([f"--resume={log}", "--n_epochs=5"])
+    assert "log.txt was changed: it has 0 bytes" in capsys.readouterr().out and len(rows(log)) == 5
+
+
+@pytest.mark.parametrize(
+    ("moved", "copied", "expected"),
+    [(["a"], False, "b/kept"), (["a/log"], False, "a/kept"), (["a"], True, "b/kept"), ([], False, "a/kept")],
+)
+def test_policies_are_saved_in_the_project_that_was_moved(moved, copied, expected, cwd):
+    for folder in ("a/log", "a/kept"):
+        os.makedirs(folder)
+    new = "a/log"
+    for place in moved:
+        new = "b/log"
+        (shutil.copytree if copied else shutil.move)(place, place.replace("a", "b"))
+    assert _moved(*map(os.path.abspath, ("a/kept", "a/log", new))) == os.path.abspath(expected)
+
+
+def test_runs_that_start_in_the_same_second_have_folders_of_their_own(monkeypatch):
+    monkeypatch.setattr("time.strftime", lambda *_: "20300101-000000")
+    assert len({new_run_folder("her", "my.module:Arm/Left-v0", 0) for _ in range(100)}) == 100

@@ -7,8 +7,9 @@ bytes of a JSON object: format, env_id, versions of libraries, generator, seed.
 """
 
 import importlib.metadata
+import io
 import json
-import os
+import math
 import tempfile
 import zipfile
 from collections.abc import Sequence
@@ -17,27 +18,30 @@ from typing import IO, Any
 import numpy as np
 
 from baselines.common.errors import UserError
+from baselines.common.paths import Path, as_path
 from baselines.common.specs import GOAL_KEYS, EnvSpec, task_of
 from baselines.envs.lockstep import Episode
-from baselines.her.demonstrations.minari import read_minari
+from baselines.her.demonstrations.minari import convert_minari
 from baselines.her.demonstrations.openai import convert_in_child
 from baselines.her.experiment.config import check_goal_env
 from baselines.her.types import Episodes
-from baselines.storage import replace_file
+from baselines.storage import open_regular, replace_file
 
 FORMAT = "baselines.her demonstrations 2"
-MAX_BYTES = 1 << 30  # of all arrays of a file
+MAX_BYTES = 1 << 28  # of all numbers of a file, 8 bytes each
+_LARGEST_PIECE = 1 << 20  # bytes that are read at once
 _LIBRARIES = ("numpy", "gymnasium", "gymnasium-robotics", "mujoco", "envpool")
 
 
 def write_demonstrations(
-    path: str, episodes: Sequence[Episode], spec: EnvSpec, generator: str = "", seed: int | None = None
+    path: Path, episodes: Sequence[Episode], spec: EnvSpec, generator: str = "", seed: int | None = None
 ) -> None:
     """Write episodes, whose actions are in the environment's own units, to an `.npz` file.
 
     `generator` names the person, script or policy that acted. A failed write leaves no file, and an earlier file
     unchanged. Raises UserError if the episodes do not fit `spec` or the file cannot be written.
     """
+    path = as_path("path", path)
     if not spec.has_goals:
         raise UserError(f"demonstrations need a goal environment; {spec.env_id} has no goals")
     versions = {x.name: x.version for x in importlib.metadata.distributions() if x.name in _LIBRARIES}
@@ -54,58 +58,86 @@ def write_demonstrations(
         raise UserError(f"cannot write {path}: {error.strerror}") from None
 
 
-def read_demonstrations(path: str, spec: EnvSpec, max_episodes: int | None = None) -> Episodes:
+def read_demonstrations(path: Path, spec: EnvSpec, max_episodes: int | None = None) -> Episodes:
     """Return the first `max_episodes` episodes of a file, or all, with actions scaled to [-1, 1].
 
     `path` is a file of our format or of OpenAI Baselines, or `minari:NAME`. Nothing in a file is executed. Raises
     UserError, naming the episode and the field, if the file does not fit `spec`.
     """
     check_goal_env(spec)
+    path = as_path("path", path)
     try:
-        if path.startswith("minari:"):
-            episodes = read_minari(path.removeprefix("minari:"), spec)
-        else:
-            episodes = _read_file(path, spec, max_episodes)
-        return _checked(episodes, spec).select(slice(max_episodes))
+        return _checked(_read(path, spec, max_episodes), spec).select(slice(max_episodes))
     except UserError:
         raise
+    except OSError as error:
+        raise UserError(f"cannot read demonstrations {path}: {error.strerror or error}") from None
     except Exception as error:  # damaged archives fail in many ways
-        kind = "" if isinstance(error, (OSError, ValueError)) else f"{type(error).__name__}: "
-        raise UserError(f"cannot read demonstrations {path}: {kind}{' '.join(str(error).split())}") from None
+        kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
+        raise UserError(f"cannot read demonstrations {path}: {kind}{error}") from None
 
 
-def _read_file(path: str, spec: EnvSpec, max_episodes: int | None) -> Episodes:
-    if not os.path.isfile(path):
-        raise ValueError("it is a folder; give the .npz file" if os.path.isdir(path) else "there is no such file")
-    with open(path, "rb") as file, _open_archive(file) as archive:
-        if not {"acs", "obs"} <= set(archive.files):
-            _check_header(archive, spec)
-            return _episodes(archive, spec)
-        example = Episodes.zeros(spec, 1)
-        shapes = {name: getattr(example, name).shape[1:] for name in (*GOAL_KEYS, "action")}
-        with tempfile.TemporaryFile() as plain:
+def _read(path: str, spec: EnvSpec, max_episodes: int | None) -> Episodes:
+    with tempfile.TemporaryFile() as plain:
+        if path.startswith("minari:"):
+            convert_minari(path.removeprefix("minari:"), plain, spec, max_episodes)
+            return _episodes(_open_archive(plain), spec)
+        with open_regular(path, 1 << 62) as file:
+            archive = _open_archive(file)
+            if not {"acs.npy", "obs.npy"} <= set(archive.namelist()):
+                _check_header(archive, spec)
+                return _episodes(archive, spec)
+            example = Episodes.zeros(spec, 1)
+            shapes = {name: getattr(example, name).shape[1:] for name in (*GOAL_KEYS, "action")}
             convert_in_child(file, plain, shapes, max_episodes)
             return _episodes(_open_archive(plain), spec)
 
 
-def _open_archive(file: IO[bytes]) -> Any:
-    """Return NumPy's view of an archive whose contents may be read: a mapping from names to arrays."""
+class _Pieces(io.BufferedReader):
+    """A file that is read in pieces: a table of contents that claims to be large takes no memory."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        if size is not None and size > _LARGEST_PIECE:
+            raise ValueError(f"it claims to have a piece of {size >> 20} MiB")
+        return super().read(size)
+
+
+def _open_archive(file: IO[bytes]) -> zipfile.ZipFile:
+    """Return an archive whose contents may be read."""
+    file = _Pieces(io.FileIO(file.fileno(), closefd=False))
     if not zipfile.is_zipfile(file):
         raise ValueError("it is not an .npz file")
-    file.seek(0)
-    archive = np.load(file, allow_pickle=False)
-    members = archive.zip.infolist()
-    if {member.compress_type for member in members} - {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
+    archive = zipfile.ZipFile(file)
+    if {member.compress_type for member in archive.infolist()} - {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
         raise ValueError("it is compressed in a way that NumPy does not use")  # LZMA reserves as much as a file claims
-    if sum(member.file_size for member in members) > MAX_BYTES:
-        raise ValueError(f"its arrays have more than {MAX_BYTES >> 20} MiB")
     return archive
 
 
-def _check_header(archive: Any, spec: EnvSpec) -> None:
-    if "header" not in archive:
+def _header_of(archive: zipfile.ZipFile, name: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Return shape and type of an array of numbers, which is not read."""
+    if f"{name}.npy" not in archive.namelist():
+        raise ValueError(f"it has no array '{name}'")
+    with archive.open(f"{name}.npy") as member:
+        if np.lib.format.read_magic(member) != (1, 0):  # the header of any other may have gigabytes
+            raise ValueError(f"{name} has a long header")
+        shape, _, dtype = np.lib.format.read_array_header_1_0(member)
+    if dtype.kind not in "fiub" or dtype.itemsize > 8 or not all(type(n) is int and n >= 0 for n in shape):
+        raise ValueError(f"{name} is not an array of numbers (allow_pickle=False)")
+    return shape, dtype
+
+
+def _array(archive: zipfile.ZipFile, name: str) -> np.ndarray:
+    with archive.open(f"{name}.npy") as member:
+        array: np.ndarray = np.lib.format.read_array(member, allow_pickle=False)
+        return array
+
+
+def _check_header(archive: zipfile.ZipFile, spec: EnvSpec) -> None:
+    if "header.npy" not in archive.namelist():
         raise ValueError("it has neither the arrays of our format nor acs and obs, those of OpenAI Baselines")
-    header = json.loads(archive["header"].tobytes())
+    if math.prod(_header_of(archive, "header")[0]) > _LARGEST_PIECE:
+        raise ValueError("its header is too long")
+    header = json.loads(_array(archive, "header").tobytes())
     file_format = header.get("format") if isinstance(header, dict) else None
     if file_format == "baselines.her demonstrations 1":
         raise ValueError("it was written by version 0.3.0: convert it with version 0.4.0, or record it again")
@@ -115,38 +147,41 @@ def _check_header(archive: Any, spec: EnvSpec) -> None:
         raise ValueError(f"it was recorded in {header.get('env_id')}, not in {spec.env_id}")
 
 
-def _episodes(archive: Any, spec: EnvSpec) -> Episodes:
+def _episodes(archive: zipfile.ZipFile, spec: EnvSpec) -> Episodes:
+    """Return all episodes; an array is read only if it has the shape that `spec` asks for."""
     fields = Episodes.zeros(spec, 1)._asdict()
-    count = np.size(archive["length"]) if "length" in archive else 0
+    N = math.prod(_header_of(archive, "length")[0])
+    if N * sum(example.size for example in fields.values()) > MAX_BYTES // 8:
+        raise ValueError(f"its arrays have more than {MAX_BYTES >> 20} MiB")
     for name, example in fields.items():
-        stored = "is_success" if name == "success" else name
-        if stored in archive:
-            with np.errstate(all="ignore"):  # infinity is refused later
-                fields[name] = np.asarray(archive[stored]).astype(example.dtype)
-        elif name in ("terminated", "info"):
-            fields[name] = np.zeros((count, *example.shape[1:]), example.dtype)
-        else:
-            raise ValueError(f"it has no array '{stored}'")
+        stored, shape = "is_success" if name == "success" else name, (N, *example.shape[1:])
+        if name == "info" or (name == "terminated" and "terminated.npy" not in archive.namelist()):
+            fields[name] = np.zeros(shape, example.dtype)
+            continue
+        actual = _header_of(archive, stored)[0]
+        if actual != shape:
+            needs = f"{spec.env_id} needs {list(shape)} (episodes, steps, size)"
+            remedy = ": append the observation after the last action" if actual == (N, spec.horizon, *shape[2:]) else ""
+            raise ValueError(f"{name} has the shape {list(actual)}, but {needs}{remedy}")
+        with np.errstate(all="ignore"):  # infinity is refused later
+            fields[name] = _array(archive, stored).astype(example.dtype, copy=False)
     return Episodes(**fields)
 
 
 def _checked(episodes: Episodes, spec: EnvSpec) -> Episodes:
-    """Return the episodes with actions in [-1, 1]. Raises ValueError for wrong shapes, lengths and numbers."""
+    """Return the episodes with actions in [-1, 1]. Raises ValueError for wrong lengths and numbers."""
     N, T = episodes.length.size, spec.horizon
     if N == 0:
         raise ValueError("it holds no episodes")
-    for name, example in Episodes.zeros(spec, 1)._asdict().items():
-        actual, shape = getattr(episodes, name).shape, (N, *example.shape[1:])
-        if actual != shape:
-            raise ValueError(
-                f"{name} has the shape {list(actual)}, but {spec.env_id} needs {list(shape)} (episodes, steps, size)"
-            )
     low, high = spec.actions.bounds(spec.action_size)
     with np.errstate(over="ignore"):
         episodes = episodes._replace(action=spec.actions.from_env(episodes.action))
     for i, length in enumerate(episodes.length):
         if not 1 <= length <= T:
             raise ValueError(f"episode {i} has length {length}, expected 1 to {T}")
+        last = np.concatenate([episodes.observation[i, length], episodes.achieved_goal[i, length]])
+        if not last.any() and episodes.observation[i].any() and episodes.desired_goal[i, length - 1].any():
+            raise ValueError(f"episode {i} ends in an observation of zeros: append the one after its last action")
         for name in (*GOAL_KEYS, "action"):
             if not np.isfinite(getattr(episodes, name)[i, : length + 1]).all():
                 raise ValueError(f"episode {i} has NaN or infinity in {name}")

@@ -6,6 +6,7 @@ functions trust what a pickle gives them. Whatever a hostile file still does (cr
 there, within limits.
 """
 
+import contextlib
 import encodings.cp437  # noqa: F401 (zipfile needs it, and the child process cannot open files)
 import io
 import json
@@ -15,16 +16,18 @@ import re
 import subprocess
 import sys
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import IO, Any
 
 import numpy as np
 
-_MEMORY = 1 << 31  # bytes
+_MEMORY = 1 << 30  # bytes
 _SECONDS = 60  # of computing
 _REFUSED = 3  # exit code of the child process: its output is a message instead of arrays
-# An isolated Python (-I) does not search every folder that NumPy may be in.
-_START = "import runpy, sys; sys.path.append(sys.argv.pop(1)); runpy.run_path(sys.argv.pop(1), run_name='__main__')"
+# An isolated Python (-I) does not search every folder that packages may be in.
+_START = """import json, runpy, sys
+sys.path += json.loads(sys.argv.pop(1))
+runpy.run_path(sys.argv.pop(1), run_name='__main__')"""
 
 
 def convert_in_child(
@@ -33,14 +36,20 @@ def convert_in_child(
     """Write what `convert` makes of `file` to `output`, as an .npz file. Raises ValueError, whatever the pickles do."""
     if os.name == "nt":
         raise ValueError("files of OpenAI Baselines are pickles, which are converted on Linux and macOS only")
-    numpy_folder = os.path.dirname(os.path.dirname(np.__file__))
-    arguments = [str(_MEMORY), str(_SECONDS), json.dumps(shapes), json.dumps(max_episodes)]
-    file.seek(0)
+    arguments = [json.dumps(shapes), json.dumps(max_episodes)]
+    run_child(__file__, arguments, file, output, path=[os.path.dirname(os.path.dirname(np.__file__))])
+
+
+def run_child(
+    script: str, arguments: Sequence[str], file: IO[bytes] | None, output: IO[bytes], path: Sequence[str]
+) -> None:
+    """Run a script that calls `answer`, with `file` as its input. Raises ValueError, whatever happens in it."""
+    environ = {"BASELINES_MEMORY": str(_MEMORY), "BASELINES_SECONDS": str(_SECONDS)}
     try:
         code = subprocess.run(
-            [sys.executable, "-I", "-c", _START, numpy_folder, __file__, *arguments],
-            stdin=file, stdout=output, stderr=subprocess.DEVNULL, timeout=2 * _SECONDS,
-            env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},  # each thread reserves memory
+            [sys.executable, "-I", "-c", _START, json.dumps(list(path)), script, *arguments],
+            stdin=file or subprocess.DEVNULL, stdout=output, stderr=subprocess.DEVNULL, timeout=2 * _SECONDS,
+            env={**os.environ, **environ, "OPENBLAS_NUM_THREADS": "1"},  # each thread reserves memory
         ).returncode  # fmt: skip
     except subprocess.TimeoutExpired:
         raise ValueError(f"its conversion takes more than {2 * _SECONDS} seconds") from None
@@ -157,23 +166,25 @@ def convert(file: IO[bytes], shapes: dict[str, list[int]], max_episodes: int | N
     return {**arrays, "reward": np.zeros((N, T), np.float32), "length": length, "is_success": success}
 
 
-def main(memory: str, seconds: str, shapes: str, max_episodes: str) -> None:
-    """Convert the file at standard input and write an .npz file, or a message, to standard output."""
-    import resource  # not on Windows
+def answer(convert: Callable[[], Mapping[str, np.ndarray]], open_files: int) -> None:
+    """Write an .npz file of what `convert` returns, or the message of its ValueError, to standard output."""
+    with contextlib.suppress(ImportError):  # Windows
+        import resource
 
-    limits = {
-        resource.RLIMIT_CORE: 0,
-        resource.RLIMIT_CPU: int(seconds),
-        resource.RLIMIT_FSIZE: int(memory) // 8,  # of the output
-        resource.RLIMIT_NOFILE: 0,  # no further file or socket can be opened
-    }
-    if sys.platform != "darwin":  # macOS has reserved more than any limit before the program begins
-        limits[resource.RLIMIT_AS] = int(memory)
-    for limit, value in limits.items():
-        value = min([value, *(old for old in resource.getrlimit(limit) if old != resource.RLIM_INFINITY)])
-        resource.setrlimit(limit, (value, value))
+        memory = int(os.environ["BASELINES_MEMORY"])
+        limits = {
+            resource.RLIMIT_CORE: 0,
+            resource.RLIMIT_CPU: int(os.environ["BASELINES_SECONDS"]),
+            resource.RLIMIT_FSIZE: memory // 4,  # of the output
+            resource.RLIMIT_NOFILE: open_files,  # files and sockets
+        }
+        if sys.platform != "darwin":  # macOS has reserved more than any limit before the program begins
+            limits[resource.RLIMIT_AS] = memory
+        for limit, value in limits.items():
+            value = min([value, *(old for old in resource.getrlimit(limit) if old != resource.RLIM_INFINITY)])
+            resource.setrlimit(limit, (value, value))
     try:
-        arrays = convert(sys.stdin.buffer, json.loads(shapes), json.loads(max_episodes))
+        arrays = convert()
     except ValueError as error:
         sys.stdout.buffer.write(str(error).encode(errors="replace"))
         sys.exit(_REFUSED)
@@ -181,4 +192,5 @@ def main(memory: str, seconds: str, shapes: str, max_episodes: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    shapes, most = json.loads(sys.argv[1]), json.loads(sys.argv[2])
+    answer(lambda: convert(sys.stdin.buffer, shapes, most), open_files=0)

@@ -256,17 +256,17 @@ PRESETS = {
     "single": Preset(
         dict(_RECIPE, **_ENERGY, n_critics=2, layer_norm=True, guide="auto", terminated_value="by_success"),
         num_env=8,
-        tasks={"FetchSlide*": _SLIDE, "HandReach*": {**_HAND_REACH, **_ONE_CRITIC}, "HandManipulate*": _ONE_CRITIC,
-               "PointMaze*": _MAZE},
+        tasks={"FetchSlide": _SLIDE, "HandReach": {**_HAND_REACH, **_ONE_CRITIC}, "HandManipulate*": _ONE_CRITIC,
+               "PointMaze_*": _MAZE},
     ),
     # Plappert et al. 2018 (1802.09464): 19 workers with 2 environments, batches of 256 and 1e6 transitions each.
     "paper19": Preset(dict(batch_size=19 * 256, buffer_size=19 * 10**6, simulated_workers=19), num_env=38),
     # `single` with demonstrations; without the Q-filter of Nair et al. 2018 (1709.10089), which begins by throwing away
     # most of what is demonstrated, as an untrained critic cannot tell.
     "demos": Preset(dict(_RECIPE, bc_loss=True, demo_batch_size=64, prm_loss_weight=0.001, aux_loss_weight=0.0156),
-                    num_env=8, tasks={"FetchPush*": _SCRIPT, "FetchPickAndPlace*": _SCRIPT,
-                                      "FetchSlide*": {**_SLIDE, "guide": "script"}, "HandReach*": _HAND_REACH,
-                                      "PointMaze*": _MAZE}),
+                    num_env=8, tasks={"FetchPush": _SCRIPT, "FetchPickAndPlace": _SCRIPT,
+                                      "FetchSlide": {**_SLIDE, "guide": "script"}, "HandReach": _HAND_REACH,
+                                      "PointMaze_*": _MAZE}),
 }  # fmt: skip
 
 # Where `python -m baselines.tune` looks, if nobody says otherwise.

@@ -9,6 +9,7 @@ import tempfile
 from typing import Any, NamedTuple
 
 from baselines.common.errors import UserError, nearest
+from baselines.common.paths import Path, as_path
 from baselines.learning.quiet import import_tensorflow
 from baselines.policies.exporting.steps import inputs_of
 from baselines.policies.policy import Policy
@@ -31,10 +32,12 @@ FORMATS = {
 }
 
 
-def export(policy: Policy, format: str, output: str) -> list[str]:
+def export(policy: Policy, format: str, output: Path) -> list[str]:
     """Write a policy, whole or not at all, and return the paths of its files or its folder. Raises UserError."""
-    places = _places(format, output)
-    if getattr(type(policy), "act", None) is not Policy.act:
+    places = _places(str(format), as_path("output", output))
+    if not isinstance(policy, Policy):
+        raise UserError(f"expected a policy, from agent.policy() or load_policy(path), got {policy!r:.80}")
+    if type(policy).act is not Policy.act:
         raise UserError(f"cannot export a {type(policy).__name__}, which acts in a way of its own")
     for name in inputs_of(policy):
         if not re.fullmatch(r"[A-Za-z]\w*", name, re.ASCII) or keyword.iskeyword(name) or name == "action":

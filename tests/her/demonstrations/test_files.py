@@ -32,7 +32,7 @@ def test_num_demo_takes_the_first_episodes(file, episodes):
 
 
 def test_a_missing_file_is_refused():
-    with pytest.raises(UserError, match="there is no such file"):
+    with pytest.raises(UserError, match="No such file"):
         read_demonstrations("nowhere.npz", SPEC)
 
 
@@ -44,6 +44,11 @@ def put(value, *where):
     return f
 
 
+def without_last(x):
+    """The entries with zeros for what followed the last action."""
+    return np.where(np.arange(x.shape[1])[:, None] < x.shape[1] - 1, x, 0)
+
+
 @pytest.mark.parametrize(
     "fields, message",
     [
@@ -53,6 +58,11 @@ def put(value, *where):
         (dict(length=put(31, 1)), "episode 1 has length 31, expected 1 to 30"),
         (dict(length=put(0, 0)), "episode 0 has length 0"),
         (dict(observation=lambda x: x[:, :, :1]), r"observation has the shape \[4, 31, 1\].* needs \[4, 31, 2\]"),
+        (dict(achieved_goal=lambda x: x[:, :30]), r"achieved_goal has .* \[4, 31, 2\].*: append the observation after"),
+        (
+            dict(observation=without_last, achieved_goal=without_last),
+            "0 ends in an observation of zeros: append",
+        ),
         (dict(desired_goal=lambda x: x[:, :20]), r"desired_goal has the shape \[4, 20, 2\]"),
         (dict(action=lambda x: x[:2]), r"action has the shape \[2, 30, 2\]"),
         (dict(is_success=lambda x: x[:0]), "success has the shape"),
@@ -70,6 +80,10 @@ def test_what_does_not_fit_is_refused_by_episode_and_field(file, fields, message
     "changes, message",
     [
         (dict(observation={k: np.zeros((30, 2)) for k in GOAL_KEYS}), "1 has 30 observations for .*: append the obs"),
+        (
+            dict(observation={k: np.zeros((30 + (k == "observation"), 2)) for k in GOAL_KEYS}),
+            "1 has 30 observations for 30 actions, expected 31 of achieved_goal: append the observation after",
+        ),
         (dict(action=np.zeros((30, 3))), r"episode 1: action has the shape \[30, 3\]"),
     ],
 )

@@ -97,8 +97,8 @@ CODE = {  # what a hostile file does once it executes code after all, and the an
 def test_even_code_in_the_child_process_could_end_in_one_line_only(file, tmp_path, monkeypatch, code):
     script, marker = tmp_path / "script.py", tmp_path / "marker"
     script.write_text(
-        f"import os, runpy, sys\nmain = runpy.run_path({openai.__file__!r})['main']\ndef convert(*_):\n"
-        f"    {code.format(marker=str(marker))}\nmain.__globals__['convert'] = convert\nmain(*sys.argv[1:])\n"
+        f"import os, runpy, sys\nanswer = runpy.run_path({openai.__file__!r})['answer']\n"
+        f"def convert():\n    {code.format(marker=str(marker))}\nanswer(convert, 0)\n"
     )
     monkeypatch.setattr(openai, "__file__", str(script))
     monkeypatch.setattr(openai, "_SECONDS", 1)
@@ -114,9 +114,14 @@ def test_archives_of_our_format_that_claim_too_much_are_refused(file, played):
     claim = npy(b"\0" * 100, "<f4", (10**6, 10**3, 10**3))
     refused(file, zipped({**members, "action": claim}))
     assert "RecursionError" in refused(file, zipped({"header": text(b"[" * 100000 + b"]" * 100000)}))
-    bomb = zipped({"header": b"\0" * (1 << 20)}, zipfile.ZIP_DEFLATED)
-    claim = bomb.replace((1 << 20).to_bytes(4, "little"), (1 << 31).to_bytes(4, "little"))
-    assert "its arrays have more than 1024 MiB" in refused(file, claim)
+    assert "its header is too long" in refused(file, zipped({"header": npy(b"", "|u1", (1 << 31,))}))
+    assert "its arrays have more than 256 MiB" in refused(
+        file, zipped({**members, "length": npy(b"", shape=(10**6,), descr="<i4")})
+    )
+    assert "is not an array of numbers" in refused(file, zipped({**members, "reward": npy(b"", "<U9999", (4, 30))}))
+    assert "long header" in refused(file, zipped({**members, "reward": b"\x93NUMPY\x02\0" + b"\xff" * 4}))
+    many = zipped({str(i): b"" for i in range(30_000)})
+    assert "it claims to have a piece of 1 MiB" in refused(file, many)
     assert "NumPy does not use" in refused(file, zipped(members, zipfile.ZIP_LZMA))
     assert "it is not an .npz file" in refused(file, b"text")
     assert "allow_pickle=False" in refused(file, zipped({**members, "action": npy(b"N.")}))

@@ -5,7 +5,17 @@ import math
 import numpy as np
 import pytest
 
-from benchmarks.statistics import interquartile_interval, interquartile_mean, minutes_to, stability, steps_to
+from baselines.results.statistics import (
+    Estimate,
+    difference_of,
+    interquartile_mean,
+    interval,
+    mean_of,
+    median_of,
+    minutes_to,
+    stability,
+    steps_to,
+)
 
 STEPS = np.array([10, 20, 30, 40, 50])
 
@@ -59,13 +69,33 @@ def test_the_interval_has_the_percentiles_of_resampled_runs():
     P(k >= 3) = 0.067 and P(k >= 4) = 0.011 enclose 0.025: the upper end is at k = 3; the lower one at 0.
     """
     runs = np.array([0.0] * 7 + [1.0])
-    assert interquartile_interval(runs) == pytest.approx((0, 0.25))
-    low, high = interquartile_interval(np.stack([runs, np.ones(8)], 1))
+    assert interval(interquartile_mean, runs) == pytest.approx((0, 0.25))
+    low, high = interval(interquartile_mean, np.stack([runs, np.ones(8)], 1))
     assert low == pytest.approx([0, 1]) and high == pytest.approx([0.25, 1])
-    assert interquartile_interval(np.array([0.0, 1.0])) == pytest.approx((0, 1))
+    assert interval(interquartile_mean, np.array([0.0, 1.0])) == pytest.approx((0, 1))
 
 
-def test_one_run_has_no_interval():
-    assert np.isnan(interquartile_interval(np.array([0.5]))).all()
-    low, high = interquartile_interval(np.ones((1, 3)))
+def test_one_run_has_no_interval_and_unknown_numbers_do_not_count():
+    assert mean_of([0.5, math.nan]).text(".2f") == median_of([math.nan, 0.5]).text(".2f") == "0.50"
+    low, high = interval(interquartile_mean, np.ones((1, 3)))
     assert np.isnan(low).all() and high.shape == (3,)
+    assert mean_of([math.nan]).text(".2f") == "-"
+
+
+def test_a_median_of_runs_of_which_most_never_reach_a_level_is_never():
+    assert median_of([10, math.inf, math.inf]).text(".0f") == "never"
+    assert median_of([10, 20, math.inf]).text(".0f") == "20"  # and no interval
+    assert median_of([10, 20, 30]).text(".0f") == "20 (10 to 30)"
+
+
+def test_a_difference_is_that_of_the_statistics_and_its_interval_is_of_both_groups():
+    """Each mean of two resampled runs is one of a, (a + b) / 2, b, the outer ones with probability 1/4."""
+    assert difference_of(interquartile_mean, [0, 1], [10, 14]) == pytest.approx((-11.5, -14, -9))
+    assert difference_of(np.median, [1, 2, 3], [1, 2, 3])[0] == 0
+    assert np.isnan(difference_of(np.median, [1, 2, math.inf], [1, 2])).all()
+    alone = difference_of(np.median, [1], [3, 3])
+    assert alone.value == -2 and np.isnan(alone.low)
+
+
+def test_an_estimate_is_text_with_its_interval():
+    assert Estimate(40000, 36000, 44000).text(",.0f") == "40,000 (36,000 to 44,000)"
