@@ -89,7 +89,7 @@ def test_what_processes_lack_is_said_with_the_remedy(lacking, remedy, monkeypatc
     undo = lacking(monkeypatch)
     try:
         with pytest.raises(UserError, match=f"{remedy}.*--vec_env=sync"):
-            in_processes(lambda index: Variable(), 2)
+            in_processes(lambda index: Variable(), 2, Variable())
     finally:
         if undo:
             undo()
