@@ -34,7 +34,8 @@ Imports that take seconds, such as TensorFlow, belong into `learn`, so that --he
 
 Randomness comes from `run.rng(purpose)` and `run.seeds_for(purpose, num_env)`, so that a resumed run continues exactly.
 `run.comm` has the other workers (mpirun), `run.clock.measure(phase)` times a block, `run.logger.info` writes a line. If
-each cycle appends its losses to `run.progress.losses`, they survive a stop in the middle of an epoch.
+each cycle appends its losses to `run.progress.losses`, they survive a stop in the middle of an epoch. If each adds the
+steps that it took to `run.progress.steps`, --num_timesteps counts these instead of `steps_per_cycle`.
 
 examples/cross_entropy.py is a complete algorithm in fewer than 100 lines.
 """

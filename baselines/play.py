@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from baselines.common.cli import errors_end_the_process, parse_all, show
-from baselines.common.errors import UserError
+from baselines.common.errors import UserError, one_line
 from baselines.common.seeding import env_seeds
 from baselines.common.settings import Settings, setting
 from baselines.common.specs import EnvSpec, check_same_sizes, other_task
@@ -154,11 +154,24 @@ def _environment(
         with contextlib.closing(gymnasium_env.make(env_id, 1, seeds, arguments=arguments, **shown)) as env:
             yield env
         if file:
-            (recorded,) = [os.path.join(place, name) for name in os.listdir(place) if name.endswith(".mp4")]
+            made = [os.path.join(place, name) for name in os.listdir(place) if name.endswith(".mp4")]
+            if not made or not _is_whole(made[0]):
+                raise UserError(f"cannot write {file}: the video is not complete (is the disk full?)")
             if file.endswith(".gif"):
-                write_gif(recorded, file)
-            else:
-                shutil.move(recorded, file)
+                made.insert(0, f"{made[0]}.gif")
+                write_gif(made[1], made[0])
+            shutil.move(made[0], file)
+
+
+def _is_whole(video: str) -> bool:
+    """Return False for a video that was cut off: its index is at its end."""
+    from moviepy import VideoFileClip
+
+    try:
+        VideoFileClip(video).close()
+    except OSError:
+        return False
+    return True
 
 
 def write_gif(video: str, path: str, most_frames: int = 10**9) -> None:
@@ -188,7 +201,10 @@ def main(argv: list[str] | None = None) -> None:
         words = ["baselines.play", *(sys.argv[1:] if argv is None else argv)]
         env_id, arguments = task_of_policy(policy.spec, env, arguments, words)
         if not options.record_demos:
-            play(policy, env_id, options.episodes, options.seed, video=options.video, arguments=arguments)
+            try:
+                play(policy, env_id, options.episodes, options.seed, video=options.video, arguments=arguments)
+            except OSError as error:
+                raise UserError(f"cannot write {options.video or 'the video'}: {one_line(error)}") from None
             return
         write = demonstrations_writer(algorithm or (find(policy.alg) if policy.alg in known_algorithms() else None))
         played = play(policy, env_id, options.episodes, options.seed, render=False, arguments=arguments)

@@ -60,5 +60,5 @@ class Learner:
                 self.agent.train(batches)
                 self.agent.end_cycle()
                 if self.guide:
-                    self.guide.train(self.buffer.episodes, episodes)
+                    self.guide.train(self.buffer, episodes)
         return episodes.num_steps

@@ -22,16 +22,16 @@ from benchmarks.measure import compare, in_turn, output
 def sampling(rounds: int) -> list[dict]:
     (buffer, _), rng, config = _full_buffer(), np.random.default_rng(1), HERConfig()
     stored = buffer.episodes
-    n, T = config.n_batches * config.batch_size, stored.action.shape[1]
+    n = config.n_batches * config.batch_size
 
     def relabelled() -> float:
         return buffer.sample(config.n_batches, config.batch_size).reward.size
 
     def plain() -> float:
-        rows, times = rng.integers(buffer.num_episodes, size=n), rng.integers(T, size=n)
+        rows = rng.integers(buffer.num_steps - 1, size=n)
         for array in (stored.observation, stored.achieved_goal):
-            array[rows, times], array[rows, times + 1]
-        stored.desired_goal[rows, times], stored.action[rows, times]
+            array[rows], array[rows + 1]
+        stored.desired_goal[rows], stored.action[rows]
         return n
 
     rates = compare({"relabelled": relabelled, "plain indexing": plain}, rounds)
@@ -58,7 +58,7 @@ def _full_buffer() -> tuple[ReplayBuffer, int]:
     uniform = Episodes.of(played, env.spec)
     buffer = ReplayBuffer(env.spec, config, config.buffer_size, env.compute_reward, rng)
     before = _resident()
-    while buffer.num_episodes < buffer.max_episodes:
+    while buffer.num_steps + uniform.num_steps <= buffer.capacity:
         buffer.store(uniform)
     return buffer, _resident() - before
 

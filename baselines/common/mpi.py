@@ -3,11 +3,12 @@
 import contextlib
 import os
 import sys
+import threading
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -42,6 +43,9 @@ class Communicator:
         """Return the number of this machine's cores for this worker, at least 1."""
         return available_cores()
 
+    def limit_waiting(self, seconds: float) -> None:
+        """End all workers, with a line, where one waits so long for the others from now on; 0: no limit."""
+
     def abort(self, code: int) -> None:
         """End this worker and all others."""
         flush_streams()
@@ -57,23 +61,46 @@ class MpiCommunicator(Communicator):
         self._mpi = MPI
         self._world = MPI.COMM_WORLD
         self.rank, self.size = self._world.rank, self._world.size
+        self._calls = 0  # begun and ended: odd while this worker waits for the others
 
     def mean(self, x: np.ndarray) -> np.ndarray:
         """Return the mean of `x` over all workers."""
         total = np.array(x)
-        self._world.Allreduce(self._mpi.IN_PLACE, total)
+        self._wait(self._world.Allreduce, self._mpi.IN_PLACE, total)
         total /= np.asarray(self.size, total.dtype)
         return total
 
     def broadcast(self, x: np.ndarray) -> np.ndarray:
         """Return rank 0's `x`."""
         received = np.array(x)
-        self._world.Bcast(received)
+        self._wait(self._world.Bcast, received)
         return received
 
     def all_gather(self, x: T) -> list[T]:
         """Return `x` of every rank."""
-        return list(self._world.allgather(x))
+        return list(self._wait(self._world.allgather, x))
+
+    def limit_waiting(self, seconds: float) -> None:
+        """End all workers where this one waits so long for the others."""
+        if self.size > 1 and seconds:
+            threading.Thread(target=self._watch, args=(seconds,), daemon=True).start()
+
+    def _wait(self, call: Callable[..., Any], *arguments: Any) -> Any:
+        self._calls += 1
+        try:
+            return call(*arguments)
+        finally:
+            self._calls += 1
+
+    def _watch(self, seconds: float) -> None:
+        looks, looked_at = 0, 0
+        while looks < seconds:  # one a second: while the whole job is stopped (Ctrl-Z), there are none
+            time.sleep(1)
+            looks = looks + 1 if self._calls == looked_at and self._calls % 2 else 0
+            looked_at = self._calls
+        why = f"has waited {seconds:g} s (--worker_timeout) for another worker, which hangs or was stopped"
+        show(f"error (rank {self.rank} of {self.size}): {why}; ending all workers", sys.stderr)
+        self.abort(1)
 
     def share_of_cores(self) -> int:
         """Return this worker's share of the machine's cores."""

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from baselines.common.errors import UserError
+from baselines.common.layouts import layout_size
 
 # The entries of a goal environment's observation (Gymnasium's GoalEnv).
 GOAL_KEYS = ("observation", "achieved_goal", "desired_goal")
@@ -87,6 +88,21 @@ class EnvSpec:
     actions: Actions = Actions()
     env_kwargs: str = ""  # the arguments it was made with, in the syntax of --env_kwargs
     left_out: str = ""  # what else it was made with, such as wrappers: these are not made again from a name
+    layouts: Mapping[str, Any] = dataclasses.field(default_factory=dict)  # of entries that it shows otherwise
+
+    def __post_init__(self) -> None:
+        """Raise UserError for what no algorithm can use, so that everything that is written can be read again."""
+        sizes = {**self.observation_sizes, "action": self.action_size}
+        for name, size in sizes.items():
+            if not (type(size) is int and 0 < size < 10**6):
+                raise UserError(f"environment '{self.env_id}': expected 1 to 999999 numbers in '{name}', got {size!r}")
+        if not (type(self.horizon) is int and 0 <= self.horizon < 1 << 63 and len(sizes) > 1):
+            raise UserError(f"environment '{self.env_id}': expected observations and a time limit in whole steps, got "
+                            f"{dict(self.observation_sizes)!r} and {self.horizon!r}")  # fmt: skip
+        for name, layout in self.layouts.items():
+            if layout_size(layout) != self.observation_sizes.get(name):
+                raise UserError(f"environment '{self.env_id}': expected a layout of '{name}', got {layout!r:.60}")
+        Actions.from_document(dataclasses.asdict(self.actions), self.action_size)
 
     @property
     def has_goals(self) -> bool:
@@ -120,18 +136,15 @@ class EnvSpec:
     def from_document(cls, document: Mapping[str, Any]) -> "EnvSpec":
         """Read what `document` wrote. Raises UserError."""
         try:
-            spec = cls(**document)
-            sizes = [*spec.observation_sizes.values(), spec.action_size, spec.horizon]
-            sound = spec.env_id and spec.observation_sizes and 0 not in sizes[:-1]
-            sound = sound and all(type(n) is int and 0 <= n < 10**6 for n in sizes)
-            sound = sound and all(isinstance(text, str) for text in (spec.env_id, spec.env_kwargs, spec.left_out))
+            spec = cls(**{**document, "actions": Actions.from_document(document["actions"], document["action_size"])})
+            sound = spec.env_id and isinstance(spec.env_id, str) and isinstance(spec.env_kwargs, str)
+            sound = sound and isinstance(spec.left_out, str)
             sound = sound and isinstance(spec.discrete, bool) and isinstance(spec.has_reward_function, bool)
-            actions = Actions.from_document(document["actions"], spec.action_size)
-        except (TypeError, AttributeError, KeyError) as error:
+        except (TypeError, ValueError, AttributeError, KeyError, RecursionError) as error:
             raise UserError(f"environment: {error}") from None
         if not sound:
-            raise UserError(f"environment: expected a name, sizes of at least 1 and flags, got {document!r}")
-        return dataclasses.replace(spec, actions=actions)
+            raise UserError(f"environment: expected a name and flags, got {document!r}")
+        return spec
 
 
 def without_version(env_id: str) -> str:

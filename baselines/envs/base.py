@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, Self, cast
 import numpy as np
 
 from baselines.common.specs import EnvSpec
+from baselines.envs.directory import environment_code
 from baselines.envs.reward import GoalReward
 
 # Each entry of the observation [B, size], float32; a plain vector is the entry "observation".
@@ -109,7 +110,8 @@ class VecEnv(ABC):
 
     def _timed(self, call: Callable[..., Any], *arguments: Any) -> Any:
         start = time.perf_counter()
-        result = call(*arguments)
+        with environment_code():
+            result = call(*arguments)
         self.seconds += time.perf_counter() - start
         return result
 

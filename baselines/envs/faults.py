@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 import gymnasium
 import numpy as np
 from gymnasium.vector import AsyncVectorEnv, VectorEnv
+from gymnasium.vector.async_vector_env import _async_worker
 
 import baselines
 from baselines.common.errors import STOP_SIGNALS, TrainingError, UserError
@@ -185,7 +186,8 @@ def in_processes(make: Callable[[int], gymnasium.Env], num_env: int, model: gymn
         with contextlib.ExitStack() as stack:  # try first: without them, the fork server prints a traceback of its own
             for _ in range(4 * num_env + 24):
                 stack.callback(os.close, os.open(os.devnull, os.O_RDONLY))
-        vector = AsyncVectorEnv(starts, context="forkserver")  # a fork of this process would inherit TensorFlow's locks
+        # A fork of this process would inherit TensorFlow's locks.
+        vector = AsyncVectorEnv(starts, context="forkserver", worker=_work)
     except (EOFError, BrokenPipeError, ConnectionResetError):
         raise UserError(
             "the processes of the environments could not be started: a module must register the environment "
@@ -201,6 +203,12 @@ def in_processes(make: Callable[[int], gymnasium.Env], num_env: int, model: gymn
         process.terminate = process.kill  # type: ignore[method-assign]
     atexit.register(_kill, weakref.WeakSet(vector.processes))  # before multiprocessing waits for them
     return vector
+
+
+def _work(*arguments: Any) -> None:
+    """Step an environment in a process of its own, which ends without a traceback if the main process was killed."""
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError, EOFError):
+        _async_worker(*arguments)
 
 
 def wait_for_answers(vector: Any, seconds: float) -> None:

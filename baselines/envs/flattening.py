@@ -1,5 +1,6 @@
 """A wrapper that makes vectors of observations and goals that are bits, numbers or nested dictionaries."""
 
+import contextlib
 from typing import Any, TypeAlias, cast
 
 import gymnasium
@@ -7,6 +8,7 @@ import numpy as np
 from gymnasium import spaces
 from gymnasium.wrappers import TransformObservation
 
+from baselines.common.layouts import as_vector
 from baselines.envs.reward import has_reward_function
 
 Space: TypeAlias = gymnasium.Space[Any]
@@ -15,41 +17,47 @@ Space: TypeAlias = gymnasium.Space[Any]
 def flattened(env: gymnasium.Env) -> gymnasium.Env:
     """Return `env` with every entry of its observation as a vector; `env` itself where nothing changes.
 
-    Bits become 0 and 1, a number out of n one of n places (spaces.flatten). Images stay, for `spec_of` to refuse. An
-    observation that is no dictionary becomes the entry "observation".
+    Bits become 0 and 1, a number out of n one of n places, as in spaces.flatten. Images stay, for `spec_of` to refuse.
+    An observation that is no dictionary becomes the entry "observation".
     """
     space = env.observation_space
     entries = dict(space.spaces) if isinstance(space, spaces.Dict) else {"observation": space}
-    flat = {key: entry for key, entry in entries.items() if _can_be_flattened(entry)}
-    if not flat:
+    layouts = {}
+    for key, entry in entries.items():
+        if not (isinstance(entry, spaces.Box) and len(entry.shape) == 1):
+            with contextlib.suppress(TypeError):
+                layouts[key] = _layout_of(entry)
+    if not layouts:
         return env
 
     def flatten(observation: Any) -> dict[str, Any]:
         parts = observation if isinstance(space, spaces.Dict) else {"observation": observation}
-        return {key: _flatten(key, flat[key], part) if key in flat else part for key, part in parts.items()}
+        return {key: _flatten(key, layouts[key], part) if key in layouts else part for key, part in parts.items()}
 
     def compute_reward(achieved_goal: np.ndarray, desired_goal: np.ndarray, info: Any) -> Any:
         goals = {"achieved_goal": achieved_goal, "desired_goal": desired_goal}
-        own = [_unflatten(flat[key], goal) if key in flat else goal for key, goal in goals.items()]
+        own = [_unflatten(entries[key], goal) if key in layouts else goal for key, goal in goals.items()]
         return env.get_wrapper_attr("compute_reward")(*own, info)
 
-    vectors = {key: _vector(entry) if key in flat else entry for key, entry in entries.items()}
+    vectors = {key: _vector(entry) if key in layouts else entry for key, entry in entries.items()}
     wrapper: Any = TransformObservation(env, flatten, spaces.Dict(vectors))
     if has_reward_function(env):
         wrapper.compute_reward = compute_reward
+    wrapper.layouts_of_entries = layouts
     return cast(gymnasium.Env, wrapper)
 
 
-def _can_be_flattened(space: Space) -> bool:
-    is_vector = isinstance(space, spaces.Box) and len(space.shape) == 1
-    return not is_vector and space.is_np_flattenable and not _has_image(space)
-
-
-def _has_image(space: Space) -> bool:
+def _layout_of(space: Space) -> Any:
+    """Return the layout of what `space` holds. Raises TypeError for images, tuples, and other spaces."""
     if isinstance(space, spaces.Dict):
-        return any(map(_has_image, space.values()))
-    # The parts of a tuple have no names to refuse one by.
-    return isinstance(space, spaces.Tuple) or len(space.shape or ()) > 1
+        return {str(key): _layout_of(part) for key, part in space.items()}
+    if isinstance(space, spaces.Discrete):
+        return [int(space.n), int(space.start)]
+    if isinstance(space, (spaces.Box, spaces.MultiBinary)) and len(space.shape) <= 1:
+        return space.shape[0] if space.shape else None
+    if isinstance(space, spaces.MultiDiscrete) and len(space.shape) == 1:
+        return [[int(n), int(first)] for n, first in zip(space.nvec, space.start, strict=True)]
+    raise TypeError
 
 
 def _vector(space: Space) -> spaces.Box:
@@ -58,10 +66,11 @@ def _vector(space: Space) -> spaces.Box:
     return spaces.Box(flat.low.astype(np.float32), flat.high.astype(np.float32), dtype=np.float32)
 
 
-def _flatten(key: str, space: Space, value: Any) -> np.ndarray:
-    if isinstance(space, (spaces.Discrete, spaces.MultiDiscrete)) and not space.contains(value):
-        raise ValueError(f"{key} is {value!r}, which is not in {space}")
-    return np.asarray(spaces.flatten(space, value), np.float32)
+def _flatten(key: str, layout: Any, value: Any) -> np.ndarray:
+    try:
+        return as_vector(layout, value).astype(np.float32)
+    except ValueError as error:
+        raise ValueError(f"{key}: {error}, got {value!r:.60}") from error
 
 
 def _unflatten(space: Space, goal: np.ndarray) -> Any:

@@ -20,6 +20,7 @@ from baselines.common.specs import GOAL_KEYS, UNNAMED, Actions, EnvSpec
 from baselines.envs import faults
 from baselines.envs.arguments import NONE, EnvArguments, as_text
 from baselines.envs.base import Observation, Step, VecEnv
+from baselines.envs.directory import environment_code
 from baselines.envs.flattening import flattened
 from baselines.envs.names import OLD_GYM, gymnasium_id
 from baselines.envs.old_gym import make_old_gym
@@ -248,6 +249,7 @@ def name_of(env: Any) -> str:
     return str(getattr(spec, "id", None) or getattr(spec, "env_id", UNNAMED))
 
 
+@environment_code()
 def _make(spec: registration.EnvSpec) -> gymnasium.Env:
     return flattened(gymnasium.make(spec, disable_env_checker=True))
 
@@ -255,7 +257,9 @@ def _make(spec: registration.EnvSpec) -> gymnasium.Env:
 def _model_of(vector: VectorEnv) -> tuple[gymnasium.Env, registration.EnvSpec | None]:
     """Return one environment with the spaces that the vector's wrappers show, and its spec. Raises UserError."""
     inner: Any = vector.unwrapped
-    if hasattr(inner, "envs"):
+    if callable(getattr(inner, "compute_reward", None)):
+        single: gymnasium.Env = _OneOfVector(vector)
+    elif hasattr(inner, "envs"):
         single = inner.envs[0]
         if isinstance(single, faults.ErrorContext):  # in a vector that was used before
             single = single.env
@@ -267,12 +271,32 @@ def _model_of(vector: VectorEnv) -> tuple[gymnasium.Env, registration.EnvSpec | 
         kwargs = {name: value for name, value in vector.spec.kwargs.items() if name not in _OF_VECTORS}
         single = gymnasium.make(dataclasses.replace(vector.spec, kwargs=kwargs), disable_env_checker=True)
     else:
-        raise UserError("the vector environment has neither `envs` nor a spec to make one for compute_reward from")
+        single = _OneOfVector(vector)
     model = gymnasium.Wrapper(single)
     model.observation_space, model.action_space = vector.single_observation_space, vector.single_action_space
     return model, single.spec
 
 
+class _OneOfVector(gymnasium.Env[Any, Any]):
+    """The spaces, time limit and reward function of a vector that computes all environments at once."""
+
+    def __init__(self, vector: VectorEnv):
+        self.observation_space, self.action_space = vector.single_observation_space, vector.single_action_space
+        limit = getattr(vector.unwrapped, "_max_episode_steps", None)
+        self._max_episode_steps = limit or getattr(vector.spec, "max_episode_steps", None)
+        if callable(compute := getattr(vector.unwrapped, "compute_reward", None)):
+
+            @functools.wraps(compute)
+            def compute_reward(achieved: np.ndarray, desired: np.ndarray, *info: Any) -> Any:
+                """Call it with rows of goals only, as its steps do."""
+                if achieved.ndim > 1:
+                    return compute(achieved, desired, *info)
+                return np.asarray(compute(achieved[None], desired[None], *info)).reshape(-1)[0]
+
+            self.compute_reward = compute_reward
+
+
+@environment_code()
 def make_one(
     env_id: str, render_mode: str | None = None, video: Video | None = None, arguments: EnvArguments = NONE
 ) -> gymnasium.Env:
@@ -313,7 +337,9 @@ def spec_of(env: gymnasium.Env, env_id: str) -> EnvSpec:
         raise UserError(f"'{env_id}': expected actions that are a vector, or a number from 0 to n - 1, got {actions}")
     limit = "_max_episode_steps"  # of TimeLimit
     horizon = env.get_wrapper_attr(limit) if env.has_wrapper_attr(limit) else getattr(env.spec, limit[1:], None)
-    return EnvSpec(env_id, sizes, action_size, horizon or 0, discrete, has_reward_function(env), units)
+    horizon = int(horizon) if horizon and horizon == horizon // 1 else horizon  # also NumPy's numbers
+    layouts = getattr(env, "layouts_of_entries", {})  # of `flattened`
+    return EnvSpec(env_id, sizes, action_size, horizon or 0, discrete, has_reward_function(env), units, layouts=layouts)
 
 
 def _actions_of(space: Box, env_id: str) -> Actions:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from baselines.common.errors import TrainingError
+from baselines.common.errors import TrainingError, UserError
 from baselines.envs.base import Observation, Step, VecEnv
 
 
@@ -82,8 +82,14 @@ def run_episodes(env: VecEnv, act: Callable[[Observation], np.ndarray]) -> list[
     """Play one whole episode in each environment, from a reset on.
 
     `act(observation)` returns the actions [B, u] in the environment's units for entries [B, size]. It is asked for all
-    environments until the last episode has ended, but what it answers for ended ones is not in the episodes.
+    environments until the last episode has ended, but what it answers for ended ones is not in the episodes. Raises
+    UserError for environments without a time limit.
     """
+    if not env.spec.horizon:
+        raise UserError(
+            f"'{env.spec.env_id}' has no time limit, so that an episode may never end: add --max_episode_steps, or "
+            "wrap it in gymnasium.wrappers.TimeLimit"
+        )
     lockstep = Lockstep(env)
     observation = lockstep.reset()
     shown, steps, actions = [observation], [], []

@@ -10,6 +10,7 @@ import gymnasium
 from farama_notifications import notifications
 
 from baselines.common.errors import UserError, nearest
+from baselines.envs.directory import environment_code
 from baselines.envs.faults import describe_error
 
 OLD_GYM = "gym:"  # prefix of environments of old gym
@@ -44,6 +45,7 @@ def import_module_of(env_id: str) -> str:
     return name
 
 
+@environment_code()
 def _import(module: str, flag: str) -> None:
     try:
         importlib.import_module(module)

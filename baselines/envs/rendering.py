@@ -22,13 +22,24 @@ class Video(NamedTuple):
     name: str
 
 
+class _Recorder(RecordVideo):
+    """A recorder without a traceback where no video can be written: the main process looks at the file."""
+
+    def stop_recording(self) -> None:
+        """Write the video, as far as it can be."""
+        try:
+            super().stop_recording()  # type: ignore[no-untyped-call]
+        except OSError:
+            self.recorded_frames, self.recording = [], False
+
+
 def recorded(env: gymnasium.Env, video: Video) -> gymnasium.Env:
     """Wrap `env` to record `video`, under a name that is not in use in its folder."""
     names = (f"{video.name}{'' if n == 1 else n}" for n in itertools.count(1))
     name = next(name for name in names if not os.path.exists(os.path.join(video.folder, f"{name}-step-0.mp4")))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the folder exists
-        return RecordVideo(
+        return _Recorder(
             env, video.folder, step_trigger=lambda step: step == 0, video_length=video.length, name_prefix=name
         )
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from baselines.common.errors import TrainingError, UserError
 from baselines.common.specs import GOAL_KEYS, EnvSpec
+from baselines.envs.directory import environment_code
 from baselines.envs.faults import describe_error, one_number
 from baselines.envs.info import NO_INFO, InfoType, as_infos, info_type, read_info
 
@@ -36,7 +37,7 @@ class GoalReward:
         self._compute = compute if _takes_info(compute) else lambda achieved, desired, info: compute(achieved, desired)
         self._env, self._env_id, self.reward_info = env, env_id, tuple(reward_info)
         assert isinstance(env.observation_space, gymnasium.spaces.Dict)
-        self._space = copy.deepcopy(env.observation_space["achieved_goal"])
+        self._space = _drawable(env.observation_space["achieved_goal"])
         self._space.seed(0)  # all workers, and a run that is resumed, must draw the same goals
 
     @classmethod
@@ -93,6 +94,7 @@ class GoalReward:
     # The following are computed at their first use: an algorithm that relabels nothing does not need them.
 
     @functools.cached_property
+    @environment_code()
     def _info(self) -> tuple[InfoType, np.ndarray]:
         """The entries' type, and their numbers in the first random steps [10, i]."""
         if not self.reward_info:
@@ -113,6 +115,7 @@ class GoalReward:
             raise UserError(f"'{self._env_id}': --reward_info={','.join(self.reward_info)}: {why}") from error
 
     @functools.cached_property
+    @environment_code()
     def goals(self) -> np.ndarray:
         """Goals that occur, [n, g]: those of the first resets; draws from the space where these show none."""
         with contextlib.suppress(Exception):  # training tells what is wrong
@@ -125,6 +128,7 @@ class GoalReward:
         return np.stack([self._space.sample() for _ in range(_SAMPLES)]).astype(np.float32)
 
     @functools.cached_property
+    @environment_code()
     def table(self) -> np.ndarray:
         """Rewards for all pairs of `goals`, [n, n]: where goal i is achieved and goal j desired. Raises UserError."""
         n = len(self.goals)
@@ -132,6 +136,7 @@ class GoalReward:
         return self._first_rewards(*pairs, np.repeat(self._info[1][:1], n * n, 0)).reshape(n, n)
 
     @functools.cached_property
+    @environment_code()
     def _goal_rewards(self) -> np.ndarray:
         _ = self.table  # an error may be raised only away from the goal
         goals = np.resize(self.goals, (_SAMPLES, self.goals.shape[1]))
@@ -195,6 +200,15 @@ def _finite(reward: np.ndarray, achieved: np.ndarray, desired: np.ndarray) -> np
         goals = f"achieved_goal {achieved[i]} and desired_goal {desired[i]}"
         raise TrainingError(f"compute_reward returned {reward[i]} for {goals}")
     return reward
+
+
+def _drawable(space: gymnasium.Space[Any]) -> gymnasium.Space[Any]:
+    """Return a copy to draw from, without bounds where these are further apart than any number is large."""
+    if isinstance(space, gymnasium.spaces.Box) and space.is_bounded() and space.dtype.kind == "f":
+        with np.errstate(over="ignore"):
+            if not np.isfinite(space.high - space.low).all():
+                return gymnasium.spaces.Box(-np.inf, np.inf, space.shape, space.dtype.type)
+    return copy.deepcopy(space)
 
 
 def _takes_info(compute: Callable[..., Any]) -> bool:

@@ -15,7 +15,7 @@ from baselines.her.experiment.config import HERConfig
 from baselines.her.exploration import Part
 from baselines.her.replay_buffer import ReplayBuffer
 from baselines.her.sampling import sample_relabelled, sample_times
-from baselines.her.types import Episodes, Transitions
+from baselines.her.types import Episodes, RaggedEpisodes, Transitions
 from baselines.policies.policy import Policy
 
 AWAY = 0.03  # farther than this from the object the guide acts, in units of the goal
@@ -99,7 +99,7 @@ class LearnedReacher(Guide):
 
     def train(self, buffer: ReplayBuffer, latest: Episodes) -> None:
         """Update the normalizers with the latest episodes, the networks with all of them."""
-        self._agent.update_normalizers(self._sample(latest, (latest.num_steps,)))
+        self._agent.update_normalizers(self._sample(latest.ragged(), (latest.num_steps,)))
         self._agent.train(self._sample(buffer.episodes, (self.config.n_batches, self.config.batch_size)))
         self._agent.end_cycle()
         self._policy = None
@@ -113,17 +113,18 @@ class LearnedReacher(Guide):
         self._agent.load_state(arrays)
         self._policy = None
 
-    def _sample(self, episodes: Episodes, shape: tuple[int, ...]) -> Transitions:
+    def _sample(self, episodes: RaggedEpisodes, shape: tuple[int, ...]) -> Transitions:
         # Its achieved goal is the effector's position, its desired goal the object's; reaching it ends nothing.
         reaching = episodes._replace(
-            achieved_goal=episodes.observation[:, :, self.effector],
-            desired_goal=episodes.achieved_goal[:, :-1],
+            achieved_goal=episodes.observation[:, self.effector],
+            last_achieved_goal=episodes.last_observation[:, self.effector],
+            desired_goal=episodes.achieved_goal,
             terminated=np.zeros(len(episodes.length), bool),
-            info=np.zeros((*episodes.reward.shape, 0)),
+            info=np.zeros((len(episodes.reward), 0)),
         )
-        rows, times = sample_times(episodes.length, shape, self._rng)
+        which, times = sample_times(episodes.length, shape, self._rng)
         probabilities = self.config.relabel_probabilities
-        return sample_relabelled(reaching, rows, times, "future", probabilities, _reaching_reward, self._rng)
+        return sample_relabelled(reaching, which, times, "future", probabilities, _reaching_reward, self._rng)
 
 
 def _reaching_reward(achieved_goal: np.ndarray, desired_goal: np.ndarray) -> np.ndarray:

@@ -68,8 +68,7 @@ class RolloutWorker:
         if any(episode.success is None for episode in played):
             raise TrainingError("neither info['is_success'] nor compute_reward says whether an episode succeeded")
         actions = np.stack(taken, 1)  # [B, steps, u], in [-1, 1]
-        episodes = Episodes.of(played, spec, self.env.compute_reward.info_size)
-        episodes.action[:, : actions.shape[1]] = actions
+        episodes = Episodes.of(played, spec, self.env.compute_reward.info_size)._replace(action=actions)
         self._successes.append(episodes.success)
         if self.exploration is not None:
             self._actions.append(actions)
@@ -81,17 +80,15 @@ class RolloutWorker:
         return episodes
 
     def state(self) -> dict[str, np.ndarray]:
-        """Return counts, and of this epoch's n rollouts actions [n, B, T, u], steps and successes."""
-        B, spec = self.env.num_env, self.env.spec
-        actions = np.zeros((len(self._actions), B, spec.horizon, spec.action_size), np.float32)
-        for row, action in zip(actions, self._actions, strict=True):
-            row[:, : action.shape[1]] = action
+        """Return counts, and of this epoch's n rollouts steps [n], actions [B, all steps, u] and successes [n, B]."""
+        B, steps = self.env.num_env, np.array([action.shape[1] for action in self._actions], np.int64)
+        none = np.zeros((B, 0, self.env.spec.action_size), np.float32)
         return {
             "counts": np.array([self.episodes, self.steps]),
             "epoch": np.array(-1 if self._epoch is None else self._epoch),
-            "actions": actions,
-            "steps": np.array([action.shape[1] for action in self._actions], np.int64),
-            "successes": np.array(self._successes[: len(actions)], bool).reshape(-1, B),
+            "actions": np.concatenate([none, *self._actions], 1),
+            "steps": steps,
+            "successes": np.array(self._successes[: len(steps)], bool).reshape(-1, B),
         }
 
     def load_state(self, arrays: Mapping[str, np.ndarray]) -> None:
@@ -99,16 +96,17 @@ class RolloutWorker:
 
         Few environments can be saved, so the recorded actions are repeated in them.
         """
-        n, B, spec = len(arrays["steps"]), self.env.num_env, self.env.spec
-        if arrays["actions"].shape != (n, B, spec.horizon, spec.action_size) or arrays["successes"].shape != (n, B):
+        B, spec, ends = self.env.num_env, self.env.spec, np.cumsum(arrays["steps"], dtype=np.int64)
+        shape = B, ends[-1] if len(ends) else 0, spec.action_size
+        if arrays["actions"].shape != shape or arrays["successes"].shape != (len(ends), B):
             raise ValueError("the episodes of the epoch are those of other environments")
         self._epoch = None
         if (epoch := int(arrays["epoch"])) >= 0:
             self.start_epoch(epoch)
         self.episodes, self.steps = (int(count) for count in arrays["counts"])
-        for actions, steps in zip(arrays["actions"], np.minimum(arrays["steps"], spec.horizon), strict=True):
+        for actions in np.split(arrays["actions"], ends[:-1], axis=1) if len(ends) else []:
             self.env.reset()
-            for t in range(steps):
+            for t in range(actions.shape[1]):
                 self.env.step(spec.actions.to_env(np.ascontiguousarray(actions[:, t])))
-            self._actions.append(actions[:, :steps])
+            self._actions.append(actions)
         self._successes.extend(arrays["successes"])

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from baselines.envs.reward import RewardFunction
-from baselines.her.types import Episodes, Transitions
+from baselines.her.types import Episodes, RaggedEpisodes, Transitions
 
 STEP_SECONDS = 0.04  # between two observations of the Fetch and Hand tasks
 PRIORITY_FLOOR = 0.02  # added to each episode's priority, so that none is never drawn; in metres or joules
@@ -42,15 +42,15 @@ STRATEGIES: dict[str, Callable[[np.ndarray, np.ndarray, np.random.Generator], np
 
 
 def sample_relabelled(
-    episodes: Episodes,
-    rows: np.ndarray,
+    episodes: RaggedEpisodes,
+    which: np.ndarray,
     times: np.ndarray,
     strategy: str,
     probabilities: tuple[float, float],
     compute_reward: RewardFunction,
     rng: np.random.Generator,
 ) -> Transitions:
-    """Return the transitions at `times` [...] of the episodes at `rows` [...], some of their goals relabelled.
+    """Return the transitions at `times` [...] of the episodes `which` [...], some of their goals relabelled.
 
     Args:
         strategy: The function of STRATEGIES that picks the achieved goals.
@@ -58,30 +58,31 @@ def sample_relabelled(
             2007.02832). All other transitions keep their own goal.
         compute_reward: Computes every reward again, from the goal that a transition ends up with and the step's info.
     """
-    length = episodes.length[rows]
-    desired_goal = episodes.desired_goal[rows, times]  # [..., g]
+    length, rows = episodes.length[which], episodes.rows(which, times)
+    desired_goal = episodes.desired_goal[rows]  # [..., g]
     achieved_at = STRATEGIES[strategy](times, length, rng)
     achieved_p, actual_p = probabilities
-    draw = rng.random(rows.shape)
+    draw = rng.random(which.shape)
     relabelled = draw < achieved_p
-    desired_goal[relabelled] = episodes.achieved_goal[rows[relabelled], achieved_at[relabelled]]
+    desired_goal[relabelled] = episodes.at("achieved_goal", which[relabelled], achieved_at[relabelled])
     if actual_p:
         actual = ~relabelled & (draw < achieved_p + actual_p)
-        desired_goal[actual] = episodes.desired_goal[rng.integers(len(episodes.length), size=actual.sum()), 0]
-    next_achieved_goal = episodes.achieved_goal[rows, times + 1]
+        others = rng.integers(len(episodes.start), size=actual.sum())
+        desired_goal[actual] = episodes.desired_goal[episodes.start[others]]
+    next_achieved_goal = episodes.at("achieved_goal", which, times + 1)
     goals = (goal.reshape(-1, goal.shape[-1]) for goal in (next_achieved_goal, desired_goal))
     info_size = episodes.info.shape[-1]
-    info = [episodes.info[rows, times].reshape(-1, info_size)] if info_size else []
+    info = [episodes.info[rows].reshape(-1, info_size)] if info_size else []
     return Transitions(
-        observation=episodes.observation[rows, times],
-        achieved_goal=episodes.achieved_goal[rows, times],
+        observation=episodes.observation[rows],
+        achieved_goal=episodes.achieved_goal[rows],
         desired_goal=desired_goal,
-        action=episodes.action[rows, times],
-        reward=compute_reward(*goals, *info).reshape(rows.shape).astype(np.float32),
-        next_observation=episodes.observation[rows, times + 1],
+        action=episodes.action[rows],
+        reward=compute_reward(*goals, *info).reshape(which.shape).astype(np.float32),
+        next_observation=episodes.at("observation", which, times + 1),
         next_achieved_goal=next_achieved_goal,
-        terminated=episodes.terminated[rows] & (times + 1 == length),
-        success=episodes.success[rows],
+        terminated=episodes.terminated[which] & (times + 1 == length),
+        success=episodes.success[which],
     )
 
 
@@ -89,28 +90,20 @@ def sample_relabelled(
 
 
 def sample_times(length: np.ndarray, shape: tuple[int, ...], rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Return rows and times, both of `shape`, drawn uniformly from all steps of episodes of `length` [B].
-
-    It draws from the grid of B x max(length), and again where an episode was over already: so a transition of a short
-    episode is as likely as any other.
-    """
-    longest = int(length.max())
-    rows = rng.integers(len(length), size=shape)
-    times = rng.integers(longest, size=shape)
-    while (over := times >= length[rows]).any():
-        rows[over] = rng.integers(len(length), size=over.sum())
-        times[over] = rng.integers(longest, size=over.sum())
-    return rows, times
+    """Return episodes and times, both of `shape`, drawn uniformly from all steps of episodes of `length` [B]."""
+    if (length == length[0]).all():
+        return rng.integers(len(length), size=shape), rng.integers(length[0], size=shape)
+    return sample_times_by_priority(length, np.ones(len(length)), shape, rng)
 
 
 def sample_times_by_priority(
     length: np.ndarray, priority: np.ndarray, shape: tuple[int, ...], rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return rows and times as `sample_times`, each step as likely as the `priority` [B] > 0 of its episode."""
+    """Return episodes and times as `sample_times`, each step as likely as the `priority` [B] > 0 of its episode."""
     upper = np.cumsum(priority * length)  # episode i takes the share from upper[i - 1] to upper[i]
-    rows = np.searchsorted(upper, rng.random(shape) * upper[-1], side="right")
-    rows = np.minimum(rows, len(length) - 1)  # rounding may reach the last upper end
-    return rows, (rng.random(shape) * length[rows]).astype(np.int64)
+    which = np.searchsorted(upper, rng.random(shape) * upper[-1], side="right")
+    which = np.minimum(which, len(length) - 1)  # rounding may reach the last upper end
+    return which, (rng.random(shape) * length[which]).astype(np.int64)
 
 
 def movement_priority(episodes: Episodes, clip: float) -> np.ndarray:

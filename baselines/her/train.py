@@ -12,15 +12,15 @@ from baselines.envs.reward import RewardFunction
 from baselines.her.checks import Checks, reward_offset, terminal_values
 from baselines.her.ddpg import DDPG
 from baselines.her.demonstrations import read_demonstrations
-from baselines.her.experiment.config import HERConfig
+from baselines.her.experiment.config import MOST_GAMMA, HERConfig
 from baselines.her.exploration import Exploration, GaussianNoise, HeldRandomActions, Part
 from baselines.her.guide import Guide, make_guide
 from baselines.her.replay_buffer import ReplayBuffer, append
 from baselines.her.rollout import RolloutWorker
+from baselines.her.types import Episodes
 from baselines.learning.networks import share_threads
 from baselines.policies.policy import begin_from
 from baselines.runs.run import Run
-from baselines.runs.schedule import progress_remaining
 from baselines.runs.state import Stateful
 
 
@@ -79,12 +79,15 @@ def train(
     checks = Checks(config, worker.env.compute_reward)
     for epoch in run.epochs():
         worker.start_epoch(epoch)
-        for cycle in run.cycles():
+        for _ in run.cycles():
             with clock.measure("rollout"):
                 episodes = worker.generate(agent.policy("main"))
+                run.progress.steps += episodes.num_steps
             with clock.measure("sample"):
                 if not buffer.num_episodes and not worker.env.reports_success:
                     run.logger.info(SUCCESS_BY_REWARD)
+                if not buffer.num_episodes:
+                    _announce_length(episodes, run)
                 for line in checks.warnings(episodes, first=not buffer.num_episodes):
                     run.logger.warn(line)
                 buffer.store(episodes)
@@ -93,7 +96,7 @@ def train(
                 if demonstrations:
                     batches = append(batches, demonstrations.sample(config.n_batches, config.demo_rows))
             with clock.measure("train" if agent.compiled else "compile"):
-                run.progress.losses.append(agent.train(batches, progress_remaining(run.schedule, epoch, cycle)))
+                run.progress.losses.append(agent.train(batches, run.progress_remaining))
                 agent.end_cycle()
                 if guide:
                     guide.train(buffer, episodes)
@@ -151,15 +154,23 @@ def _demonstrations(agent: DDPG, compute_reward: RewardFunction, info_size: int,
     config, spec = agent.config, agent.spec
     if info_size:
         raise UserError("demo_file: demonstrations hold no info, but compute_reward reads it (--reward_info)")
-    buffer = ReplayBuffer(
-        spec, config, config.num_demo * spec.horizon, compute_reward, run.rng("demonstrations"), priority="none"
-    )
-    if not run.saved:
+    if run.saved:
+        episodes, capacity = None, len(run.saved.arrays.get("demonstrations/reward", ()))
+    else:
         assert config.demo_file is not None
         episodes = read_demonstrations(config.demo_file, spec, config.num_demo)
+        capacity = episodes.num_steps
+    buffer = ReplayBuffer(spec, config, capacity, compute_reward, run.rng("demonstrations"), priority="none")
+    if episodes is not None:
         buffer.store(episodes)
         agent.update_normalizers(buffer.sample_from(episodes))
     return buffer
+
+
+def _announce_length(episodes: Episodes, run: Run) -> None:
+    limit, steps = run.env.spec.horizon, run.schedule.n_steps
+    if steps and episodes.num_steps < limit * run.env.num_env:
+        run.logger.info(f"episodes end before {limit} steps, so there will be more of them, until {steps} were taken")
 
 
 def _announce(config: HERConfig, demonstrations: ReplayBuffer | None, offset: float, run: Run) -> None:
@@ -168,9 +179,12 @@ def _announce(config: HERConfig, demonstrations: ReplayBuffer | None, offset: fl
     if not run.schedule.n_epochs:
         return
     info(
-        f"a cycle: {env.num_env} episodes of {env.spec.horizon} steps and {config.n_batches} updates of "
+        f"a cycle: {env.num_env} episodes of at most {env.spec.horizon} steps and {config.n_batches} updates of "
         f"{config.batch_size} transitions per worker"
     )
+    if config.gamma == MOST_GAMMA < 1 - 1 / env.spec.horizon:
+        long = f"a time limit of {env.spec.horizon} steps says little of how long episodes are"
+        info(f"gamma is {MOST_GAMMA}, the largest default: {long}; --gamma chooses another")
     if run.comm.size == config.simulated_workers == 1 and config.target_interval == 0:
         info("hint: one process learns fastest with --preset=single; the papers' 19 workers: mpirun -np 19 ...")
     if demonstrations:

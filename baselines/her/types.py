@@ -1,14 +1,15 @@
-"""Shapes that travel through HER, and the two records that carry them.
+"""Shapes that travel through HER, and the three records that carry them.
 
-    B  episodes that are rolled out together    T  horizon: the most steps that an episode can have
+    B  episodes that are rolled out together    T  steps of the longest of these episodes
     N  transitions in a minibatch               o, g, u  sizes of observation, goal and action
     i  numbers of a step's info that compute_reward reads (--reward_info), mostly 0
+    S  steps of all episodes together
 
 Arrays are float32 unless a line says otherwise. A shape stands in brackets at the end of a line: `# [N, g]`.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 
@@ -30,9 +31,10 @@ class Episodes(NamedTuple):
     info: np.ndarray  # [B, T, i] float64
 
     @classmethod
-    def zeros(cls, spec: EnvSpec, count: int, info_size: int = 0) -> "Episodes":
-        """Return `count` episodes of zeros with length T."""
-        B, T, o, g, u = count, spec.horizon, spec.observation_size, spec.goal_size, spec.action_size
+    def zeros(cls, spec: EnvSpec, count: int, info_size: int = 0, steps: int | None = None) -> "Episodes":
+        """Return `count` episodes of zeros with length T, which is `steps` or else the time limit."""
+        B, T = count, spec.horizon if steps is None else steps
+        o, g, u = spec.observation_size, spec.goal_size, spec.action_size
         return cls(
             observation=np.zeros((B, T + 1, o), np.float32),
             achieved_goal=np.zeros((B, T + 1, g), np.float32),
@@ -47,11 +49,12 @@ class Episodes(NamedTuple):
 
     @classmethod
     def of(cls, played: Sequence[Episode], spec: EnvSpec, info_size: int = 0) -> "Episodes":
-        """Return single episodes as one record, filled up with zeros to T steps.
+        """Return single episodes as one record, filled up with zeros to the T steps of the longest.
 
         Raises ValueError, naming the episode and the entry, for sizes that do not fit `spec`.
         """
-        episodes = cls.zeros(spec, len(played), info_size)
+        longest = max((len(episode.action) for episode in played), default=0)
+        episodes = cls.zeros(spec, len(played), info_size, longest)
         for i, episode in enumerate(played):
             L = len(episode.action)
             for entry in GOAL_KEYS[:2]:
@@ -85,6 +88,65 @@ class Episodes(NamedTuple):
     def num_steps(self) -> int:
         """Number of valid steps of all episodes together."""
         return int(self.length.sum())
+
+    def ragged(self) -> "RaggedEpisodes":
+        """Return the same episodes without padding."""
+        valid = np.arange(self.reward.shape[1]) < self.length[:, None]  # [B, T]
+        ends = np.arange(len(self.length)), self.length
+        return RaggedEpisodes(
+            observation=self.observation[:, :-1][valid],
+            achieved_goal=self.achieved_goal[:, :-1][valid],
+            **{name: getattr(self, name)[valid] for name in ("desired_goal", "action", "reward", "info")},
+            start=np.cumsum(self.length) - self.length,
+            length=self.length,
+            success=self.success,
+            terminated=self.terminated,
+            last_observation=self.observation[ends],
+            last_achieved_goal=self.achieved_goal[ends],
+        )
+
+
+class RaggedEpisodes(NamedTuple):
+    """B episodes of any lengths without padding: step t of episode b is in row (start[b] + t) % S."""
+
+    observation: np.ndarray  # [S, o], before the step
+    achieved_goal: np.ndarray  # [S, g], before the step
+    desired_goal: np.ndarray  # [S, g]
+    action: np.ndarray  # [S, u]
+    reward: np.ndarray  # [S]
+    info: np.ndarray  # [S, i]
+    start: np.ndarray  # [B]
+    length: np.ndarray  # [B]
+    success: np.ndarray  # [B]
+    terminated: np.ndarray  # [B]
+    last_observation: np.ndarray  # [B, o], after the last step
+    last_achieved_goal: np.ndarray  # [B, g], after the last step
+
+    def rows(self, which: np.ndarray, times: np.ndarray) -> np.ndarray:
+        """Return the rows of the steps at `times` of the episodes `which`, all of the same shape."""
+        return cast(np.ndarray, (self.start[which] + times) % len(self.reward))
+
+    def at(self, name: str, which: np.ndarray, times: np.ndarray) -> np.ndarray:
+        """Return the observation or achieved goal [..., size], by its `name`, at `times` from 0 to the length."""
+        values: np.ndarray = getattr(self, name)[self.rows(which, times)]
+        ended = times == self.length[which]
+        values[ended] = getattr(self, f"last_{name}")[which[ended]]
+        return values
+
+    def padded(self, which: np.ndarray) -> Episodes:
+        """Return the episodes at the indices `which` [B] with padding."""
+        length = self.length[which][:, None]
+        times = np.minimum(np.arange(length.max(initial=0) + 1), length)  # [B, T + 1]
+        each = np.broadcast_to(which[:, None], times.shape)
+        rows = self.rows(each, times)[:, :-1]
+        return Episodes(
+            **{name: self.at(name, each, times) for name in ("observation", "achieved_goal")},
+            **{name: getattr(self, name)[rows] for name in ("desired_goal", "action", "reward", "info")},
+            **{name: getattr(self, name)[which] for name in ("length", "success", "terminated")},
+        )
+
+
+OF_STEPS, OF_EPISODES = RaggedEpisodes._fields[:6], RaggedEpisodes._fields[6:]
 
 
 class Transitions(NamedTuple):

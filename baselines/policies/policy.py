@@ -12,6 +12,7 @@ import numpy as np
 
 import baselines
 from baselines.common.errors import UserError
+from baselines.common.layouts import as_vector
 from baselines.common.paths import Path, as_path
 from baselines.common.specs import EnvSpec
 from baselines.storage import SUFFIX, read_arrays, read_document, write_arrays
@@ -117,10 +118,11 @@ class Policy:
     def act(self, observation: Mapping[str, Any] | np.ndarray) -> np.ndarray:
         """Return the action [u] for one observation, or [N, u] for N of them; whole numbers where they are discrete.
 
-        The entries of an observation are [size] or [N, size]. Actions are in the environment's own units, without
-        noise. Raises UserError for entries that are missing, of another size, no numbers, or not finite.
+        The entries of an observation are as the environment shows them, or vectors, [size] or [N, size]. Actions are in
+        the environment's own units, without noise. Raises UserError for entries that are missing, of another size, no
+        numbers, or not finite.
         """
-        entries = checked_entries(observation, self.spec.observation_sizes)
+        entries = checked_entries(observation, self.spec.observation_sizes, self.spec.layouts)
         front = next(iter(entries.values())).shape[:-1]
         output = self.output(self.inputs({key: x.reshape(-1, x.shape[-1]) for key, x in entries.items()}))
         if self.spec.discrete:
@@ -281,12 +283,17 @@ def begin_from(agent: Trainable, policy: Policy) -> None:
         raise UserError(f"--load_path: training cannot begin from this policy: {error}") from None
 
 
-def checked_entries(observation: object, sizes: Mapping[str, int]) -> dict[str, np.ndarray]:
+def checked_entries(
+    observation: object, sizes: Mapping[str, int], layouts: Mapping[str, Any] | None = None
+) -> dict[str, np.ndarray]:
     """Return the entries of an observation, [.., size] each, for as many environments as the first entry shows.
+
+    Entries with one of the `layouts` of an environment may be as it shows them.
 
     Raises UserError for entries that are missing, no numbers, of another size, or NaN or infinity: a network would
     answer all of these with some action.
     """
+    layouts = layouts or {}
     if not isinstance(observation, Mapping):
         if list(sizes) != ["observation"]:
             names = ", ".join(sizes)
@@ -297,7 +304,7 @@ def checked_entries(observation: object, sizes: Mapping[str, int]) -> dict[str, 
         if key not in observation:
             names = ", ".join(map(str, observation)) or "nothing"
             raise UserError(f"expected an observation with '{key}', got {names}")
-        entry = _numbers(key, size, observation[key])
+        entry = _numbers(key, size, observation[key], layouts.get(key, size))
         front = next(iter(entries.values()), entry).shape[:-1]
         if entry.shape[:-1] != front and entry.size != size * math.prod(front):
             expected = f"as many environments as the others, {[*front, size]}"
@@ -306,11 +313,15 @@ def checked_entries(observation: object, sizes: Mapping[str, int]) -> dict[str, 
     return entries
 
 
-def _numbers(key: str, size: int, value: object) -> np.ndarray:
+def _numbers(key: str, size: int, value: object, layout: Any) -> np.ndarray:
     """Return an array [.., size] of finite floats, as precise as `value`."""
     try:
-        entry = np.asarray(value)
-    except Exception:  # lists of unequal lengths, and objects of other libraries, fail in ways of their own
+        entry = np.asarray(value) if layout == size else as_vector(layout, value)
+    except Exception as error:  # lists of unequal lengths, and objects of other libraries, fail in ways of their own
+        if layout != size and isinstance(error, ValueError):
+            raise UserError(
+                f"expected '{key}' as the environment shows it: {error}, got {reprlib.repr(value)}"
+            ) from None
         entry = np.array(None)
     is_number = entry.dtype.kind in "fiub"
     if not is_number or entry.shape[-1:] != (size,):

@@ -41,8 +41,8 @@ class PPOConfig(Settings):
     # normalisation
     normalize_observations: bool = setting(True, "normalise observations by their mean and std so far", of_policy=True)
     normalize_rewards: bool = setting(True, "divide rewards by the std of their discounted sums so far")
-    norm_clip: float = setting(10.0, "bound on normalised observations and rewards", 1e-9, of_policy=True)
-    norm_eps: float = setting(1e-4, "smallest std to divide by", 1e-9, of_policy=True)
+    norm_clip: float = setting(10.0, "bound on normalised observations and rewards", 1e-9, 1e30, of_policy=True)
+    norm_eps: float = setting(1e-4, "smallest std to divide by", 1e-9, 1e30, of_policy=True)
 
     def for_env(self, spec: EnvSpec) -> "PPOConfig":
         """Return the settings. Raises UserError for environments whose episodes may never end: nor would evaluation."""

@@ -11,7 +11,6 @@ from baselines.ppo2.config import PPOConfig
 from baselines.ppo2.ppo import PPO
 from baselines.ppo2.rollout import RolloutWorker
 from baselines.runs.run import Run
-from baselines.runs.schedule import progress_remaining
 
 
 def learn(env: VecEnv, config: PPOConfig, run: Run) -> PPO:
@@ -41,11 +40,11 @@ def train(agent: PPO, worker: RolloutWorker, test_env: VecEnv, rng: np.random.Ge
     """Run epochs of cycles: `nsteps` steps of each environment, then all updates; `rng` draws the minibatches."""
     for epoch in run.epochs():
         worker.start_epoch(epoch)
-        for cycle in run.cycles():
+        for _ in run.cycles():
             with run.clock.measure("rollout"):
                 rollout = worker.generate(agent.policy())
             with run.clock.measure("train" if agent.compiled else "compile"):
-                run.progress.losses.append(agent.train(rollout, progress_remaining(run.schedule, epoch, cycle), rng))
+                run.progress.losses.append(agent.train(rollout, run.progress_remaining, rng))
         with run.clock.measure("evaluate"):
             test_env.reseed(run.seeds_for("test", test_env.num_env)(epoch))
             tested = evaluate_in(agent.policy(), test_env, agent.config.n_test_episodes)

@@ -21,7 +21,7 @@ from baselines.runs.state import RunState, Saved
 from baselines.storage import SUFFIX, open_regular, read_arrays, write_arrays
 
 FOLDER = "checkpoint"  # in the log folder
-FORMAT = "baselines state 3"
+FORMAT = "baselines state 4"
 
 
 @dataclasses.dataclass

@@ -58,6 +58,7 @@ def launch(
         given = {**given, "env": env_id}
     record = read_record(as_path("resume", given["resume"])) if given.get("resume") is not None else None
     options = resumed_options(record, given) if record else Options(**given)
+    comm.limit_waiting(options.worker_timeout)
     algorithm, policy = find(options.alg), None
     if record:
         config = resumed_config(record, algorithm.Config, settings)

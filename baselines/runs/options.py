@@ -79,6 +79,10 @@ class Options(VecEnvOptions, AlgorithmOptions):
     step_timeout: float = setting(
         0.0, "seconds that a step may take in an environment with its own process (async); 0: no limit", 0, 1e6
     )
+    worker_timeout: float = setting(
+        1800.0, "seconds that a worker of mpirun waits for another one before the job ends; 0: no limit", 0, 1e6,
+        on_resume=FREE,
+    )  # fmt: skip
     seed: int | None = setting(
         None, "seed of all random numbers", 0, _MOST, default_text="a new one, written to the log"
     )

@@ -21,7 +21,7 @@ from baselines.runs.clock import Clock
 from baselines.runs.logger import Logger
 from baselines.runs.options import Options
 from baselines.runs.record import Record, check_checkpoint, lasting_settings, record_of, shown_settings
-from baselines.runs.schedule import Schedule, describe, plan, remaining
+from baselines.runs.schedule import Schedule, describe, plan, time_left
 from baselines.runs.signals import stop_requests
 from baselines.runs.state import Progress, RunState, Saved, Stateful
 from baselines.runs.videos import Videos
@@ -58,6 +58,7 @@ class Run:
         self.rng, self.seeds_for = streams.rng, streams.seeds_for
         self._state, self._envs, self._begun, self._ended = RunState(streams), [self.env], False, False
         self._told_nan = False
+        self._share = 0.0  # of the training that is done, the same on all workers
         self._checkpoints: Checkpoints | None = None
         self._videos: Videos | None = None
 
@@ -66,6 +67,11 @@ class Run:
         """Return the position of the run."""
         return self._state.progress
 
+    @property
+    def progress_remaining(self) -> float:
+        """Return the share of the training that is still to come, 1 in the first cycle."""
+        return 1 - self._share
+
     # ---- before the first epoch ----
 
     def plan(self, n_cycles: int, steps_per_cycle: int, losses: tuple[str, ...] = ()) -> Schedule:
@@ -73,7 +79,8 @@ class Run:
 
         Args:
             n_cycles: cycles per epoch.
-            steps_per_cycle: environment steps of one worker in a cycle.
+            steps_per_cycle: environment steps of one worker in a cycle; the most of them where each cycle adds those
+                that it took to `progress.steps`.
             losses: names of the losses that each cycle appends to `progress.losses`.
         """
         resumed = self.resumed.schedule if self.resumed else None
@@ -105,9 +112,15 @@ class Run:
         if saved:
             check_checkpoint(str(self.options.resume), saved.document.get("settings"), self.options, self.config)
             self._state.restore(saved)
-        if self.progress.epoch > self.schedule.n_epochs:
-            done, epochs = self.progress.epoch, self.schedule.n_epochs
-            raise UserError(f"{self.options.resume} has already trained {done} epochs, more than {epochs}")
+        self._measure()
+        done, schedule = self.progress, self.schedule
+        asked, trained = f"{schedule.n_epochs} epochs", f"{done.epoch} epochs"
+        more = done.epoch > schedule.n_epochs
+        if schedule.n_steps is not None:  # the last cycle may have taken it a little further
+            asked, trained = f"{schedule.n_steps} steps", f"{done.steps} steps"
+            more = (self._share - 1) * schedule.n_steps >= schedule.steps_per_cycle
+        if more:
+            raise UserError(f"{self.options.resume} has already trained {trained}, more than {asked}")
         if self.options.resume:
             self.logger.truncate(saved.document["positions"] if saved else {})
             if self.comm.rank == 0:  # the log folder is locked, and both folders belong to this run
@@ -145,7 +158,7 @@ class Run:
         """Yield the remaining epochs. Raises UserError if an epoch ends without `end_epoch`."""
         if not self._begun:
             self.begin()
-        while self.progress.epoch < self.schedule.n_epochs and not self._ended:
+        while not (self._over or self._ended):
             self.clock.start_epoch()
             epoch = self.progress.epoch
             yield epoch
@@ -158,10 +171,13 @@ class Run:
         schedule, done = self.schedule, self.progress
         with tqdm(total=schedule.n_cycles, initial=done.cycle, desc=f"epoch {done.epoch}", leave=False, unit=" steps",
                   unit_scale=schedule.steps_per_cycle, disable=not visible, dynamic_ncols=True) as bar:  # fmt: skip
-            for cycle in range(done.cycle, schedule.n_cycles):
-                yield cycle
-                done.cycle, done.seconds = cycle + 1, self.clock.seconds()
-                bar.set_postfix_str(f"run {remaining(schedule, done)} left", refresh=False)
+            while done.cycle < schedule.n_cycles and self._share < 1:
+                steps = done.steps
+                yield done.cycle
+                done.steps += 0 if done.steps > steps else schedule.steps_per_cycle
+                done.cycle, done.seconds = done.cycle + 1, self.clock.seconds()
+                self._measure()
+                bar.set_postfix_str(f"run {time_left(self._share, done.seconds)} left", refresh=False)
                 bar.update()
                 if self._checkpoints:
                     self._checkpoints.after_cycle()
@@ -192,7 +208,9 @@ class Run:
         if self._videos:
             self._videos.after_epoch(self._agent, done.epoch, steps)
         best = float(score) if is_best else done.best
-        self._state.progress = Progress(done.epoch + 1, best=best, timesteps=steps, seconds=self.clock.seconds())
+        self._state.progress = dataclasses.replace(
+            done, epoch=done.epoch + 1, cycle=0, best=best, timesteps=steps, losses=[], seconds=self.clock.seconds()
+        )
         if self.callback is not None:
             answer: Any = self.callback(dict(row))
             is_bool = getattr(answer, "dtype", type(answer)) in (bool,)  # Python's False, or an array library's
@@ -203,6 +221,18 @@ class Run:
     def mean(self, values: Mapping[str, float]) -> dict[str, float]:
         """Return the means over all workers, which must call this together."""
         return dict(zip(values, self.comm.mean(np.array([*values.values()], np.float64)).tolist(), strict=True))
+
+    def _measure(self) -> None:
+        """Compute the share of the training that is done. All workers must call this together."""
+        steps = sum(self.comm.all_gather(self.progress.steps)) / self.comm.size if self.schedule.n_steps else 0
+        self._share = self.schedule.share(self.progress, steps)
+
+    @property
+    def _over(self) -> bool:
+        """Return True after the last epoch; an epoch that has begun still gets its row."""
+        if self.schedule.n_steps is None:
+            return self.progress.epoch >= self.schedule.n_epochs
+        return self._share >= 1 and not self.progress.cycle
 
     def _save(self, name: str) -> None:
         """Save the policy as it is now, by rank 0; training continues where it cannot be written."""

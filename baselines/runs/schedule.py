@@ -1,6 +1,7 @@
 """The length of a run, in epochs of cycles."""
 
 import datetime
+import math
 from dataclasses import dataclass
 
 from baselines.common.errors import UserError
@@ -15,14 +16,16 @@ _DEFAULT_STEPS = 1e6
 class Schedule(Settings):
     """Epochs of cycles: an epoch ends with a row in the log, a cycle is what an algorithm repeats."""
 
-    n_epochs: int = setting(0, "epochs", 0)
+    n_epochs: int = setting(0, "epochs; more where episodes end early and n_steps is given", 0)
     n_cycles: int = setting(1, "cycles per epoch", 1)
-    steps_per_cycle: int = setting(1, "environment steps of one worker in a cycle", 1)
+    steps_per_cycle: int = setting(1, "most environment steps of one worker in a cycle", 1)
+    n_steps: int | None = setting(None, "environment steps of one worker after which the run ends", 0)
 
-
-def progress_remaining(schedule: Schedule, epoch: int, cycle: int) -> float:
-    """Return the share of the training that is still to come, 1 for the first cycle."""
-    return 1 - (epoch * schedule.n_cycles + cycle) / (schedule.n_epochs * schedule.n_cycles)
+    def share(self, done: Progress, steps: float) -> float:
+        """Return the share of the training that is done; `steps` is the mean of all workers."""
+        if self.n_steps is None:
+            return (done.epoch * self.n_cycles + done.cycle) / max(1, self.n_epochs * self.n_cycles)
+        return steps / self.n_steps if self.n_steps else 1.0
 
 
 def plan(options: Options, n_cycles: int, steps_per_cycle: int, resumed: Schedule | None = None) -> Schedule:
@@ -36,18 +39,22 @@ def plan(options: Options, n_cycles: int, steps_per_cycle: int, resumed: Schedul
         )
     if resumed and options.num_timesteps is None and options.n_epochs is None:
         return resumed
-    n_epochs = options.n_epochs
+    n_epochs, n_steps = options.n_epochs, None
     if n_epochs is None:
         steps = _DEFAULT_STEPS if options.num_timesteps is None else options.num_timesteps
         n_epochs = int(steps // (n_cycles * steps_per_cycle))
-        if n_epochs == 0 < steps:
-            n_epochs, n_cycles = 1, max(1, int(steps // steps_per_cycle))
+        n_steps = n_epochs * n_cycles * steps_per_cycle
+        if n_epochs == 0 < steps < steps_per_cycle:  # episodes may end before their time limit
+            n_epochs, n_steps = 1, math.ceil(steps)
+        elif n_epochs == 0 < steps:
+            n_epochs, n_cycles = 1, int(steps // steps_per_cycle)
+            n_steps = n_cycles * steps_per_cycle
     if resumed and n_cycles != resumed.n_cycles:
         raise UserError(
             f"the resumed run has {resumed.n_cycles} cycles per epoch, not {n_cycles}: leave out --num_timesteps and "
             "--n_epochs"
         )
-    return Schedule(n_epochs, n_cycles, steps_per_cycle)
+    return Schedule(n_epochs, n_cycles, steps_per_cycle, n_steps)
 
 
 def describe(schedule: Schedule, n_cycles: int, options: Options, workers: int) -> list[str]:
@@ -55,18 +62,17 @@ def describe(schedule: Schedule, n_cycles: int, options: Options, workers: int) 
     if schedule.n_epochs == 0:
         untrained = "warning: this policy was never trained; to begin with a trained one: --load_path=PATH"
         return ["training: none"] if options.load_path or options.resume else ["training: none", untrained]
-    lines = []
-    if schedule.n_cycles < n_cycles:
-        whole = n_cycles * schedule.steps_per_cycle
-        lines = [f"{options.num_timesteps:g} steps are less than one epoch of {whole}: training one shortened epoch"]
+    lines, whole = [], n_cycles * schedule.steps_per_cycle
     steps = schedule.n_epochs * schedule.n_cycles * schedule.steps_per_cycle
-    training = f"{schedule.n_epochs} epochs x {schedule.n_cycles} cycles x {schedule.steps_per_cycle} steps"
-    total = f"{steps} steps per worker, {steps * workers} over {workers} worker(s)"
-    return [*lines, f"training: {training} = {total}"]
+    training = f"{schedule.n_epochs} epochs x {schedule.n_cycles} cycles x {schedule.steps_per_cycle} steps ="
+    if schedule.n_steps is not None and schedule.n_steps < schedule.steps_per_cycle:
+        steps, training = schedule.n_steps, f"cycles of at most {schedule.steps_per_cycle} steps, until there are"
+    elif schedule.n_cycles < n_cycles:
+        asked = options.num_timesteps or steps
+        lines = [f"{asked:g} steps are less than one epoch of {whole}: training one shortened epoch"]
+    return [*lines, f"training: {training} {steps} steps per worker, {steps * workers} over {workers} worker(s)"]
 
 
-def remaining(schedule: Schedule, done: Progress) -> str:
-    """Return the run's remaining time as 1:02:03, estimated from the time so far, evaluations included."""
-    share = (done.epoch + done.cycle / schedule.n_cycles) / schedule.n_epochs
-    left = min(1e12, done.seconds * (1 - share) / max(share, 1e-300))  # a timedelta has no more days than that
-    return str(datetime.timedelta(seconds=round(left)))
+def time_left(share: float, seconds: float) -> str:
+    """Return the run's remaining time as 1:02:03; this share of it took these seconds, evaluations included."""
+    return str(datetime.timedelta(seconds=round(min(seconds * max(0.0, 1 - share) / share, 1e12))))

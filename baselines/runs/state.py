@@ -40,6 +40,7 @@ class Progress:
     cycle: int = 0  # cycles completed in this epoch
     best: float | None = None  # highest score of an epoch
     timesteps: int = 0  # of all workers, at the end of the last epoch
+    steps: int = 0  # environment steps of this worker
     losses: list[dict[str, float]] = dataclasses.field(default_factory=list)  # of this epoch's cycles
     seconds: float = 0.0  # of training
 
@@ -47,7 +48,7 @@ class Progress:
     def from_document(cls, document: Any) -> "Progress":
         """Read the fields as JSON. Raises ValueError or TypeError."""
         progress = cls(**document)
-        counts = [progress.epoch, progress.cycle, progress.timesteps]
+        counts = [progress.epoch, progress.cycle, progress.timesteps, progress.steps]
         best = [] if progress.best is None else [progress.best]
         numbers = [progress.seconds, *best, *(x for row in progress.losses for x in row.values())]
         numbers = [x for x in numbers if type(x) is not float]  # 0 may be written as a whole number

@@ -222,13 +222,14 @@ def _open_storage(storage: str) -> optuna.storages.BaseStorage:
         url, arguments = url.set(database=path), {"connect_args": {"timeout": _LOCK_TIMEOUT}}
     address = url.render_as_string(hide_password=False)
     warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)  # of heartbeats
-    deadline = time.monotonic() + 30
+    tries = 0
     while True:
+        tries += 1
         try:
             return optuna.storages.RDBStorage(address, arguments, heartbeat_interval=_HEARTBEAT, grace_period=_GRACE)
         except SQLAlchemyError as error:
             # Two processes that create the same tables at once: the second one finds them a moment later.
-            if time.monotonic() > deadline or not re.search("exist|unique|duplicate", str(error), re.IGNORECASE):
+            if tries == 25 or not re.search("exist|unique|duplicate", str(error), re.IGNORECASE):
                 raise
             time.sleep(0.2)
 

@@ -2,6 +2,7 @@
 
 import os
 import re
+import resource
 import subprocess
 import sys
 from dataclasses import replace
@@ -65,6 +66,20 @@ def test_a_video_that_was_asked_for_and_cannot_be_rendered_is_refused(capsys):
     dark = "--env=tests.environments:PointReach-dark-v0"
     line = command_refused(capsys, main, f"--load_path={policy}", dark, "--video=seen.mp4")
     assert "cannot render" in line and "MUJOCO_GL" in line
+
+
+def test_a_video_that_does_not_fit_on_the_disk_replaces_no_other_one(cwd):
+    (cwd / "seen.mp4").write_text("an older one")
+    words = [f"--load_path={save('policy')}", POINT_REACH, "--episodes=40", "--video=seen.mp4"]
+
+    def limit():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (8192, 8192))
+
+    done = subprocess.run([sys.executable, "-m", "baselines.play", *words], capture_output=True, preexec_fn=limit)
+    assert done.returncode == 2
+    assert done.stderr.decode() == "error: cannot write seen.mp4: the video is not complete (is the disk full?)\n"
+    assert (cwd / "seen.mp4").read_text() == "an older one"
+    assert sorted(os.listdir()) == ["policy.safetensors", "seen.mp4", "taken"]
 
 
 def test_without_a_file_and_a_display_a_video_is_recorded_here(capsys):

@@ -15,7 +15,8 @@ FLAGS = dict(help=None, alg="her", env="FetchReach-v1", num_timesteps="1e6", n_e
              load_path=None, save_path=None, policy_save_interval="5", checkpoint_interval="1", resume=None,
              log_path="a new one", play=None, play_episodes="10", record_demos=None, keep_failures=None,
              save_video_interval="0", save_video_length="200", extra_import=None, quiet="False", env_kwargs=None,
-             reward_info=None, max_episode_steps="the environment's own", wandb_project=None)  # fmt: skip
+             reward_info=None, max_episode_steps="the environment's own", wandb_project=None,
+             worker_timeout="1800.0")  # fmt: skip
 
 
 def described(text):

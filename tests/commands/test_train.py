@@ -84,7 +84,7 @@ def test_without_a_length_a_million_steps_are_trained_and_without_an_env_it_is_f
     baselines.train(log_path="log", n_cycles=2, vec_env="sync")
     found = document("log")
     assert (found["alg"], found["env"], found["num_env"]) == ("her", "FetchReach-v1", 1)
-    assert found["schedule"] == {"n_epochs": 10**6 // 100, "n_cycles": 2, "steps_per_cycle": 50}
+    assert found["schedule"] == {"n_epochs": 10**4, "n_cycles": 2, "steps_per_cycle": 50, "n_steps": 10**6}
 
 
 def test_a_preset_brings_its_environments_by_name_and_not_to_ones_own(cwd, untrained):

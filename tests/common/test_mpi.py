@@ -20,6 +20,14 @@ def test_a_rank_that_raises_ends_the_whole_job_with_its_message():
     assert "rank 1 of 2 failed" in done.stderr and "the robot of rank 1 is on fire" in done.stderr
 
 
+def test_a_rank_that_is_stopped_ends_the_whole_job_with_a_line_after_the_worker_timeout():
+    start = time.monotonic()
+    done = mpirun(2, "tests.common.mpi_worker", "stop", timeout=60)
+    assert done.returncode != 0 and time.monotonic() - start < 30
+    why = "has waited 2 s (--worker_timeout) for another worker, which hangs or was stopped; ending all workers"
+    assert f"error (rank 0 of 2): {why}" in done.stderr and "Traceback" not in done.stderr
+
+
 def test_bad_input_under_mpirun_is_said_once():
     done = mpirun(2, "baselines.run", "--batch_size=abc")
     assert done.returncode != 0

@@ -38,7 +38,7 @@ FLAGS["baselines.her.experiment.train"] = FLAGS["baselines.run"] | {"logdir", "n
 FLAGS["baselines.her.experiment.play"] = FLAGS["baselines.play"] | {"n_test_rollouts", "render"}
 FLAGS["baselines.her.experiment.plot"] = FLAGS["baselines.plot"]
 SETTINGS = {*names_of(HERConfig), *names_of(PPOConfig)}
-FLAGS_OF_BENCHMARKS = {"list", "runs", "results", "seeds", "jobs", "rounds"}
+FLAGS_OF_BENCHMARKS = {"list", "runs", "results", "seeds", "jobs", "rounds", "minutes", "leaks"}
 FOREIGN = set("no-deps no-binary logdir hostfile mpi ntasks cpus-per-task time signal strict check setting".split())
 ALL_FLAGS = {"help", "tf_xla_persistent_cache_directory", *SETTINGS, *FLAGS_OF_BENCHMARKS, *FOREIGN}.union(
     *FLAGS.values()

@@ -109,7 +109,8 @@ def leave(this: Try) -> None:
 
 # Of other programs, as the pages have them.
 TRIED = ("pytest", "pytest -m not slow", "tensorboard --logdir runs", "wandb sync", "properdocs build --strict",
-         "properdocs serve", ".ci/run", ".ci/wheel")  # fmt: skip
+         "properdocs serve", ".ci/run", ".ci/wheel", "python -m benchmarks.faults --minutes=60",
+         "python -m benchmarks.faults --seed=N", "python -m benchmarks.faults --leaks")  # fmt: skip
 RULES: dict[str, Callable[[Try], None]] = {
     **{f"python -m {module}": run_main for module in FLAGS},
     **{"python -c": run_code, "mpirun": launch, "srun": launch, "pip install": check_pip},

@@ -5,6 +5,8 @@ import errno
 import multiprocessing
 import os
 import resource
+import subprocess
+import sys
 from unittest import mock
 
 import pytest
@@ -61,6 +63,19 @@ def test_a_timeout_without_processes_is_refused(capsys, back_end):
 def test_a_process_that_dies_ends_the_run_with_its_environments_index(capsys):
     line = refused(capsys, faulty("die"), "--vec_env=async", *TWO, code=1)
     assert "the process of environment" in line and "died" in line
+
+
+def test_processes_of_environments_end_without_a_traceback_when_the_main_process_is_killed():
+    program = (
+        "import os\n"
+        "from baselines.envs.faults import in_processes\n"
+        "from tests.environments import PointReach\n"
+        "vector = in_processes(lambda _: PointReach(), 2, PointReach())\n"
+        "vector.reset()\n"
+        "os.kill(os.getpid(), 9)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)  # waits for all of them
+    assert done.returncode == -9 and "Traceback" not in done.stderr
 
 
 # ---- processes that cannot be started ----

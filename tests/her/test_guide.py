@@ -158,7 +158,7 @@ def given_to_the_agent(reacher, stored, latest):
         mock.patch.object(DDPG, "train", lambda agent, batches: seen.update(agent=agent, batches=batches)),
         mock.patch.object(DDPG, "update_normalizers", lambda agent, batch: seen.update(normalized=batch)),
     ):
-        reacher.train(SimpleNamespace(episodes=stored), latest)
+        reacher.train(SimpleNamespace(episodes=stored.ragged()), latest)
     return Transitions(*(x.reshape(-1, *x.shape[2:]) for x in seen["batches"])), seen["normalized"], seen["agent"]
 
 
@@ -232,12 +232,12 @@ def test_a_restored_reacher_continues_exactly(eagerly):
 
     def go_on(reacher):
         acts = [reacher.reach(np.zeros((30, 3)), scenes, np.random.default_rng(6))]
-        reacher.train(SimpleNamespace(episodes=episodes), episodes)
+        reacher.train(SimpleNamespace(episodes=episodes.ragged()), episodes)
         return [*acts, reacher.reach(np.zeros((30, 3)), scenes, np.random.default_rng(6))]
 
     rng = np.random.default_rng(3)
     first = make_reacher(rng=rng, n_batches=3)
-    first.train(SimpleNamespace(episodes=episodes), episodes)
+    first.train(SimpleNamespace(episodes=episodes.ragged()), episodes)
     state = {name: x.copy() for name, x in Exploration({"guide": first}, rng).state().items()}
     position = rng.bit_generator.state
     expected = go_on(first)

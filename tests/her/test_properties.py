@@ -26,7 +26,7 @@ def test_a_relabelled_goal_lies_ahead_or_is_of_another_episode_and_the_reward_fo
     else:
         rows, times = sample_times(length, (3, 5), rng)
     assert (times >= 0).all() and (times < length[rows]).all()
-    batch = sample_relabelled(episodes, rows, times, "future", p, sparse_reward, rng)
+    batch = sample_relabelled(episodes.ragged(), rows, times, "future", p, sparse_reward, rng)
     own = batch.desired_goal == episodes.desired_goal[rows, times]
     episode, when = np.divmod(batch.desired_goal[..., 0], 100)
     ahead = (episode == rows) & (when > times) & (when <= length[rows])

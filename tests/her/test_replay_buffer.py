@@ -4,11 +4,12 @@ import multiprocessing
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from baselines.her import replay_buffer
 from baselines.her.experiment.config import HERConfig
 from baselines.her.replay_buffer import ReplayBuffer
-from baselines.her.types import Episodes
 from tests.her.numbered import SPEC, numbered_episodes, sparse_reward
 
 
@@ -17,7 +18,7 @@ def make_buffer(capacity, priority="none"):
 
 
 def stored(buffer):
-    return sorted((buffer.episodes.achieved_goal[:, 0, 0] / 100).tolist())
+    return (buffer.latest(99).achieved_goal[:, 0, 0] / 100).tolist()
 
 
 def resident_bytes():
@@ -63,12 +64,12 @@ def test_what_is_stored_is_one_record_of_episodes_which_a_state_brings_back():
     episodes, first, second = numbered_episodes([6, 3, 1]), make_buffer(4 * SPEC.horizon), make_buffer(4 * SPEC.horizon)
     first.store(episodes)
     second.load_state(first.state())
-    assert isinstance(first.episodes, Episodes)
     for buffer in (first, second):
-        for name, column in episodes._asdict().items():
-            np.testing.assert_array_equal(getattr(buffer.episodes, name), column, err_msg=name)
+        for name, column in episodes.ragged()._asdict().items():
+            rows = getattr(buffer.episodes, name)[: len(column)]
+            np.testing.assert_array_equal(rows, column, err_msg=name)
         buffer.store(numbered_episodes([6, 6], first=3))
-        assert stored(buffer) == [1, 2, 3, 4]
+        assert stored(buffer) == [0, 1, 2, 3, 4], "22 transitions of at most 24"
     for a, b in zip(first.sample(2, 50), second.sample(2, 50), strict=True):
         np.testing.assert_array_equal(a, b)
 
@@ -76,11 +77,13 @@ def test_what_is_stored_is_one_record_of_episodes_which_a_state_brings_back():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (dict(length=np.array([0, 6, 6])), "not within the horizon"),
-        (dict(length=np.array([7, 6, 6])), "not within the horizon"),
-        (dict(next=np.array(4)), "of another size"),
-        (dict(length=np.full(5, 6)), "of another size"),
-        (dict(action=np.zeros((3, 6, 2))), r"action has the shape \[3, 6, 2\], expected \[3, 6, 1\]"),
+        (dict(length=np.array([0, 6, 6])), "not within the buffer"),
+        (dict(length=np.array([7, 6, 6])), "not within the buffer"),
+        (dict(start=np.array([0, 6, 24])), "not within the buffer"),
+        (dict(place=np.array([24, 0, 24])), "not within the buffer"),
+        (dict(place=np.array([18, 0, 30])), "of another size"),
+        (dict(length=np.full(5, 6)), r"start has the shape \[3\], expected \[5\]"),
+        (dict(action=np.zeros((18, 2))), r"action has the shape \[18, 2\], expected \[18, 1\]"),
     ],
 )
 def test_a_state_of_another_buffer_is_refused(change, message):
@@ -88,6 +91,31 @@ def test_a_state_of_another_buffer_is_refused(change, message):
     buffer.store(numbered_episodes([6, 6, 6]))
     with pytest.raises(ValueError, match=message):
         make_buffer(4 * SPEC.horizon).load_state({**buffer.state(), **change})
+
+
+LENGTHS = st.lists(st.lists(st.integers(1, 6), min_size=1, max_size=4), min_size=1, max_size=12)
+
+
+@settings(deadline=None)
+@given(LENGTHS, st.integers(1, 30))
+def test_the_latest_episodes_that_fit_are_kept_to_the_transition_whatever_their_lengths(stores, capacity):
+    buffer, number, all_lengths = make_buffer(capacity), 0, []
+    for lengths in stores:
+        buffer.store(numbered_episodes(lengths, number))
+        number += len(lengths)
+        all_lengths += lengths
+        kept = max(1, int((np.cumsum(all_lengths[::-1]) <= capacity).sum()))
+        assert buffer.latest(number).length.tolist() == all_lengths[-kept:] == buffer.latest(kept).length.tolist()
+        other = make_buffer(capacity)
+        other.load_state({name: x.copy() for name, x in buffer.state().items()})
+        for it in (buffer, other):
+            latest = it.latest(number)
+            for episode, length in enumerate(latest.length):
+                expected = 100.0 * (number - kept + episode) + np.arange(length + 1)
+                np.testing.assert_array_equal(latest.achieved_goal[episode, : length + 1, 0], expected)
+            batch = it.sample(1, 50)
+            np.testing.assert_array_equal(batch.next_achieved_goal, batch.achieved_goal + 1)
+        np.testing.assert_array_equal(buffer.episodes.start, other.episodes.start)
 
 
 def test_an_untouched_buffer_takes_no_memory():
@@ -101,6 +129,5 @@ def test_an_untouched_buffer_takes_no_memory():
 def memory_of_an_untouched_buffer():
     before = resident_bytes()
     buffer = make_buffer(50_000_000)
-    buffer.num_episodes = buffer.max_episodes
     asked = sum(x.nbytes for x in buffer.episodes)
     return asked, resident_bytes() - before

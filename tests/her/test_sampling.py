@@ -20,7 +20,7 @@ def draw(episodes, achieved_p, actual_p=0.0, strategy="future", seed=0, size=400
     rng = np.random.default_rng(seed)
     rows, times = sample_times(episodes.length, (size,), rng)
     probabilities = achieved_p, actual_p
-    return rows, times, sample_relabelled(episodes, rows, times, strategy, probabilities, sparse_reward, rng)
+    return rows, times, sample_relabelled(episodes.ragged(), rows, times, strategy, probabilities, sparse_reward, rng)
 
 
 def slow_twin(episodes, rows, times, strategy, achieved_p, actual_p, rng):
@@ -49,7 +49,7 @@ def test_vectorised_relabelling_equals_its_slow_twin(relabelled_p, strategy):
     episodes = numbered_episodes([6, 2, 5])
     rows, times = sample_times(episodes.length, (500,), np.random.default_rng(1))
     rng, twins = np.random.default_rng(2), np.random.default_rng(2)
-    batch = sample_relabelled(episodes, rows, times, strategy, relabelled_p, sparse_reward, rng)
+    batch = sample_relabelled(episodes.ragged(), rows, times, strategy, relabelled_p, sparse_reward, rng)
     np.testing.assert_array_equal(batch.desired_goal, slow_twin(episodes, rows, times, strategy, *relabelled_p, twins))
     assert rng.bit_generator.state == twins.bit_generator.state, "it draws no more: without other goals none for them"
 

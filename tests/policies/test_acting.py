@@ -5,7 +5,7 @@ import pytest
 
 from baselines.common.errors import UserError
 from baselines.common.specs import EnvSpec
-from baselines.policies.policy import NetworkPolicy, checked_entries
+from baselines.policies.policy import NetworkPolicy, checked_entries, read_policy, save_policy
 from tests.commands.doors import servo
 
 PLAIN = NetworkPolicy(EnvSpec("Plain-v0", {"observation": 3}, 2), [(np.ones((3, 2)), np.zeros(2))])
@@ -62,6 +62,25 @@ def test_each_observation_has_one_action(policy, shape, front):
         np.testing.assert_allclose(policy.act({k: x[place] for k, x in seen.items()}), actions[place], atol=1e-6)
     if policy is not GOALS:
         np.testing.assert_array_equal(policy.act(seen["observation"]), actions)
+
+
+def test_what_an_environment_shows_is_taken_as_it_is_and_so_are_its_vectors(cwd):
+    layouts = {"observation": {"joints": 2, "lamp": None}, "goal": [3, 5], "modes": [[2, 0], [3, 1]]}
+    spec = EnvSpec("Shown-v0", {"observation": 3, "goal": 3, "modes": 5}, 2, layouts=layouts)
+    policy = NetworkPolicy(spec, [(np.random.default_rng(0).normal(size=(11, 2)) / 20, np.zeros(2))])
+    shown = {"observation": {"joints": [0.1, 0.2], "lamp": 0.3}, "goal": 6, "modes": np.array([1, 3])}
+    flat = {"observation": [0.1, 0.2, 0.3], "goal": [0.0, 1.0, 0.0], "modes": [0.0, 1.0, 0.0, 0.0, 1.0]}
+    save_policy("shown", policy)
+    for it in (policy, read_policy("shown")):
+        np.testing.assert_array_equal(it.act(shown), it.act(flat))
+    several = {"observation": {"joints": np.full((4, 2), 0.1), "lamp": np.zeros(4)}, "goal": np.array([5, 6, 7, 6]),
+               "modes": np.ones((4, 2), int)}  # fmt: skip
+    assert policy.act(several).shape == (4, 2)
+    for wrong in (8, 4, 5.5, "word"):
+        with pytest.raises(UserError, match="expected 'goal' as the environment shows it: expected whole numbers from"):
+            policy.act({**shown, "goal": wrong})
+    with pytest.raises(UserError, match="'observation' as the environment shows it: 'lamp' is missing"):
+        policy.act({**shown, "observation": {"joints": [0.1, 0.2]}})
 
 
 def test_lists_whole_numbers_and_further_entries_are_taken():

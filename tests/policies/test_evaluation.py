@@ -3,7 +3,6 @@
 import ast
 import contextlib
 import dataclasses
-import functools
 
 import gymnasium
 import numpy as np
@@ -38,7 +37,10 @@ def made(kind="", num_env=8, back_end="sync"):
 
 def of_lengths(*lengths, **how):
     """A vector of one environment for each, whose first episode is so long and whose later ones are endless."""
-    makers = [functools.partial(Counting, lengths=(length, *[10**6] * 9), **how) for length in lengths]
+    makers = [
+        lambda length=length: gymnasium.wrappers.TimeLimit(Counting(lengths=(length, *[10**6] * 9), **how), 10**7)
+        for length in lengths
+    ]
     return contextlib.closing(as_vec_env(SyncVectorEnv(makers), lambda n: list(range(n))))
 
 

@@ -292,7 +292,8 @@ def test_the_document_says_what_it_is(cwd):
         "format": FORMAT, "version": baselines.__version__, "alg": "network", "config": {},
         "environment": {"env_id": "Pendulum-v1", "observation_sizes": {"observation": 3}, "action_size": 2,
                         "horizon": 200, "discrete": False, "has_reward_function": False,
-                        "actions": {"low": [], "high": [], "type": "float32"}, "env_kwargs": "", "left_out": ""},
+                        "actions": {"low": [], "high": [], "type": "float32"}, "env_kwargs": "", "left_out": "",
+                        "layouts": {}},
         "design": {"columns": [["observation", ""]], "network": "pi", "statistics": [], "clip": None,
                    "norm_clip": None, "activation": "relu", "squash": "clip", "scale": 1.0},
     }  # fmt: skip

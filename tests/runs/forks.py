@@ -9,6 +9,7 @@ ranks through one of them) to the process that waits; that one forks the run. Bo
 """
 
 import contextlib
+import gc
 import json
 import os
 import selectors
@@ -27,14 +28,15 @@ _FORKED = Path(__file__).with_name("forked.py")
 class Forks:
     """Close it at the end, which ends all runs that are left."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, module=__name__):
+        """`module` is what waits: it imports what runs need, calls `serve`, and runs the words that this returns."""
         path = str(folder / "forks")
         self.command = [sys.executable, "-SE", str(_FORKED), path]
         # What was compiled is kept in files: the same code for every run.
         cache = f"--tf_xla_persistent_cache_directory={folder} --tf_xla_persistent_cache_device_types=CPU"
         self.environment = {**os.environ, "TF_XLA_FLAGS": cache, "PYTHONPATH": str(ROOT), "TMPDIR": str(folder)}
         self._server = subprocess.Popen(
-            [sys.executable, "-m", __name__, path], stdin=subprocess.PIPE, env=self.environment
+            [sys.executable, "-m", module, path], stdin=subprocess.PIPE, env=self.environment
         )
         while not os.path.exists(path):
             assert self._server.poll() is None
@@ -52,6 +54,7 @@ class Forks:
 
 def serve(path):
     """Fork a run for each process that connects. Returns, in the run, its words; else None when stdin ends."""
+    gc.freeze()  # a run that ends would look through all that was imported, which takes a second
     clients = {}  # by the process that was forked for them
     with socket.socket(socket.AF_UNIX) as listening, selectors.DefaultSelector() as ready:
         listening.bind(path + ".new")

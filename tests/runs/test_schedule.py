@@ -11,7 +11,7 @@ from tqdm import tqdm
 from baselines import run
 from baselines.envs.base import evaluation_size
 from baselines.runs.options import Options
-from baselines.runs.schedule import Schedule, plan, remaining
+from baselines.runs.schedule import Schedule, plan, time_left
 from baselines.runs.state import Progress
 from tests.helpers import POINT_REACH, TINY, rows
 
@@ -23,7 +23,7 @@ def test_num_timesteps_makes_whole_epochs_one_short_one_or_none():
 
     assert planned(0)[0] == 0
     assert planned(130) == (1, 2)
-    assert planned(1)[1] == 1
+    assert planned(1) == (1, 5), "where a cycle may be longer than that, episodes may be shorter"
     assert planned(950) == (3, 5)
     assert planned(None, 7)[0] == 7
 
@@ -38,7 +38,9 @@ def test_evaluation_runs_in_full_rounds(episodes, most, size):
     [(1, 0, 30, "0:01:30"), (0, 1, 10, "0:03:10"), (3, 5, 99, "0:00:00"), (0, 1, 1000, "5:16:40")],
 )
 def test_what_is_left_follows_from_what_it_took_so_far(epoch, cycle, seconds, expected):
-    assert remaining(Schedule(4, 5, 100), Progress(epoch, cycle, seconds=seconds)) == expected
+    done = Progress(epoch, cycle)
+    assert time_left(Schedule(4, 5, 100).share(done, 0), seconds) == expected
+    assert time_left(Schedule(4, 5, 100, 2000).share(done, (epoch * 5 + cycle) * 100), seconds) == expected
 
 
 def test_quiet_prints_warnings_only_and_shows_no_bar_and_the_folder_has_all(monkeypatch, capsys, without_updates):

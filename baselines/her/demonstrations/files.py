@@ -1,9 +1,9 @@
 """Files of demonstrations: our own format, OpenAI Baselines' files and Minari's data sets.
 
-Our format is an `.npz` of plain arrays for N episodes of at most T steps: `observation` [N, T + 1, o], `achieved_goal`
-[N, T + 1, g], `desired_goal` [N, T, g], `action` [N, T, u] in the environment's own units, `reward` [N, T],
-`is_success` [N], `length` [N] and, if known, `terminated` [N] for episodes that no time limit ended. `header` has the
-bytes of a JSON object: format, env_id, versions of libraries, generator, seed.
+Our format is an `.npz` of plain arrays for N episodes, the longest of T steps: `observation` [N, T + 1, o],
+`achieved_goal` [N, T + 1, g], `desired_goal` [N, T, g], `action` [N, T, u] in the environment's own units, `reward`
+[N, T], `is_success` [N], `length` [N] and, if known, `terminated` [N] for episodes that no time limit ended. `header`
+has the bytes of a JSON object: format, env_id, versions of libraries, generator, seed.
 """
 
 import importlib.metadata
@@ -49,6 +49,9 @@ def write_demonstrations(
     try:
         fields = Episodes.of([episode._replace(reward_info=None) for episode in episodes], spec)._asdict()
         arrays = {("is_success" if name == "success" else name): x for name, x in fields.items() if name != "info"}
+        if arrays["length"].max(initial=0) > spec.horizon or sum(x.nbytes for x in arrays.values()) > MAX_BYTES:
+            raise ValueError(f"it would have episodes above {spec.horizon} steps, or more than {MAX_BYTES >> 20} MiB, "
+                             "and could not be read")  # fmt: skip
         arrays["header"] = np.frombuffer(json.dumps(header).encode(), np.uint8)
         with replace_file(path) as file:
             np.savez_compressed(file, **arrays)
@@ -87,8 +90,10 @@ def _read(path: str, spec: EnvSpec, max_episodes: int | None) -> Episodes:
             if not {"acs.npy", "obs.npy"} <= set(archive.namelist()):
                 _check_header(archive, spec)
                 return _episodes(archive, spec)
-            example = Episodes.zeros(spec, 1)
-            shapes = {name: getattr(example, name).shape[1:] for name in (*GOAL_KEYS, "action")}
+            T, o, g = spec.horizon, spec.observation_size, spec.goal_size
+            shapes = dict(
+                observation=(T + 1, o), achieved_goal=(T + 1, g), desired_goal=(T, g), action=(T, spec.action_size)
+            )
             convert_in_child(file, plain, shapes, max_episodes)
             return _episodes(_open_archive(plain), spec)
 
@@ -148,11 +153,11 @@ def _check_header(archive: zipfile.ZipFile, spec: EnvSpec) -> None:
 
 
 def _episodes(archive: zipfile.ZipFile, spec: EnvSpec) -> Episodes:
-    """Return all episodes; an array is read only if it has the shape that `spec` asks for."""
-    fields = Episodes.zeros(spec, 1)._asdict()
-    N = math.prod(_header_of(archive, "length")[0])
-    if N * sum(example.size for example in fields.values()) > MAX_BYTES // 8:
+    """Return all episodes; an array is read only if it has the shape that `spec` and the actions ask for."""
+    N, T = math.prod(_header_of(archive, "length")[0]), [*_header_of(archive, "action")[0], 0, 0][1]
+    if N * max(1, T) * sum(example.size for example in Episodes.zeros(spec, 1, steps=1)) > MAX_BYTES // 8:
         raise ValueError(f"its arrays have more than {MAX_BYTES >> 20} MiB")
+    fields = Episodes.zeros(spec, 1, steps=T)._asdict()
     for name, example in fields.items():
         stored, shape = "is_success" if name == "success" else name, (N, *example.shape[1:])
         if name == "info" or (name == "terminated" and "terminated.npy" not in archive.namelist()):
@@ -161,7 +166,7 @@ def _episodes(archive: zipfile.ZipFile, spec: EnvSpec) -> Episodes:
         actual = _header_of(archive, stored)[0]
         if actual != shape:
             needs = f"{spec.env_id} needs {list(shape)} (episodes, steps, size)"
-            remedy = ": append the observation after the last action" if actual == (N, spec.horizon, *shape[2:]) else ""
+            remedy = ": append the observation after the last action" if actual == (N, T, *shape[2:]) else ""
             raise ValueError(f"{name} has the shape {list(actual)}, but {needs}{remedy}")
         with np.errstate(all="ignore"):  # infinity is refused later
             fields[name] = _array(archive, stored).astype(example.dtype, copy=False)
@@ -170,7 +175,7 @@ def _episodes(archive: zipfile.ZipFile, spec: EnvSpec) -> Episodes:
 
 def _checked(episodes: Episodes, spec: EnvSpec) -> Episodes:
     """Return the episodes with actions in [-1, 1]. Raises ValueError for wrong lengths and numbers."""
-    N, T = episodes.length.size, spec.horizon
+    N, T = episodes.length.size, min(episodes.action.shape[1], spec.horizon)
     if N == 0:
         raise ValueError("it holds no episodes")
     low, high = spec.actions.bounds(spec.action_size)

@@ -140,7 +140,8 @@ def convert(file: IO[bytes], shapes: dict[str, list[int]], max_episodes: int | N
     if len(set(counts)) > 1:
         raise ValueError(f"its arrays {', '.join(names)} have {counts} episodes, not equally many")
     N, T = counts[0], shapes["action"][0]
-    arrays = {name: np.zeros((N, *shape), np.float32) for name, shape in shapes.items()}
+    unused = T - min(T, max(map(len, columns[0]), default=0))  # steps that no episode has
+    arrays = {name: np.zeros((N, steps - unused, size), np.float32) for name, (steps, size) in shapes.items()}
     length, success = np.zeros(N, np.int32), np.zeros(N, bool)
     for i, (actions, observations, *infos) in enumerate(zip(*columns, strict=True)):
         L = length[i] = len(actions)
@@ -163,7 +164,7 @@ def convert(file: IO[bytes], shapes: dict[str, list[int]], max_episodes: int | N
                 array[i, t] = vector
         flag = infos[0][L - 1].get("is_success", 0) if infos and len(infos[0]) >= L else 0
         success[i] = all(x > 0 for x in (flag if isinstance(flag, list) else [flag]))
-    return {**arrays, "reward": np.zeros((N, T), np.float32), "length": length, "is_success": success}
+    return {**arrays, "reward": np.zeros((N, T - unused), np.float32), "length": length, "is_success": success}
 
 
 def answer(convert: Callable[[], Mapping[str, np.ndarray]], open_files: int) -> None:

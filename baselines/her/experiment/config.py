@@ -12,6 +12,7 @@ from baselines.her.sampling import PRIORITIES, STRATEGIES
 from baselines.runs.algorithms import Preset, Range
 
 ArrayT = TypeVar("ArrayT")  # of NumPy or TensorFlow
+MOST_GAMMA = 0.999  # of the default: a longer time limit says little of how long episodes are
 SCRIPTED = ("FetchPush", "FetchPickAndPlace", "FetchSlide")  # tasks for guide=script
 
 
@@ -42,7 +43,7 @@ class HERConfig(Settings):
     )
     polyak: float = setting(0.95, "share of the target networks that each of their steps keeps", 0, 1)
     gamma: float | None = setting(
-        None, "discount factor", 0, 0.999999, default_text="1 - 1/T, where T is the time limit in steps"
+        None, "discount factor", 0, 0.999999, default_text="1 - 1/T, where T is the time limit in steps, at most 0.999"
     )
     clip_return: bool = setting(
         True, "clip the critics' targets to at least -1/(1-gamma) and, with clip_pos_returns, to at most 0"
@@ -122,10 +123,14 @@ class HERConfig(Settings):
     prm_loss_weight: float = setting(0.001, "weight of the actor's other losses beside the cloning loss", 0)
     aux_loss_weight: float = setting(0.0078, "weight of the cloning loss", 0)
     # normalisation of observations and goals
-    clip_obs: float = setting(200.0, "largest absolute value of raw observations and goals", 1e-9, of_policy=True)
-    norm_eps: float = setting(0.01, "smallest standard deviation to divide by", 1e-9, of_policy=True)
+    clip_obs: float = setting(200.0, "largest absolute value of raw observations and goals", 1e-9, 1e30, of_policy=True)
+    norm_eps: float = setting(0.01, "smallest standard deviation to divide by", 1e-9, 1e30, of_policy=True)
     norm_clip: float = setting(
-        5.0, "largest absolute value of normalised observations and goals, in standard deviations", 1e-9, of_policy=True
+        5.0,
+        "largest absolute value of normalised observations and goals, in standard deviations",
+        1e-9,
+        1e30,
+        of_policy=True,
     )
 
     def __post_init__(self) -> None:
@@ -204,8 +209,8 @@ class HERConfig(Settings):
         return desired_goal - achieved_goal if self.relative_goals else desired_goal  # type: ignore[operator]
 
     def discount(self, horizon: int) -> float:
-        """Return `gamma`, by default 1 - 1/T (1802.09464, appendix A)."""
-        return 1 - 1 / horizon if self.gamma is None else self.gamma
+        """Return `gamma`, by default 1 - 1/T (1802.09464, appendix A), but at most MOST_GAMMA."""
+        return min(1 - 1 / horizon, MOST_GAMMA) if self.gamma is None else self.gamma
 
     def learning_rate_share(self, progress_remaining: float) -> float:
         """Return the share of the learning rates when this share of the training, 1 to 0, is still to come."""

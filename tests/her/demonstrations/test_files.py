@@ -93,11 +93,12 @@ def test_episodes_that_do_not_fit_are_not_written(tmp_path, played, changes, mes
     assert not (tmp_path / "x.npz").exists()
 
 
-def test_another_environment_or_horizon_is_refused(file):
+def test_another_environment_and_episodes_beyond_the_time_limit_are_refused(file):
     with pytest.raises(UserError, match="recorded in PointReach-v0, not in FetchPush-v1"):
         read_demonstrations(file, replace(SPEC, env_id="FetchPush-v1"))
-    with pytest.raises(UserError, match="shape"):
-        read_demonstrations(file, replace(SPEC, horizon=50))
+    with pytest.raises(UserError, match="episode 0 has length 30, expected 1 to 29"):
+        read_demonstrations(file, replace(SPEC, horizon=29))
+    assert read_demonstrations(file, replace(SPEC, horizon=10**6)).action.shape[1] == 30
     read_demonstrations(file, replace(SPEC, env_id="my.module:PointReachDense-v3"))  # the same task
 
 
