@@ -54,7 +54,7 @@ def train(
     Raises:
         UserError: the input is wrong.
         TrainingError: training cannot continue.
-        Interrupted: Ctrl-C or SIGTERM stopped a run that writes checkpoints.
+        Interrupted: Ctrl-C, SIGTERM or SIGHUP stopped a run that writes checkpoints.
     """
     from baselines.common.errors import UserError
     from baselines.common.mpi import abort_all_on_error, make_communicator
@@ -133,6 +133,7 @@ def evaluate_policy(
         TrainingError: the environment fails.
     """
     from baselines.common.errors import UserError
+    from baselines.common.streams import show
     from baselines.envs.base import SUCCESS_BY_REWARD
     from baselines.policies.evaluation import environment_for, evaluate_in
     from baselines.runs.options import EvaluationOptions
@@ -148,7 +149,7 @@ def evaluate_policy(
     with environment_for(policy, env, count, options.seed, options.vec_env, arguments) as environments:
         evaluation = evaluate_in(policy, environments, options.episodes, progress)
         if not environments.reports_success and evaluation.success_rate is not None:
-            print(f"note: {SUCCESS_BY_REWARD}", file=sys.stderr)
+            show(f"note: {SUCCESS_BY_REWARD}", sys.stderr)
         return evaluation
 
 

@@ -6,7 +6,7 @@ import sys
 from dataclasses import dataclass
 
 from baselines import api
-from baselines.common.cli import errors_end_the_process, parse_all
+from baselines.common.cli import errors_end_the_process, parse_all, show
 from baselines.common.errors import UserError
 from baselines.common.settings import setting
 from baselines.policies.evaluation import Evaluation, task_of_policy
@@ -39,21 +39,23 @@ def main(argv: list[str] | None = None) -> None:
             env_kwargs=arguments.kwargs, max_episode_steps=arguments.max_episode_steps, reward_info=options.reward_info,
             progress=True,
         )  # fmt: skip
-        _print(evaluation)
-        if options.json:
-            document = {"env": env, "seed": options.seed, **evaluation.document()}
-            write_file(options.json, json.dumps(document, indent=2).encode() + b"\n")
+        try:
+            if options.json:
+                document = {"env": env, "seed": options.seed, **evaluation.document()}
+                write_file(options.json, json.dumps(document, indent=2).encode() + b"\n")
+        finally:
+            _print(evaluation)
 
 
 def _print(evaluation: Evaluation) -> None:
-    print(f"episodes        {evaluation.episodes}")
+    show(f"episodes        {evaluation.episodes}")
     if evaluation.success_interval is not None:
         low, high = evaluation.success_interval
-        print(f"success rate    {evaluation.success_rate:.3f}, 95 percent interval {low:.3f} to {high:.3f}")
-    print(f"return          {evaluation.mean_return:.2f}, standard deviation {evaluation.std_return:.2f}")
-    print(f"length          {evaluation.mean_length:.1f} steps")
+        show(f"success rate    {evaluation.success_rate:.3f}, 95 percent interval {low:.3f} to {high:.3f}")
+    show(f"return          {evaluation.mean_return:.2f}, standard deviation {evaluation.std_return:.2f}")
+    show(f"length          {evaluation.mean_length:.1f} steps")
     if evaluation.mean_final_distance is not None:
-        print(f"final distance  {evaluation.mean_final_distance:.4f} to the goal, in its units")
+        show(f"final distance  {evaluation.mean_final_distance:.4f} to the goal, in its units")
 
 
 if __name__ == "__main__":

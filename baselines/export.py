@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from baselines.common.cli import errors_end_the_process, parse_all
+from baselines.common.cli import errors_end_the_process, parse_all, show
 from baselines.common.settings import Settings, setting
 from baselines.policies.exporting import FORMATS, export
 from baselines.policies.policy import read_policy
@@ -25,7 +25,7 @@ def main(argv: list[str] | None = None) -> None:
     with errors_end_the_process():
         options = parse_all(ExportOptions, argv, "baselines.export", __doc__)
         if options is not None:
-            print("wrote", " and ".join(export(read_policy(options.load_path), options.format, options.output)))
+            show(f"wrote {' and '.join(export(read_policy(options.load_path), options.format, options.output))}")
 
 
 if __name__ == "__main__":

@@ -79,7 +79,7 @@ def main(argv: list[str] | None = None) -> None:
             path = os.path.expanduser(args.output or "curves.png")
             panels = [[panel_of(groups, x, y, args.smooth) for x in x_keys] for y in args.y]
             write(panels, title_of(groups), path, "dark" if args.dark else "light")
-            print(f"wrote {path}", file=sys.stderr if args.table else sys.stdout)
+            show(f"wrote {path}", sys.stderr if args.table else sys.stdout)
         tell(said)
 
 

@@ -21,7 +21,8 @@ from baselines.common.errors import UserError
 from baselines.common.mpi import Communicator, abort_all_on_error, check_same_on_all, make_communicator
 from baselines.common.old_names import LOG_FOLDER_VARIABLE
 from baselines.common.seeding import new_seed
-from baselines.common.settings import Settings, describe, names_of, setting, wrapped
+from baselines.common.settings import Settings, describe, names_of, setting
+from baselines.common.streams import wrapped
 from baselines.play import RecordOptions, demonstrations_writer, play, record
 from baselines.policies.policy import Agent
 from baselines.runs.algorithms import Algorithm, find

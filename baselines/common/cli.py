@@ -9,12 +9,14 @@ import sys
 import time
 import typing
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NoReturn, TextIO, TypeVar
+from typing import Any, NoReturn, TypeVar
 
-from baselines.common.errors import Interrupted, TrainingError, UserError, printable
+from baselines.common.errors import Interrupted, TrainingError, UserError
 from baselines.common.mpi import Communicator
 from baselines.common.old_names import hint
-from baselines.common.settings import Settings, check_known, describe, names_of, wrapped
+from baselines.common.settings import Settings, check_known, describe, names_of
+from baselines.common.streams import flush_streams, forgive_streams
+from baselines.common.streams import show as show
 
 S = TypeVar("S", bound=Settings)
 
@@ -101,42 +103,25 @@ class ArgumentParser(argparse.ArgumentParser):
 def errors_end_the_process(comm: Communicator | None = None) -> Iterator[None]:
     """Print errors as one line and end all workers: 2 for bad input, 1 for what could not continue, 130 for Ctrl-C."""
     comm = comm or Communicator()
+    forgive_streams()
     try:
         yield
     except (UserError, TrainingError) as error:
         if comm.rank > 0:
             time.sleep(2)  # usually all workers have the same error: rank 0 prints it and ends the others
         where = f" (rank {comm.rank} of {comm.size})" if comm.size > 1 else ""
-        print(_fitted(f"error{where}: {error}", sys.stderr), file=sys.stderr)
+        show(f"error{where}: {error}", sys.stderr)
         comm.abort(2 if isinstance(error, UserError) else 1)
     except Interrupted as stopped:
         if comm.rank == 0:
-            with contextlib.suppress(OSError):  # the reader of a pipe may have ended at the same Ctrl-C
-                print(stopped, file=sys.stderr, flush=True)
+            show(str(stopped), sys.stderr)
         comm.all_gather(0)  # wait: the first worker to exit would end the others
         sys.exit(stopped.exit_code)
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+        show("interrupted", sys.stderr)
         comm.abort(130)
-
-
-def show(text: str) -> None:
-    """Print; if the reader of a pipe has ended (`| tee` and Ctrl-C), drop this and later output.
-
-    A terminal breaks lines within words; sentences are therefore broken here, while commands (indented) stay whole.
-    """
-    try:
-        print(_fitted(printable(text), sys.stdout), flush=True)
-    except OSError:
-        with open(os.devnull, "w") as nowhere, contextlib.suppress(OSError):
-            os.dup2(nowhere.fileno(), sys.stdout.fileno())
-
-
-def _fitted(text: str, stream: TextIO) -> str:
-    """Return the text for a terminal without lines that are too long, else unchanged."""
-    if not stream.isatty():
-        return text
-    return "\n".join(wrapped(line) if line[:1].isalpha() else line for line in text.split("\n"))
+    finally:
+        flush_streams()
 
 
 def literal(text: str) -> Any:

@@ -2,7 +2,11 @@
 
 import difflib
 import re
+import signal
 from collections.abc import Iterable
+
+# Signals that ask a run to stop; SIGHUP, with which a terminal closes, is unknown to Windows.
+STOP_SIGNALS = tuple(getattr(signal, n) for n in ("SIGTERM", "SIGINT", "SIGHUP") if hasattr(signal, n))
 
 _LONGEST = 2000  # characters of a message
 # USER:PASSWORD@HOST, ?password=...
@@ -32,7 +36,7 @@ class TrainingError(_Message):
 
 
 class Interrupted(_Message):
-    """A run that Ctrl-C or SIGTERM stopped in order: a command prints the message and exits with 128 + signal."""
+    """A run that one of STOP_SIGNALS stopped in order: a command prints the message and exits with 128 + signal."""
 
     def __init__(self, message: str, signal: int):
         super().__init__(message)

@@ -1,5 +1,6 @@
 """Workers that train together; only this file imports mpi4py."""
 
+import contextlib
 import os
 import sys
 import threading
@@ -11,7 +12,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from baselines.common.cores import affinity, available_cores, quota
 from baselines.common.errors import UserError, one_line
+from baselines.common.streams import flush_streams, show
 
 T = TypeVar("T")
 
@@ -38,15 +41,14 @@ class Communicator:
 
     def share_of_cores(self) -> int:
         """Return the number of this machine's cores for this worker, at least 1."""
-        return len(_affinity())
+        return available_cores()
 
     def limit_waiting(self, seconds: float) -> None:
         """End all workers, with a line, where one waits so long for the others from now on; 0: no limit."""
 
     def abort(self, code: int) -> None:
         """End this worker and all others."""
-        sys.stdout.flush()
-        sys.stderr.flush()
+        flush_streams()
         sys.exit(code)
 
 
@@ -97,22 +99,21 @@ class MpiCommunicator(Communicator):
             looks = looks + 1 if self._calls == looked_at and self._calls % 2 else 0
             looked_at = self._calls
         why = f"has waited {seconds:g} s (--worker_timeout) for another worker, which hangs or was stopped"
-        print(f"error (rank {self.rank} of {self.size}): {why}; ending all workers", file=sys.stderr)
+        show(f"error (rank {self.rank} of {self.size}): {why}; ending all workers", sys.stderr)
         self.abort(1)
 
     def share_of_cores(self) -> int:
         """Return this worker's share of the machine's cores."""
         # Launchers may bind each worker to its own cores, or let all workers use all cores.
         node = self._world.Split_type(self._mpi.COMM_TYPE_SHARED)
-        everyone = node.allgather(sorted(_affinity()))
+        everyone = node.allgather(sorted(affinity()))
         node.Free()
-        share = sum(1 / sum(cpu in theirs for theirs in everyone) for cpu in _affinity())
-        return max(1, round(share))
+        share = sum(1 / sum(cpu in theirs for theirs in everyone) for cpu in affinity())
+        return max(1, round(min(share, quota() / len(everyone))))
 
     def abort(self, code: int) -> None:
         """End all workers."""
-        sys.stdout.flush()
-        sys.stderr.flush()
+        flush_streams()
         time.sleep(0.5)  # mpirun drops output that it has not forwarded yet when it ends the other workers
         self._world.Abort(code)
 
@@ -123,21 +124,24 @@ def make_communicator() -> Communicator:
     Raises UserError under mpirun without a working mpi4py; otherwise N separate runs would train unnoticed.
     """
     launched = [v for v in _LAUNCHER_VARIABLES if v in os.environ]
-    if not launched:
-        return Communicator()
-    try:
-        comm = MpiCommunicator()
-    except (ImportError, RuntimeError) as error:
-        raise UserError(
-            f"an MPI launcher started this process ({launched[0]} is set), but mpi4py does not work ("
-            f"{one_line(error)[:200]}). If you have MPI: pip install mpi4py; else: pip install 'baselines-her[mpi]'"
-        ) from None
-    started = int(next((os.environ[v] for v in launched if v.endswith("WORLD_SIZE") or v == "PMI_SIZE"), comm.size))
-    if comm.size != started:
-        raise UserError(
-            f"mpirun started {started} workers, but mpi4py sees {comm.size}, because it uses another MPI than mpirun. "
-            "Use the mpirun of mpi4py's MPI, or uninstall the other MPI (pip uninstall mpich)"
-        )
+    sizes = {os.environ[v] for v in launched if v.endswith("_SIZE")}
+    comm, tasks = Communicator(), os.environ.get("SLURM_STEP_NUM_TASKS", "1")
+    if launched and sizes != {"1"}:
+        try:
+            comm = MpiCommunicator()
+        except (ImportError, RuntimeError) as error:
+            raise UserError(
+                f"an MPI launcher started this process ({launched[0]} is set), but mpi4py does not work ("
+                f"{one_line(error)[:200]}). If you have MPI: pip install mpi4py; else: pip install 'baselines-her[mpi]'"
+            ) from None
+        if sizes and str(comm.size) not in sizes:
+            raise UserError(
+                f"mpirun started {min(sizes)} workers, but mpi4py sees {comm.size}, because it uses another MPI than "
+                "mpirun. Use the mpirun of mpi4py's MPI, or uninstall the other MPI (pip uninstall mpich)"
+            )
+    if comm.size == 1 and tasks != "1":
+        text = f"srun started {tasks} processes that know no MPI: they are separate runs of one worker each."
+        show(f"warning: {text} One run of all needs srun --mpi=pmi2, and mpi4py for the cluster's MPI", sys.stderr)
     return comm
 
 
@@ -145,8 +149,9 @@ def abort_all_on_error(comm: Communicator) -> None:
     """Make an uncaught exception of one worker end all workers, which would wait for it forever."""
 
     def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-        print(f"rank {comm.rank} of {comm.size} failed, ending all workers:", file=sys.stderr)
-        traceback.print_exception(kind, error, trace)
+        show(f"rank {comm.rank} of {comm.size} failed, ending all workers:", sys.stderr)
+        with contextlib.suppress(OSError):
+            traceback.print_exception(kind, error, trace)
         comm.abort(1)
 
     if comm.size > 1:
@@ -163,10 +168,3 @@ def check_same_on_all(comm: Communicator, given: Mapping[str, object]) -> None:
             if value != first:
                 where = f"{name} is {first} on rank 0 and {value} on rank {rank}"
                 raise UserError(f"all workers of a job need the same command, but {where}")
-
-
-def _affinity() -> set[int]:
-    try:
-        return os.sched_getaffinity(0)
-    except AttributeError:  # macOS
-        return set(range(os.cpu_count() or 1))

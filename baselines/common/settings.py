@@ -1,8 +1,6 @@
 """Settings: frozen dataclasses whose fields have a default, a meaning and a range, and which check themselves."""
 
 import dataclasses
-import shutil
-import textwrap
 import typing
 from collections.abc import Iterable, Mapping
 from typing import Any, Self
@@ -13,6 +11,7 @@ from baselines.common.errors import UserError, nearest
 from baselines.common.old_names import hint
 from baselines.common.paths import as_path
 from baselines.common.specs import EnvSpec
+from baselines.common.streams import wrapped
 
 # A setting of a resumed run must be the SAME, may be a file that MOVED, or may change (FREE); see runs/record.py.
 SAME, MOVED, FREE = "same", "moved", "free"
@@ -111,14 +110,6 @@ def describe(settings: type[Settings], defaults: Mapping[str, str] | None = None
             lines += ["", f"{metadata['group']}:"]
         lines.append(wrapped(f"  --{field.name:<21} {text}", indent=26))
     return lines
-
-
-def wrapped(text: str, indent: int = 2) -> str:
-    """Return `text` in lines that fit the terminal, broken between words; all but the first have an `indent`."""
-    width = shutil.get_terminal_size((110, 24)).columns  # COLUMNS, or the terminal's
-    lines = textwrap.wrap(text, max(width, indent + 20), subsequent_indent=" " * indent, break_long_words=False,
-                          break_on_hyphens=False)  # fmt: skip
-    return "\n".join(lines)
 
 
 def _checked(field: "dataclasses.Field[Any]", kind: Any, value: Any) -> Any:

@@ -1,9 +1,11 @@
-"""Requests to stop: Ctrl-C and SIGTERM."""
+"""Requests to stop: Ctrl-C, SIGTERM and SIGHUP."""
 
 import contextlib
 import os
 import signal
 from collections.abc import Callable, Iterator
+
+from baselines.common.errors import STOP_SIGNALS
 
 
 class StopRequest:
@@ -26,7 +28,7 @@ class StopRequest:
 
 @contextlib.contextmanager
 def stop_requests(quiet: bool = False, at_once: bool = False) -> Iterator[StopRequest]:
-    """Let SIGTERM and Ctrl-C set a `StopRequest` inside this block; a second Ctrl-C raises KeyboardInterrupt.
+    """Let Ctrl-C, SIGTERM and SIGHUP set a `StopRequest` inside this block; a second Ctrl-C raises KeyboardInterrupt.
 
     With `at_once` the first signal raises it.
     """
@@ -40,7 +42,7 @@ def handlers(handle: Callable[[int, object], None]) -> Iterator[None]:
     """Call `handle` for SIGTERM and Ctrl-C inside this block."""
     before = {}
     try:
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in STOP_SIGNALS:
             # A shell makes background jobs of a script ignore Ctrl-C.
             if signal.getsignal(number) != signal.SIG_IGN:
                 with contextlib.suppress(ValueError):  # only the main thread may set handlers

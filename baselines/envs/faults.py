@@ -2,6 +2,7 @@
 
 import atexit
 import contextlib
+import errno
 import functools
 import multiprocessing
 import os
@@ -19,13 +20,21 @@ from gymnasium.vector import AsyncVectorEnv, VectorEnv
 from gymnasium.vector.async_vector_env import _async_worker
 
 import baselines
-from baselines.common.errors import TrainingError, UserError
+from baselines.common.errors import STOP_SIGNALS, TrainingError, UserError
+from baselines.common.streams import show
+from baselines.common.waiting import slices
 from baselines.envs.info import NO_INFO, read_info
 
 REWARD_INFO = "reward_info"  # the key of the row of numbers in a vector's info
 SUCCESS_KEYS = ("is_success", "success")
 _LIBRARIES = (os.path.dirname(os.__file__), os.path.dirname(baselines.__file__))
 _OLD_GYM = "if it returns 4 values from step, as in old gym: --env=gym:module:Id (pip install 'baselines-her[gym]')"
+
+_REMEDIES = {
+    errno.EMFILE: "raise `ulimit -n`, or use",
+    errno.ENOSPC: "make room in /dev/shm (docker run --shm-size=1g), or use",
+    errno.EAGAIN: "raise `ulimit -u`, or use",
+}
 
 
 def describe_error(error: BaseException) -> str:
@@ -56,7 +65,7 @@ def close(env: gymnasium.Env) -> None:
 
 @functools.cache  # many environments fail alike
 def _tell(line: str) -> None:
-    print(line, file=sys.stderr)
+    show(line, sys.stderr)
 
 
 class ErrorContext(gymnasium.Wrapper[Any, Any, Any, Any]):
@@ -145,12 +154,18 @@ class _SpacesOnly(gymnasium.Env[Any, Any]):
 def in_processes(make: Callable[[int], gymnasium.Env], num_env: int, model: gymnasium.Env) -> AsyncVectorEnv:
     """Start a process for each of `num_env` environments like `model`, `make(index)`. Raises UserError.
 
-    The processes ignore Ctrl-C, which reaches all processes of a terminal, and SIGTERM, which reaches all of a job: the
-    main process handles both, and still needs its environments then. So they are ended by SIGKILL.
+    The processes ignore Ctrl-C and SIGHUP, which reach all processes of a terminal, and SIGTERM, which reaches all of a
+    job: the main process handles these, and still needs its environments then. So they are ended by SIGKILL.
     """
     if getattr(multiprocessing.current_process(), "_inheriting", False):
         os._exit(1)  # a process for an environment, which runs the user's script again: it would start more, and so on
-    main, variables, spaces = os.getpid(), dict(os.environ), _SpacesOnly(model)
+    if multiprocessing.current_process().daemon:
+        raise UserError(
+            "this process may start none for environments, as it is a daemon, e.g. of multiprocessing.Pool: use "
+            "concurrent.futures.ProcessPoolExecutor, or --vec_env=sync"
+        )
+    main, variables, others = os.getpid(), dict(os.environ), set(multiprocessing.active_children())
+    spaces = _SpacesOnly(model)
 
     def start(index: int) -> gymnasium.Env:
         if os.getpid() == main:  # where Gymnasium only asks for the spaces
@@ -158,8 +173,8 @@ def in_processes(make: Callable[[int], gymnasium.Env], num_env: int, model: gymn
         # The fork server has the variables of its own start: MUJOCO_GL may have been set since.
         os.environ.clear()
         os.environ.update(variables)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        for number in STOP_SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
         try:
             return make(index)
         except (Exception, SystemExit) as error:  # the first reset tells it, without a traceback
@@ -168,6 +183,9 @@ def in_processes(make: Callable[[int], gymnasium.Env], num_env: int, model: gymn
 
     starts = [functools.partial(start, i) for i in range(num_env)]
     try:
+        with contextlib.ExitStack() as stack:  # try first: without them, the fork server prints a traceback of its own
+            for _ in range(4 * num_env + 24):
+                stack.callback(os.close, os.open(os.devnull, os.O_RDONLY))
         # A fork of this process would inherit TensorFlow's locks.
         vector = AsyncVectorEnv(starts, context="forkserver", worker=_work)
     except (EOFError, BrokenPipeError, ConnectionResetError):
@@ -176,6 +194,11 @@ def in_processes(make: Callable[[int], gymnasium.Env], num_env: int, model: gymn
             '(--env=module:Id), and a script must start them below if __name__ == "__main__":, as Python runs it again '
             "in each process; or use --vec_env=sync"
         ) from None
+    except OSError as error:
+        _kill(set(multiprocessing.active_children()) - others)
+        remedy = _REMEDIES.get(error.errno or 0, "use")
+        why = f"{error.strerror or error}: {remedy} --vec_env=sync"
+        raise UserError(f"cannot start a process for each of {num_env} environments: {why}") from None
     for process in vector.processes:
         process.terminate = process.kill  # type: ignore[method-assign]
     atexit.register(_kill, weakref.WeakSet(vector.processes))  # before multiprocessing waits for them
@@ -188,16 +211,24 @@ def _work(*arguments: Any) -> None:
         _async_worker(*arguments)
 
 
+def wait_for_answers(vector: Any, seconds: float) -> None:
+    """Wait until all processes have answered or died. Raises TrainingError after `seconds` (--step_timeout)."""
+    silent = {pipe: index for index, pipe in enumerate(vector.parent_pipes)}
+    for time in slices(seconds):
+        for pipe in wait(list(silent), time):
+            del silent[pipe]
+        if not silent:
+            return
+    _fail(vector, [*silent.values()], "environment", f"did not answer within {seconds:g} s (--step_timeout)")
+
+
 @contextlib.contextmanager
-def naming_environments(vector: VectorEnv, seconds: float) -> Iterator[None]:
-    """Turn failures of a vector's processes into TrainingError; `seconds` is --step_timeout."""
+def naming_environments(vector: VectorEnv) -> Iterator[None]:
+    """Turn failures of a vector's processes into TrainingError."""
     level = gymnasium.logger.min_level
     gymnasium.logger.min_level = gymnasium.logger.ERROR + 1  # Gymnasium prints tracebacks
     try:
         yield
-    except multiprocessing.TimeoutError:
-        silent = [i for i, pipe in enumerate(getattr(vector, "parent_pipes", [])) if not pipe.poll(0)]
-        _fail(vector, silent, "environment", f"did not answer within {seconds:g} s (--step_timeout)")
     except (EOFError, BrokenPipeError, ConnectionResetError):
         sentinels = [process.sentinel for process in getattr(vector, "processes", [])]
         dead = [sentinels.index(sentinel) for sentinel in wait(sentinels, 2)]  # its pipe may break a moment before

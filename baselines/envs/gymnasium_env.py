@@ -94,11 +94,12 @@ class GymnasiumVecEnv(VecEnv):
         return Step(observed, reward, terminated, truncated, _success(info, self.num_env), row)
 
     def _call(self, name: str, *arguments: Any, **named: Any) -> Any:
-        with faults.naming_environments(self._vector, self._timeout):
+        with faults.naming_environments(self._vector):
             if not self._timeout:
                 return getattr(self._vector, name)(*arguments, **named)
             getattr(self._vector, f"{name}_async")(*arguments, **named)
-            return getattr(self._vector, f"{name}_wait")(timeout=self._timeout)
+            faults.wait_for_answers(self._vector, self._timeout)
+            return getattr(self._vector, f"{name}_wait")()
 
     def _start(self) -> VectorEnv:
         make = self._make

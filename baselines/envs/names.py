@@ -1,14 +1,13 @@
 """Names of environments: modules to import, and the id that Gymnasium can make."""
 
-import contextlib
 import importlib
 import importlib.util
-import io
 import re
 import sys
 import warnings
 
 import gymnasium
+from farama_notifications import notifications
 
 from baselines.common.errors import UserError, nearest
 from baselines.envs.directory import environment_code
@@ -35,8 +34,8 @@ def import_module_of(env_id: str) -> str:
     """Import `module` of 'module:Id-v0' and return the id. Raises UserError."""
     if "gymnasium_robotics" not in sys.modules:
         registered = dict(gymnasium.registry)
-        # A notice about Adroit at every import, and warnings of names that the user has registered.
-        with contextlib.redirect_stderr(io.StringIO()), warnings.catch_warnings(action="ignore"):
+        notifications.pop("gymnasium_robotics", None)  # a notice about Adroit at every import
+        with warnings.catch_warnings(action="ignore"):  # of names that the user has registered
             import gymnasium_robotics
         gymnasium.register_envs(gymnasium_robotics)
         gymnasium.registry.update(registered)  # the import replaces what the user has registered under its names

@@ -2,7 +2,6 @@
 
 import contextlib
 import importlib
-import io
 
 import gymnasium
 
@@ -18,9 +17,10 @@ def make_old_gym(env_id: str, render_mode: str | None, arguments: EnvArguments) 
     whatever its code raises.
     """
     try:
-        with contextlib.redirect_stderr(io.StringIO()):  # a notice that gym is no longer maintained
-            gym = importlib.import_module("gym")
-            shimmy = importlib.import_module("shimmy.openai_gym_compatibility")
+        with contextlib.suppress(ImportError):  # of gym 0.21, which has no notice that it is no longer maintained
+            importlib.import_module("gym_notices.notices").notices.clear()
+        gym = importlib.import_module("gym")
+        shimmy = importlib.import_module("shimmy.openai_gym_compatibility")
     except ImportError:
         raise UserError("environments of old gym need gym and Shimmy: pip install 'baselines-her[gym]'") from None
     name, registry = import_module_of(env_id), gym.envs.registry

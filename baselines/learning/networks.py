@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import tensorflow as tf
 
+from baselines.common.cores import affinity
 from baselines.common.mpi import Communicator
 
 # (rng, fan_in, fan_out, whether it is the output layer) -> a kernel [fan_in, fan_out]
@@ -80,7 +81,8 @@ class MLP(tf.Module):
 
 def share_threads(comm: Communicator) -> None:
     """Limit TensorFlow to this worker's share of the cores; to be called before anything is computed."""
-    if comm.size > 1:
+    cores = comm.share_of_cores()
+    if cores < len(affinity()):  # TensorFlow knows neither other workers nor quotas
         with contextlib.suppress(RuntimeError):  # the caller has used TensorFlow already
-            tf.config.threading.set_intra_op_parallelism_threads(comm.share_of_cores())
+            tf.config.threading.set_intra_op_parallelism_threads(cores)
             tf.config.threading.set_inter_op_parallelism_threads(1)

@@ -2,7 +2,6 @@
 
 import contextlib
 import math
-import os
 import shlex
 import sys
 from collections.abc import Iterator, Sequence
@@ -12,9 +11,11 @@ from typing import Any, Protocol
 import numpy as np
 from tqdm import tqdm
 
-from baselines.common.errors import UserError, printable
+from baselines.common.cores import available_cores
+from baselines.common.errors import UserError
 from baselines.common.seeding import env_seeds
 from baselines.common.specs import UNNAMED, EnvSpec, check_same_sizes, other_task
+from baselines.common.streams import show
 from baselines.envs import as_vec_env, make_vec_env
 from baselines.envs.arguments import NONE, EnvArguments, recorded_arguments
 from baselines.envs.base import VecEnv
@@ -59,7 +60,7 @@ def environment_for(
     if isinstance(trained_on, EnvSpec) and isinstance(env, str | None):
         env, arguments = task_of_policy(trained_on, env, arguments)
     if isinstance(env, str):
-        seeds, cores = env_seeds(seed, 0, "evaluate", num_env), os.cpu_count() or 1
+        seeds, cores = env_seeds(seed, 0, "evaluate", num_env), available_cores()
         vec_env = make_vec_env(env, num_env, seeds, back_end, cores, arguments=arguments)
     else:
         vec_env = as_vec_env(env, lambda n: env_seeds(seed, 0, "evaluate", n), arguments.reward_info)
@@ -67,7 +68,7 @@ def environment_for(
         if isinstance(trained_on, EnvSpec):
             check_same_sizes("the policy", trained_on, vec_env.spec)
             for warning in other_task("the policy", trained_on, vec_env.spec):
-                print(printable(warning), file=sys.stderr)
+                show(warning, sys.stderr)
         yield vec_env
     finally:
         if vec_env is not env:
@@ -105,7 +106,7 @@ def task_of_policy(
 def evaluate_in(policy: Acting, env: VecEnv, episodes: int, progress: bool = False) -> Evaluation:
     """Play whole episodes without noise, one in each environment at a time, and evaluate the first `episodes`."""
     played: list[Episode] = []
-    with tqdm(total=episodes, unit="episode", disable=None if progress else True) as bar:
+    with tqdm(total=episodes, unit="episode", disable=None if progress and sys.stderr else True) as bar:
         while len(played) < episodes:
             played += run_episodes(env, policy.act)
             bar.update(min(len(played), episodes) - bar.n)

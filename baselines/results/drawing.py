@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import IO, Any, NamedTuple
 
 from baselines.common.errors import UserError
+from baselines.common.streams import escaped
 from baselines.results.logs import Curve, on_one_axis
 from baselines.results.statistics import interquartile_mean, interval
 
@@ -59,8 +60,9 @@ def draw(rows: Sequence[Sequence[Panel]], title: str, file: IO[bytes], kind: str
         for panels, row in zip(figure.subplots(len(rows), len(rows[0]), squeeze=False), rows, strict=True):
             for axes, panel in zip(panels, row, strict=True):
                 lines |= _draw_panel(axes, panel, looks)
-        figure.legend([lines[label] for label in labels], labels, loc="outside lower center", ncols=columns)
-        figure.suptitle(title, fontsize="medium")
+        shown = [escaped(label) for label in labels]
+        figure.legend([lines[label] for label in labels], shown, loc="outside lower center", ncols=columns)
+        figure.suptitle(escaped(title), fontsize="medium")
         undated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
         figure.savefig(file, format=kind, dpi=200, metadata=undated.get(kind))
 

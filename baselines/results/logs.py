@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from baselines.common.errors import UserError
+from baselines.common.streams import show
 from baselines.runs.record import LARGEST, shown_settings
 from baselines.storage import open_regular
 
@@ -235,4 +236,4 @@ def _text(value: object) -> str:
 def tell(said: Iterable[str]) -> None:
     """Print the lines where they do not mix with a table."""
     for line in said:
-        print(f"note: {line}", file=sys.stderr)
+        show(f"note: {line}", sys.stderr)

@@ -27,7 +27,7 @@ _SLOW_SECONDS, _SLOW_SHARE = 1.0, 0.1  # saving a state is mentioned where it ta
 
 @dataclasses.dataclass
 class Checkpoints:
-    """Checkpoints every `checkpoint_interval` epochs, and when Ctrl-C or SIGTERM asks the run to stop."""
+    """Checkpoints every `checkpoint_interval` epochs, and when Ctrl-C, SIGTERM or SIGHUP asks the run to stop."""
 
     options: Options
     schedule: Schedule

@@ -14,6 +14,7 @@ from baselines.common.paths import as_path
 from baselines.common.seeding import env_seeds, new_seed
 from baselines.common.settings import names_of
 from baselines.common.specs import check_same_sizes, other_task
+from baselines.common.streams import open_streams
 from baselines.envs import as_vec_env, check_renders, has_display, make_vec_env, render_without_display
 from baselines.envs.base import VecEnv
 from baselines.envs.names import import_extra, import_module_of
@@ -52,6 +53,7 @@ def launch(
 
     Raises UserError, TrainingError, and Interrupted if a signal stopped the run in order.
     """
+    open_streams()
     check_same_on_all(comm, {"version of baselines": baselines.__version__, **settings, **given})
     if env_id := import_extra(given.get("extra_import"), given.get("env")):
         given = {**given, "env": env_id}

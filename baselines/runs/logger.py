@@ -10,8 +10,8 @@ import zlib
 from collections.abc import Mapping
 from typing import IO, Any
 
-from baselines.common.cli import show
 from baselines.common.errors import TrainingError, UserError, printable, shortened
+from baselines.common.streams import show
 from baselines.runs.tensorboard import FILES, TensorBoard
 from baselines.runs.wandb_logger import WandB
 from baselines.storage import append_whole, check_writable, lock, open_regular, write_file
@@ -91,9 +91,10 @@ class Logger:
 
     def dump(self, metrics: Mapping[str, float], step: int) -> None:
         """Print and write a row of metrics; `step` is the x axis of TensorBoard. Raises TrainingError."""
-        self.info(_table(metrics))
         if self.folder:
-            self._write_row(self.folder, metrics)
+            self._claim(self.folder)
+            self._write_row(self.folder, metrics)  # first: a terminal may block
+        self.info(_table(metrics))
         for sink in self._sinks:
             sink.dump(metrics, step)
 
@@ -178,7 +179,8 @@ class Logger:
         try:
             os.makedirs(folder, exist_ok=True)
             # "x": if two runs start together, one of them fails.
-            self._text = open(os.path.join(folder, "log.txt"), "a" if self._resume else "x", encoding="utf-8")
+            self._text = open(os.path.join(folder, "log.txt"), "a" if self._resume else "x", encoding="utf-8",
+                              errors="backslashreplace")  # fmt: skip
             lock(self._text)
         except FileExistsError:
             raise self._taken() from None

@@ -1,9 +1,11 @@
 """TensorBoard's event files in the log folder: curves, hyperparameters and videos."""
 
+import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from baselines.learning.quiet import import_tensorflow
+from baselines.common.streams import escaped
+from baselines.learning.quiet import check_usable, import_tensorflow
 
 FILES = "events.out.tfevents."  # how the names of event files begin
 
@@ -12,6 +14,8 @@ class TensorBoard:
     """A sink that writes event files to a folder; a failure is a warning."""
 
     def __init__(self, folder: str, warn: Callable[[str], None]):
+        """Check that TensorFlow can be used. Raises UserError."""
+        check_usable()
         self._folder, self._warn = folder, warn
         self._writer: Any = None
 
@@ -22,8 +26,8 @@ class TensorBoard:
             from tensorboard.plugins.hparams import api
 
             # Without hparams_config, which would fix the columns of all runs in the folder above.
-            kinds = (bool, int, float, str)
-            values = {k: v if isinstance(v, kinds) else "" if v is None else str(v) for k, v in settings.items()}
+            texts = {k: "" if v is None else escaped(str(v)) for k, v in settings.items()}
+            values = {k: v if isinstance(v, bool | int | float) else texts[k] for k, v in settings.items()}
             self._write_raw(lambda tf: api.hparams_pb(values), 0)
 
     def dump(self, metrics: Mapping[str, float], step: int) -> None:
@@ -54,7 +58,7 @@ class TensorBoard:
 
         try:
             if self._writer is None:
-                self._writer = tf.summary.create_file_writer(self._folder)
+                self._writer = tf.summary.create_file_writer(os.fsencode(self._folder))
             with self._writer.as_default():
                 write(tf)
             self._writer.flush()

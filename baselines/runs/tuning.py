@@ -43,6 +43,10 @@ class _UnknownMetric(UserError):
     """An epoch without the metric: it ends the study, as every other trial would have the same fault."""
 
 
+class _StorageFailed(Exception):
+    """An error of the storage, with its cause, during a trial: it is not the trial's."""
+
+
 def search_space(algorithm: Algorithm, tuned: str | None, fixed: Iterable[str]) -> dict[str, Range]:
     """Return the ranges of the settings that `--tuned=NAME,NAME` names, or else of the algorithm's SEARCH.
 
@@ -114,11 +118,15 @@ def optimize(
 
         def after_epoch(row: dict[str, float]) -> None:
             name, score = _score(row, metric)
-            if not scores:
-                trial.set_user_attr(_METRIC, name)
-            trial.report(score, step=len(scores))
-            scores.append(score)
-            if trial.should_prune():
+            try:
+                if not scores:
+                    trial.set_user_attr(_METRIC, name)
+                trial.report(score, step=len(scores))
+                scores.append(score)
+                is_hopeless = trial.should_prune()
+            except Exception as error:
+                raise _StorageFailed from error.__cause__ or error
+            if is_hopeless:
                 raise optuna.TrialPruned
 
         # The trial's number seeds the sampler: processes that share the study propose different settings, and a study
@@ -133,9 +141,9 @@ def optimize(
             if not math.isfinite(value):
                 raise TrainingError(f"its score is {value}")
             return value
-        except (optuna.TrialPruned, _UnknownMetric):
+        except (optuna.TrialPruned, _UnknownMetric, _StorageFailed):
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             kind = "" if isinstance(error, UserError | TrainingError) else f"{type(error).__name__}: "
             trial.set_user_attr(_ERROR, kind + one_line(error))
             return math.nan  # which Optuna records as a trial that failed

@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 from baselines.common.errors import UserError
+from baselines.common.waiting import slices
 from baselines.envs.rendering import child_environment
 from baselines.policies.policy import Agent
 from baselines.runs.logger import Logger
@@ -48,8 +49,10 @@ class Videos:
         """Wait for the last video, except after an error; leave no process and no unfinished files behind."""
         try:
             if self._process and kind is None:
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    self._process.wait(_LAST_SECONDS)
+                for seconds in slices(_LAST_SECONDS):
+                    with contextlib.suppress(subprocess.TimeoutExpired):
+                        self._process.wait(seconds)
+                        break
                 self._collect()
         finally:
             if self._process:

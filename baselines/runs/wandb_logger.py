@@ -60,21 +60,24 @@ class WandB:
         import wandb
 
         # Before `init`, which would otherwise wait for somebody to type a key.
-        wandb.setup(settings=wandb.Settings(silent=True))
+        wandb.setup(settings=wandb.Settings(**_unless_set(silent=True)))
         name = os.path.basename(os.path.abspath(self._folder)) if self._folder else None
-        limits = wandb.Settings(silent=True, console="off", init_timeout=_START_SECONDS,
-                                finish_timeout=_FINISH_SECONDS, finish_timeout_raises=True)  # fmt: skip
+        limits = _unless_set(silent=True, console="off", init_timeout=_START_SECONDS,
+                             finish_timeout=_FINISH_SECONDS, finish_timeout_raises=True)  # fmt: skip
         # create_new: a W&B run of the user's own program continues.
-        self._run = wandb.init(project=self._project, name=name, id=self._id(), resume="allow", reinit="create_new",
-                               dir=self._folder, config=dict(settings), settings=limits)  # fmt: skip
+        ours = _unless_set(name=name, dir=self._folder, resume="allow", reinit="create_new")
+        self._run = wandb.init(project=self._project, id=self._id(), config=dict(settings),
+                               settings=wandb.Settings(**limits), **ours)  # fmt: skip
         self._info(f"W&B: {self._run.url or f'no upload; later: wandb sync {os.path.dirname(self._run.dir)}'}")
 
     def _id(self) -> str:
+        if "WANDB_RUN_ID" in os.environ:  # it is set in sweeps
+            return os.environ["WANDB_RUN_ID"]
         path = os.path.join(self._folder or "", _FILE)
         if self._folder and os.path.exists(path):
             with open(path, encoding="utf-8") as file:
                 return str(json.load(file)["id"])
-        new = os.environ.get("WANDB_RUN_ID") or uuid.uuid4().hex[:8]  # the variable is set in sweeps
+        new = uuid.uuid4().hex[:8]
         if self._folder:
             with replace_file(path) as file:
                 file.write(json.dumps({"id": new}).encode() + b"\n")
@@ -88,3 +91,8 @@ class WandB:
             why = f"{type(error).__name__}: {one_line(error)}"[:300]
             self._warn(f"W&B no longer shows this run ({why}). Log in (`wandb login`), or set WANDB_MODE=offline and "
                        "run `wandb sync` later; training continues")  # fmt: skip
+
+
+def _unless_set(**ours: Any) -> dict[str, Any]:
+    """Return those of our values for which the user has not set W&B's own variable, e.g. WANDB_NAME for `name`."""
+    return {name: value for name, value in ours.items() if f"WANDB_{name.upper()}" not in os.environ}

@@ -65,7 +65,10 @@ def test_pictures_are_the_same_twice_and_dark_where_asked(runs, cwd):
 
 
 def test_labels_are_text_whatever_they_look_like(cwd):
-    words = [f"{label}={write_run(cwd / str(i), [0, 1])}" for i, label in enumerate((r"$\frac", "_hidden", "x" * 300))]
+    words = [
+        f"{label}={write_run(cwd / str(i), [0, 1])}"
+        for i, label in enumerate((r"$\frac", "_hidden", "\udcff", "x" * 300))
+    ]
     plot.main([*words, "--output=c.svg"])
     assert "_hidden" in (cwd / "c.svg").read_text()
 

@@ -187,23 +187,30 @@ def test_the_same_seed_gives_the_same_trials_in_one_go_or_in_two(quick):
 
 
 def test_a_trial_that_fails_ends_with_its_line_and_the_study_goes_on(monkeypatch, capsys):
-    errors = [TrainingError("the loss\nis nan"), UserError("a < b"), MemoryError(), ConnectionError("it broke")]
-    reasons = ["the loss is nan", "a < b", "MemoryError: ", "ConnectionError: it broke", "its score is nan"]
+    errors = [
+        TrainingError("the loss\nis nan"),
+        UserError("a < b"),
+        MemoryError(),
+        ConnectionError("it broke"),
+        SystemExit(3),
+    ]
+    reasons = ["the loss is nan", "a < b", "MemoryError: ", "ConnectionError: it broke", "SystemExit: 3",
+               "its score is nan"]  # fmt: skip
 
     def scores_of(number, settings):
-        if number < 4:
+        if number < 5:
             raise errors[number]
-        return [float("nan") if number == 4 else 0.5]
+        return [float("nan") if number == 5 else 0.5]
 
     replace_training(monkeypatch, scores_of)
     with pytest.raises(SystemExit) as ended:
-        tune.main(studied(n_trials=5))
+        tune.main(studied(n_trials=6))
     out, err = capsys.readouterr()
-    assert ended.value.code == 1 and err == "error: no trial of 5 was completed\n"
-    assert [f"\ntrial {n}  failed: {reason}  x=" in out for n, reason in enumerate(reasons)] == [True] * 5
-    tune.main(studied(n_trials=6))
-    assert "\nbest: trial 5, test/success_rate 0.5 (mean of its last 1 epoch)\n" in capsys.readouterr().out
-    assert len(trials()) == 6  # none is tried again
+    assert ended.value.code == 1 and err == "error: no trial of 6 was completed\n"
+    assert [f"\ntrial {n}  failed: {reason}  x=" in out for n, reason in enumerate(reasons)] == [True] * 6
+    tune.main(studied(n_trials=7))
+    assert "\nbest: trial 6, test/success_rate 0.5 (mean of its last 1 epoch)\n" in capsys.readouterr().out
+    assert len(trials()) == 7  # none is tried again
 
 
 def test_the_score_is_the_success_rate_else_the_return_or_the_metric_that_is_named(monkeypatch, capsys):
@@ -333,12 +340,13 @@ def test_a_locked_database_is_refused_and_not_waited_for_forever(finished, monke
         assert "database is locked" in command_refused(capsys, tune.main, *studied())
 
 
-def test_a_storage_that_fails_later_ends_the_process_with_one_line(monkeypatch, capsys):
+@pytest.mark.parametrize("method", ["set_trial_user_attr", "set_trial_intermediate_value"])
+def test_a_storage_that_fails_later_ends_the_process_with_one_line(method, monkeypatch, capsys):
     def fail(*arguments, **named):
         raise optuna.exceptions.StorageInternalError("the disk is full")
 
     replace_training(monkeypatch, lambda *_: [1])
-    monkeypatch.setattr(optuna.storages.RDBStorage, "set_trial_user_attr", fail)
+    monkeypatch.setattr(optuna.storages.RDBStorage, method, fail)
     with pytest.raises(SystemExit) as ended:
         tune.main(studied())
     assert ended.value.code == 1

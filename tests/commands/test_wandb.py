@@ -145,6 +145,18 @@ def test_wandb_that_fails_is_one_warning(what, monkeypatch):
     assert said == ([] if what in ("setup", "init") else ["W&B: https://wandb.example/run"])
 
 
+def test_the_users_own_variables_win(monkeypatch):
+    fake = failing("none")
+    monkeypatch.setitem(sys.modules, "wandb", fake)
+    for name in ("NAME", "DIR", "RESUME", "RUN_ID", "INIT_TIMEOUT"):
+        monkeypatch.setenv(f"WANDB_{name}", "7")
+    WandB("reach", "log", print, pytest.fail).start({"seed": 1}, new=True)
+    assert fake.init.call_args.kwargs == dict(
+        project="reach", id="7", config={"seed": 1}, reinit="create_new", settings=fake.Settings()
+    )
+    assert "init_timeout" not in fake.Settings.call_args_list[1].kwargs and not Path("log").exists()
+
+
 def test_a_run_whose_wandb_fails_trains_on(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "wandb", failing("log"))
     monkeypatch.setattr("baselines.runs.launch.check_installed", lambda: None)

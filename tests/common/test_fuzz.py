@@ -31,7 +31,7 @@ from baselines.runs.checkpoints import read_newest
 from baselines.runs.logger import Logger
 from baselines.runs.options import Options
 from baselines.runs.record import read_record, record_of, resumed_config, resumed_options
-from baselines.runs.schedule import time_left
+from baselines.runs.schedule import Schedule, time_left
 from baselines.runs.state import RunState, Saved
 from baselines.storage import checksum, read_arrays, write_arrays
 from tests.commands.doors import POINT_REACH_SIZES, servo

@@ -101,6 +101,19 @@ def test_under_mpirun_without_mpi4py_is_an_error_that_says_what_to_install(monke
         make_communicator()
 
 
+@pytest.mark.parametrize(
+    ("variable", "said"), [("PMI_SIZE=1", ""), ("SLURM_STEP_NUM_TASKS=4", "4 processes that know")]
+)
+def test_a_worker_that_is_alone_needs_no_mpi4py_and_is_told_of_others_that_it_cannot_reach(
+    variable, said, monkeypatch, capsys
+):
+    monkeypatch.setenv(*variable.split("="))
+    monkeypatch.setitem(sys.modules, "mpi4py", None)
+    assert make_communicator().size == 1
+    line = capsys.readouterr().err
+    assert said in line and line.count("warning: srun") == bool(said)
+
+
 def test_an_mpi4py_of_an_mpi_that_is_not_the_launchers_is_refused(monkeypatch):
     """Each of the workers would believe to be alone."""
     monkeypatch.setenv("OMPI_COMM_WORLD_SIZE", "2")

@@ -1,12 +1,19 @@
 """What environments do wrong ends the run with a line that names the environment."""
 
 import contextlib
+import errno
+import multiprocessing
+import os
+import resource
 import subprocess
 import sys
+from unittest import mock
 
 import pytest
 
 from baselines import run
+from baselines.common.errors import UserError
+from baselines.envs import faults
 from baselines.envs.faults import in_processes
 from tests.environments import Variable
 from tests.helpers import POINT_REACH, TINY, refused, timeless
@@ -69,6 +76,38 @@ def test_processes_of_environments_end_without_a_traceback_when_the_main_process
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)  # waits for all of them
     assert done.returncode == -9 and "Traceback" not in done.stderr
+
+
+# ---- processes that cannot be started ----
+
+
+def too_few_descriptors(monkeypatch):
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    monkeypatch.setattr(faults, "AsyncVectorEnv", None)  # is not reached
+    resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/proc/self/fd")) + 9, limits[1]))
+    return lambda: resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
+def full_memory(monkeypatch):
+    monkeypatch.setattr(faults, "AsyncVectorEnv", mock.Mock(side_effect=OSError(errno.ENOSPC, "No space left")))
+
+
+def daemon(monkeypatch):
+    monkeypatch.setitem(multiprocessing.current_process()._config, "daemon", True)
+
+
+@pytest.mark.parametrize(
+    ("lacking", "remedy"),
+    [(too_few_descriptors, "ulimit -n"), (full_memory, "make room in /dev/shm"), (daemon, "ProcessPoolExecutor")],
+)
+def test_what_processes_lack_is_said_with_the_remedy(lacking, remedy, monkeypatch):
+    undo = lacking(monkeypatch)
+    try:
+        with pytest.raises(UserError, match=f"{remedy}.*--vec_env=sync"):
+            in_processes(lambda index: Variable(), 2, Variable())
+    finally:
+        if undo:
+            undo()
 
 
 # ---- not a fault of theirs ----

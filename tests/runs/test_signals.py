@@ -31,12 +31,13 @@ def wait_for_state(log, process, before=()):
         assert process.poll() is None, process.communicate()
 
 
-def test_a_signal_to_the_whole_job_leaves_the_environments_to_the_main_process():
-    """As `timeout`, Slurm and systemd send SIGTERM."""
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_to_the_whole_job_leaves_the_environments_to_the_main_process(number):
+    """As `timeout`, Slurm and systemd send SIGTERM, and a terminal that closes SIGHUP."""
     process = started(POINT_REACH, "--vec_env=async", *LONG, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    os.killpg(process.pid, signal.SIGTERM)
+    os.killpg(process.pid, number)
     _, said = process.communicate(timeout=60)
-    assert process.returncode == 143 and b"to continue: python -m baselines.run --resume=log" in said, said
+    assert process.returncode == 128 + number and b"to continue: python -m baselines.run --resume=log" in said, said
     wait_for_the_end_of_all(process)
 
 

@@ -1,7 +1,6 @@
 """Demonstrations of the Fetch tasks by scripted controllers."""
 
 import contextlib
-import os
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -9,7 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from tqdm import tqdm
 
-from baselines.common.cli import errors_end_the_process, parse_all
+from baselines.common.cli import errors_end_the_process, parse_all, show
+from baselines.common.cores import available_cores
 from baselines.common.errors import UserError
 from baselines.common.seeding import env_seeds, make_rng
 from baselines.common.settings import Settings, setting
@@ -196,14 +196,14 @@ def _run(options: GenerationOptions) -> None:
     check_file_writable(options.output)
     seeds = env_seeds(options.seed, 0, "demonstrations", options.num_env)
     rng = make_rng(options.seed, 0, "demonstration noise")
-    env = make_vec_env(options.env, options.num_env, seeds, options.vec_env, num_threads=os.cpu_count() or 1)
+    env = make_vec_env(options.env, options.num_env, seeds, options.vec_env, num_threads=available_cores())
     with contextlib.closing(env):
         kept, played = generate(env, controller, options.num_episodes, options.noise, options.keep_failures, rng)
     generator = f"scripted controller {controller.__name__}, noise {options.noise:g}"
     write_demonstrations(options.output, kept, env.spec, generator, options.seed)
     successes = np.array([bool(episode.success) for episode in played])
     mean_return = np.mean([episode.reward.sum() for episode in played])
-    print(
+    show(
         f"{len(played)} scripted episodes: success rate {successes.mean():.3f}, mean return {mean_return:.2f}; "
         f"dropped {0 if options.keep_failures else (~successes).sum()} failed ones; "
         f"wrote {len(kept)} to {options.output}"
