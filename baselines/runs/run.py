@@ -204,6 +204,9 @@ class Run:
             score: the policy with the highest score is saved as `best`.
         """
         done, steps = self.progress, int(metrics["total/timesteps"])
+        if not done.cycle:  # an algorithm without cycles: an epoch counts as planned
+            done.steps += self.schedule.n_cycles * self.schedule.steps_per_cycle
+            self._measure()
         times = self.mean(self.clock.finish_epoch(self._env_seconds()))
         times = {"total/seconds": self.clock.seconds(), **times, "fps": (steps - done.timesteps) / times["time/epoch"]}
         self._row = row = {"epoch": done.epoch, **metrics, **times}
