@@ -4,7 +4,7 @@ Examples:
   python -m baselines.run --alg=her --env=FetchReach-v1 --num_timesteps=5000
   python -m baselines.run --env=FetchPush-v1 --preset=single --num_timesteps=8e4 --save_path=push --log_path=runs/push
   python -m baselines.run --env=FetchPush-v1 --preset=single --num_timesteps=8e4 --seeds=0,1,2 --jobs=2
-  python -m baselines.run --config=runs/push/config.json --polyak=0.98
+  python -m baselines.run --config=runs/push/config.json --seed=1
   python -m baselines.run --resume=runs/push --num_timesteps=1e5
 """
 

@@ -60,10 +60,10 @@ def test_the_newest_release_is_this_version_and_the_first_is_0_1_0():
         ("## [0.3.0] - 2026-11-26", "## [0.3.0]", "0.3.0 has no date"),
         ("## [0.3.0] - 2026", "## [0.3.0] - 2036", "a version is older than the one before it"),
         ("## [0.3.0]", "## [0.9.0]", "the versions do not descend"),
-        ("### Fixed", "### Mended", "0.5.0 has a section Mended"),
-        ("### Changed", "### Added", "0.5.0 has its sections in another order, or twice"),
+        ("### Fixed", "### Mended", "Unreleased has a section Mended"),
+        ("### Changed", "### Added", "Unreleased has its sections in another order, or twice"),
         ("### Added\n\n- HER on", "HER on", "0.1.0 has no sections"),
-        ("### Removed\n", "### Removed\n\n### Fixed\n", "0.5.0: Removed has no entries"),
+        ("### Removed\n", "### Removed\n\n### Fixed\n", "Unreleased: Removed has no entries"),
     ],
 )
 def test_what_is_wrong_with_a_changelog_is_noticed(there, instead, fault):

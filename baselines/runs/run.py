@@ -250,6 +250,8 @@ class Run:
         """Say what the run reached and what to do next; `named` is False for the user's own environment."""
         if self._row:
             self.logger.info(outcome(self._row, self.progress.best, self._episodes * self.comm.size))
+        if not hasattr(self, "schedule"):  # an algorithm that planned nothing
+            return
         for line in what_next(self.options, self.schedule, self.comm.size, named):
             self.logger.info(line)
 

@@ -178,7 +178,7 @@ def test_3000_command_lines():
             if not wants_help:
                 AfterTraining(**{name: given.pop(name) for name in names_of(AfterTraining) if name in given})
                 given.pop("extra_import", None)  # which would import what a case says
-                options = Options(**{**DEFAULTS, **given})
+                options = Options(**{**DEFAULTS, **{name: given[name] for name in names_of(Options) if name in given}})
                 parse_arguments(options.env_kwargs, options.max_episode_steps)
                 config = find(options.alg).config(
                     "FetchReach-v1", settings_given, options.preset, flags=tuple(names_of(Options))

@@ -238,7 +238,7 @@ def test_gymnasiums_environments_and_vectors_work_however_they_were_made(mode):
 def test_a_vector_may_reuse_its_arrays():
     class Reusing(VectorEnv):
         metadata = {"autoreset_mode": AutoresetMode.NEXT_STEP}
-        num_envs, envs, spec, _max_episode_steps = 2, [Odd()], None, 99
+        num_envs, envs, spec = 2, [gymnasium.wrappers.TimeLimit(Odd(), 99)], None
         single_observation_space, single_action_space = Odd().observation_space, Odd().action_space
         seen, reward, ends = np.zeros((2, 3), np.float32), np.zeros(2), np.zeros((2, 2), bool)
 

@@ -55,7 +55,7 @@ def test_samples_have_the_shape_of_all_batches_of_a_cycle():
     buffer.store(numbered_episodes([6, 3]))
     batch = buffer.sample(n_batches=5, batch_size=7)
     assert batch.observation.shape == (5, 7, 2) and batch.reward.shape == (5, 7)
-    assert all(x.dtype == np.float32 for x in batch[:-1]) and batch.terminated.dtype == bool
+    assert all(x.dtype == np.float32 for x in batch[:-2]) and batch.terminated.dtype == batch.success.dtype == bool
 
     assert len(buffer.sample_from(numbered_episodes([6, 1, 3])).reward) == 10, "normalizers see as many as there are"
 

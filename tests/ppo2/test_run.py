@@ -118,7 +118,7 @@ def test_training_counts_down_to_the_last_cycle(monkeypatch):
 
 def test_help_shows_the_settings_and_the_preset(capsys):
     run.main(["--alg=ppo2", "--help"])
-    text = capsys.readouterr().out
+    text = " ".join(capsys.readouterr().out.split())
     assert all(f"--{name} " in text for name in names_of(PPOConfig))
     assert "lambda of the generalized advantage estimation (1506.02438) (default: 0.95)" in text
     assert "single" in text and "--polyak" not in text

@@ -220,7 +220,7 @@ def test_a_setting_on_the_command_line_changes_what_it_means(name, wired):
         ("--lr=fast", "lr: expected a number"),
         ("--clip_value=perhaps", "clip_value: expected True or False"),
         ("--ent_coef=nan", "ent_coef: expected a number"),
-        ("--norm_clip=0", "norm_clip: expected at least"),
+        ("--norm_clip=0", "norm_clip: expected 1e-09 to 1e+30"),
         ("--num_hiden=8", "there is no setting 'num_hiden'"),
         ("--polyak=0.9", "there is no setting 'polyak'"),
         ("--preset=paper19", "single"),

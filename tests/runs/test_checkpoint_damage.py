@@ -19,11 +19,11 @@ def test_a_useless_checkpoint_falls_back_to_the_one_before_with_a_warning(how, l
     path = "log/checkpoint/9-rank0.safetensors"
     if how == "of a later version":
         document, arrays = read_arrays(path)
-        write_arrays(path, {**document, "format": "baselines state 4"}, arrays)
+        write_arrays(path, {**document, "format": "baselines state 5"}, arrays)
     else:
         damage(path, how)
     saved = read_newest("log", 1, Communicator(), Logger())
-    reason = "is not of format 'baselines state 3'" if "version" in how else "it is not a .safetensors file"
+    reason = "is not of format 'baselines state 4'" if "version" in how else "it is not a .safetensors file"
     out = capsys.readouterr().out
     assert out.startswith("warning: ") and path in out and reason in out and out.count("\n") == 1
     assert out.endswith("; going back to the previous checkpoint\n") and saved.document["progress"]["epoch"] == 2

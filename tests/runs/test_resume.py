@@ -67,7 +67,7 @@ def test_tensorboard_has_epochs_that_had_to_be_done_again_once(without_updates):
     assert steps == [int(row["total/timesteps"]) for row in rows("log")]
 
 
-@pytest.mark.parametrize(("interval", "kept"), [(1, [12, 15]), (2, [6, 12]), (3, [9]), (0, None)])
+@pytest.mark.parametrize(("interval", "kept"), [(1, [12, 15]), (2, [12, 15]), (3, [9, 15]), (0, None)])
 def test_checkpoints_are_written_at_the_interval_and_the_last_two_are_kept(interval, kept, without_updates):
     run.main(words("sync", "--n_epochs=5", "--log_path=log", f"--checkpoint_interval={interval}"))
     assert (checkpoints("log") if Path("log/checkpoint").exists() else None) == kept  # an epoch has 2 cycles
@@ -153,7 +153,7 @@ def test_all_ranks_log_into_the_folder_of_rank_0(monkeypatch, without_updates):
 def test_a_resumed_run_goes_on_without_its_text(log, capsys):
     (log / "log.txt").unlink()
     run.main([f"--resume={log}", "--n_epochs=5"])
-    assert "log.txt was changed: it has 0 bytes" in capsys.readouterr().out and len(rows(log)) == 5
+    assert "log.txt was changed after the checkpoint" in capsys.readouterr().out and len(rows(log)) == 5
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ def test_quiet_prints_warnings_only_and_shows_no_bar_and_the_folder_has_all(monk
     words = [POINT_REACH, "--n_epochs=2", "--seed=0", *TINY]
     run.main([*words, "--log_path=loud"])
     printed, bar = capsys.readouterr()
-    assert "| epoch " in printed and re.search(r"epoch 1: .*run 0:00:0\d left", bar)
+    assert "| epoch " in printed and re.search(r"epoch 1 of 2: .*0:00:0\d left", bar)
     run.main([*words, "--log_path=still", "--quiet"])
     assert capsys.readouterr() == ("", "")
     assert len(rows("still")) == 2
