@@ -31,6 +31,17 @@ def wait_for_state(log, process, before=()):
         assert process.poll() is None, process.communicate()
 
 
+@pytest.fixture(autouse=True)
+def _default_signals():
+    """Let runs obey signals also where the tests themselves are told to ignore them, as with `nohup` and `&`."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGHUP, signal.SIGINT)}
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_to_the_whole_job_leaves_the_environments_to_the_main_process(number):
     """As `timeout`, Slurm and systemd send SIGTERM, and a terminal that closes SIGHUP."""
