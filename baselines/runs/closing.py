@@ -22,7 +22,7 @@ def outcome(row: Mapping[str, float], best: float | None, episodes: int) -> str:
         if episodes:
             low, high = wilson_interval(round(rate * episodes), episodes)
             last += f" ({counted(episodes, 'episode')}; 95 percent interval {low:.2f} to {high:.2f})"
-    return f"{last}; best epoch {best:.4g}"
+    return f"{last}; the best evaluation had {best:.4g}"
 
 
 def what_next(options: Options, schedule: Schedule, workers: int, named: bool) -> list[str]:

@@ -242,16 +242,17 @@ class Run:
         rate, best = sum(self._rates) / FALL_OF, self.progress.best or 0.0
         if len(self._rates) == FALL_OF and best > LOW and rate < FALL * best and "fall" not in self._told:
             self._told.add("fall")
-            where = f"the policy of that time is best in {self.options.save_path}"
-            where = where if self.options.save_path else "--save_path=DIR would keep the policy of that time"
+            where = "--save_path=DIR would have kept the best policy"
+            if self.options.save_path:
+                where = f"the best policy is {os.path.join(self.options.save_path, 'best.safetensors')}"
             self.logger.warn(f"success fell from {best:.2f} to {rate:.2f}, the mean of {FALL_OF} evaluations: {where}")
 
     def close(self, named: bool) -> None:
         """Say what the run reached and what to do next; `named` is False for the user's own environment."""
+        if not self._begun:  # an algorithm that trained nothing
+            return
         if self._row:
             self.logger.info(outcome(self._row, self.progress.best, self._episodes * self.comm.size))
-        if not hasattr(self, "schedule"):  # an algorithm that planned nothing
-            return
         for line in what_next(self.options, self.schedule, self.comm.size, named):
             self.logger.info(line)
 

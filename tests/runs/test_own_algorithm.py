@@ -225,4 +225,9 @@ def test_a_run_whose_success_falls_says_so_once_and_names_the_best_policy(rates,
     monkeypatch.setattr(Run, "end_epoch", end)
     baselines.train(alg="examples.cross_entropy", env="CartPole-v1", n_epochs=5, seed=0, population=4, elites=2,
                     num_env=2, vec_env="sync", save_path="kept", log_path="log")  # fmt: skip
-    assert capsys.readouterr().out.count("success fell from 0.90 to 0.43, the mean of 3 evaluations: the pol") == falls
+    assert (
+        capsys.readouterr().out.count(
+            "success fell from 0.90 to 0.43, the mean of 3 evaluations: the best policy is kept/best.safetensors"
+        )
+        == falls
+    )
