@@ -56,7 +56,9 @@ def on_files(files: Files, *, config: ProperDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, *, page: Page, config: ProperDocsConfig, files: Files) -> str:
-    """Point a page's links to the places of their targets in the site."""
+    """Point a page's links to the places of their targets in the site; search finds only pages of the navigation."""
+    if page.file.inclusion is InclusionLevel.NOT_IN_NAV:  # a table of each experiment, whose rows the results have
+        page.meta["search"] = {"exclude": True}
     places = {_source(file): _shown_at(file, files) for file in files}
     folder = posixpath.dirname(page.file.src_uri)
 
