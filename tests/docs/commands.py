@@ -42,7 +42,7 @@ FLAGS["baselines.her.experiment.plot"] = FLAGS["baselines.plot"]
 SETTINGS = {*names_of(HERConfig), *names_of(PPOConfig)}
 FLAGS_OF_BENCHMARKS = {"all", "hours", "list", "runs", "results", "seeds", "jobs", "rounds", "minutes", "leaks"}
 FOREIGN = set(
-    "no-deps no-binary logdir hostfile mpi ntasks cpus-per-task time signal array strict check setting flag".split()
+    "no-deps no-binary logdir hostfile mpi ntasks cpus-per-task time signal array strict check setting flag oversubscribe".split()
 )
 ALL_FLAGS = {"help", "tf_xla_persistent_cache_directory", *SETTINGS, *FLAGS_OF_BENCHMARKS, *FOREIGN}.union(
     *FLAGS.values()
