@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parent
 # Pages that are part of the site even where no other page links to them, because the navigation names them.
 IN_NAVIGATION = {
     "data/results/README.md": "results.md",
+    "data/results/0.4.0/README.md": "results-0.4.0.md",
     "data/policies/README.md": "data/policies/index.md",
     "benchmarks/README.md": "benchmarks/index.md",
     "CONTRIBUTING.md": "CONTRIBUTING.md",
