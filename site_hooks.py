@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parent
 # Pages that are part of the site even where no other page links to them, because the navigation names them.
 IN_NAVIGATION = {
     "data/results/README.md": "results.md",
+    "data/results/0.4.0/README.md": "results-0.4.0.md",
     "data/policies/README.md": "data/policies/index.md",
     "benchmarks/README.md": "benchmarks/index.md",
     "CONTRIBUTING.md": "CONTRIBUTING.md",
@@ -56,7 +57,9 @@ def on_files(files: Files, *, config: ProperDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, *, page: Page, config: ProperDocsConfig, files: Files) -> str:
-    """Point a page's links to the places of their targets in the site."""
+    """Point a page's links to the places of their targets in the site; search finds only pages of the navigation."""
+    if page.file.inclusion is InclusionLevel.NOT_IN_NAV:  # a table of each experiment, whose rows the results have
+        page.meta["search"] = {"exclude": True}
     places = {_source(file): _shown_at(file, files) for file in files}
     folder = posixpath.dirname(page.file.src_uri)
 

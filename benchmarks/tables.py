@@ -21,7 +21,7 @@ of each experiment was set before its runs.
 
 An arm with "(script)" in its name uses a script that knows the gripper of the Fetch robot and moves it to the object
 during training. Up to version 0.4.0 this was part of the presets `single` and `demos` on FetchPush, FetchPickAndPlace
-and FetchSlide. The experiments `push-relay` and `pick-relay` show what a learned guide reached in its place.
+and FetchSlide. The runs of those presets have [a page of their own](0.4.0/README.md).
 
 This is how to read the columns:
 

@@ -1,5 +1,6 @@
 """The website: linked files outside of docs/ and notebooks are in it, and a broken link fails the build."""
 
+import gzip
 import json
 import re
 import shutil
@@ -110,3 +111,38 @@ def test_links_are_found_except_those_in_code(text, found):
     assert site_hooks.with_links(text, lambda link: link) == text
     marked = site_hooks.with_links(text, lambda link: f"<{link}>")
     assert [link for link in found if f"<{link}>" not in marked] == []
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory):
+    """What the search of this repository's own site finds: the text of each page by its address."""
+    site = tmp_path_factory.mktemp("site")
+    command = [sys.executable, "-m", "properdocs", "build", "--strict", "--site-dir", str(site)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    fragments = [gzip.decompress(path.read_bytes()) for path in site.glob("search/fragment/*.pf_fragment")]
+    pages = [json.loads(fragment[fragment.index(b"{") :]) for fragment in fragments]
+    return {page["url"].removesuffix("index.html"): page["content"].lower() for page in pages}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("words", "page"),
+    [
+        ("is_success", "/environments/"),
+        ("seeds", "/training/"),
+        ("sweep", "/training/"),
+        ("windows", "/"),
+        ("learning rate", "/choose/"),
+        ("holds files of another run", "/messages/"),
+        ("jupyterlab", "/quickstart/"),  # the notebook is a page
+        ("total_timesteps", "/python/"),  # signatures are of the source
+    ],
+)
+def test_search_finds_the_page_that_answers(words, page, found):
+    assert words in found[page]
+
+
+@pytest.mark.slow
+def test_search_leaves_out_what_another_page_says(found):
+    assert "/results/" in found and not [page for page in found if page.endswith("/table/") or page == "/readme/"]

@@ -137,7 +137,7 @@ def test_demonstrations_are_made_once(tmp_path):
     ("words", "expected"),
     [
         (["fetch-push", "contrats"], "unknown experiment 'contrats'; nearest: contrast"),
-        ([], "expected the NAME of an experiment, got none: --list shows all"),
+        ([], "expected the NAME of an experiment (--list shows all), or --all in its place"),
         (["fetch-reach", "--seeds=0,1234"], "got 1234"),
         (["fetch-push", "--seeds=a"], "expected whole numbers such as 0,1, got 'a'"),
         (["fetch-push", "--jobs=1000"], "a core for each, got 1000"),

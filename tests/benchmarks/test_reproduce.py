@@ -16,7 +16,7 @@ import pytest
 from baselines.common.errors import Interrupted, TrainingError
 from baselines.common.processes import Children, cores
 from baselines.runs.checkpoints import checkpoint_numbers
-from benchmarks import experiments, reproduce, runs
+from benchmarks import experiments, outcomes, reproduce, runs
 from benchmarks.experiments import Arm, Experiment
 from benchmarks.runs import Run, finished, mark
 from tests.helpers import POINT_REACH, ROOT, TINY, contents, rows
@@ -207,3 +207,116 @@ def test_a_signal_goes_to_all_children_and_none_begins_after_it(place):
     with pytest.raises(Interrupted) as stopped:
         children.run(sleep, outputs[0])
     assert stopped.value.exit_code == 143
+
+
+# ---- the seed that is needed most ----
+
+
+@pytest.fixture
+def three_rows(cwd, monkeypatch):
+    """Three arms of 2, 4 and 1 seeds in place of all experiments, two of which share the second; what was performed.
+
+    The fake runner takes a moment, or waits until it is stopped where the seed is in `endless`.
+    """
+    one, two, three = (Arm(240, (*ARM.flags, f"--polyak=0.{i}")) for i in range(3))
+    planned = {
+        "first": Experiment("First", {"one": one}, (0, 1), 6, ""),
+        "second": Experiment("Second", {"two": two}, (0, 1, 2), 6, ""),
+        "third": Experiment("Third", {"also two": two, "three": three}, (3,), 6, ""),
+    }
+    monkeypatch.setattr(experiments, "EXPERIMENTS", planned)
+    for module in (reproduce, outcomes):
+        monkeypatch.setattr(module, "EXPERIMENTS", planned)
+    performed, endless = [], set()
+
+    def perform(run, children, jobs):
+        performed.append(("one", "two", "three")[[one, two, three].index(run.arm)] + str(run.seed))
+        while performed[-1] in endless:
+            time.sleep(0.01)
+            children.check()
+        run.folder.mkdir(parents=True, exist_ok=True)
+        for name, document in (("run", {"rc": 0}), ("latest", {}), ("best", {})):
+            (run.folder / f"{name}.json").write_text(json.dumps(document))
+
+    monkeypatch.setattr(reproduce, "perform", perform)
+    monkeypatch.setattr(reproduce, "write_results", lambda *_: None)
+    monkeypatch.setattr(reproduce, "outcomes_of", lambda its, runs, results: [
+        outcomes.Outcome(label, run.seed, None, None, None, 0, 0, {})
+        for label, run in outcomes.runs_of(its, runs, its.seeds) if finished(run)
+    ])  # fmt: skip
+    return performed, endless
+
+
+def test_all_takes_the_seed_whose_row_lacks_most_and_begins_none_twice(three_rows):
+    performed, _ = three_rows
+    reproduce.main(["--all"])
+    # Shares lacking: all 1; then of one 1/2, of two 3/4, of three 0.
+    assert performed == ["one0", "two0", "three3", "two1", "one1", "two2", "two3"]
+    reproduce.main(["--all"])
+    assert len(performed) == 7
+
+
+def test_results_from_elsewhere_count_for_all(three_rows, monkeypatch):
+    performed, _ = three_rows
+    elsewhere = [outcomes.Outcome("two", seed, None, None, None, 0, 0, {}) for seed in (0, 1)]
+    monkeypatch.setattr(reproduce, "outcomes_of", lambda its, *_: elsewhere if its.title == "Second" else [])
+    reproduce.main(["--all"])
+    assert performed == ["one0", "three3", "one1", "two2", "two3"]
+
+
+def test_all_stops_before_its_hours_are_over_and_continues_with_the_same_seed(three_rows, capsys):
+    performed, endless = three_rows
+    endless.add("two0")
+    begin = time.monotonic()
+    with pytest.raises(SystemExit) as ended:
+        reproduce.main(["--all", f"--hours={3 / 3600}"])
+    assert ended.value.code == 0 and 2 < time.monotonic() - begin < 3
+    assert capsys.readouterr().err == (
+        f"the time is over; to continue: python -m benchmarks.reproduce --all --hours={3 / 3600}\n"
+    )
+    endless.clear()
+    reproduce.main(["--all", "--hours=1"])
+    assert performed == ["one0", "two0", "two0", "three3", "two1", "one1", "two2", "two3"]
+
+
+def test_a_stopped_run_comes_before_others_of_equal_need(three_rows):
+    performed, _ = three_rows
+    run = Run(Path("runs/reproduce"), experiments.EXPERIMENTS["second"].arms["two"], 2)
+    run.log.mkdir(parents=True)
+    (run.log / "config.json").write_text("{}")
+    reproduce.main(["--all"])
+    assert performed[:3] == ["two2", "one0", "three3"]
+
+
+def test_a_run_that_cannot_be_resumed_begins_only_where_it_fits(three_rows, capsys, monkeypatch):
+    performed, _ = three_rows
+    peer = Arm(240, ("--alg=PPO", "--env=CartPole-v1"), module=experiments.SB3)
+    monkeypatch.setitem(experiments.EXPERIMENTS, "peer", Experiment("Peer", {"peer": peer}, (0,), 30, ""))
+    monkeypatch.setattr(reproduce, "_absent", lambda arm: "")
+    reproduce.main(["--all", "--hours=0.4"])
+    assert len(performed) == 7
+    assert "seed 0: left for another time, as it takes about 30 minutes in one piece\n" in capsys.readouterr().out
+
+
+def test_rows_of_packages_that_are_not_installed_are_left_out_with_a_line(three_rows, capsys, monkeypatch):
+    arm = Arm(240, ("--env=no_such_package:Some-v0",))
+    monkeypatch.setitem(experiments.EXPERIMENTS, "theirs", Experiment("Theirs", {"single": arm}, (0,), 1, ""))
+    assert arm not in [run.arm for run in reproduce.missing(Path("runs"), Path("results"))]
+    assert capsys.readouterr().out == "left out, as no_such_package is not installed: no_such_package:Some-v0\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([], "expected the NAME of an experiment (--list shows all), or --all in its place"),
+        (["--all", "tiny"], "or --all in its place"),
+        (["--all", "--seeds=0"], "--all chooses the seeds itself: leave out --seeds"),
+        (["--all", "--hours=0"], "expected a number above 0, got '0'"),
+        (["--all", "--hours=nan"], "expected a number above 0, got 'nan'"),
+        (["--all", "--hours=two"], "expected a number above 0, got 'two'"),
+    ],
+)
+def test_what_does_not_go_together_is_one_line(words, said, place, capsys):
+    with pytest.raises(SystemExit) as ended:
+        reproduce.main(words)
+    assert ended.value.code == 2 and said in capsys.readouterr().err.splitlines()[-1]

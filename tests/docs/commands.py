@@ -40,10 +40,11 @@ FLAGS["baselines.her.experiment.train"] = FLAGS["baselines.run"] | {"logdir", "n
 FLAGS["baselines.her.experiment.play"] = FLAGS["baselines.play"] | {"n_test_rollouts", "render"}
 FLAGS["baselines.her.experiment.plot"] = FLAGS["baselines.plot"]
 SETTINGS = {*names_of(HERConfig), *names_of(PPOConfig)}
-FLAGS_OF_BENCHMARKS = {"list", "runs", "results", "seeds", "jobs", "rounds", "minutes", "leaks"}
-FOREIGN = set(
-    "no-deps no-binary logdir hostfile mpi ntasks cpus-per-task time signal array strict check setting".split()
-)
+FLAGS_OF_BENCHMARKS = {"all", "hours", "list", "runs", "results", "seeds", "jobs", "rounds", "minutes", "leaks"}
+FOREIGN = {
+    *"no-deps no-binary logdir hostfile oversubscribe mpi ntasks cpus-per-task time signal array".split(),
+    *"strict check setting flag".split(),
+}
 ALL_FLAGS = {"help", "tf_xla_persistent_cache_directory", *SETTINGS, *FLAGS_OF_BENCHMARKS, *FOREIGN}.union(
     *FLAGS.values()
 )

@@ -89,6 +89,7 @@ def check_reproduce(this: Try) -> None:
 
     args = reproduce._parser().parse_args([word for word in this.words[3:] if not OPEN.search(word)])
     assert {*args.names} <= reproduce.EXPERIMENTS.keys(), f"no such experiment: {args.names}"
+    assert bool(args.names) != args.all or args.list
     reproduce.plan(args.names, args.runs, args.seeds)
     if args.list:
         reproduce.main(this.words[3:])
