@@ -84,7 +84,7 @@ def test_a_video_that_does_not_fit_on_the_disk_replaces_no_other_one(cwd):
 
 def test_without_a_file_and_a_display_a_video_is_recorded_here(capsys):
     main([f"--load_path={save('policy')}", POINT_REACH, "--episodes=1"])
-    assert "recording ./play-step-0.mp4" in capsys.readouterr().out
+    assert "recording ./play.mp4" in capsys.readouterr().out
     (video,) = (name for name in os.listdir() if name.endswith(".mp4"))
     assert sorted(os.listdir()) == sorted([video, "policy.safetensors", "taken"]) and moves(frames(video))
 
