@@ -52,9 +52,7 @@ class AfterTraining(RecordOptions):
 class FileOptions(Settings):
     """A file that holds other flags."""
 
-    config: str | None = setting(
-        None, "YAML or JSON file of flags and settings, or a run's config.json; what is given here wins", path=True
-    )
+    config: str | None = setting(None, "YAML or JSON file of flags and settings, or a run's config.json", path=True)
 
 
 @dataclass(frozen=True)
@@ -129,15 +127,13 @@ def launcher_help(algorithm: Algorithm) -> str:
     for name, preset in algorithm.PRESETS.items():
         rows: dict[str, Mapping[str, object]] = {f"  {name}": {**preset.settings, "num_env": preset.num_env}}
         rows |= {f"    {task}:": more for task, more in preset.tasks.items()}
-        presets += [wrapped(f"{start:<25} {_flags(more)}", 26) for start, more in rows.items()]
+        for start, more in rows.items():
+            flags = " ".join(f"--{setting}={value}" for setting, value in more.items())
+            presets.append(wrapped(f"{start:<25} {flags}", 26))
     sections = {f"settings of --alg={algorithm.name} (--setting=value)": describe(algorithm.Config)}
     if presets:
         sections[f"presets of --alg={algorithm.name}"] = presets
     return help_text("baselines.run", __doc__, LauncherOptions, defaults=DEFAULTS, sections=sections)
-
-
-def _flags(settings: Mapping[str, Any]) -> str:
-    return " ".join(f"--{name}={value}" for name, value in settings.items())
 
 
 def _play(agent: Agent, run: Run, then: AfterTraining) -> None:

@@ -75,7 +75,7 @@ def train_seeds(
         raise UserError("--jobs: workers of mpirun train one seed after the other, leave it out")
     check_jobs(several.jobs)
     flags = Options(**given)  # wrong input is refused before anything begins
-    find(flags.alg).config(flags.env, settings, flags.preset, flags=tuple(names_of(Options)))
+    find(flags.alg).config(flags.env, settings, flags.preset, flags=names_of(Options))
     given = {**given, **({"save_path": flags.save_path} if flags.save_path else {})}
     folder = flags.log_path or os.environ.get(LOG_FOLDER_VARIABLE) or _folder(given, settings)
     check_writable(folder)

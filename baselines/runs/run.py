@@ -147,7 +147,8 @@ class Run:
         if self._over:
             self._save("latest")
         if self.schedule.n_epochs:
-            self.logger.start(shown_settings(record), new=saved is None)
+            for sink in self.logger.sinks:
+                sink.start(shown_settings(record), new=saved is None)
             interval = self.options.save_video_interval
             if interval > self.schedule.n_epochs:
                 why = f"counts epochs, and this run has {self.schedule.n_epochs}: there will be no video"

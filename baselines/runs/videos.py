@@ -100,9 +100,11 @@ class Videos:
                 with open(os.path.join(self._scratch, "errors"), errors="replace") as file:
                     last = ["", *file.read().strip().splitlines()][-1].removeprefix("error: ")[:300]
                 raise OSError(last or f"its process ended with exit code {code}")
-            with open(f"{made}.gif", "rb") as gif:
-                os.replace(f"{made}.mp4", path)
-                self._logger.video(path, gif.read(), self._epoch, self._step)
+            with open(f"{made}.gif", "rb") as file:
+                gif = file.read()
+            os.replace(f"{made}.mp4", path)
+            for sink in self._logger.sinks:
+                sink.video(path, gif, self._epoch, self._step)
         except OSError as error:
             self._warn(self._epoch, error.strerror or str(error))
 

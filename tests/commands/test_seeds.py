@@ -27,7 +27,7 @@ def learn(env, config, run):
     agent, rng = CrossEntropy(env.spec), run.rng("success")
     run.plan(1, env.num_env * env.spec.horizon)
     run.register(agent)
-    run.logger._sinks.clear()  # TensorBoard
+    run.logger.sinks.clear()  # TensorBoard
     for epoch in run.epochs():
         for _ in run.cycles():
             time.sleep(config.pause)

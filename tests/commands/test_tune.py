@@ -54,7 +54,7 @@ def learn(env, config, run):
     agent.circle = agent
     run.plan(1, env.num_env * env.spec.horizon)
     run.register(agent)
-    run.logger._sinks.clear()  # TensorBoard, for which each process would import TensorFlow
+    run.logger.sinks.clear()  # TensorBoard, for which each process would import TensorFlow
     for epoch in run.epochs():
         if config.x > config.limit:
             raise TrainingError("the loss is nan")
