@@ -29,7 +29,7 @@ from baselines.common.signals import stop_requests
 from baselines.runs.algorithms import Algorithm, find
 from baselines.runs.launch import launch
 from baselines.runs.options import AlgorithmOptions, Options, VecEnvOptions
-from baselines.storage import check_writable, replace_file
+from baselines.storage import check_writable, write_file
 
 _MOST = 1 << 62
 _STORAGES = "sqlite:///FILE, postgresql://USER:PASSWORD@HOST/NAME, mysql+pymysql://... or journal:FILE"
@@ -113,12 +113,13 @@ def _tune(options: TuneOptions, algorithm: Algorithm, settings: Mapping[str, obj
             raise Interrupted(stopped, request.signal or signal.SIGINT) from None
         line, found = tuning.best_trial(study)
     best = {**run_options, "num_timesteps": options.timesteps, "extra_import": options.extra_import}
-    path = os.path.join(log_path, "best.json")
-    with replace_file(path) as file:
-        file.write(json.dumps({**best, "config": {**fixed, **found}}, indent=2).encode() + b"\n")
-    show(f"{', '.join(['best.json (for --config)', *tuning.draw(study, log_path)])} in {log_path}")
-    show(f"best: {line}")
-    show(shlex.join(command_line("baselines.run", best, {**fixed, **found})))
+    for_config = {**best, "config": {**fixed, **found}}
+    try:
+        write_file(os.path.join(log_path, "best.json"), json.dumps(for_config, indent=2).encode() + b"\n")
+        show(f"{', '.join(['best.json (for --config)', *tuning.draw(study, log_path)])} in {log_path}")
+    finally:  # on a full disk too
+        show(f"best: {line}")
+        show(shlex.join(command_line("baselines.run", best, {**fixed, **found})))
 
 
 def _train(

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NoReturn, TypeVar
 
-from baselines.common.errors import Interrupted, TrainingError, UserError
+from baselines.common.errors import Interrupted, TrainingError, UserError, one_line
 from baselines.common.mpi import Communicator
 from baselines.common.old_names import hint
 from baselines.common.settings import Settings, check_known, describe, kinds_of, names_of
@@ -102,11 +102,11 @@ def errors_end_the_process(comm: Communicator | None = None) -> Iterator[None]:
     forgive_streams()
     try:
         yield
-    except (UserError, TrainingError) as error:
+    except (UserError, TrainingError, OSError) as error:  # OSError: a full disk, a folder that is gone
         if comm.rank > 0:
             time.sleep(2)  # usually all workers have the same error: rank 0 prints it and ends the others
         where = f" (rank {comm.rank} of {comm.size})" if comm.size > 1 else ""
-        show(f"error{where}: {error}", sys.stderr)
+        show(f"error{where}: {one_line(error)}", sys.stderr)
         comm.abort(2 if isinstance(error, UserError) else 1)
     except Interrupted as stopped:
         if comm.rank == 0:

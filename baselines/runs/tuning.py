@@ -6,6 +6,7 @@ what its CMA-ES sampler and journals in Redis store, and a study uses neither.
 
 import contextlib
 import dataclasses
+import io
 import math
 import os
 import re
@@ -27,7 +28,7 @@ from baselines.common.cli import show
 from baselines.common.errors import Interrupted, TrainingError, UserError, counted, one_line
 from baselines.common.settings import check_known, kinds_of, names_of
 from baselines.runs.algorithms import Algorithm, Range
-from baselines.storage import replace_file
+from baselines.storage import write_file
 
 _METRICS = ("test/success_rate", "test/mean_return")  # the first that an epoch's row has is the score
 _SCORED_EPOCHS = 3  # a trial's value is the mean over its last epochs: one evaluation is partly luck
@@ -181,7 +182,7 @@ def best_trial(study: optuna.Study) -> tuple[str, dict[str, Any]]:
 def draw(study: optuna.Study, folder: str) -> list[str]:
     """Draw the trials' history, the settings' importances and slices of both; return the names of the pictures.
 
-    There are none without matplotlib, and none that need more trials than there are.
+    There are none without matplotlib, and none that need more trials than there are. Raises TrainingError.
     """
     try:
         import matplotlib
@@ -199,9 +200,9 @@ def draw(study: optuna.Study, folder: str) -> list[str]:
     for name, plot in pictures.items():
         with contextlib.suppress(ValueError, RuntimeError), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of few trials, and that the pictures are experimental
-            figure = np.ravel(plot(study))[0].figure
-            with replace_file(os.path.join(folder, name)) as file:
-                figure.savefig(file, format="png", dpi=120, bbox_inches="tight")
+            figure, picture = np.ravel(plot(study))[0].figure, io.BytesIO()
+            figure.savefig(picture, format="png", dpi=120, bbox_inches="tight")
+            write_file(os.path.join(folder, name), picture.getvalue())
             drawn.append(name)
     pyplot.close("all")
     return drawn

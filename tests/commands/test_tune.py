@@ -1,6 +1,7 @@
 """`python -m baselines.tune`: trials, the best of them, studies that processes share and continue, and bad input."""
 
 import contextlib
+import errno
 import gc
 import json
 import os
@@ -346,6 +347,18 @@ def test_a_storage_that_fails_later_ends_the_process_with_one_line(method, monke
         tune.main(studied())
     assert ended.value.code == 1
     assert capsys.readouterr().err.endswith(f"--storage={SQLITE}: StorageInternalError: the disk is full\n")
+
+
+def test_a_full_disk_at_the_end_of_a_study_leaves_its_best_on_the_screen(finished, monkeypatch, capsys):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(SystemExit) as ended:
+        tune.main(studied(*FINISHED, n_trials=8))
+    out, err = capsys.readouterr()
+    assert ended.value.code == 1 and out.splitlines()[-1].startswith("python -m baselines.run ")
+    assert err == f"error: cannot write runs/tune/{NAME}/best.json: No space left on device\n"
 
 
 def test_without_optuna_one_line_says_how_to_install_it(monkeypatch, capsys):

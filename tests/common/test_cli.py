@@ -77,6 +77,7 @@ def test_a_command_without_settings_refuses_unknown_flags_and_prints_its_help(ca
 @pytest.mark.parametrize(
     ("error", "code", "line"),
     [(UserError("two\nlines"), 2, "error: two lines\n"), (TrainingError("lost"), 1, "error: lost\n"),
+     (OSError(28, "No space left", "log"), 1, "error: [Errno 28] No space left: 'log'\n"),
      (KeyboardInterrupt(), 130, "interrupted\n")],
 )  # fmt: skip
 def test_errors_end_the_process_with_one_line_and_a_code(error, code, line, capsys):
