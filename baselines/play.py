@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from baselines.common.cli import errors_end_the_process, parse_all, show
-from baselines.common.errors import UserError, counted, one_line
+from baselines.common.errors import UserError, counted
 from baselines.common.seeding import env_seeds
 from baselines.common.settings import Settings, setting
 from baselines.common.specs import EnvSpec, check_same_sizes, other_task
@@ -149,23 +149,20 @@ def _recording(folder: str, file: str | None, info: Callable[[str], None]) -> It
     names = (os.path.join(folder, f"play{'' if n == 1 else n}.mp4") for n in itertools.count(1))
     file = file or next(name for name in names if not os.path.exists(name))
     info(f"recording {file}")
-    try:
-        with tempfile.TemporaryDirectory(dir=os.path.dirname(os.path.abspath(file))) as place:
-            video = Video(place, _ENDLESS, "play")
-            yield video
-            from moviepy import VideoFileClip
+    with tempfile.TemporaryDirectory(dir=os.path.dirname(os.path.abspath(file))) as place:
+        video = Video(place, _ENDLESS, "play")
+        yield video
+        from moviepy import VideoFileClip
 
-            try:
-                VideoFileClip(video.path).close()
-            except OSError:  # a video that was cut off has no index, which is at its end
-                raise UserError(f"cannot write {file}: the video is not complete (is the disk full?)") from None
-            made = video.path
-            if file.endswith(".gif"):
-                made = f"{made}.gif"
-                write_gif(video.path, made)
-            shutil.move(made, file)
-    except OSError as error:
-        raise UserError(f"cannot write {file}: {one_line(error)}") from None
+        try:
+            VideoFileClip(video.path).close()
+        except OSError:  # a video that was cut off has no index, which is at its end
+            raise UserError(f"cannot write {file}: the video is not complete (is the disk full?)") from None
+        made = video.path
+        if file.endswith(".gif"):
+            made = f"{made}.gif"
+            write_gif(video.path, made)
+        shutil.move(made, file)
 
 
 def write_gif(video: str, path: str, most_frames: int = 10**9) -> None:
