@@ -8,6 +8,7 @@ Examples:
   python -m baselines.run --resume=runs/push --num_timesteps=1e5
 """
 
+import functools
 import os
 import shlex
 import sys
@@ -97,11 +98,7 @@ def run(argv: list[str], comm: Communicator) -> None:
         given = {"seed": new_seed(comm), **DEFAULTS, **given}
         notes += _choose_log_path(given, comm)
 
-    def after(agent: Agent, run: Run) -> None:
-        if then.play and comm.rank == 0:
-            _play(agent, run, then)
-
-    launch(given, settings, comm, notes=notes, after=after)
+    launch(given, settings, comm, notes=notes, after=functools.partial(_play, then=then))
 
 
 def _choose_log_path(given: dict[str, Any], comm: Communicator) -> list[str]:
@@ -137,6 +134,8 @@ def launcher_help(algorithm: Algorithm) -> str:
 
 
 def _play(agent: Agent, run: Run, then: AfterTraining) -> None:
+    if not then.play or run.comm.rank > 0:
+        return
     options, info = run.options, run.logger.info
     played = play(agent.policy(), options.env, then.play_episodes, run.seed, info, run.logger.folder or ".",
                   render=not then.record_demos, arguments=options.env_arguments())  # fmt: skip

@@ -6,8 +6,8 @@ import functools
 import importlib
 import importlib.util
 import operator
-import os
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import baselines
@@ -112,8 +112,7 @@ def find(alg: str) -> Algorithm:
 
 def known_algorithms() -> list[str]:
     """Return the packages of `baselines` that are algorithms: those with a module train."""
-    root = os.path.dirname(baselines.__file__)
-    return sorted(p for p in os.listdir(root) if os.path.exists(os.path.join(root, p, "train.py")))
+    return sorted(path.parent.name for path in Path(baselines.__file__).parent.glob("*/train.py"))
 
 
 def _import(alg: str) -> Any:
