@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tests.helpers import FLAVOURED, POINT_REACH, TINY, contents, refused, write_package
+from tests.helpers import POINT_REACH, TINY, contents, refused, write_package
 
 BAD_INPUT = {
     "unknown algorithm": (["--alg=hr"], ["'hr'", "nearest: her"]),
@@ -56,11 +56,9 @@ def test_bad_input_ends_with_one_line_and_leaves_nothing_behind(argv, words, cwd
     assert [word for word in words if word not in line] == []
 
 
-def test_what_modules_of_the_user_do_not_take_or_cannot_is_refused(cwd, modules, capsys):
-    write_package(modules, "picky", algorithm=FLAVOURED, envs="def (")
-    line = refused(capsys, "--alg=picky.algorithm", POINT_REACH, "--flavor=sweet")
-    assert "'flavor'" in line and "flavour" in line
-    assert "picky.envs" in refused(capsys, "--env=picky.envs:Id-v0")
+def test_an_environments_module_that_cannot_be_imported_is_refused(cwd, modules, capsys):
+    write_package(modules, "broken_envs", envs="def (")
+    assert "broken_envs.envs" in refused(capsys, "--env=broken_envs.envs:Id-v0")
 
 
 def test_a_folder_that_holds_no_policy_is_refused(cwd, capsys):

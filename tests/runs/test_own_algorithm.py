@@ -51,7 +51,7 @@ def test_help_lists_its_settings_and_none_of_another_algorithm(capsys):
     run.main([ALG, "--help"])
     text = capsys.readouterr().out
     assert "--population" in text and "candidates per generation and worker (default: 16)" in text
-    assert "--polyak" not in text and "presets" not in text
+    assert "--polyak" not in text and "--hidden" not in text and "presets" not in text
 
 
 @pytest.mark.parametrize(("word", "message"), [("--population=1", "population: expected at least 2, got 1"),
