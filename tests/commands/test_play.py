@@ -15,19 +15,10 @@ from baselines import run
 from baselines.her.demonstrations import read_demonstrations
 from baselines.play import main, write_gif
 from baselines.policies.policy import NetworkPolicy, save_policy
-from tests.commands.doors import FETCH_REACH_SIZES, POINT_REACH_SIZES, command_refused, save, servo
+from tests.commands.doors import FETCH_REACH_SIZES, POINT_REACH_SIZES, command_refused, frames, moves, save, servo
 from tests.helpers import HORIZON, POINT_REACH, POINT_REACH_ID, ROOT, TINY, refused
 
 pytestmark = pytest.mark.usefixtures("no_display", "cwd")
-
-
-def frames(path):
-    with VideoFileClip(str(path)) as clip:
-        return [np.array(f) for f in clip.iter_frames()]
-
-
-def moves(pictures):
-    return any((a != b).any() for a, b in zip(pictures[:-1], pictures[1:], strict=True))
 
 
 def recorded(capsys, *argv):
