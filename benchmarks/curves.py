@@ -11,13 +11,11 @@ from benchmarks.experiments import SUCCESS, Measure
 from benchmarks.outcomes import Outcome
 
 
-def draw_outcomes(
-    outcomes: list[Outcome], names: dict[str, str], title: str, measure: Measure, file: IO[bytes]
-) -> None:
+def draw_outcomes(outcomes: list[Outcome], title: str, measure: Measure, file: IO[bytes]) -> None:
     """Write a PNG for light and dark pages: all runs against steps; those that had all cores against minutes."""
     name = measure.key.replace("_", " ")
     labels = {
-        label: f"{names[label]}, {count} seed{'s' if count > 1 else ''}"
+        label: f"{label}, {count} seed{'s' if count > 1 else ''}"
         for label in dict.fromkeys(o.label for o in outcomes)
         for count in [sum(o.label == label for o in outcomes)]
     }

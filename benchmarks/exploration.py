@@ -4,7 +4,7 @@ from baselines.runs.algorithms import find
 from benchmarks.learner import ENV, Learner
 from benchmarks.measure import compare
 
-VARIANTS = {"none": {"guide": "none"}, "script": {"guide": "script"}, "relay": {"relay_effector": "0:3"}}
+VARIANTS = {"none": {"guide": "none"}, "auto": {"guide": "auto"}, "relay": {"relay_effector": "0:3"}}
 
 
 def exploration(rounds: int) -> list[dict]:

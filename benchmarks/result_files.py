@@ -22,16 +22,13 @@ def write_results(name: str, experiment: Experiment, runs: Path, results: Path) 
     if not outcomes:
         return False
     settings, versions = settings_of(experiment, outcomes, runs, folder), versions_of(outcomes, folder)
-    # The reader of a number should see that an arm knows more of its task than others.
-    scripted = [label for label, its in settings.items() if its["config"].get("guide") == "script"]
-    names = {label: f"{label} (script)" if label in scripted else label for label in settings}
     write_csv(folder / "curves.csv", [point for o in outcomes for point in points_of(o, experiment.measure)])
     write_csv(folder / "runs.csv", [row_of(outcome, experiment.measure) for outcome in outcomes])
     write_json(folder / "settings.json", settings)
     write_json(folder / "versions.json", versions)
     with replace_file(str(folder / "figure.png")) as file:
-        draw_outcomes(outcomes, names, experiment.title, experiment.measure, file)
-    write_text(folder / "table.md", "\n".join(table_of(experiment, outcomes, names)) + "\n")
+        draw_outcomes(outcomes, experiment.title, experiment.measure, file)
+    write_text(folder / "table.md", "\n".join(table_of(experiment, outcomes)) + "\n")
     there = results / "README.md"
     write_text(there, readme(results, there.read_text() if there.exists() else ""))
     return True

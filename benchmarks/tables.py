@@ -55,11 +55,11 @@ def head_of(measure: Measure) -> list[str]:
     ]
 
 
-def table_of(experiment: Experiment, outcomes: list[Outcome], names: dict[str, str]) -> list[str]:
-    """Return a table with a row for each arm that has finished runs, by the arms' names."""
+def table_of(experiment: Experiment, outcomes: list[Outcome]) -> list[str]:
+    """Return a table with a row for each arm that has finished runs."""
     count, measure = len(experiment.seeds), experiment.measure
     rows = [
-        [without_version(arm.env), names[label], f"{len(of)} of {count}", *cells_of(of, measure, arm.episodes)]
+        [without_version(arm.env), label, f"{len(of)} of {count}", *cells_of(of, measure, arm.episodes)]
         for label, arm in experiment.arms.items()
         if (of := [o for o in outcomes if o.label == label])
     ]

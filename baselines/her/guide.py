@@ -59,19 +59,6 @@ class Guide(Part):
         """Learn from all that is stored and the latest episodes; once a cycle, by all workers together."""
 
 
-class ScriptedReacher(Guide):
-    """Goes straight to the object, for Fetch, whose actions move the gripper along x, y and z; fingers act as usual."""
-
-    def __init__(self, config: HERConfig):
-        super().__init__(config, slice(0, 3))
-
-    def reach(self, action: np.ndarray, observation: Observation, rng: np.random.Generator) -> np.ndarray:
-        """Return actions [B, 4] along the offset, with a little noise."""
-        offset = self.offset(observation)  # [B, 3], metres
-        towards = np.clip(10 * offset + 0.2 * rng.standard_normal(offset.shape), -1, 1) * self.config.max_u
-        return np.concatenate([towards, action[:, 3:]], 1)
-
-
 class LearnedReacher(Guide):
     """A small agent beside HER's, which learns by DDPG + HER to bring the effector to the object (relay HER)."""
 
@@ -214,8 +201,6 @@ def make_guide(
     """Return what `config.guide` names, if anything; `rng(purpose)` makes its generators."""
     if config.guide == "auto":
         return FittedReacher(config, spec, num_env, comm, say)
-    if config.guide == "script":
-        return ScriptedReacher(config)
     if config.guide == "relay":
         return LearnedReacher(spec, config, rng("relay weights", shared=True), rng("relay"), comm)
     return None

@@ -91,12 +91,6 @@ def test_the_table_has_medians_and_counts_what_is_left_out(tiny, cwd):
     )
 
 
-def test_an_arm_that_knows_its_task_says_so(tiny, cwd):
-    config = Run(cwd / "runs", A, 0).log / "config.json"
-    write_json(config, {"config": {"guide": "script"}})
-    assert "| FetchPush | a (script) | 3 of 4 |" in (results(tiny, cwd) / "table.md").read_text()
-
-
 def test_settings_and_versions_say_how_it_was_done_and_on_what(tiny, cwd):
     folder = results(tiny, cwd)
     settings = json.loads((folder / "settings.json").read_text())

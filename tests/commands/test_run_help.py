@@ -62,7 +62,7 @@ def test_help_has_every_preset_with_its_settings_and_its_environments(cwd, capsy
         expected.append([name, *words_of({**preset.settings, "num_env": preset.num_env})])
         expected += [[f"{tasks}:", *words_of(own)] for tasks, own in preset.tasks.items()]
     assert lines == expected
-    assert ["HandManipulate*:", "--n_critics=1", "--layer_norm=False"] in lines
+    assert ["HandManipulate*:", "--n_critics=1", "--layer_norm=False", "--n_batches=120"] in lines
 
 
 @pytest.mark.parametrize("columns", [80, 120])
@@ -75,4 +75,4 @@ def test_help_fits_the_terminal_in_groups_with_choices_and_ends_with_examples(co
     groups = re.findall(r"^(\w[^\n]*):$", text, re.M)
     assert [g for g in "algorithm environment run networks schedule exploration hindsight demonstrations".split()
             if g not in groups] == []  # fmt: skip
-    assert "(default: none); one of none, auto, script, relay" in " ".join(text.split())
+    assert "(default: none); one of none, auto, relay" in " ".join(text.split())

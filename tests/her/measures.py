@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from baselines.common.specs import GOAL_KEYS
+from baselines.her.guide import FittedReacher
 from baselines.her.train import evaluate
 from baselines.her.types import Transitions
 from baselines.policies.policy import read_policy
@@ -220,6 +221,11 @@ def share_of_guided_actions(wiring, distances=(0.5,) * 2000):
     action = np.full((len(distances), u), 0.7)
     guided = wiring.guide(action, {**nowhere, "achieved_goal": way}, 0 * action, np.random.default_rng(0)) != action
     return guided.any(1).mean()
+
+
+def finds_the_effector(wiring):
+    """Whether the guide is the one that looks for the effector itself."""
+    return isinstance(wiring.guide, FittedReacher)
 
 
 def share_of_goals_of_others(wiring):

@@ -2,6 +2,19 @@
 
 import numpy as np
 
+from baselines.her.guide import Guide
+
+
+class StraightReacher(Guide):
+    """Moves the first three coordinates at full speed towards the object and leaves the others alone."""
+
+    def __init__(self, config):
+        super().__init__(config, slice(0, 3))
+
+    def reach(self, action, observation, rng):
+        towards = self.config.max_u * np.sign(self.offset(observation))
+        return np.concatenate([towards, action[:, 3:]], 1)
+
 
 def fetch_scene(rng, num_env, spread=0.1):
     """Return what Fetch shows of grippers (observation[:3]) with objects up to `spread` away in each coordinate."""

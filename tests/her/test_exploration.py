@@ -7,8 +7,7 @@ import pytest
 
 from baselines.her.experiment.config import HERConfig
 from baselines.her.exploration import HELD_NOISE, Exploration, GaussianNoise, HeldRandomActions
-from baselines.her.guide import ScriptedReacher
-from tests.her.scenes import fetch_scene
+from tests.her.scenes import StraightReacher, fetch_scene
 
 NOWHERE = {}  # neither noise nor held actions look at the observation
 
@@ -17,7 +16,7 @@ def explorer(num_env, seed=0, guide=False, size=2, **settings):
     """Return an exploration, its generator and its settings."""
     config, rng = HERConfig(**settings), np.random.default_rng(seed)
     parts = {"noise": GaussianNoise(config), "held": HeldRandomActions(config, num_env, size)}
-    return Exploration({**parts, "guide": ScriptedReacher(config)} if guide else parts, rng), rng, config
+    return Exploration({**parts, "guide": StraightReacher(config)} if guide else parts, rng), rng, config
 
 
 def published(action, config, rng):

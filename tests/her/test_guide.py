@@ -1,4 +1,4 @@
-"""Guides: the script that moves Fetch's gripper, and the small agent that learns to reach the object."""
+"""Guides: when they act, and the small agent that learns to reach the object."""
 
 import dataclasses
 from types import SimpleNamespace
@@ -12,12 +12,12 @@ from baselines.common.mpi import Communicator
 from baselines.her.ddpg import DDPG
 from baselines.her.experiment.config import HERConfig
 from baselines.her.exploration import Exploration, GaussianNoise, HeldRandomActions
-from baselines.her.guide import AWAY, REACHED, LearnedReacher, ScriptedReacher
+from baselines.her.guide import AWAY, REACHED, LearnedReacher
 from baselines.her.replay_buffer import ReplayBuffer
 from baselines.her.rollout import RolloutWorker
 from baselines.her.types import Episodes, Transitions
-from tests.helpers import POINT_PUSH_ID, POINT_REACH, TINY, goal_spec, point_reach, refused
-from tests.her.scenes import fetch_scene, plane_scene
+from tests.helpers import POINT_PUSH_ID, TINY, goal_spec, point_reach, refused
+from tests.her.scenes import StraightReacher, fetch_scene, plane_scene
 
 POINT_PUSH = f"--env={POINT_PUSH_ID}"
 SPEC = goal_spec("any", observation=6, goal=2, action=3, horizon=10)
@@ -36,8 +36,8 @@ def make_reacher(spec=SPEC, rng=None, n_batches=10, **settings):
 
 @pytest.mark.parametrize(
     ("guide", "scene", "size", "moved"),
-    [(lambda **s: ScriptedReacher(HERConfig(**s)), fetch_scene, 4, 3), (make_reacher, plane_scene, 3, 3)],
-    ids=["script", "learned"],
+    [(lambda **s: StraightReacher(HERConfig(**s)), fetch_scene, 4, 3), (make_reacher, plane_scene, 3, 3)],
+    ids=["straight", "learned"],
 )
 @pytest.mark.parametrize("eps", [0, 0.3, 1])
 def test_a_guide_acts_with_probability_guide_eps_while_away_from_the_object_and_never_near_it(
@@ -53,47 +53,11 @@ def test_a_guide_acts_with_probability_guide_eps_while_away_from_the_object_and_
     assert np.abs(guided).max() <= 0.5
 
 
-def slow_script(config, action, observation, rng):
-    """Return the script's actions for the same draws, one environment at a time."""
-    coins, noise = rng.random((len(action), 1)), rng.standard_normal((len(action), 3))
-    actions = action.copy()
-    for i in range(len(action)):
-        way = [observation["achieved_goal"][i, k] - observation["observation"][i, k] for k in range(3)]
-        if sum(x**2 for x in way) ** 0.5 > 0.03 and coins[i, 0] < config.guide_eps:
-            for k in range(3):
-                actions[i, k] = config.max_u * min(1, max(-1, 10 * way[k] + 0.2 * noise[i, k]))
-    return actions
-
-
-@pytest.mark.parametrize("settings", [{}, dict(guide_eps=0.2, max_u=0.5)], ids=str)
-def test_the_vectorised_script_equals_its_slow_twin(settings):
-    config, rng = HERConfig(**settings), np.random.default_rng(1)
-    action, observation = rng.uniform(-config.max_u, config.max_u, (500, 4)), fetch_scene(rng, 500, spread=0.05)
-    guided = ScriptedReacher(config)(action, observation, 0 * action, np.random.default_rng(2))
-    expected = slow_script(config, action, observation, np.random.default_rng(2))
-    np.testing.assert_allclose(guided, expected, rtol=1e-9, atol=1e-12)
-    assert 0.05 < (guided != action).any(1).mean() < 0.7, "some are guided, some are not"
-
-
-def test_the_script_brings_the_gripper_straight_to_the_object():
-    script, observation = ScriptedReacher(HERConfig(guide_eps=1)), fetch_scene(np.random.default_rng(1), 200, 0.3)
-    rng, none = np.random.default_rng(2), np.zeros((200, 4))
-    gripper, goal = observation["observation"][:, :3], observation["achieved_goal"]
-    start, farthest = gripper.copy(), np.zeros(200)
-    straight = (goal - start) / np.linalg.norm(goal - start, axis=1, keepdims=True)
-    for _ in range(30):
-        gripper += 0.03 * script(none, observation, none, rng)[:, :3]  # as far as Fetch's goes in a step
-        along = ((gripper - start) * straight).sum(1, keepdims=True)
-        farthest = np.maximum(farthest, np.linalg.norm(gripper - start - along * straight, axis=1))
-    assert (np.linalg.norm(gripper - goal, axis=1) <= AWAY).all()
-    assert np.median(farthest) < 0.1
-
-
 def test_near_the_object_noise_and_held_actions_are_those_of_no_guide():
     config, observation = HERConfig(random_hold=5, guide_eps=1), fetch_scene(np.random.default_rng(1), 100, 0.03)
     parts = {"noise": GaussianNoise(config), "held": HeldRandomActions(config, 100, 4)}
     without = Exploration(parts, np.random.default_rng(0))(np.zeros((100, 4)), observation)
-    parts |= {"held": HeldRandomActions(config, 100, 4), "guide": ScriptedReacher(config)}
+    parts |= {"held": HeldRandomActions(config, 100, 4), "guide": StraightReacher(config)}
     guided = Exploration(parts, np.random.default_rng(0))(np.zeros((100, 4)), observation)
     near = np.linalg.norm(observation["achieved_goal"] - observation["observation"][:, :3], axis=1) <= AWAY
     assert 10 < near.sum() < 90
@@ -275,10 +239,7 @@ EFFECTORS = {
     [
         *(((POINT_PUSH, f"--relay_effector={text}"), message) for text, message in EFFECTORS.items()),
         ((POINT_PUSH, "--guide=relay"), f"{FORM} None"),
-        ((POINT_PUSH, "--guide=script"), "guide=script works for FetchPush, FetchPickAndPlace, FetchSlide only"),
-        ((POINT_REACH, "--guide=script"), "PointReach-v0 use a learned guide: --relay_effector=first:end"),
-        (("--env=FetchReach-v1", "--vec_env=sync", "--guide=script"), "For FetchReach-v1 use a learned guide"),
-        ((POINT_PUSH, "--guide=scripts"), "expected one of none, auto, script, relay, got 'scripts'; nearest: script"),
+        ((POINT_PUSH, "--guide=relays"), "expected one of none, auto, relay, got 'relays'; nearest: relay"),
     ],
 )
 def test_a_guide_that_the_task_cannot_have_is_refused(words, message, cwd, capsys):
@@ -289,8 +250,6 @@ def test_guides_that_fit_are_taken_and_others_refused_from_python_too():
     push = goal_spec("PointPush-v0", observation=4)
     for text in ("0:2", "1:3", "2:4"):
         assert HERConfig(relay_effector=text).for_env(push).guide == "relay"
-    for task in ("FetchPush-v1", "FetchPushDense-v1", "FetchPickAndPlace-v4", "FetchSlide-v1"):
-        assert HERConfig(guide="script").for_env(goal_spec(task, 25, 3, 4, 50)).guide == "script"
-    for wrong in (dict(relay_effector="0:3"), dict(relay_effector=2), dict(guide="script"), dict(guide="relay")):
+    for wrong in (dict(relay_effector="0:3"), dict(relay_effector=2), dict(guide="relay")):
         with pytest.raises(UserError, match="relay_effector"):
             HERConfig(**wrong).for_env(push)

@@ -60,7 +60,6 @@ def test_a_setting_on_the_command_line_changes_what_it_means_and_that_entry_of_c
     changed = {key: value for key, value in after.items() if value != before[key]}
     follows = {
         "relay_effector": {"guide": "relay"},
-        "guide": {"gamma": 1 - 1 / 50},  # of another environment
         "demo_file": {"bc_loss": True},
         "bc_loss": {"demo_file": os.path.abspath("demos.npz")},
     }

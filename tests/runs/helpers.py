@@ -20,7 +20,7 @@ KINDS = {
     "demonstrations": [*SYNC, "--demo_file=demos.npz", "--demo_batch_size=4", "--batch_size=32"],
     "a small buffer": [*SYNC, "--buffer_size=100"],
     "episodes that end early": ["--env=tests.environments:PointReach-end-v0", "--num_env=2", "--vec_env=sync"],
-    "held actions and a script": ["--env=FetchPush-v1", "--num_env=2", *HELD, "--guide=script"],
+    "held actions and a fitted guide": ["--env=FetchPush-v1", "--num_env=2", *HELD],
     "held actions and a relay": [f"--env={POINT_PUSH_ID}", "--num_env=2", "--vec_env=sync", *HELD, *RELAY],
 }
 # For processes that are stopped while they train: 20 epochs of about a tenth of a second.

@@ -7,13 +7,12 @@ from typing import TypeVar
 
 from baselines.common.errors import UserError
 from baselines.common.settings import MOVED, Settings, setting
-from baselines.common.specs import GOAL_KEYS, EnvSpec, task_of
+from baselines.common.specs import GOAL_KEYS, EnvSpec
 from baselines.her.sampling import PRIORITIES, STRATEGIES
 from baselines.runs.algorithms import Preset, Range
 
 ArrayT = TypeVar("ArrayT")  # of NumPy or TensorFlow
 MOST_GAMMA = 0.999  # of the default: a longer time limit says little of how long episodes are
-SCRIPTED = ("FetchPush", "FetchPickAndPlace", "FetchSlide")  # tasks for guide=script
 
 
 @dataclass(frozen=True)
@@ -84,8 +83,8 @@ class HERConfig(Settings):
     )
     guide: str = setting(
         "none", "helper that brings the effector to the object in training: auto (it finds the effector and fits what "
-        "actions do to it), script (for Fetch only) or relay (a small agent that learns to reach, 2208.00843)",
-        choices=("none", "auto", "script", "relay")
+        "actions do to it) or relay (a small agent that learns to reach, 2208.00843)",
+        choices=("none", "auto", "relay")
     )  # fmt: skip
     guide_eps: float = setting(0.5, "probability of the guide's action at each step away from the object", 0, 1)
     relay_effector: str | None = setting(
@@ -163,11 +162,6 @@ class HERConfig(Settings):
                 f"replay_priority=energy needs goals that are positions (x, y, z), but those of {spec.env_id} have "
                 f"{spec.goal_size} numbers. Use --replay_priority=movement with a suitable --priority_clip"
             )
-        if self.guide == "script" and task_of(spec.env_id) not in SCRIPTED:
-            raise UserError(
-                f"guide=script works for {', '.join(SCRIPTED)} only. For {spec.env_id} use a learned guide: "
-                "--relay_effector=first:end names the entries of the observation with the effector's position"
-            )
         if self.guide == "relay" and self.effector.stop > spec.observation_size:
             raise UserError(
                 f"relay_effector={self.relay_effector}: the observation has only {spec.observation_size} numbers"
@@ -242,36 +236,31 @@ def check_goal_env(spec: EnvSpec) -> None:
 # What differs from the defaults, by the environment's name without its version.
 ENV_DEFAULTS: dict[str, dict[str, object]] = {"FetchReach": {"n_cycles": 10}}
 
-# Found by measurement: docs/her.md has what each part brings, and what brought nothing.
-_RECIPE: dict[str, object] = dict(target_interval=1, polyak=0.995, average_actor=0.999, n_batches=120, n_cycles=10,
-    random_hold=5, relative_goals=True)  # fmt: skip
-_ENERGY: dict[str, object] = dict(replay_priority="auto", priority_clip=0.5)
+# Found by measurement: docs/recipe.md has what each part brings, and what brought nothing.
+_RECIPE: dict[str, object] = dict(target_interval=1, polyak=0.995, average_actor=0.999, n_cycles=10, random_hold=5,
+    relative_goals=True, replay_priority="auto", priority_clip=0.5, n_critics=2, layer_norm=True,
+    terminated_value="by_success")  # fmt: skip
 _SLIDE: dict[str, object] = dict(guide_eps=0.3, random_hold=10, random_eps=0.2, noise_eps=0.1, relative_goals=False,
     replay_k=2, replay_actual=2, replay_priority="none", n_batches=120)  # fmt: skip
-_HAND_REACH: dict[str, object] = dict(action_l2=0.01, noise_eps=0.1, random_eps=0.2)
+_HAND: dict[str, object] = dict(n_critics=1, layer_norm=False, n_batches=120)
 # Long episodes, so more updates a cycle; a force that moves a ball far only when it is held.
 _MAZE: dict[str, object] = dict(n_batches=600, n_cycles=2, action_l2=0.01, gamma=0.99, random_hold=20)
-_ONE_CRITIC: dict[str, object] = dict(n_critics=1, layer_norm=False, n_batches=120)
-# The demonstrations were measured with the script.
-_SCRIPT: dict[str, object] = dict(_ENERGY, guide="script")
+_TASKS: dict[str, dict[str, object]] = {
+    "FetchSlide": _SLIDE,
+    "HandReach": dict(_HAND, action_l2=0.01, noise_eps=0.1, random_eps=0.2),
+    "HandManipulate*": _HAND,
+    "PointMaze_*": _MAZE,
+}
 
 PRESETS = {
     # One process: fewest steps. Two critics with layer norm bear more updates than one does.
-    "single": Preset(
-        dict(_RECIPE, **_ENERGY, n_batches=240, n_critics=2, layer_norm=True, guide="auto",
-             terminated_value="by_success"),
-        num_env=8,
-        tasks={"FetchSlide": _SLIDE, "HandReach": {**_HAND_REACH, **_ONE_CRITIC}, "HandManipulate*": _ONE_CRITIC,
-               "PointMaze_*": _MAZE},
-    ),
+    "single": Preset(dict(_RECIPE, n_batches=240, guide="auto"), num_env=8, tasks=_TASKS),
     # Plappert et al. 2018 (1802.09464): 19 workers with 2 environments, batches of 256 and 1e6 transitions each.
     "paper19": Preset(dict(batch_size=19 * 256, buffer_size=19 * 10**6, simulated_workers=19), num_env=38),
-    # `single` with demonstrations; without the Q-filter of Nair et al. 2018 (1709.10089), which begins by throwing away
-    # most of what is demonstrated, as an untrained critic cannot tell.
-    "demos": Preset(dict(_RECIPE, bc_loss=True, demo_batch_size=64, prm_loss_weight=0.001, aux_loss_weight=0.0156),
-                    num_env=8, tasks={"FetchPush": _SCRIPT, "FetchPickAndPlace": _SCRIPT,
-                                      "FetchSlide": {**_SLIDE, "guide": "script"}, "HandReach": _HAND_REACH,
-                                      "PointMaze_*": _MAZE}),
+    # `single` with demonstrations, which show the object moving and so replace the guide. It has no Q-filter of
+    # Nair et al. 2018 (1709.10089), which begins by throwing away most demonstrations: an untrained critic cannot tell.
+    "demos": Preset(dict(_RECIPE, n_batches=120, bc_loss=True, demo_batch_size=64, prm_loss_weight=0.001,
+                         aux_loss_weight=0.0156), num_env=8, tasks=_TASKS),
 }  # fmt: skip
 
 # Where `python -m baselines.tune` looks, if nobody says otherwise.
