@@ -16,22 +16,11 @@ DEFAULTS = {"alg": "her", "env": "FetchReach-v1"}
 
 
 def train(
-    alg: str | None = None,
-    env: Any = None,
-    total_timesteps: float | None = None,
-    *,
-    n_epochs: int | None = None,
-    preset: str | None = None,
-    seed: int | None = None,
-    num_env: int | None = None,
-    eval_env: Any = None,
-    save_path: "Path | None" = None,
-    load_path: "Path | None" = None,
-    log_path: "Path | None" = None,
-    callback: Callable[[dict[str, float]], object] | None = None,
-    resume: "Path | None" = None,
-    **settings: Any,
-) -> "Agent":
+    alg: str | None = None, env: Any = None, total_timesteps: float | None = None, *, n_epochs: int | None = None,
+    preset: str | None = None, seed: int | None = None, num_env: int | None = None, eval_env: Any = None,
+    save_path: "Path | None" = None, load_path: "Path | None" = None, log_path: "Path | None" = None,
+    callback: Callable[[dict[str, float]], object] | None = None, resume: "Path | None" = None, **settings: Any,
+) -> "Agent":  # fmt: skip
     """Train an agent and return it: `agent.policy().act(observation)`, `agent.save(path)`.
 
     Args:
@@ -101,18 +90,10 @@ def load_policy(path: "Path") -> "Policy":
 
 
 def evaluate_policy(
-    policy: "Acting",
-    env: Any = None,
-    episodes: int = 100,
-    *,
-    num_env: int = 8,
-    seed: int = 0,
-    vec_env: str = "auto",
-    env_kwargs: Mapping[str, Any] | None = None,
-    max_episode_steps: int | None = None,
-    reward_info: str | None = None,
+    policy: "Acting", env: Any = None, episodes: int = 100, *, num_env: int = 8, seed: int = 0, vec_env: str = "auto",
+    env_kwargs: Mapping[str, Any] | None = None, max_episode_steps: int | None = None, reward_info: str | None = None,
     progress: bool = False,
-) -> "Evaluation":
+) -> "Evaluation":  # fmt: skip
     """Play whole episodes without noise and return their figures.
 
     Args:

@@ -102,14 +102,11 @@ def _measured(spec: EnvSpec, algorithm: Algorithm) -> list[str]:
                 rows = [row for row in table if same and row["arm"] == arm]
                 if "baselines.run" in settings["command"] and len(rows) > seeds:
                     steps = {k: statistics.median(float(r[k]) for r in rows) for k in rows[0] if k.startswith(_STEPS)}
-                    levels = [f"{k.removeprefix(_STEPS)} {_after(n)}" for k, n in steps.items()]
+                    after = {k: f"after {n:,.0f} steps" if math.isfinite(n) else "never" for k, n in steps.items()}
+                    levels = [f"{k.removeprefix(_STEPS)} {text}" for k, text in after.items()]
                     seeds = len(rows)
                     lines = [f"measured: {', '.join(levels)} (median of {counted(seeds, 'seed')}; {path.parent.name})"]
     return lines
-
-
-def _after(steps: float) -> str:
-    return f"after {steps:,.0f} steps" if math.isfinite(steps) else "never"
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from baselines import api
 from baselines.common.cli import errors_end_the_process, parse_all, show
 from baselines.common.errors import UserError
 from baselines.common.settings import setting
-from baselines.policies.evaluation import Evaluation, task_of_policy
+from baselines.policies.evaluation import task_of_policy
 from baselines.runs.options import EvaluationOptions, PolicyOptions
 from baselines.storage import check_file_writable, write_file
 
@@ -39,23 +39,20 @@ def main(argv: list[str] | None = None) -> None:
             env_kwargs=arguments.kwargs, max_episode_steps=arguments.max_episode_steps, reward_info=options.reward_info,
             progress=True,
         )  # fmt: skip
+        lines = [f"episodes        {evaluation.episodes}"]
+        if evaluation.success_interval is not None:
+            low, high = evaluation.success_interval
+            lines.append(f"success rate    {evaluation.success_rate:.3f}, 95 percent interval {low:.3f} to {high:.3f}")
+        lines.append(f"return          {evaluation.mean_return:.2f}, standard deviation {evaluation.std_return:.2f}")
+        lines.append(f"length          {evaluation.mean_length:.1f} steps")
+        if evaluation.mean_final_distance is not None:
+            lines.append(f"final distance  {evaluation.mean_final_distance:.4f} to the goal, in its units")
         try:
             if options.json:
                 document = {"env": env, "seed": options.seed, **evaluation.document()}
                 write_file(options.json, json.dumps(document, indent=2).encode() + b"\n")
-        finally:
-            _print(evaluation)
-
-
-def _print(evaluation: Evaluation) -> None:
-    show(f"episodes        {evaluation.episodes}")
-    if evaluation.success_interval is not None:
-        low, high = evaluation.success_interval
-        show(f"success rate    {evaluation.success_rate:.3f}, 95 percent interval {low:.3f} to {high:.3f}")
-    show(f"return          {evaluation.mean_return:.2f}, standard deviation {evaluation.std_return:.2f}")
-    show(f"length          {evaluation.mean_length:.1f} steps")
-    if evaluation.mean_final_distance is not None:
-        show(f"final distance  {evaluation.mean_final_distance:.4f} to the goal, in its units")
+        finally:  # on a full disk too
+            show("\n".join(lines))
 
 
 if __name__ == "__main__":

@@ -2,6 +2,8 @@
 
 import contextlib
 import dataclasses
+import functools
+import itertools
 import math
 import os
 import shutil
@@ -12,13 +14,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from baselines.common.cli import errors_end_the_process, parse_all, show
-from baselines.common.errors import UserError, counted, one_line
+from baselines.common.errors import UserError, counted
 from baselines.common.seeding import env_seeds
 from baselines.common.settings import Settings, setting
 from baselines.common.specs import EnvSpec, check_same_sizes, other_task
 from baselines.envs import Video, check_renders, gymnasium_env, has_display, render_without_display
 from baselines.envs.arguments import NONE, EnvArguments
-from baselines.envs.base import SUCCESS_BY_REWARD, VecEnv
+from baselines.envs.base import SUCCESS_BY_REWARD
 from baselines.envs.lockstep import Episode, run_episodes
 from baselines.policies.evaluation import summary, task_of_policy
 from baselines.policies.policy import Policy, read_policy
@@ -71,16 +73,9 @@ class PlayOptions(RecordOptions, EnvOptions, PolicyOptions):
 
 
 def play(
-    policy: Policy,
-    env_id: str,
-    episodes: int,
-    seed: int,
-    info: Callable[[str], None] = show,
-    folder: str = ".",
-    video: str | None = None,
-    render: bool = True,
-    arguments: EnvArguments = NONE,
-) -> list[Episode]:
+    policy: Policy, env_id: str, episodes: int, seed: int, info: Callable[[str], None] = show, folder: str = ".",
+    video: str | None = None, render: bool = True, arguments: EnvArguments = NONE,
+) -> list[Episode]:  # fmt: skip
     """Play whole episodes without noise and print the return and success of each.
 
     Episodes are shown in a window; with a `video` file they are recorded there, without a display into `folder`. If
@@ -92,7 +87,15 @@ def play(
         for warning in other_task("the policy", policy.spec, spec):
             info(warning)
     played: list[Episode] = []
-    with _environment(env_id, seed, arguments, info, folder, video, render) as env:
+    make = functools.partial(gymnasium_env.make, env_id, 1, env_seeds(seed, 0, "play", 1), arguments=arguments)
+    kind = _kind_of_picture(env_id, arguments, info, video) if render else None
+    with contextlib.ExitStack() as stack:
+        shown: dict[str, Any] = {"asynchronous": False}
+        if kind:  # in a process of its own: with TensorFlow in the same one, MuJoCo's EGL can crash
+            shown = {"asynchronous": True, "render_mode": "human"}
+        if kind == "video":
+            shown = {"asynchronous": True, "video": stack.enter_context(_recording(folder, video, info))}
+        env = stack.enter_context(contextlib.closing(make(**shown)))
         for number in range(1, episodes + 1):
             played += run_episodes(env, policy.act)
             outcome = {True: ", success", False: ", no success", None: ""}[played[-1].success]
@@ -125,55 +128,41 @@ def demonstrations_writer(algorithm: Algorithm | None) -> Write:
     return algorithm.write_demonstrations
 
 
-@contextlib.contextmanager
-def _environment(
-    env_id: str, seed: int, arguments: EnvArguments, info: Callable[[str], None], folder: str, file: str | None,
-    render: bool,
-) -> Iterator[VecEnv]:  # fmt: skip
-    """Yield an environment that is shown or recorded, or neither if it cannot be rendered."""
-    shown: dict[str, Any] = {"asynchronous": False}
-    kinds = ["window", "video"] if has_display() and not file else ["video"]
-    beside = os.path.dirname(os.path.abspath(file)) if file else None
-    with tempfile.TemporaryDirectory(dir=beside) if file else contextlib.nullcontext(folder) as place:
-        for kind in kinds if render else []:
-            try:
-                if kind == "video":
-                    render_without_display()
-                check_renders(env_id, "human" if kind == "window" else "rgb_array", arguments)
-            except UserError as error:
-                if file:
-                    raise
-                info(f"playing without a {kind}: {error}")
-                continue
-            # Rendering has its own process: with TensorFlow in the same one, MuJoCo's EGL can crash.
-            shown = {"asynchronous": True, "render_mode": "human"}
+def _kind_of_picture(env_id: str, arguments: EnvArguments, info: Callable[[str], None], file: str | None) -> str | None:
+    """Return "window" or "video", or None where neither can be made. Raises UserError if `file` cannot."""
+    for kind in ("window", "video") if has_display() and not file else ("video",):
+        try:
             if kind == "video":
-                video = Video.unused(place, _ENDLESS, "play")
-                info(f"recording {file or video.path}")
-                shown = {"asynchronous": True, "video": video}
-            break
-        seeds = env_seeds(seed, 0, "play", 1)
-        with contextlib.closing(gymnasium_env.make(env_id, 1, seeds, arguments=arguments, **shown)) as env:
-            yield env
-        if file:
-            made = [os.path.join(place, name) for name in os.listdir(place) if name.endswith(".mp4")]
-            if not made or not _is_whole(made[0]):
-                raise UserError(f"cannot write {file}: the video is not complete (is the disk full?)")
-            if file.endswith(".gif"):
-                made.insert(0, f"{made[0]}.gif")
-                write_gif(made[1], made[0])
-            shutil.move(made[0], file)
+                render_without_display()
+            check_renders(env_id, "human" if kind == "window" else "rgb_array", arguments)
+            return kind
+        except UserError as error:
+            if file:
+                raise
+            info(f"playing without a {kind}: {error}")
+    return None
 
 
-def _is_whole(video: str) -> bool:
-    """Return False for a video that was cut off: its index is at its end."""
-    from moviepy import VideoFileClip
+@contextlib.contextmanager
+def _recording(folder: str, file: str | None, info: Callable[[str], None]) -> Iterator[Video]:
+    """Yield a video of all episodes, which is then moved to `file`, or to a new file. Raises UserError."""
+    names = (os.path.join(folder, f"play{'' if n == 1 else n}.mp4") for n in itertools.count(1))
+    file = file or next(name for name in names if not os.path.exists(name))
+    info(f"recording {file}")
+    with tempfile.TemporaryDirectory(dir=os.path.dirname(os.path.abspath(file))) as place:
+        video = Video(place, _ENDLESS, "play")
+        yield video
+        from moviepy import VideoFileClip
 
-    try:
-        VideoFileClip(video).close()
-    except OSError:
-        return False
-    return True
+        try:
+            VideoFileClip(video.path).close()
+        except OSError:  # a video that was cut off has no index, which is at its end
+            raise UserError(f"cannot write {file}: the video is not complete (is the disk full?)") from None
+        made = video.path
+        if file.endswith(".gif"):
+            made = f"{made}.gif"
+            write_gif(video.path, made)
+        shutil.move(made, file)
 
 
 def write_gif(video: str, path: str, most_frames: int = 10**9) -> None:
@@ -202,15 +191,13 @@ def main(argv: list[str] | None = None) -> None:
         policy = read_policy(options.load_path)
         words = ["baselines.play", *(sys.argv[1:] if argv is None else argv)]
         env_id, arguments = task_of_policy(policy.spec, env, arguments, words)
-        if not options.record_demos:
-            try:
-                play(policy, env_id, options.episodes, options.seed, video=options.video, arguments=arguments)
-            except OSError as error:
-                raise UserError(f"cannot write {options.video or 'the video'}: {one_line(error)}") from None
-            return
-        write = demonstrations_writer(algorithm or (find(policy.alg) if policy.alg in known_algorithms() else None))
-        played = play(policy, env_id, options.episodes, options.seed, render=False, arguments=arguments)
-        record(options, played, policy.spec, write, options.seed)
+        write = None
+        if options.record_demos:
+            write = demonstrations_writer(algorithm or (find(policy.alg) if policy.alg in known_algorithms() else None))
+        played = play(policy, env_id, options.episodes, options.seed, video=options.video, render=write is None,
+                      arguments=arguments)  # fmt: skip
+        if write:
+            record(options, played, policy.spec, write, options.seed)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ Examples:
   python -m baselines.run --resume=runs/push --num_timesteps=1e5
 """
 
+import functools
 import os
 import shlex
 import sys
@@ -52,9 +53,7 @@ class AfterTraining(RecordOptions):
 class FileOptions(Settings):
     """A file that holds other flags."""
 
-    config: str | None = setting(
-        None, "YAML or JSON file of flags and settings, or a run's config.json; what is given here wins", path=True
-    )
+    config: str | None = setting(None, "YAML or JSON file of flags and settings, or a run's config.json", path=True)
 
 
 @dataclass(frozen=True)
@@ -99,11 +98,7 @@ def run(argv: list[str], comm: Communicator) -> None:
         given = {"seed": new_seed(comm), **DEFAULTS, **given}
         notes += _choose_log_path(given, comm)
 
-    def after(agent: Agent, run: Run) -> None:
-        if then.play and comm.rank == 0:
-            _play(agent, run, then)
-
-    launch(given, settings, comm, notes=notes, after=after)
+    launch(given, settings, comm, notes=notes, after=functools.partial(_play, then=then))
 
 
 def _choose_log_path(given: dict[str, Any], comm: Communicator) -> list[str]:
@@ -129,18 +124,18 @@ def launcher_help(algorithm: Algorithm) -> str:
     for name, preset in algorithm.PRESETS.items():
         rows: dict[str, Mapping[str, object]] = {f"  {name}": {**preset.settings, "num_env": preset.num_env}}
         rows |= {f"    {task}:": more for task, more in preset.tasks.items()}
-        presets += [wrapped(f"{start:<25} {_flags(more)}", 26) for start, more in rows.items()]
+        for start, more in rows.items():
+            flags = " ".join(f"--{setting}={value}" for setting, value in more.items())
+            presets.append(wrapped(f"{start:<25} {flags}", 26))
     sections = {f"settings of --alg={algorithm.name} (--setting=value)": describe(algorithm.Config)}
     if presets:
         sections[f"presets of --alg={algorithm.name}"] = presets
     return help_text("baselines.run", __doc__, LauncherOptions, defaults=DEFAULTS, sections=sections)
 
 
-def _flags(settings: Mapping[str, Any]) -> str:
-    return " ".join(f"--{name}={value}" for name, value in settings.items())
-
-
 def _play(agent: Agent, run: Run, then: AfterTraining) -> None:
+    if not then.play or run.comm.rank > 0:
+        return
     options, info = run.options, run.logger.info
     played = play(agent.policy(), options.env, then.play_episodes, run.seed, info, run.logger.folder or ".",
                   render=not then.record_demos, arguments=options.env_arguments())  # fmt: skip

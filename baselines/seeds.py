@@ -71,29 +71,28 @@ def train_seeds(
             raise UserError(f"--seeds and --{name}: give only one; the same command continues stopped seeds")
     if given.get("checkpoint_interval") == 0:
         raise UserError("--checkpoint_interval=0: several seeds need checkpoints, from which they are continued")
+    if comm.size > 1 and several.jobs > 1:
+        raise UserError("--jobs: workers of mpirun train one seed after the other, leave it out")
     check_jobs(several.jobs)
     flags = Options(**given)  # wrong input is refused before anything begins
-    find(flags.alg).config(flags.env, settings, flags.preset, flags=tuple(names_of(Options)))
-    if flags.save_path:
-        given = {**given, "save_path": flags.save_path}
+    find(flags.alg).config(flags.env, settings, flags.preset, flags=names_of(Options))
+    given = {**given, **({"save_path": flags.save_path} if flags.save_path else {})}
     folder = flags.log_path or os.environ.get(LOG_FOLDER_VARIABLE) or _folder(given, settings)
     check_writable(folder)
     runs = [_Run(seed, os.path.join(folder, f"seed-{seed}"), given, settings) for seed in several.chosen]
     left = comm.all_gather([run for run in runs if not run.finished()])[0]
-    if comm.rank == 0:
-        show(f"{counted(len(runs), 'seed')} in {folder}, {len(runs) - len(left)} of them finished")
+    tell = show if comm.rank == 0 else lambda text: None
+    tell(f"{counted(len(runs), 'seed')} in {folder}, {len(runs) - len(left)} of them finished")
     try:
-        if comm.size > 1:
-            if several.jobs > 1:
-                raise UserError("--jobs: workers of mpirun train one seed after the other, leave it out")
-            for run in left:
-                launch(*run.flags(), comm)
-        else:
+        if comm.size == 1:
             _train_in_processes(left, several.jobs)
+        for run in left if comm.size > 1 else ():
+            launch(run.flags(), settings, comm)
     except Interrupted as stopped:
         raise Interrupted(f"stopped; to continue: {command}", stopped.exit_code - 128) from None
-    if comm.rank == 0:
-        _summarise(runs, folder)
+    for run in runs:
+        tell(f"seed {run.seed}: {run.progress()[2]}")
+    tell(f"curves:\n  python -m baselines.plot {folder} --output=curves.png")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,18 +104,17 @@ class _Run:
     given: Mapping[str, Any]  # to all seeds
     settings: Mapping[str, object]
 
-    def flags(self) -> tuple[dict[str, Any], Mapping[str, object]]:
-        """Return the flags and settings that begin the run, or continue it."""
-        own = {**self.given, "seed": self.seed, "log_path": self.folder}
+    def flags(self) -> dict[str, Any]:
+        """Return the flags that begin the run, or continue it."""
+        continues = os.path.exists(os.path.join(self.folder, "config.json"))
+        own = {**self.given, "seed": self.seed, "resume" if continues else "log_path": self.folder}
         if "save_path" in own:
             own["save_path"] = os.path.join(own["save_path"], f"seed-{self.seed}")
-        if os.path.exists(os.path.join(self.folder, "config.json")):
-            own["resume"] = own.pop("log_path")
-        return own, self.settings
+        return {name: value for name, value in own.items() if name != "log_path" or not continues}
 
     def finished(self) -> bool:
         """Return True where the state after the last epoch is saved. Raises UserError for a run of other flags."""
-        flags, _ = self.flags()
+        flags = self.flags()
         if "resume" not in flags:
             return False
         record = read_record(self.folder)
@@ -154,9 +152,9 @@ def _folder(given: Mapping[str, Any], settings: Mapping[str, object]) -> str:
 def _train_in_processes(runs: list[_Run], jobs: int) -> None:
     """Train, and show the progress of all. Raises UserError, TrainingError and Interrupted."""
     children, failed = Children(), list[str]()
-    looks = "{desc}: {n_fmt} of {total_fmt} epochs |{bar}|{postfix}"
-    bars = [tqdm(desc=f"seed {run.seed}", position=i, bar_format=looks, dynamic_ncols=True,
-                 disable=not sys.stderr.isatty()) for i, run in enumerate(runs)]  # fmt: skip
+    at_once = max(1, min(jobs, len(runs)))
+    shares = [cores()[i::at_once] for i in range(at_once)]
+    looks, seen = "{desc}: {n_fmt} of {total_fmt} epochs |{bar}|{postfix}", sys.stderr.isatty()
 
     def say(text: str) -> None:
         tqdm.write(text)  # above the bars
@@ -167,21 +165,19 @@ def _train_in_processes(runs: list[_Run], jobs: int) -> None:
             bar.n, bar.total, said = run.progress()
             bar.set_postfix_str(said)
 
+    def train(run: _Run) -> str:
+        """Return the error of a run, empty where it has ended well."""
+        output, flags = Path(outputs, str(run.seed)), run.flags()
+        say(f"seed {run.seed}: {'continues' if 'resume' in flags else 'begins'}, in {run.folder}")
+        code = children.run([sys.executable, *command_line("baselines.run", flags, run.settings)[1:]], output)
+        children.check()
+        return _error_of(code, output.read_text(errors="replace"))
+
     with tempfile.TemporaryDirectory() as outputs, children.stopped_by_signals(), contextlib.ExitStack() as stack:
-
-        def train(run: _Run) -> str:
-            """Return the error of a run, empty where it has ended well."""
-            output = Path(outputs, str(run.seed))
-            flags, settings = run.flags()
-            say(f"seed {run.seed}: {'continues' if 'resume' in flags else 'begins'}, in {run.folder}")
-            code = children.run([sys.executable, *command_line("baselines.run", flags, settings)[1:]], output)
-            children.check()
-            return _error_of(code, output.read_text(errors="replace"))
-
+        bars = [tqdm(desc=f"seed {run.seed}", position=i, bar_format=looks, disable=not seen, dynamic_ncols=True)
+                for i, run in enumerate(runs)]  # fmt: skip
         for bar in bars:
-            stack.callback(bar.close)
-        at_once = max(1, min(jobs, len(runs)))
-        shares = [cores()[i::at_once] for i in range(at_once)]
+            stack.enter_context(bar)
         for run, error in stack.enter_context(contextlib.closing(each(runs, train, children, shares, draw))):
             failed += [f"seed {run.seed}: {error}"] if error else []
             say(f"seed {run.seed}: {f'failed: {error}' if error else f'finished, {run.progress()[2]}'}")
@@ -198,10 +194,3 @@ def _error_of(code: int, output: str) -> str:
     if code == 2:
         raise UserError(why)
     return why if code else ""
-
-
-def _summarise(runs: list[_Run], folder: str) -> None:
-    """Print the last epoch of each seed, and what to do next."""
-    said = [run.progress()[2] for run in runs]
-    show("\n".join(f"seed {run.seed}: {line}" for run, line in zip(runs, said, strict=True)))
-    show(f"curves:\n  python -m baselines.plot {folder} --output=curves.png")

@@ -85,7 +85,7 @@ def _tune(options: TuneOptions, algorithm: Algorithm, settings: Mapping[str, obj
     log_path = options.log_path or os.path.join("runs", "tune", _file_name(name))
     space = tuning.search_space(algorithm, options.tuned, settings)
     env = options.import_env()
-    config = algorithm.config(str(env), settings, options.preset, flags=tuple(names_of(TuneOptions)))
+    config = algorithm.config(str(env), settings, options.preset, flags=names_of(TuneOptions))
     fixed = {name: getattr(config, name) for name in settings}
     check_writable(log_path)
     run_options = {n: v for n, v in options.document().items() if n in _OF_A_RUN and v != getattr(Options(), n)}

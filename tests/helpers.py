@@ -34,20 +34,6 @@ TINY = [f"--{name}={value}" for name, value in TINY_SETTINGS.items()]
 TIMED = re.compile("time/.*|total/seconds|fps")  # columns of progress.csv
 
 
-# A module of the user's own whose one setting is `flavour`.
-FLAVOURED = """
-import dataclasses
-from baselines.algorithm import Settings, setting
-
-@dataclasses.dataclass(frozen=True)
-class Config(Settings):
-    flavour: str = setting("plain", "what it tastes of")
-
-def learn(env, config, run):
-    pass
-"""
-
-
 # ---- what there is in folders ----
 
 

@@ -7,14 +7,13 @@ import os
 import re
 import sys
 import time
-import typing
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NoReturn, TypeVar
 
 from baselines.common.errors import Interrupted, TrainingError, UserError, one_line
 from baselines.common.mpi import Communicator
 from baselines.common.old_names import hint
-from baselines.common.settings import Settings, check_known, describe, names_of
+from baselines.common.settings import Settings, check_known, describe, kinds_of, names_of
 from baselines.common.streams import flush_streams, forgive_streams
 from baselines.common.streams import show as show
 
@@ -27,7 +26,7 @@ def parse(words: Sequence[str], options: type[Settings]) -> tuple[dict[str, Any]
     Values are literals, which are never evaluated; values of words and paths are text. Flags of `options` that are True
     or False need no value. `--log-path` means `--log_path`. Raises UserError.
     """
-    kinds = {name: typing.get_args(kind) or (kind,) for name, kind in typing.get_type_hints(options).items()}
+    kinds = kinds_of(options)
     given: dict[str, Any] = {}
     settings: dict[str, object] = {}
     left = [word for word in words if word not in ("--help", "-h")]
@@ -63,12 +62,9 @@ def parse_all(options: type[S], argv: Sequence[str] | None, command: str, about:
 
 
 def help_text(
-    command: str,
-    about: str | None,
-    options: type[Settings],
-    defaults: Mapping[str, str] | None = None,
+    command: str, about: str | None, options: type[Settings], defaults: Mapping[str, str] | None = None,
     sections: Mapping[str, Sequence[str]] | None = None,
-) -> str:
+) -> str:  # fmt: skip
     """Return the text of --help: all flags, `sections` by title, and the part of `about` that follows "Examples:".
 
     `defaults` replace those of `options`.

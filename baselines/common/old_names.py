@@ -6,42 +6,28 @@ from baselines.common.errors import nearest
 
 LOG_FOLDER_VARIABLE = "OPENAI_LOGDIR"
 
-_ONE_NETWORK = "networks are shaped by settings of the algorithm, such as --layers or --num_hidden"
-_GPU = "TensorFlow uses a GPU where it finds one, leave it out"
-_BAR = "a terminal shows a bar, leave it out"
-_NOT_NEEDED = "not needed here, omit it"
+# Words of others for what is done otherwise here.
 _INSTEAD = {
     "num_cpu": "for N workers: mpirun -np N python -m baselines.run ...",
+    "use_mpi": "mpirun starts workers, leave it out",
     "env_type": "the environment's name is enough, leave it out",
     "gamestate": "Retro games are not supported, leave it out and give a Gymnasium --env",
     "reward_scale": "rewards are not scaled, use gymnasium.wrappers.TransformReward",
     "override_params": "give each setting as its own flag, --setting=value",
-    "network_class": _ONE_NETWORK,
-    "activation": _ONE_NETWORK,
-    "layer_norm": _ONE_NETWORK,
-    "scope": _NOT_NEEDED,
-    "reuse": _NOT_NEEDED,
-    "use_mpi": "mpirun starts workers, leave it out",
-    "estimate_q": _NOT_NEEDED,
-    "log_interval": "each epoch is logged, set n_cycles (cycles per epoch)",
+    "network_class activation layer_norm policy": "networks are shaped by settings such as --layers or --num_hidden",
+    "scope reuse estimate_q": "not needed here, omit it",
+    "log_interval eval_freq": "each epoch is evaluated and logged, set n_cycles (cycles per epoch)",
     "learning_starts": "not needed, the first cycle collects episodes before it learns",
-    "device": _GPU,
-    "cuda": _GPU,
+    "device cuda": "TensorFlow uses a GPU where it finds one, leave it out",
     "torch_deterministic": "the same seed gives the same numbers, leave it out",
-    "progress": _BAR,
-    "progress_bar": _BAR,
-    "eval_freq": "each epoch is evaluated, set n_cycles (cycles per epoch)",
-    "optimize": "python -m baselines.tune searches settings",
-    "optimize_hyperparameters": "python -m baselines.tune searches settings",
+    "progress progress_bar": "a terminal shows a bar, leave it out",
+    "optimize optimize_hyperparameters": "python -m baselines.tune searches settings",
     "replay_buffer_class": "goals are always relabelled; --replay_strategy=none switches that off",
-    "policy": _ONE_NETWORK,
     "list_envs": "python -m baselines.environments lists environments",
     "bootstrap_terminated": "use --terminated_value=bootstrap",
     "render": "python -m baselines.play opens a window, or records a video where there is no display",
 }
-
-
-# Settings by the words of others for them; only those that the command or algorithm has are named.
+# Words of others for settings; only those settings that the command or algorithm has are named.
 _RENAMED = {
     "Q_lr pi_lr lr": "learning_rate lr lr_actor lr_critic actor_lr critic_lr policy_lr value_lr",
     "polyak": "tau soft_update_coef",
@@ -90,4 +76,4 @@ def hint(name: str, known: Iterable[str]) -> str:
         if here and name in theirs.split():
             note = f" ({_NOTES[here[0]]})" if here[0] in _NOTES else ""
             return f": use {' and '.join(f'--{new}' for new in here)}{note}"
-    return f": {_INSTEAD[name]}" if name in _INSTEAD else nearest(name, known)
+    return next((f": {answer}" for words, answer in _INSTEAD.items() if name in words.split()), nearest(name, known))

@@ -6,18 +6,18 @@ import queue
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import TypeVar
 
+from baselines.common.cores import affinity
 from baselines.common.errors import Interrupted, UserError
 from baselines.common.signals import handlers
 
 T = TypeVar("T")
 R = TypeVar("R")
 THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-
 SECONDS_BETWEEN_LOOKS = 1.0
 
 
@@ -66,16 +66,14 @@ class Children:
         for process in list(self._live):
             process.send_signal(number)
 
-    @contextlib.contextmanager
-    def stopped_by_signals(self) -> Iterator[None]:
+    def stopped_by_signals(self) -> contextlib.AbstractContextManager[None]:
         """Pass signals on inside this block."""
-        with handlers(self.stop):
-            yield
+        return handlers(self.stop)
 
 
 def cores() -> list[int]:
     """Return the cores that this process may use."""
-    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count() or 1))
+    return sorted(affinity())
 
 
 def check_jobs(jobs: int) -> None:

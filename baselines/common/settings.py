@@ -19,18 +19,10 @@ _EXPECTED = {bool: "True or False", int: "a whole number", float: "a number", st
 
 
 def setting(
-    default: Any,
-    meaning: str,
-    low: float | None = None,
-    high: float | None = None,
-    *,
-    choices: tuple[str, ...] = (),
-    path: bool = False,
-    of_policy: bool = False,
-    on_resume: str = SAME,
-    default_text: str | None = None,
+    default: Any, meaning: str, low: float | None = None, high: float | None = None, *, choices: tuple[str, ...] = (),
+    path: bool = False, of_policy: bool = False, on_resume: str = SAME, default_text: str | None = None,
     group: str | None = None,
-) -> Any:
+) -> Any:  # fmt: skip
     """Return a field of a `Settings` class.
 
     Args:
@@ -47,9 +39,8 @@ def setting(
     """
     if default_text is None:
         default_text = "" if default is None else str(default)
-    metadata = {"meaning": meaning, "low": low, "high": high, "choices": choices, "path": path,
-                "of_policy": of_policy, "on_resume": on_resume, "default_text": default_text,
-                "group": group}  # fmt: skip
+    metadata = dict(meaning=meaning, low=low, high=high, choices=choices, path=path, of_policy=of_policy,
+                    on_resume=on_resume, default_text=default_text, group=group)  # fmt: skip
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -61,7 +52,7 @@ class Settings:
     """
 
     def __post_init__(self) -> None:
-        kinds = typing.get_type_hints(type(self))
+        kinds = kinds_of(type(self))
         for field in dataclasses.fields(self):
             object.__setattr__(self, field.name, _checked(field, kinds[field.name], getattr(self, field.name)))
 
@@ -78,6 +69,11 @@ def names_of(settings: type[Settings], **metadata: object) -> list[str]:
     """Return the names of all settings, or of those with this metadata: `names_of(Config, path=True)`."""
     fields = dataclasses.fields(settings)
     return [f.name for f in fields if all(f.metadata.get(k) == v for k, v in metadata.items())]
+
+
+def kinds_of(settings: type[Settings]) -> dict[str, tuple[type, ...]]:
+    """Return the kinds of all settings: (int, NoneType) for `int | None`."""
+    return {name: typing.get_args(kind) or (kind,) for name, kind in typing.get_type_hints(settings).items()}
 
 
 def check_known(names: Iterable[str], known: Iterable[str], also: Iterable[str] = ()) -> None:
@@ -112,8 +108,7 @@ def describe(settings: type[Settings], defaults: Mapping[str, str] | None = None
     return lines
 
 
-def _checked(field: "dataclasses.Field[Any]", kind: Any, value: Any) -> Any:
-    kinds = typing.get_args(kind) or (kind,)
+def _checked(field: "dataclasses.Field[Any]", kinds: tuple[type, ...], value: Any) -> Any:
     if value is None and type(None) in kinds:
         return None
     if value is None and field.default is None:

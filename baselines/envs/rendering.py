@@ -1,6 +1,5 @@
 """Rendering: videos, displays, and a check that an environment renders here."""
 
-import itertools
 import os
 import subprocess
 import sys
@@ -20,12 +19,6 @@ class Video(NamedTuple):
     folder: str
     length: int
     name: str
-
-    @classmethod
-    def unused(cls, folder: str, length: int, name: str) -> "Video":
-        """Return a recording under a name that no file in the folder has."""
-        names = (f"{name}{'' if n == 1 else n}" for n in itertools.count(1))
-        return next(video for each in names if not os.path.exists((video := cls(folder, length, each)).path))
 
     @property
     def path(self) -> str:

@@ -6,8 +6,8 @@ import functools
 import importlib
 import importlib.util
 import operator
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import baselines
@@ -76,23 +76,13 @@ class Algorithm(NamedTuple):
         return self.PRESETS[name]
 
     def config(
-        self,
-        env_id: str,
-        given: Mapping[str, object],
-        preset: str | None = None,
-        loaded: Mapping[str, object] | None = None,
-        flags: tuple[str, ...] = (),
-    ) -> Any:
+        self, env_id: str, given: Mapping[str, object], preset: str | None = None,
+        loaded: Mapping[str, object] | None = None, flags: Iterable[str] = (),
+    ) -> Any:  # fmt: skip
         """Merge, by priority: `given`, the loaded policy's settings, the preset, the task's settings, the defaults.
 
-        Args:
-            env_id: the environment.
-            given: settings of the user.
-            preset: the name of a preset.
-            loaded: the config of the policy that training begins with.
-            flags: other known words, for the hint at an unknown setting.
-
-        Raises UserError for unknown settings, wrong values, and for `given` settings that contradict the policy.
+        `flags` are other known words, for the hint at an unknown setting. Raises UserError for unknown settings, wrong
+        values, and for `given` settings that contradict the policy.
         """
         check_known(given, names_of(self.Config), flags)
         # Our algorithms' settings by task are for Gymnasium's tasks, not for others that have their names.
@@ -122,8 +112,7 @@ def find(alg: str) -> Algorithm:
 
 def known_algorithms() -> list[str]:
     """Return the packages of `baselines` that are algorithms: those with a module train."""
-    root = os.path.dirname(baselines.__file__)
-    return sorted(p for p in os.listdir(root) if os.path.exists(os.path.join(root, p, "train.py")))
+    return sorted(path.parent.name for path in Path(baselines.__file__).parent.glob("*/train.py"))
 
 
 def _import(alg: str) -> Any:

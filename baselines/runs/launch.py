@@ -29,27 +29,14 @@ from baselines.runs.wandb_logger import check_installed
 
 
 def launch(
-    given: Mapping[str, Any],
-    settings: Mapping[str, object],
-    comm: Communicator,
-    *,
-    env: object = None,
-    eval_env: object = None,
-    callback: Callable[[dict[str, float]], object] | None = None,
-    notes: Sequence[str] = (),
+    given: Mapping[str, Any], settings: Mapping[str, object], comm: Communicator, *, env: object = None,
+    eval_env: object = None, callback: Callable[[dict[str, float]], object] | None = None, notes: Sequence[str] = (),
     after: Callable[[Agent, Run], None] = lambda agent, run: None,
-) -> Agent:
+) -> Agent:  # fmt: skip
     """Train and return the agent.
 
-    Args:
-        given: fields of `Options`.
-        settings: fields of the algorithm's Config.
-        comm: the workers.
-        env: the user's own environment; otherwise `given` names it.
-        eval_env: the user's own environment for evaluation.
-        callback: called with each epoch's row of the log; if it returns False, the run ends.
-        notes: lines for the log.
-        after: called after training, before the log is closed.
+    `given` are fields of `Options`, `settings` those of the algorithm's Config, and `notes` lines for the log. `env`,
+    `eval_env` and `callback` are those of `baselines.train`. `after` is called before the log is closed.
 
     Raises UserError, TrainingError, and Interrupted if a signal stopped the run in order.
     """
@@ -67,7 +54,7 @@ def launch(
         import_module_of(options.env)  # which may register a name again that has settings of its own
         policy = read_policy(options.load_path) if options.load_path else None
         of_policy = policy.config if policy else None
-        config = algorithm.config(options.env, settings, options.preset, of_policy, tuple(names_of(Options)))
+        config = algorithm.config(options.env, settings, options.preset, of_policy, names_of(Options))
         seed = new_seed(comm) if options.seed is None else options.seed
         num_env = options.num_env or algorithm.preset(options.preset).num_env
         options = dataclasses.replace(options, seed=seed, num_env=num_env)
@@ -85,7 +72,12 @@ def launch(
         config = config.for_env(vec_env.spec)
         same = {n: v for n, v in config.document().items() if n not in names_of(type(config), path=True)}
         check_same_on_all(comm, {**same, "num_env": vec_env.num_env, **vec_env.spec.document()})
-        tests = None if eval_env is None else _evaluation_env(eval_env, options, vec_env, comm, stack)
+        tests = None
+        if eval_env is not None:
+            tests = _own(eval_env, "test", options, comm, stack)
+            if not tests.spec.horizon:
+                raise UserError("eval_env has no time limit, so that evaluation may never end: wrap it in TimeLimit")
+            check_same_sizes("the policy", vec_env.spec, tests.spec)
         saved = None
         if record:
             check_resumed(record, options, config, settings, comm.size)
@@ -107,12 +99,11 @@ def launch(
 
 def _environment(options: Options, env: object, comm: Communicator, stack: contextlib.ExitStack) -> VecEnv:
     """Return the user's own environments, or environments by name, which `stack` closes."""
-    assert options.seed is not None and options.num_env is not None
-    seeds_for = functools.partial(env_seeds, options.seed, comm.rank, "train")
-    cores, arguments = comm.share_of_cores(), options.env_arguments()
     if env is not None:
-        return as_vec_env(env, seeds_for, arguments.reward_info, stack)
-    seeds = seeds_for(options.num_env)
+        return _own(env, "train", options, comm, stack)
+    assert options.seed is not None and options.num_env is not None
+    seeds = env_seeds(options.seed, comm.rank, "train", options.num_env)
+    cores, arguments = comm.share_of_cores(), options.env_arguments()
     vec_env = make_vec_env(options.env, options.num_env, seeds, options.vec_env, cores, options.step_timeout, arguments)
     stack.callback(vec_env.close)
     if options.save_video_interval and comm.rank == 0:
@@ -122,14 +113,8 @@ def _environment(options: Options, env: object, comm: Communicator, stack: conte
     return vec_env
 
 
-def _evaluation_env(
-    eval_env: object, options: Options, vec_env: VecEnv, comm: Communicator, stack: contextlib.ExitStack
-) -> VecEnv:
-    """Return the user's own environment for evaluation, as a vector."""
+def _own(env: object, purpose: str, options: Options, comm: Communicator, stack: contextlib.ExitStack) -> VecEnv:
+    """Return the user's own environment as a vector; what is made around it is closed by `stack`."""
     assert options.seed is not None
-    seeds_for = functools.partial(env_seeds, options.seed, comm.rank, "test")
-    tests = as_vec_env(eval_env, seeds_for, options.env_arguments().reward_info, stack)
-    if not tests.spec.horizon:
-        raise UserError("eval_env has no time limit, so that evaluation may never end: wrap it in TimeLimit")
-    check_same_sizes("the policy", vec_env.spec, tests.spec)
-    return tests
+    seeds_for = functools.partial(env_seeds, options.seed, comm.rank, purpose)
+    return as_vec_env(env, seeds_for, options.env_arguments().reward_info, stack)

@@ -29,36 +29,25 @@ class Logger:
     The folder is created with the first line: a refused run leaves none.
     """
 
-    def __init__(
-        self,
-        folder: str | None = None,
-        quiet: bool = False,
-        resume: bool = False,
-        silent: bool = False,
-        wandb_project: str | None = None,
-    ):
-        """Check the folder. Raises UserError if it cannot be written to or, without `resume`, has another run.
+    def __init__(self, folder: str | None = None, quiet: bool = False, resume: bool = False, silent: bool = False,
+                 wandb_project: str | None = None):  # fmt: skip
+        """Check the folder, None to only print. Raises UserError if it is not writable or, unless `resume`, has a run.
 
-        Args:
-            folder: the log folder; None: only print.
-            quiet: True on workers other than rank 0, which print and write nothing.
-            resume: continue the run in `folder`.
-            silent: print only warnings.
-            wandb_project: the project of Weights & Biases.
+        Workers other than rank 0 are `quiet`, which print and write nothing; `silent` prints only warnings.
         """
         self.folder = None if quiet else folder
         self._quiet, self._silent, self._resume = quiet, silent, resume
         self._text: IO[str] | None = None  # log.txt
         self._columns: list[str] = []
         self._sums = dict.fromkeys(_ROWS, 0)  # CRC-32 of what this run has written, not of what the disk has made of it
-        self._sinks: list[TensorBoard | WandB] = []
+        self.sinks: list[TensorBoard | WandB] = []
         if self.folder:
             check_writable(self.folder)
             if not resume and any(os.path.lexists(os.path.join(self.folder, name)) for name in _FILES):
                 raise self._taken()
-            self._sinks.append(TensorBoard(self.folder, self.warn))
+            self.sinks.append(TensorBoard(self.folder, self.warn))
         if wandb_project and not quiet:
-            self._sinks.append(WandB(wandb_project, self.folder, self.info, self.warn))
+            self.sinks.append(WandB(wandb_project, self.folder, self.info, self.warn))
 
     def info(self, text: str) -> None:
         """Print and write a line."""
@@ -84,24 +73,14 @@ class Logger:
         self._claim(self.folder)
         write_file(os.path.join(self.folder, name), json.dumps(document, indent=2).encode() + b"\n")
 
-    def start(self, settings: Mapping[str, Any], new: bool) -> None:
-        """Show the settings of a `new` or a resumed run in TensorBoard and W&B, before its first epoch."""
-        for sink in self._sinks:
-            sink.start(settings, new)
-
     def dump(self, metrics: Mapping[str, float], step: int) -> None:
         """Print and write a row of metrics; `step` is the x axis of TensorBoard. Raises TrainingError."""
         if self.folder:
             self._claim(self.folder)
             self._write_row(self.folder, metrics)  # first: a terminal may block
         self.info(_table(metrics))
-        for sink in self._sinks:
+        for sink in self.sinks:
             sink.dump(metrics, step)
-
-    def video(self, path: str, gif: bytes, epoch: int, step: int) -> None:
-        """Show a video of the policy, an mp4 file and the same as a small GIF, after `epoch` at time step `step`."""
-        for sink in self._sinks:
-            sink.video(path, gif, epoch, step)
 
     def positions(self) -> dict[str, list[int]]:
         """Return sizes and checksums of the log files that grow, after writing them to the disk. Raises OSError."""
@@ -163,7 +142,7 @@ class Logger:
 
     def close(self, failed: bool = False) -> None:
         """Close all files; `failed` is True for a run that was stopped or failed."""
-        for sink in self._sinks:
+        for sink in self.sinks:
             sink.close(failed)
         if self._text:
             with contextlib.suppress(OSError):

@@ -8,7 +8,7 @@ from baselines.envs import BACK_ENDS
 from baselines.envs.arguments import EnvArguments, parse_arguments
 from baselines.envs.names import import_extra
 
-_MOST = 1 << 62
+MOST = 1 << 62
 
 
 @dataclass(frozen=True)
@@ -23,17 +23,11 @@ class AlgorithmOptions(Settings):
 class EnvOptions(Settings):
     """The environment, as every command takes it."""
 
-    env: str = setting(
-        "", "environment; your own: module:Id-v0", default_text="the one the policy was trained on", group="environment"
-    )
+    env: str = setting("", "environment; your own: module:Id-v0", default_text="the policy's own", group="environment")
     env_kwargs: str | None = setting(None, "arguments for making it: NAME=VALUE,NAME=VALUE, or a dictionary")
     reward_info: str | None = setting(None, "entries of a step's info that compute_reward reads: KEY,KEY")
-    max_episode_steps: int | None = setting(
-        None, "time limit of episodes in steps", 1, _MOST, default_text="the environment's own"
-    )
-    extra_import: str | None = setting(
-        None, "module to import first, e.g. one that registers the environment", on_resume=FREE
-    )
+    max_episode_steps: int | None = setting(None, "time limit in steps", 1, MOST, default_text="the environment's own")
+    extra_import: str | None = setting(None, "module to import first, e.g. one with the environment", on_resume=FREE)
 
     def import_env(self) -> str | None:
         """Import `extra_import` and return the environment's name, None where none was given. Raises UserError."""
@@ -48,9 +42,7 @@ class EnvOptions(Settings):
 class VecEnvOptions(EnvOptions):
     """Several environments that are stepped together."""
 
-    num_env: int | None = setting(
-        None, "environments per worker, stepped together", 1, 100_000, default_text="the preset's, else 1"
-    )
+    num_env: int | None = setting(None, "environments of a worker", 1, 100_000, default_text="the preset's, else 1")
     vec_env: str = setting("auto", "back end that steps the environments: " + ", ".join(BACK_ENDS), choices=BACK_ENDS)
 
 
@@ -60,7 +52,7 @@ class EvaluationOptions(VecEnvOptions):
 
     episodes: int = setting(100, "episodes to play", 1, 10**9, group="evaluation")
     num_env: int = setting(8, "environments that are stepped together", 1, 100_000)
-    seed: int = setting(0, "seed of the environments", 0, 1 << 62)
+    seed: int = setting(0, "seed of the environments", 0, MOST)
 
 
 @dataclass(frozen=True)
@@ -70,51 +62,34 @@ class PolicyOptions(Settings):
     load_path: str = setting(None, "policy: a file, or a folder with latest.safetensors", path=True, group="policy")
 
 
+# fmt: off
 @dataclass(frozen=True)
 class Options(VecEnvOptions, AlgorithmOptions):
     """Options of a run, from the command line, from Python or from the run to resume. Raises UserError."""
 
-    step_timeout: float = setting(
-        0.0, "seconds that a step may take in an environment with its own process (async); 0: no limit", 0, 1e6
-    )
-    worker_timeout: float = setting(
-        1800.0, "seconds that a worker of mpirun waits for another one before the job ends; 0: no limit", 0, 1e6,
-        on_resume=FREE,
-    )  # fmt: skip
-    num_timesteps: float | None = setting(
-        None, "environment steps of one worker; 0: no training", 0, 1e18, on_resume=FREE, default_text="1e6",
-        group="run"
-    )  # fmt: skip
-    n_epochs: int | None = setting(None, "epochs, instead of --num_timesteps", 0, _MOST, on_resume=FREE)
-    seed: int | None = setting(
-        None, "seed of all random numbers", 0, _MOST, default_text="a new one, written to the log"
-    )
-    load_path: str | None = setting(
-        None, "policy to begin with: a file, or its folder", path=True, on_resume=MOVED, group="files"
-    )
+    step_timeout: float = setting(0.0, "seconds that a step in another process (async) may take; 0: no limit", 0, 1e6)
+    worker_timeout: float = setting(1800.0, "seconds that a worker of mpirun waits for another one before the job "
+                                    "ends; 0: no limit", 0, 1e6, on_resume=FREE)
+    num_timesteps: float | None = setting(None, "environment steps of one worker; 0: no training", 0, 1e18,
+                                          on_resume=FREE, default_text="1e6", group="run")
+    n_epochs: int | None = setting(None, "epochs, instead of --num_timesteps", 0, MOST, on_resume=FREE)
+    seed: int | None = setting(None, "seed of all random numbers", 0, MOST, default_text="a new one, which is logged")
+    load_path: str | None = setting(None, "policy to begin with: a file, or its folder", path=True, on_resume=MOVED,
+                                    group="files")
     save_path: str | None = setting(None, "folder for the policies: latest, best, epoch_N", path=True, on_resume=FREE)
-    policy_save_interval: int = setting(
-        5, "epochs between the policies saved as epoch_N; 0: save none", 0, _MOST, on_resume=FREE
-    )
-    checkpoint_interval: int = setting(
-        1, "epochs between checkpoints, from which a run can be resumed; 0: none", 0, _MOST, on_resume=FREE
-    )
-    resume: str | None = setting(
-        None, "log folder of a run to continue exactly; no other flag is needed", path=True, on_resume=FREE
-    )
-    log_path: str | None = setting(
-        None, "folder for logs and videos", path=True, on_resume=FREE, default_text="a new one in runs/"
-    )
-    quiet: bool = setting(
-        False, "print only warnings and errors; the log folder has everything", on_resume=FREE, group="display"
-    )
-    save_video_interval: int = setting(
-        0, "epochs between videos of the policy without noise; 0: none", 0, _MOST, on_resume=FREE
-    )
-    save_video_length: int = setting(200, "most steps of such a video", 1, _MOST, on_resume=FREE)
-    wandb_project: str | None = setting(
-        None, "project of Weights & Biases that shows the run (needs wandb)", on_resume=FREE
-    )
+    policy_save_interval: int = setting(5, "epochs between policies saved as epoch_N; 0: none", 0, MOST, on_resume=FREE)
+    checkpoint_interval: int = setting(1, "epochs between checkpoints, from which a run can be resumed; 0: none", 0,
+                                       MOST, on_resume=FREE)
+    resume: str | None = setting(None, "log folder of a run to continue exactly; no other flag is needed", path=True,
+                                 on_resume=FREE)
+    log_path: str | None = setting(None, "folder for logs and videos", path=True, on_resume=FREE,
+                                   default_text="a new one in runs/")
+    quiet: bool = setting(False, "print only warnings and errors; the log folder has everything", on_resume=FREE,
+                          group="display")
+    save_video_interval: int = setting(0, "epochs between videos of the policy; 0: none", 0, MOST, on_resume=FREE)
+    save_video_length: int = setting(200, "most steps of such a video", 1, MOST, on_resume=FREE)
+    wandb_project: str | None = setting(None, "project of Weights & Biases that shows the run", on_resume=FREE)
+    # fmt: on
 
     def __post_init__(self) -> None:
         super().__post_init__()

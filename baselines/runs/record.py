@@ -6,13 +6,12 @@ import os
 import re
 import reprlib
 import time
-import typing
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, TypeVar
 
 import baselines
 from baselines.common.errors import UserError, one_line
-from baselines.common.settings import FREE, MOVED, SAME, Settings, check_known, from_document, names_of
+from baselines.common.settings import FREE, MOVED, SAME, Settings, check_known, from_document, kinds_of, names_of
 from baselines.runs.options import Options
 from baselines.runs.schedule import Schedule
 from baselines.storage import check_own_files, check_writable, checksum, open_regular
@@ -42,15 +41,12 @@ def record_of(options: Options, config: Settings, schedule: Schedule, workers: i
     """Return the JSON of a run, with absolute paths and a checksum of everything before it."""
     recorded = {k: v for k, v in options.document().items() if k not in _NOT_RECORDED}
     settings = config.document()
-    for name in names_of(Options, path=True):
-        if recorded.get(name):
-            recorded[name] = os.path.abspath(recorded[name])
+    recorded |= {name: os.path.abspath(recorded[name]) for name in names_of(Options, path=True) if recorded.get(name)}
     for name in names_of(type(config), path=True):
         if settings[name] and os.path.exists(settings[name]):
             settings[name] = os.path.abspath(settings[name])
     head = {"format": FORMAT, "version": baselines.__version__, "folder": os.path.abspath(options.log_path or "")}
-    document = {**head, **recorded, "workers": workers}
-    document |= {"config": settings, "schedule": schedule.document()}
+    document = {**head, **recorded, "workers": workers, "config": settings, "schedule": schedule.document()}
     return {**document, "crc32": checksum(document)}
 
 
@@ -171,11 +167,10 @@ def read_config(
             whole = schedule.n_epochs * schedule.n_cycles * schedule.steps_per_cycle
             document["num_timesteps"] = whole if schedule.n_steps is None else schedule.n_steps
         document = {n: v for n, v in document.items() if n in names_of(Options) and n != "save_path"}
-    for one, *others in (("num_timesteps", "n_epochs"), ("seed", "seeds", "n_seeds")):  # each says the same
-        if {one, *others} & given.keys():
-            document = {n: v for n, v in document.items() if n not in (one, *others)}
-    kinds = {name: typing.get_args(kind) or (kind,) for name, kind in typing.get_type_hints(options).items()}
-    flags, own = {}, dict(config)
+    for alike in ({"num_timesteps", "n_epochs"}, {"seed", "seeds", "n_seeds"}):
+        if alike & given.keys():
+            document = {n: v for n, v in document.items() if n not in alike}
+    kinds, flags, own = kinds_of(options), {}, dict(config)
     for name, value in document.items():
         if name not in kinds:
             own[name] = value

@@ -99,13 +99,12 @@ class Run:
         """Return environments for evaluation: the user's own, or copies whose number divides `num_episodes`."""
         self._episodes = num_episodes
         env = self.eval_env or evaluation_copies(self.env, num_episodes, self.seeds_for)
-        if env is not self.env:
-            self._envs.append(env)
-        elif self.eval_env is None:
+        self._envs = [self.env] if env is self.env else [self.env, env]
+        if self.eval_env is None and env is self.env:
             why = f" ({env.why_alone})" if env.why_alone else ""
             line = f"evaluation: in the training environments, because no others can be made{why}; or pass eval_env"
             self.notes = [*self.notes, line]
-        if env not in (self.env, self.eval_env):
+        elif self.eval_env is None:
             self.stack.callback(env.close)
         return env
 
@@ -122,13 +121,13 @@ class Run:
             self._state.restore(saved)
         self._measure()
         done, schedule = self.progress, self.schedule
-        asked, trained = counted(schedule.n_epochs, "epoch"), counted(done.epoch, "epoch")
-        more = done.epoch > schedule.n_epochs
+        asked, trained, more = schedule.n_epochs, done.epoch, done.epoch > schedule.n_epochs
         if schedule.n_steps is not None:  # the last cycle may have taken it a little further
-            asked, trained = f"{schedule.n_steps} steps", f"{done.steps} steps"
+            asked, trained = schedule.n_steps, done.steps
             more = (self._share - 1) * schedule.n_steps >= schedule.steps_per_cycle
         if more:
-            raise UserError(f"{self.options.resume} has already trained {trained}, more than {asked}")
+            unit = "epoch" if schedule.n_steps is None else "step"
+            raise UserError(f"{self.options.resume} has already trained {counted(trained, unit)}, more than {asked}")
         if self.options.resume:
             self.logger.truncate(saved.document["positions"] if saved else {})
             if self.comm.rank == 0:  # the log folder is locked, and both folders belong to this run
@@ -147,7 +146,8 @@ class Run:
         if self._over:
             self._save("latest")
         if self.schedule.n_epochs:
-            self.logger.start(shown_settings(record), new=saved is None)
+            for sink in self.logger.sinks:
+                sink.start(shown_settings(record), new=saved is None)
             interval = self.options.save_video_interval
             if interval > self.schedule.n_epochs:
                 why = f"counts epochs, and this run has {self.schedule.n_epochs}: there will be no video"
@@ -157,9 +157,8 @@ class Run:
             if self.options.checkpoint_interval and self.options.log_path:
                 request = self.stack.enter_context(stop_requests(quiet=self.comm.rank > 0))
                 settings = lasting_settings(self.options, self.config)
-                self._checkpoints = Checkpoints(
-                    self.options, self.schedule, self._state, settings, self.comm, self.logger, request
-                )
+                self._checkpoints = Checkpoints(self.options, self.schedule, self._state, settings, self.comm,
+                                                self.logger, request)  # fmt: skip
         self.clock = Clock(self._env_seconds(), self.progress.seconds)
 
     # ---- the loop ----

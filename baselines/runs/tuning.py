@@ -12,7 +12,6 @@ import os
 import re
 import sqlite3
 import time
-import typing
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
@@ -27,7 +26,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from baselines.common.cli import show
 from baselines.common.errors import Interrupted, TrainingError, UserError, counted, one_line
-from baselines.common.settings import check_known, names_of
+from baselines.common.settings import check_known, kinds_of, names_of
 from baselines.runs.algorithms import Algorithm, Range
 from baselines.storage import write_file
 
@@ -212,8 +211,7 @@ def draw(study: optuna.Study, folder: str) -> list[str]:
 def _range_of(algorithm: Algorithm, name: str) -> Range:
     """Return the range in SEARCH, or that of the setting itself. Raises UserError where that is too wide."""
     metadata = next(f.metadata for f in dataclasses.fields(algorithm.Config) if f.name == name)
-    kind = typing.get_type_hints(algorithm.Config)[name]
-    kind = (typing.get_args(kind) or (kind,))[0]  # int, of `int | None`
+    kind = kinds_of(algorithm.Config)[name][0]  # int, of `int | None`
     low, high, choices = (metadata.get(key) for key in ("low", "high", "choices"))
     if name in algorithm.SEARCH:
         low, high, log, choices = dataclasses.astuple(algorithm.SEARCH[name])

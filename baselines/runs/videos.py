@@ -29,7 +29,7 @@ class Videos:
     """One video after each `save_video_interval` epochs, unless the previous one is not finished."""
 
     def __init__(self, options: Options, horizon: int, logger: Logger):
-        """Write videos of at most `horizon` steps below the log folder. Raises UserError."""
+        """Write videos of at most `horizon` steps below the log folder. Raises OSError."""
         self._options, self._logger = options, logger
         self._steps = min(horizon or options.save_video_length, options.save_video_length)
         self._folder = os.path.abspath(os.path.join(logger.folder or ".", "videos"))
@@ -37,10 +37,7 @@ class Videos:
         self._process: subprocess.Popen[bytes] | None = None
         self._epoch = self._step = 0  # of the video that is being made
         self._warned = False
-        try:
-            os.makedirs(self._folder, exist_ok=True)
-        except OSError as error:
-            raise UserError(f"cannot write to folder {self._folder}: {error.strerror}") from None
+        os.makedirs(self._folder, exist_ok=True)
 
     def __enter__(self) -> "Videos":
         return self
@@ -100,9 +97,11 @@ class Videos:
                 with open(os.path.join(self._scratch, "errors"), errors="replace") as file:
                     last = ["", *file.read().strip().splitlines()][-1].removeprefix("error: ")[:300]
                 raise OSError(last or f"its process ended with exit code {code}")
-            with open(f"{made}.gif", "rb") as gif:
-                os.replace(f"{made}.mp4", path)
-                self._logger.video(path, gif.read(), self._epoch, self._step)
+            with open(f"{made}.gif", "rb") as file:
+                gif = file.read()
+            os.replace(f"{made}.mp4", path)
+            for sink in self._logger.sinks:
+                sink.video(path, gif, self._epoch, self._step)
         except OSError as error:
             self._warn(self._epoch, error.strerror or str(error))
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from baselines.common.errors import UserError, one_line
-from baselines.storage import replace_file
+from baselines.storage import write_file
 
 _FILE = "wandb.json"  # in the log folder: the id of the W&B run, which a resumed run continues
 _START_SECONDS, _FINISH_SECONDS = 30.0, 60.0  # how long W&B may take to start and to upload the rest
@@ -73,14 +73,12 @@ class WandB:
     def _id(self) -> str:
         if "WANDB_RUN_ID" in os.environ:  # it is set in sweeps
             return os.environ["WANDB_RUN_ID"]
-        path = os.path.join(self._folder or "", _FILE)
+        path, new = os.path.join(self._folder or "", _FILE), uuid.uuid4().hex[:8]
         if self._folder and os.path.exists(path):
             with open(path, encoding="utf-8") as file:
                 return str(json.load(file)["id"])
-        new = uuid.uuid4().hex[:8]
         if self._folder:
-            with replace_file(path) as file:
-                file.write(json.dumps({"id": new}).encode() + b"\n")
+            write_file(path, json.dumps({"id": new}).encode() + b"\n")
         return new
 
     def _try(self, call: Callable[[], object]) -> None:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from moviepy import VideoFileClip
 
 from baselines.common.mpi import Communicator
 from baselines.her.ddpg import DDPG
@@ -35,6 +36,16 @@ def save(path, **how):
     """Save such a policy, and return its path without .safetensors."""
     save_policy(str(path), servo(**how))
     return str(path)
+
+
+def frames(path):
+    """The pictures of a video."""
+    with VideoFileClip(str(path)) as clip:
+        return [np.array(f) for f in clip.iter_frames()]
+
+
+def moves(pictures):
+    return any((a != b).any() for a, b in zip(pictures[:-1], pictures[1:], strict=True))
 
 
 def command_refused(capsys, main, *argv, code=2):

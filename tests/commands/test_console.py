@@ -57,15 +57,10 @@ def test_the_words_of_others_lead_to_settings_that_there_are():
 
 @pytest.mark.parametrize(
     ("word", "known", "said"),
-    [
-        ("learning_rate", ["Q_lr", "pi_lr"], ": use --Q_lr and --pi_lr"),
-        ("learning_rate", ["lr"], ": use --lr"),
-        ("tau", ["polyak"], ": use --polyak (which is 1 - tau)"),
-        ("total_timesteps", ["timesteps"], ": use --timesteps"),
-        ("learning_starts", [], ": not needed, the first cycle"),
-        ("bach_size", ["batch_size"], "; nearest: batch_size"),
-    ],
-)
+    [("learning_rate", ["Q_lr", "pi_lr"], ": use --Q_lr and --pi_lr"), ("learning_rate", ["lr"], ": use --lr"),
+     ("tau", ["polyak"], ": use --polyak (which is 1 - tau)"), ("device", [], ": TensorFlow uses a GPU"),
+     ("total_timesteps", ["timesteps"], ": use --timesteps"), ("bach_size", ["batch_size"], "; nearest: batch_size")],
+)  # fmt: skip
 def test_a_hint_names_what_the_command_has(word, known, said):
     assert old_names.hint(word, known).startswith(said)
 

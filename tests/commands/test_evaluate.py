@@ -94,10 +94,9 @@ def test_environments_by_name_are_closed_and_ones_own_are_not(monkeypatch):
     closed.clear()
     baselines.evaluate_policy(servo(), POINT_REACH_ID, 5, num_env=2, vec_env="sync")
     assert len(closed) == 1
+    raises = type("Raises", (), {"act": lambda self, o: 1 / 0})()
     with pytest.raises(ZeroDivisionError):
-        baselines.evaluate_policy(
-            type("Raises", (), {"act": lambda self, o: 1 / 0})(), POINT_REACH_ID, 5, vec_env="sync"
-        )
+        baselines.evaluate_policy(raises, POINT_REACH_ID, 5, vec_env="sync")
     assert len(closed) == 2
 
 
@@ -162,16 +161,14 @@ BAD_INPUT = {
     "policy that is not there": (["--load_path=nowhere"], ["nowhere"]),
     "environment of other sizes": (["--load_path=policy", "--env=CartPole-v1"], ["observation size 2, not 4"]),
     "module that the policy names": (
-        ["--load_path=modular"],
-        [f"type python -m baselines.evaluate --load_path=modular {POINT_REACH}"],
-    ),
+        ["--load_path=modular"], [f"type python -m baselines.evaluate --load_path=modular {POINT_REACH}"]),
     "no episodes": (["--load_path=policy", "--episodes=0"], ["episodes: expected 1 to", "got 0"]),
     "unknown flag": (["--load_path=policy", "--episode=3"], ["'episode'", "nearest: episodes"]),
     "file below a file": (["--load_path=policy", "--json=taken/o.json"], ["cannot write", "taken"]),
     "file that is a folder": (["--load_path=policy", "--json=."], ["cannot write", "folder"]),
     "file of another kind": (["--load_path=policy", "--json=taken"], ["exists already, and only a .json file"]),
     "device": (["--load_path=policy", "--json=/dev/null"], ["exists already, and only a .json file"]),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(("argv", "words"), BAD_INPUT.values(), ids=BAD_INPUT)

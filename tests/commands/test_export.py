@@ -6,15 +6,15 @@ import re
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import baselines
 from baselines.common.errors import UserError
-from baselines.common.settings import names_of
 from baselines.common.specs import Actions
-from baselines.export import ExportOptions, main
+from baselines.export import main
 from baselines.policies.exporting import FORMATS
 from baselines.policies.exporting.steps import inputs_of
 from baselines.policies.policy import NetworkPolicy, save_policy
@@ -153,37 +153,19 @@ def test_the_numpy_file_needs_only_numpy_and_writing_it_safetensors(cwd):
 # ---- the command ----
 
 
-@pytest.mark.parametrize("format", FORMATS)
-def test_the_command_writes_what_python_writes_and_says_where(format, cwd, capsys):
-    save("policy")
-    name = {"savedmodel": "model", "numpy": "out.py"}.get(format, f"out.{format}")
-    main(["--load_path=policy", f"--format={format}", f"--output=new/{name}"])
-    made = [cwd / "new" / name, *([cwd / "new" / "out.npz"] if format == "numpy" else [])]
-    assert capsys.readouterr().out == f"wrote {' and '.join(map(str, made))}\n"
-    assert sorted(os.listdir("new")) == sorted(path.name for path in made)
-    inputs = random_inputs(servo())
-    found = RUNTIMES[format][0](str(made[0]))(inputs)
-    np.testing.assert_allclose(found, servo().act(inputs), rtol=0, atol=1e-5)
-
-
-def test_help_has_every_flag_and_every_format(capsys):
-    main(["--help"])
-    text = capsys.readouterr().out
-    assert text.startswith("usage: python -m baselines.export")
-    assert all(f"\n  --{name} " in text for name in names_of(ExportOptions))
-    assert all(format in text for format in FORMATS)
-
-
 DOCS = (ROOT / "docs" / "policies.md").read_text()
 BLOCKS = dict(zip(("load", "numpy", "onnx", "tflite", "savedmodel"),
                   re.findall(r"```python\n(.*?)```", DOCS, re.S), strict=False))  # fmt: skip
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_the_commands_and_examples_of_the_documentation_give_the_policys_action(format, cwd, monkeypatch):
+def test_the_commands_and_examples_of_the_documentation_give_the_policys_action(format, cwd, monkeypatch, capsys):
     save_policy("reach/best", policy_of({**GOALS, "observation": 10}, 4, columns=GOAL_COLUMNS, **HER))
     (words,) = re.findall(rf"python -m baselines.export (.*--format={format} .*)", DOCS)
+    before = contents(cwd)
     main(words.split())
+    made = {str(cwd / path) for path in contents(cwd).keys() - before.keys() if path.parent == Path()}
+    assert {*capsys.readouterr().out.removeprefix("wrote ").removesuffix("\n").split(" and ")} == made
     monkeypatch.syspath_prepend(cwd)
     monkeypatch.delitem(sys.modules, "policy", raising=False)
     exec(BLOCKS[format], names := {})
@@ -197,20 +179,15 @@ def test_the_commands_and_examples_of_the_documentation_give_the_policys_action(
 
 BAD_INPUT = {
     "no policy": (["--format=numpy", "--output=o.py"], "--load_path is missing (policy: a file"),
-    "no format": (
-        ["--load_path=policy", "--output=o.py"],
-        "--format is missing (savedmodel, tflite, onnx, numpy)",
-    ),
+    "no format": (["--load_path=policy", "--output=o.py"], "--format is missing (savedmodel, tflite, onnx, numpy)"),
     "no output": (["--load_path=policy", "--format=onnx"], "--output is missing (what to write"),
     "unknown format": (["--load_path=policy", "--format=onyx", "--output=o"], "nearest: onnx"),
-    "policy that is not there": (["--load_path=nowhere", "--format=onnx", "--output=o.onnx"], "nowhere"),
     "wrong ending": (["--load_path=policy", "--format=onnx", "--output=o.py"], "a file that ends with .onnx"),
     "nothing but the ending": (["--load_path=policy", "--format=numpy", "--output=.py"], "a file that ends with .py"),
     "file that is there": (["--load_path=policy", "--format=onnx", "--output=taken.onnx"], "exists already"),
     "numbers that are there": (["--load_path=policy", "--format=numpy", "--output=taken.py"], "taken.npz exists"),
     "folder that is there": (["--load_path=policy", "--format=savedmodel", "--output=new"], "exists already"),
     "below a file": (["--load_path=policy", "--format=onnx", "--output=taken/o.onnx"], "cannot write to folder"),
-    "unknown flag": (["--load_path=policy", "--formt=onnx", "--output=o.onnx"], "nearest: format"),
 }
 
 

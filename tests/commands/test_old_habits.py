@@ -41,18 +41,11 @@ def test_the_log_folder_of_the_shell_is_obeyed_and_said(untrained, monkeypatch, 
 
 @pytest.mark.parametrize(
     ("word", "answer"),
-    [
-        ("--num_cpu=19", "mpirun -np N"),
-        ("--gamestate=Level1", "leave it out"),
-        ("--reward_scale=0.1", "gymnasium.wrappers.TransformReward"),
-        ("--rollout_batch_size=2", "--num_env"),
-        ("--logdir=x", "--log_path"),
-        ("--network_class=a:B", "--layers"),
-        ("--save_interval=5", "--policy_save_interval"),
-        ("--render", "baselines.play"),
-        ("--network=cnn", "mlp"),
-    ],
-)
+    [("--num_cpu=19", "mpirun -np N"), ("--gamestate=Level1", "leave it out"), ("--logdir=x", "--log_path"),
+     ("--reward_scale=0.1", "gymnasium.wrappers.TransformReward"), ("--rollout_batch_size=2", "--num_env"),
+     ("--network_class=a:B", "--layers"), ("--save_interval=5", "--policy_save_interval"),
+     ("--render", "baselines.play"), ("--network=cnn", "mlp")],
+)  # fmt: skip
 def test_flags_that_there_are_not_are_answered_with_what_to_use(word, answer, capsys):
     assert answer in refused(capsys, POINT_REACH, *TINY, word)
 
@@ -103,10 +96,7 @@ def test_the_old_door_of_training_trains_and_keeps_policies_where_it_did(words, 
 
 @pytest.mark.parametrize(
     ("words", "answer"),
-    [
-        (["--num_cpu", "19"], "mpirun -np N python -m baselines.run"),
-        (["--logdir"], "--logdir needs a value"),
-    ],
+    [(["--num_cpu", "19"], "mpirun -np N python -m baselines.run"), (["--logdir"], "--logdir needs a value")],
 )
 def test_the_old_door_of_training_refuses_in_one_line(words, answer, capsys):
     assert answer in command_refused(capsys, old_train.main, POINT_REACH, *words)

@@ -65,11 +65,8 @@ def test_pictures_are_the_same_twice_and_dark_where_asked(runs, cwd):
 
 
 def test_labels_are_text_whatever_they_look_like(cwd):
-    words = [
-        f"{label}={write_run(cwd / str(i), [0, 1])}"
-        for i, label in enumerate((r"$\frac", "_hidden", "\udcff", "x" * 300))
-    ]
-    plot.main([*words, "--output=c.svg"])
+    labels = enumerate((r"$\frac", "_hidden", "\udcff", "x" * 300))
+    plot.main([*(f"{label}={write_run(cwd / str(i), [0, 1])}" for i, label in labels), "--output=c.svg"])
     assert "_hidden" in (cwd / "c.svg").read_text()
 
 
@@ -78,15 +75,12 @@ def test_labels_are_text_whatever_they_look_like(cwd):
 
 @pytest.mark.parametrize(
     ("words", "said"),
-    [
-        (["runs", "--output=c.abc"], "expected a picture that ends in .png, .svg or .pdf, got 'abc'"),
-        (["runs", "--output=runs"], "cannot write runs: it is a folder"),
-        (["runs", "--smooth=0"], "--smooth: expected at least 1, got 0"),
-        (["runs", "--smoth=2"], "nearest: smooth"),
-        (["runs", "--y", "fps"], "has no column 'fps'; it has epoch, total/timesteps"),
-        (["runs", "--table=html"], "invalid choice: 'html'"),
-    ],
-)
+    [(["runs", "--output=c.abc"], "expected a picture that ends in .png, .svg or .pdf, got 'abc'"),
+     (["runs", "--output=runs"], "cannot write runs: it is a folder"),
+     (["runs", "--smooth=0"], "--smooth: expected at least 1, got 0"), (["runs", "--smoth=2"], "nearest: smooth"),
+     (["runs", "--y", "fps"], "has no column 'fps'; it has epoch, total/timesteps"),
+     (["runs", "--table=html"], "invalid choice: 'html'")],
+)  # fmt: skip
 def test_a_wrong_command_is_one_line_and_writes_nothing(runs, cwd, capsys, words, said):
     before = contents(cwd)
     with pytest.raises(SystemExit) as ended:

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from baselines import run
-from baselines.her import train as her
 from tests.helpers import POINT_REACH, TINY, refused, timeless
 
 
@@ -45,14 +44,3 @@ def test_a_loss_that_is_not_finite_ends_the_run_with_its_name_and_a_remedy(cwd, 
     assert "loss/" in line and "update" in line
     assert "--Q_lr" in line and "--pi_lr" in line
     assert not os.path.exists("policies"), "weights that are lost are not kept"
-
-
-def test_interrupting_a_run_ends_it_without_a_traceback(cwd, capsys, monkeypatch):
-    def interrupted(*arguments, **named):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(her, "train", interrupted)
-    with pytest.raises(SystemExit) as ended:
-        run.main([POINT_REACH, *TINY])
-    assert ended.value.code == 130
-    assert capsys.readouterr().err == "interrupted\n"

@@ -10,7 +10,6 @@ from baselines import run
 from baselines.common.settings import names_of
 from baselines.her.experiment.config import PRESETS, HERConfig
 from baselines.run import LauncherOptions
-from tests.helpers import FLAVOURED, write_package
 
 FLAGS = dict(help=None, alg="her", env="FetchReach-v1", num_timesteps="1e6", n_epochs=None,
              num_env="the preset's, else 1", vec_env="auto", step_timeout="0.0", seed="a new one", preset=None,
@@ -77,12 +76,3 @@ def test_help_fits_the_terminal_in_groups_with_choices_and_ends_with_examples(co
     assert [g for g in "algorithm environment run networks schedule exploration hindsight demonstrations".split()
             if g not in groups] == []  # fmt: skip
     assert "(default: none); one of none, auto, relay" in " ".join(text.split())
-
-
-def test_help_has_the_settings_of_the_users_algorithm(cwd, modules, capsys):
-    write_package(modules, "helpful", algorithm=FLAVOURED)
-    run.main(["--alg=helpful.algorithm", "--help"])
-    printed = capsys.readouterr().out
-    meanings = described(printed)
-    assert meanings["flavour"].startswith("what it tastes of (default: plain)")
-    assert "hidden" not in meanings and "presets" not in printed

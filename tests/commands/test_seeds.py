@@ -27,7 +27,7 @@ def learn(env, config, run):
     agent, rng = CrossEntropy(env.spec), run.rng("success")
     run.plan(1, env.num_env * env.spec.horizon)
     run.register(agent)
-    run.logger._sinks.clear()  # TensorBoard
+    run.logger.sinks.clear()  # TensorBoard
     for epoch in run.epochs():
         for _ in run.cycles():
             time.sleep(config.pause)
@@ -57,9 +57,8 @@ def test_each_seed_has_a_folder_and_the_same_command_continues_it(random, capsys
     assert f"2 seeds in {folder}, 0 of them finished\n" in out and not err
     assert f"seed 1: begins, in {folder}/seed-1\n" in out and f"python -m baselines.plot {folder}" in out
     assert sorted(os.listdir("policies/seed-1")) == ["best.safetensors", "latest.safetensors"]
-    assert f"--seed=1 --log_path={folder}/seed-1" in (folder / "seed-1/log.txt").read_text().replace(
-        " --save_path=policies/seed-1", ""
-    )
+    text = (folder / "seed-1/log.txt").read_text().replace(" --save_path=policies/seed-1", "")
+    assert f"--seed=1 --log_path={folder}/seed-1" in text
     before = contents(folder)
     run.main(words)
     assert "2 of them finished" in capsys.readouterr().out and contents(folder) == before
@@ -74,13 +73,8 @@ def test_each_seed_has_a_folder_and_the_same_command_continues_it(random, capsys
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_seeds_that_are_stopped_say_how_to_go_on_and_do(number, random, capsys):
-    words = [
-        *WORDS,
-        "--n_epochs=4",
-        "--seeds=0,1,2",
-        f"--jobs={min(2, len(os.sched_getaffinity(0)))}",
-        "--log_path=log",
-    ]
+    jobs = min(2, len(os.sched_getaffinity(0)))
+    words = [*WORDS, "--n_epochs=4", "--seeds=0,1,2", f"--jobs={jobs}", "--log_path=log"]
     process = subprocess.Popen([sys.executable, "-m", "baselines.run", *words, "--pause=0.3"], stderr=subprocess.PIPE)
     while not Path("log/seed-0/progress.csv").exists():
         assert process.poll() is None
@@ -126,10 +120,9 @@ def test_wrong_seeds_are_refused_in_one_line(words, said, cwd, capsys):
 
 
 def test_a_run_with_other_flags_in_the_folder_is_refused(random, capsys):
-    run.main([*WORDS, "--n_epochs=1", "--n_seeds=1", "--log_path=log"])
-    assert "seed-0: it was started with pause=0.0, not 1.0" in refused(
-        capsys, *WORDS, "--n_epochs=1", "--n_seeds=1", "--log_path=log", "--pause=1"
-    )
+    words = [*WORDS, "--n_epochs=1", "--n_seeds=1", "--log_path=log"]
+    run.main(words)
+    assert "seed-0: it was started with pause=0.0, not 1.0" in refused(capsys, *words, "--pause=1")
 
 
 def test_seeds_are_read_once_each():

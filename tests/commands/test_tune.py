@@ -55,7 +55,7 @@ def learn(env, config, run):
     agent.circle = agent
     run.plan(1, env.num_env * env.spec.horizon)
     run.register(agent)
-    run.logger._sinks.clear()  # TensorBoard, for which each process would import TensorFlow
+    run.logger.sinks.clear()  # TensorBoard, for which each process would import TensorFlow
     for epoch in run.epochs():
         if config.x > config.limit:
             raise TrainingError("the loss is nan")
@@ -188,13 +188,8 @@ def test_the_same_seed_gives_the_same_trials_in_one_go_or_in_two(quick):
 
 
 def test_a_trial_that_fails_ends_with_its_line_and_the_study_goes_on(monkeypatch, capsys):
-    errors = [
-        TrainingError("the loss\nis nan"),
-        UserError("a < b"),
-        MemoryError(),
-        ConnectionError("it broke"),
-        SystemExit(3),
-    ]
+    errors = [TrainingError("the loss\nis nan"), UserError("a < b"), MemoryError(), ConnectionError("it broke"),
+              SystemExit(3)]  # fmt: skip
     reasons = ["the loss is nan", "a < b", "MemoryError: ", "ConnectionError: it broke", "SystemExit: 3",
                "its score is nan"]  # fmt: skip
 

@@ -35,20 +35,14 @@ def test_a_policy_that_was_loaded_or_is_trained_is_not(capsys, eagerly):
     assert "never trained" not in out and "trained on" not in out
 
 
-def test_evaluating_a_policy_of_another_task_names_both(capsys):
-    words = [f"--load_path={save('policy', sizes=OTHER_SIZES)}", POINT_REACH, "--episodes=2", "--vec_env=sync"]
-    evaluate(words)
+def test_commands_that_take_a_policy_of_another_task_name_both(capsys):
+    words = [f"--load_path={save('policy', sizes=OTHER_SIZES)}", POINT_REACH]
+    evaluate([*words, "--episodes=2", "--vec_env=sync"])
     out, said = capsys.readouterr()
     assert said.splitlines()[0] == f"warning: the policy {OTHER}" and "success rate" in out
-
-
-def test_playing_a_policy_of_another_task_names_both(capsys):
-    play([f"--load_path={save('policy', sizes=OTHER_SIZES)}", POINT_REACH, "--episodes=1", "--record_demos=d.npz"])
+    play([*words, "--episodes=1", "--record_demos=d.npz"])
     assert capsys.readouterr().out.splitlines()[0] == f"warning: the policy {OTHER}"
-
-
-def test_training_on_with_a_policy_of_another_task_names_both(capsys):
-    run.main([POINT_REACH, "--num_timesteps=0", f"--load_path={save('policy', sizes=OTHER_SIZES)}"])
+    run.main([*words, "--num_timesteps=0"])
     assert f"warning: the policy in policy {OTHER}" in capsys.readouterr().out.splitlines()
 
 

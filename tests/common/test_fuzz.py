@@ -180,9 +180,7 @@ def test_3000_command_lines():
                 given.pop("extra_import", None)  # which would import what a case says
                 options = Options(**{**DEFAULTS, **{name: given[name] for name in names_of(Options) if name in given}})
                 parse_arguments(options.env_kwargs, options.max_episode_steps)
-                config = find(options.alg).config(
-                    "FetchReach-v1", settings_given, options.preset, flags=tuple(names_of(Options))
-                )
+                config = find(options.alg).config("FetchReach-v1", settings_given, options.preset)
                 record_of(options, config.for_env(goal_spec("FetchReach-v1", 10, 3, 4, 50)), Schedule(1, 1, 1), 1)
             taken += 1
     assert 50 < taken < 1500

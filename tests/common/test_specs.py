@@ -29,15 +29,9 @@ def test_bounds_of_each_coordinate_are_the_ends_and_the_middle_is_between():
 
 @pytest.mark.parametrize(
     ("low", "high", "kind"),
-    [
-        ([0], [5], np.float32),
-        ([0.1, -0.3], [0.7, 1e-3], np.float32),
-        ([-1, 0.3], [1, 0.3], np.float64),
-        ([-5, 0], [3, 1], np.int64),
-        ([0, 250], [255, 255], np.uint8),
-        ([-0.1], [0.7], np.float16),
-    ],
-)
+    [([0], [5], np.float32), ([0.1, -0.3], [0.7, 1e-3], np.float32), ([-1, 0.3], [1, 0.3], np.float64),
+     ([-5, 0], [3, 1], np.int64), ([0, 250], [255, 255], np.uint8), ([-0.1], [0.7], np.float16)],
+)  # fmt: skip
 def test_whatever_is_drawn_the_space_contains_it(low, high, kind):
     actions, space = actions_of(low, high, kind)
     unit = np.random.default_rng(0).uniform(-1, 1, (1000, len(low))).astype(np.float32)
@@ -66,32 +60,20 @@ def test_actions_from_minus_1_to_1_are_left_as_they_are_to_the_bit(kind):
 
 @pytest.mark.parametrize(
     ("low", "high", "expected"),
-    [
-        ([-1, -np.inf], [1, 1], "coordinate 1 is from -inf to 1"),
-        ([0, 0], [1, 3.4e38], "coordinate 1 is from 0 to 3.4e+38"),
-    ],
-)
+    [([-1, -np.inf], [1, 1], "coordinate 1 is from -inf to 1"),
+     ([0, 0], [1, 3.4e38], "coordinate 1 is from 0 to 3.4e+38")],
+)  # fmt: skip
 def test_bounds_that_are_none_are_refused_by_the_coordinate(low, high, expected):
     with pytest.raises(UserError, match="expected bounded actions, but ") as refused:
         actions_of(low, high)
     assert expected in str(refused.value)
 
 
-@pytest.mark.parametrize(
-    "spoilt",
-    [
-        None,
-        {},
-        {"low": [0, 0], "high": [1, 1], "type": "object"},
-        {"low": [0], "high": [1, 2], "type": "float32"},
-        {"low": [0, 0, 0], "high": [1, 1, 1], "type": "float32"},
-        {"low": ["a", 0], "high": [1, 1], "type": "float32"},
-        {"low": [2, 0], "high": [1, 1], "type": "float32"},
-        {"low": [float("nan"), 0], "high": [1, 1], "type": "float32"},
-    ],
-)
-def test_a_spoilt_document_is_refused(spoilt):
-    sound = Actions((0.0, 0.0), (1.0, 2.0), "int64")
-    assert Actions.from_document(dataclasses.asdict(sound), 2) == sound
-    with pytest.raises(UserError, match="environment: "):
-        Actions.from_document(spoilt, 2)
+def test_a_spoilt_document_is_refused():
+    sound = {"low": (0.0, 0.0), "high": (1.0, 2.0), "type": "int64"}
+    assert dataclasses.asdict(Actions.from_document(sound, 2)) == sound
+    changes = ({"type": "object"}, {"low": [0]}, {"low": [0, 0, 0], "high": [1, 1, 1]}, {"low": ["a", 0]},
+               {"low": [2, 0]}, {"low": [float("nan"), 0]})  # fmt: skip
+    for spoilt in (None, {}, *({**sound, **change} for change in changes)):
+        with pytest.raises(UserError, match="environment: "):
+            Actions.from_document(spoilt, 2)

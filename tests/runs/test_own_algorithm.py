@@ -51,7 +51,7 @@ def test_help_lists_its_settings_and_none_of_another_algorithm(capsys):
     run.main([ALG, "--help"])
     text = capsys.readouterr().out
     assert "--population" in text and "candidates per generation and worker (default: 16)" in text
-    assert "--polyak" not in text and "presets" not in text
+    assert "--polyak" not in text and "--hidden" not in text and "presets" not in text
 
 
 @pytest.mark.parametrize(("word", "message"), [("--population=1", "population: expected at least 2, got 1"),
@@ -160,13 +160,10 @@ def learn(env, config, run):
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [
-        ("answer = 42", "learn(env, config, run)"),
-        ("def learn(env, config, run):\n    return 42", "must return a baselines.algorithm.Agent, got 42"),
-        ("Config = dict\ndef learn(env, config, run):\n    pass", "Settings"),
-        ("def learn(", "SyntaxError"),
-    ],
-)
+    [("answer = 42", "learn(env, config, run)"), ("def learn(", "SyntaxError"),
+     ("def learn(env, config, run):\n    return 42", "must return a baselines.algorithm.Agent, got 42"),
+     ("Config = dict\ndef learn(env, config, run):\n    pass", "Settings")],
+)  # fmt: skip
 def test_a_module_that_is_no_algorithm_is_refused(text, message, modules):
     name = f"no_algorithm_{abs(hash(text))}"
     write_package(modules, name, algorithm=text)
@@ -225,9 +222,5 @@ def test_a_run_whose_success_falls_says_so_once_and_names_the_best_policy(rates,
     monkeypatch.setattr(Run, "end_epoch", end)
     baselines.train(alg="examples.cross_entropy", env="CartPole-v1", n_epochs=5, seed=0, population=4, elites=2,
                     num_env=2, vec_env="sync", save_path="kept", log_path="log")  # fmt: skip
-    assert (
-        capsys.readouterr().out.count(
-            "success fell from 0.90 to 0.43, the mean of 3 evaluations: the best policy is kept/best.safetensors"
-        )
-        == falls
-    )
+    said = "success fell from 0.90 to 0.43, the mean of 3 evaluations: the best policy is kept/best.safetensors"
+    assert capsys.readouterr().out.count(said) == falls

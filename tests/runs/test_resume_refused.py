@@ -40,12 +40,14 @@ def test_the_policy_of_a_run_that_saved_none_can_be_saved_later(log, capsys):
     baselines.load_policy("saved")
 
 
-def test_logs_elsewhere_are_refused(log, capsys):
-    assert "--resume=log writes its logs there, not to" in refused(capsys, "--resume=log", "--log_path=elsewhere")
-
-
-def test_a_value_that_is_none_is_refused_as_ever(log, capsys):
-    assert "hidden: expected a whole number, got 'many'" in refused(capsys, "--resume=log", "--hidden=many")
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [("--log_path=elsewhere", "--resume=log writes its logs there, not to"),
+     ("--hidden=many", "hidden: expected a whole number, got 'many'"),
+     ("--n_epochs=2", "has already trained 3 epochs, more than 2")],
+)  # fmt: skip
+def test_what_cannot_be_resumed_is_refused(word, said, log, capsys):
+    assert said in refused(capsys, "--resume=log", word)
 
 
 @pytest.mark.parametrize("name", ["discount", "nonsense"])
@@ -54,10 +56,6 @@ def test_what_is_no_setting_is_refused_from_python_too(name, log):
     with pytest.raises(UserError, match=name):
         baselines.train(env=point_reach(2), resume="log", **{name: None})
     assert contents(log) == before
-
-
-def test_fewer_epochs_than_there_were_train_nothing_more(log, capsys):
-    assert "has already trained 3 epochs, more than 2" in refused(capsys, "--resume=log", "--n_epochs=2")
 
 
 # ---- folders that hold no run that can be resumed ----

@@ -13,19 +13,47 @@ from baselines.envs.base import evaluation_size
 from baselines.runs.options import Options
 from baselines.runs.schedule import Schedule, plan, time_left
 from baselines.runs.state import Progress
-from tests.helpers import POINT_REACH, TINY, rows
+from tests.helpers import POINT_REACH, TINY, document, rows
+
+SCHEDULES = {  # PointReach has 30 steps, so that an epoch of 2 cycles has 60 of one environment
+    "three epochs": (["--num_timesteps=180"], (3, 2, 30)),
+    "default": ([], (16666, 2, 30)),
+    "epochs": (["--n_epochs=4"], (4, 2, 30)),
+    "two environments": (["--num_timesteps=250", "--num_env=2", "--vec_env=sync"], (2, 2, 60)),
+    "one shortened epoch": (["--num_timesteps=59"], (1, 1, 30)),
+}
 
 
-def test_num_timesteps_makes_whole_epochs_one_short_one_or_none():
-    def planned(steps, epochs=None):  # an epoch is 5 cycles x 2 environments x 30 steps = 300
-        schedule = plan(Options(num_timesteps=steps, n_epochs=epochs), 5, 60)
-        return schedule.n_epochs, schedule.n_cycles
+@pytest.mark.parametrize(("argv", "schedule"), SCHEDULES.values(), ids=SCHEDULES)
+def test_the_schedule_is_printed_and_kept(argv, schedule, cwd, capsys, untrained):
+    run.main([POINT_REACH, *TINY, "--log_path=log", *argv])
+    printed = capsys.readouterr().out
+    epochs, cycles, steps = schedule
+    whole = epochs * cycles * steps
+    lengths = {"n_epochs": epochs, "n_cycles": cycles, "steps_per_cycle": steps}
+    assert document("log")["schedule"] == {**lengths, "n_steps": None if "--n_epochs=4" in argv else whole}
+    pattern = rf"training: {epochs} epochs? x {cycles} cycles? .*= {whole} steps per worker, {whole} over 1 worker"
+    assert re.search(pattern, printed)
+    assert ("shortened" in printed) == (cycles == 1)
+    if "--num_timesteps=59" in argv:
+        (line,) = [line for line in printed.splitlines() if "shortened" in line]
+        assert "59 steps" in line and "60" in line
+    assert Path("log/log.txt").read_text() in printed
 
-    assert planned(0)[0] == 0
-    assert planned(130) == (1, 2)
-    assert planned(1) == (1, 5), "where a cycle may be longer than that, episodes may be shorter"
-    assert planned(950) == (3, 5)
-    assert planned(None, 7)[0] == 7
+
+@pytest.mark.parametrize("nothing", ["--num_timesteps=0", "--n_epochs=0"])
+def test_nothing_is_trained_where_nothing_is_asked_for(nothing, cwd, capsys, monkeypatch):
+    monkeypatch.setattr("baselines.her.ddpg.DDPG.train", None)  # a call would fail
+    monkeypatch.setattr("baselines.her.train.evaluate", None)
+    run.main([POINT_REACH, *TINY, nothing, "--save_path=policies", "--log_path=log"])
+    assert "training: none" in capsys.readouterr().out
+    assert not Path("log/progress.csv").exists()
+    assert Path("policies/latest.safetensors").exists()
+
+
+def test_a_run_of_fewer_steps_than_a_cycle_may_have_is_one_epoch():
+    schedule = plan(Options(num_timesteps=1), 5, 60)  # episodes may be shorter
+    assert (schedule.n_epochs, schedule.n_cycles, schedule.n_steps) == (1, 5, 1)
 
 
 @pytest.mark.parametrize("episodes, most, size", [(10, 16, 10), (20, 16, 10), (380, 38, 38), (7, 3, 1), (1, 8, 1)])
