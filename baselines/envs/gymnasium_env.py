@@ -18,7 +18,7 @@ from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv, Vecto
 from baselines.common.errors import TrainingError, UserError
 from baselines.common.specs import GOAL_KEYS, UNNAMED, Actions, EnvSpec
 from baselines.envs import faults
-from baselines.envs.arguments import NONE, EnvArguments, as_text
+from baselines.envs.arguments import NONE, EnvArguments
 from baselines.envs.base import Observation, Step, VecEnv
 from baselines.envs.directory import environment_code
 from baselines.envs.flattening import flattened
@@ -45,16 +45,15 @@ class GymnasiumVecEnv(VecEnv):
         num_env: int,
         seeds: list[int],
         make: Callable[[], gymnasium.Env],
+        reward_info: Sequence[str],
         asynchronous: bool = False,
         step_timeout: float = 0,
-        reward_info: Sequence[str] = (),
         vector: VectorEnv | None = None,
     ):
-        """Prepare `vector`, or `num_env` environments, which the first reset makes. Raises UserError.
+        """Prepare `vector`, or `num_env` environments, which the first reset makes with `make`. Raises UserError.
 
         `model` is one such environment, for its spaces and its reward. If there is no `vector`, it is closed here, and
-        it is the first of those that are not in processes. `make()` makes another. `step_timeout` is in seconds, for
-        environments in processes; 0 waits forever.
+        it is the first of those that are not in processes. A `step_timeout` of 0 waits forever for processes.
         """
         self.spec, self.num_env = spec_of(model, env_id), num_env
         self.compute_reward = GoalReward.of(model, self.spec, reward_info)
@@ -65,8 +64,7 @@ class GymnasiumVecEnv(VecEnv):
         self.why_alone = "it records videos" if model.has_wrapper_attr(RECORDED) else ""
         self.why_alone = "it shows a window" if model.render_mode == "human" else self.why_alone
         self._make, self._seeds, self._timeout, self._asynchronous = make, seeds, step_timeout, asynchronous
-        self._model = model
-        self._vector: Any = vector
+        self._model, self._vector = model, cast(Any, vector)
         self._spare = None if vector or asynchronous else model  # which becomes one of the vector
         self.closing = contextlib.ExitStack()  # closes what was made here
         if not vector:
@@ -77,10 +75,9 @@ class GymnasiumVecEnv(VecEnv):
             self._vector = self._start()
         if self.compute_reward and self.compute_reward.reward_info:
             self._vector.unwrapped.set_attr("info_type", self.compute_reward.info_type)
-        seeds: Any = self._seeds
-        if seeds and not isinstance(self._vector.unwrapped, (SyncVectorEnv, AsyncVectorEnv)):
-            seeds = seeds[0]  # a vector that computes all environments at once takes a single seed
-        observed, _ = self._call("reset", seed=seeds)
+        # A vector that computes all environments at once takes a single seed.
+        takes_all = self._seeds is None or isinstance(self._vector.unwrapped, (SyncVectorEnv, AsyncVectorEnv))
+        observed, _ = self._call("reset", seed=self._seeds if takes_all else self._seeds[0])
         self._seeds = None  # each environment continues with its own generator
         return cast(Observation, observed)
 
@@ -107,18 +104,15 @@ class GymnasiumVecEnv(VecEnv):
         def make_at(index: int) -> faults.ErrorContext:
             return faults.ErrorContext(make(), index)
 
-        with contextlib.ExitStack() as made:
-            if self._asynchronous:
-                vector: VectorEnv = faults.in_processes(make_at, self.num_env, self._model)
-                made.enter_context(contextlib.suppress(Exception))  # of processes that have ended
-                made.callback(vector.close)
-            else:
-                envs = [faults.ErrorContext(self._spare, 0)] if self._spare else []
-                for i in range(len(envs), self.num_env):
-                    envs.append(made.enter_context(contextlib.closing(make_at(i))))
-                vector = SyncVectorEnv([functools.partial(envs.__getitem__, i) for i in range(self.num_env)])
-            self.closing.push(made.pop_all())
-        return vector
+        if self._asynchronous:
+            vector = faults.in_processes(make_at, self.num_env, self._model)
+            self.closing.enter_context(contextlib.suppress(Exception))  # of processes that have ended
+            self.closing.callback(vector.close)
+            return vector
+        envs = [faults.ErrorContext(self._spare, 0)] if self._spare else []
+        while len(envs) < self.num_env:
+            envs.append(self.closing.enter_context(contextlib.closing(make_at(len(envs)))))
+        return SyncVectorEnv([functools.partial(envs.__getitem__, i) for i in range(self.num_env)])
 
     def copies(self, num_env: int, seeds: list[int]) -> VecEnv:
         """Make new environments of the same task and back end, which share the model; return `self` if none can live.
@@ -159,7 +153,7 @@ def make(
     """Make `num_env` environments of a registered id; each records `video`. Raises UserError."""
     make = functools.partial(make_one, env_id, render_mode, video, arguments)
     model = make_one(env_id, arguments=arguments) if asynchronous else make()
-    return GymnasiumVecEnv(model, env_id, num_env, seeds, make, asynchronous, step_timeout, arguments.reward_info)
+    return GymnasiumVecEnv(model, env_id, num_env, seeds, make, arguments.reward_info, asynchronous, step_timeout)
 
 
 def as_vec_env(
@@ -192,9 +186,8 @@ def as_vec_env(
     if reward_info and not isinstance(vector.unwrapped, SyncVectorEnv):
         raise UserError("--reward_info needs environments by name, single ones, or a SyncVectorEnv of them")
     make: Any = functools.partial(_make, spec) if spec else None
-    name, num_env = spec.id if spec is not None else UNNAMED, vector.num_envs
-    seeds = seeds_for(num_env)
-    wrapped = GymnasiumVecEnv(model, name, num_env, seeds, make, reward_info=reward_info, vector=vector)
+    name, num_env = spec.id if spec else UNNAMED, vector.num_envs
+    wrapped = GymnasiumVecEnv(model, name, num_env, seeds_for(num_env), make, reward_info, vector=vector)
     wrapped.description = f"{num_env} x {name}, stepped by {type(env).__name__}"
     wrapped.origin = env.unwrapped
     if spec:
@@ -226,18 +219,14 @@ def _pass_any_info(vector: Any) -> None:
 def _made_with(spec: registration.EnvSpec, env: object) -> tuple[str, str]:
     """Return the arguments of a user's environment, as --env_kwargs, and the names of what no flag can repeat."""
     by_name = gymnasium.registry.get(spec.id, registration.EnvSpec(spec.id))
-    kwargs: dict[str, Any] = {}
-    missing: list[str] = []
-    for name, value in spec.kwargs.items():
-        if name != "render_mode" and repr(value) != repr(by_name.kwargs.get(name, ...)):
-            try:
-                as_text({name: value})
-                kwargs[name] = value
-            except UserError:
-                missing.append(f"the argument {name}")
+    changed = {
+        k: v for k, v in spec.kwargs.items() if repr(v) != repr(by_name.kwargs.get(k, ...)) and k != "render_mode"
+    }
+    kwargs = {name: value for name, value in changed.items() if EnvArguments({name: value}).text()}
     wrappers = [wrapper.name for wrapper in spec.additional_wrappers[len(by_name.additional_wrappers) :]]
     while isinstance(env, VectorWrapper):
         wrappers, env = [*wrappers, type(env).__name__], env.env
+    missing = [f"the argument {name}" for name in changed if name not in kwargs]
     missing += [f"the wrapper {name}" for name in wrappers if name not in _CHANGE_NOTHING]
     return EnvArguments(kwargs).text(), " and ".join(missing)
 
@@ -278,10 +267,9 @@ def _model_of(vector: VectorEnv) -> tuple[gymnasium.Env, registration.EnvSpec | 
 
 
 class _OneOfVector(gymnasium.Env[Any, Any]):
-    """The spaces, time limit and reward function of a vector that computes all environments at once."""
+    """The time limit and reward function of a vector that computes all environments at once."""
 
     def __init__(self, vector: VectorEnv):
-        self.observation_space, self.action_space = vector.single_observation_space, vector.single_action_space
         limit = getattr(vector.unwrapped, "_max_episode_steps", None)
         self._max_episode_steps = limit or getattr(vector.spec, "max_episode_steps", None)
         if callable(compute := getattr(vector.unwrapped, "compute_reward", None)):
@@ -289,9 +277,7 @@ class _OneOfVector(gymnasium.Env[Any, Any]):
             @functools.wraps(compute)
             def compute_reward(achieved: np.ndarray, desired: np.ndarray, *info: Any) -> Any:
                 """Call it with rows of goals only, as its steps do."""
-                if achieved.ndim > 1:
-                    return compute(achieved, desired, *info)
-                return np.asarray(compute(achieved[None], desired[None], *info)).reshape(-1)[0]
+                return np.reshape(compute(np.atleast_2d(achieved), np.atleast_2d(desired), *info), achieved.shape[:-1])
 
             self.compute_reward = compute_reward
 
