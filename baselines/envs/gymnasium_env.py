@@ -75,9 +75,10 @@ class GymnasiumVecEnv(VecEnv):
             self._vector = self._start()
         if self.compute_reward and self.compute_reward.reward_info:
             self._vector.unwrapped.set_attr("info_type", self.compute_reward.info_type)
-        # A vector that computes all environments at once takes a single seed.
-        takes_all = self._seeds is None or isinstance(self._vector.unwrapped, (SyncVectorEnv, AsyncVectorEnv))
-        observed, _ = self._call("reset", seed=self._seeds if takes_all else self._seeds[0])
+        seeds: Any = self._seeds
+        if seeds and not isinstance(self._vector.unwrapped, (SyncVectorEnv, AsyncVectorEnv)):
+            seeds = seeds[0]  # a vector that computes all environments at once takes a single seed
+        observed, _ = self._call("reset", seed=seeds)
         self._seeds = None  # each environment continues with its own generator
         return cast(Observation, observed)
 
