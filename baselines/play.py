@@ -16,10 +16,11 @@ from baselines.common.errors import UserError, counted, one_line
 from baselines.common.seeding import env_seeds
 from baselines.common.settings import Settings, setting
 from baselines.common.specs import EnvSpec, check_same_sizes, other_task
-from baselines.envs import Video, check_renders, gymnasium_env, has_display, render_without_display
+from baselines.envs import gymnasium_env
 from baselines.envs.arguments import NONE, EnvArguments
 from baselines.envs.base import SUCCESS_BY_REWARD, VecEnv
 from baselines.envs.lockstep import Episode, run_episodes
+from baselines.envs.rendering import Video, check_renders, has_display, render_without_display
 from baselines.policies.evaluation import summary, task_of_policy
 from baselines.policies.policy import Policy, read_policy
 from baselines.runs.algorithms import Algorithm, find, known_algorithms

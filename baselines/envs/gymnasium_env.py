@@ -288,12 +288,10 @@ def make_one(
     env_id: str, render_mode: str | None = None, video: Video | None = None, arguments: EnvArguments = NONE
 ) -> gymnasium.Env:
     """Make one environment of a registered id. Raises UserError, whatever its code raises."""
-    is_old_gym = env_id.startswith(OLD_GYM)
-    name = env_id if is_old_gym else gymnasium_id(env_id)
-    mode = "rgb_array" if video else render_mode
+    name, mode = gymnasium_id(env_id), "rgb_array" if video else render_mode
     rendering: dict[str, Any] = {"render_mode": mode} if mode else {}  # not all environments take this argument
     try:
-        if is_old_gym:
+        if name.startswith(OLD_GYM):
             env = make_old_gym(name, mode, arguments)
         else:
             env = gymnasium.make(name, disable_env_checker=True, **rendering, **arguments.for_make())

@@ -67,9 +67,11 @@ def is_own(env_id: str) -> bool:
 def gymnasium_id(env_id: str) -> str:
     """Return the id that Gymnasium can make here: the newest version of a Fetch or Hand task for its older ones.
 
-    FetchReach-v1 needs mujoco-py, and is used where that is installed; -v2 and -v3 are no longer registered. Raises
-    UserError for unknown names.
+    FetchReach-v1 needs mujoco-py, and is used where that is installed; -v2 and -v3 are no longer registered. Names of
+    old gym stay. Raises UserError for unknown names.
     """
+    if env_id.startswith(OLD_GYM):
+        return env_id
     name = import_module_of(env_id)
     if name in gymnasium.registry and (not _needs_mujoco_py(name) or importlib.util.find_spec("mujoco_py")):
         return name

@@ -15,9 +15,10 @@ from baselines.common.seeding import env_seeds, new_seed
 from baselines.common.settings import names_of
 from baselines.common.specs import check_same_sizes, other_task
 from baselines.common.streams import open_streams
-from baselines.envs import as_vec_env, check_renders, has_display, make_vec_env, render_without_display
+from baselines.envs import as_vec_env, make_vec_env
 from baselines.envs.base import VecEnv
 from baselines.envs.names import import_extra, import_module_of
+from baselines.envs.rendering import check_renders, has_display, render_without_display
 from baselines.policies.policy import Agent, read_policy
 from baselines.runs.algorithms import find
 from baselines.runs.checkpoints import read_newest

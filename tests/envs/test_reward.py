@@ -6,7 +6,8 @@ import pytest
 
 import baselines
 from baselines.common.errors import TrainingError, UserError
-from baselines.envs import as_vec_env, make_vec_env, parse_arguments
+from baselines.envs import as_vec_env, make_vec_env
+from baselines.envs.arguments import parse_arguments
 from baselines.envs.info import as_infos, info_type, read_info
 from baselines.envs.reward import GoalReward
 from baselines.her.experiment.config import HERConfig
