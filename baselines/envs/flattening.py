@@ -8,7 +8,7 @@ import numpy as np
 from gymnasium import spaces
 from gymnasium.wrappers import TransformObservation
 
-from baselines.common.layouts import as_vector
+from baselines.common.specs import as_vector
 from baselines.envs.reward import has_reward_function
 
 Space: TypeAlias = gymnasium.Space[Any]

@@ -11,10 +11,8 @@ from typing import Any
 import numpy as np
 
 import baselines
-from baselines.common.errors import UserError
-from baselines.common.layouts import as_vector
-from baselines.common.paths import Path, as_path
-from baselines.common.specs import EnvSpec
+from baselines.common.errors import Path, UserError, as_path
+from baselines.common.specs import EnvSpec, as_vector
 from baselines.storage import SUFFIX, read_arrays, read_document, write_arrays
 
 FORMAT = "baselines policy 3"

@@ -8,9 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import baselines
-from baselines.common.errors import UserError
+from baselines.common.errors import UserError, as_path
 from baselines.common.mpi import Communicator, check_same_on_all
-from baselines.common.paths import as_path
 from baselines.common.seeding import env_seeds, new_seed
 from baselines.common.settings import names_of
 from baselines.common.specs import check_same_sizes, other_task

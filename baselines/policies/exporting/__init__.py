@@ -8,8 +8,7 @@ import re
 import tempfile
 from typing import Any, NamedTuple
 
-from baselines.common.errors import UserError, nearest
-from baselines.common.paths import Path, as_path
+from baselines.common.errors import Path, UserError, as_path, nearest
 from baselines.learning.quiet import import_tensorflow
 from baselines.policies.exporting.steps import inputs_of
 from baselines.policies.policy import Policy
