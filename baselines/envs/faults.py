@@ -25,7 +25,7 @@ from baselines.common.streams import show
 from baselines.common.waiting import slices
 from baselines.envs.info import NO_INFO, read_info
 
-REWARD_INFO = "reward_info"  # the key of the row of numbers in a vector's info
+REWARD_INFO = "baselines: reward_info"  # the key of the row of numbers in a vector's info
 SUCCESS_KEYS = ("is_success", "success")
 _LIBRARIES = (os.path.dirname(os.__file__), os.path.dirname(baselines.__file__))
 _OLD_GYM = "if it returns 4 values from step, as in old gym: --env=gym:module:Id (pip install 'baselines-her[gym]')"

@@ -85,11 +85,8 @@ class GymnasiumVecEnv(VecEnv):
     def _step(self, action: np.ndarray) -> Step:
         observed, reward, terminated, truncated, info = self._call("step", action)
         info = info if isinstance(info, Mapping) else {}
-        row = None
-        if self.compute_reward and self.compute_reward.reward_info:
-            none = np.zeros((self.num_env, self.compute_reward.info_size))  # of a step that begins episodes in all
-            row = info.get(faults.REWARD_INFO, none)
-        return Step(observed, reward, terminated, truncated, _success(info, self.num_env), row)
+        success = _success(info, self.num_env)
+        return Step(observed, reward, terminated, truncated, success, info.get(faults.REWARD_INFO))
 
     def _call(self, name: str, *arguments: Any, **named: Any) -> Any:
         with faults.naming_environments(self._vector):
