@@ -20,7 +20,7 @@ from baselines.envs import gymnasium_env
 from baselines.envs.arguments import NONE, EnvArguments
 from baselines.envs.base import SUCCESS_BY_REWARD, VecEnv
 from baselines.envs.lockstep import Episode, run_episodes
-from baselines.envs.rendering import Video, check_renders, has_display, render_without_display
+from baselines.envs.rendering import check_renders, has_display, unused_video
 from baselines.policies.evaluation import summary, task_of_policy
 from baselines.policies.policy import Policy, read_policy
 from baselines.runs.algorithms import Algorithm, find, known_algorithms
@@ -29,7 +29,6 @@ from baselines.storage import check_file_writable
 
 Write = Callable[..., None]  # an algorithm's write_demonstrations
 _GIF_WIDTH = 320  # pixels, at most
-_ENDLESS = 10**9  # steps: one video has all episodes
 
 
 @dataclass(frozen=True)
@@ -138,8 +137,6 @@ def _environment(
     with tempfile.TemporaryDirectory(dir=beside) if file else contextlib.nullcontext(folder) as place:
         for kind in kinds if render else []:
             try:
-                if kind == "video":
-                    render_without_display()
                 check_renders(env_id, "human" if kind == "window" else "rgb_array", arguments)
             except UserError as error:
                 if file:
@@ -149,8 +146,8 @@ def _environment(
             # Rendering has its own process: with TensorFlow in the same one, MuJoCo's EGL can crash.
             shown = {"asynchronous": True, "render_mode": "human"}
             if kind == "video":
-                video = Video.unused(place, _ENDLESS, "play")
-                info(f"recording {file or video.path}")
+                video = unused_video(place)
+                info(f"recording {file or video}")
                 shown = {"asynchronous": True, "video": video}
             break
         seeds = env_seeds(seed, 0, "play", 1)

@@ -24,7 +24,7 @@ from baselines.envs.directory import environment_code
 from baselines.envs.flattening import flattened
 from baselines.envs.names import OLD_GYM, gymnasium_id
 from baselines.envs.old_gym import make_old_gym
-from baselines.envs.rendering import Video, recorded
+from baselines.envs.rendering import recorded
 from baselines.envs.reward import RECORDED, GoalReward, has_reward_function
 
 _UNBOUNDED = 1e18  # larger bounds of actions count as infinite: scaling to them loses all precision
@@ -146,7 +146,7 @@ def make(
     step_timeout: float = 0,
     arguments: EnvArguments = NONE,
     render_mode: str | None = None,
-    video: Video | None = None,
+    video: str | None = None,
 ) -> GymnasiumVecEnv:
     """Make `num_env` environments of a registered id; each records `video`. Raises UserError."""
     make = functools.partial(make_one, env_id, render_mode, video, arguments)
@@ -282,7 +282,7 @@ class _OneOfVector(gymnasium.Env[Any, Any]):
 
 @environment_code()
 def make_one(
-    env_id: str, render_mode: str | None = None, video: Video | None = None, arguments: EnvArguments = NONE
+    env_id: str, render_mode: str | None = None, video: str | None = None, arguments: EnvArguments = NONE
 ) -> gymnasium.Env:
     """Make one environment of a registered id. Raises UserError, whatever its code raises."""
     name, mode = gymnasium_id(env_id), "rgb_array" if video else render_mode

@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 import warnings
-from typing import NamedTuple
 
 import gymnasium
 from gymnasium.wrappers import RecordVideo
@@ -13,24 +12,14 @@ from gymnasium.wrappers import RecordVideo
 from baselines.common.errors import UserError
 from baselines.envs.arguments import NONE, EnvArguments, as_text
 
+_ENDING = "-step-0.mp4"  # which RecordVideo adds
+_ENDLESS = 10**9  # steps: one video has all episodes
 
-class Video(NamedTuple):
-    """A recording of an environment's first `length` steps."""
 
-    folder: str
-    length: int
-    name: str
-
-    @classmethod
-    def unused(cls, folder: str, length: int, name: str) -> "Video":
-        """Return a recording under a name that no file in the folder has."""
-        names = (f"{name}{'' if n == 1 else n}" for n in itertools.count(1))
-        return next(video for each in names if not os.path.exists((video := cls(folder, length, each)).path))
-
-    @property
-    def path(self) -> str:
-        """The file, as RecordVideo names it."""
-        return os.path.join(self.folder, f"{self.name}-step-0.mp4")
+def unused_video(folder: str) -> str:
+    """Return the path of a video that no file in the folder has."""
+    paths = (os.path.join(folder, f"play{'' if n == 1 else n}{_ENDING}") for n in itertools.count(1))
+    return next(path for path in paths if not os.path.exists(path))
 
 
 class _Recorder(RecordVideo):
@@ -44,24 +33,16 @@ class _Recorder(RecordVideo):
             self.recorded_frames, self.recording = [], False
 
 
-def recorded(env: gymnasium.Env, video: Video) -> gymnasium.Env:
-    """Wrap `env` to record `video`."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the folder exists
-        return _Recorder(
-            env, video.folder, step_trigger=lambda step: step == 0, video_length=video.length, name_prefix=video.name
-        )
+def recorded(env: gymnasium.Env, video: str) -> gymnasium.Env:
+    """Wrap `env` to record a video with a path of `unused_video`."""
+    folder, name = os.path.split(video.removesuffix(_ENDING))
+    with warnings.catch_warnings(action="ignore"):  # the folder exists
+        return _Recorder(env, folder, step_trigger=lambda step: step == 0, video_length=_ENDLESS, name_prefix=name)
 
 
 def has_display() -> bool:
     """Return True if a window can be expected to open."""
     return sys.platform != "linux" or "DISPLAY" in os.environ or "WAYLAND_DISPLAY" in os.environ
-
-
-def render_without_display() -> None:
-    """Let MuJoCo render without a display, unless the user has set MUJOCO_GL to something that can."""
-    if sys.platform == "linux" and os.environ.get("MUJOCO_GL") in (None, "", "glfw"):
-        os.environ["MUJOCO_GL"] = "egl"
 
 
 def child_environment() -> dict[str, str]:
@@ -89,8 +70,11 @@ sys.exit(0 if mode == "human" or hasattr(picture, "shape") else "its render() re
 def check_renders(env_id: str, mode: str = "rgb_array", arguments: EnvArguments = NONE) -> None:
     """Raise UserError where this environment cannot render pictures ('rgb_array') or a window ('human').
 
-    Another process tries it: with TensorFlow in the same process, MuJoCo's EGL renderer crashes on some machines.
+    Another process tries it: with TensorFlow in the same process, MuJoCo's EGL renderer crashes on some machines. From
+    now on, MuJoCo renders pictures without a display, unless the user has set MUJOCO_GL to something that can.
     """
+    if mode == "rgb_array" and sys.platform == "linux" and os.environ.get("MUJOCO_GL") in (None, "", "glfw"):
+        os.environ["MUJOCO_GL"] = "egl"
     command = [sys.executable, "-c", _RENDER_ONCE, env_id, mode, as_text(arguments.kwargs)]
     result = subprocess.run(command, capture_output=True, text=True, env=child_environment())
     if result.returncode != 0:

@@ -17,7 +17,7 @@ from baselines.common.streams import open_streams
 from baselines.envs import as_vec_env, make_vec_env
 from baselines.envs.base import VecEnv
 from baselines.envs.names import import_extra, import_module_of
-from baselines.envs.rendering import check_renders, has_display, render_without_display
+from baselines.envs.rendering import check_renders
 from baselines.policies.policy import Agent, read_policy
 from baselines.runs.algorithms import find
 from baselines.runs.checkpoints import read_newest
@@ -116,8 +116,6 @@ def _environment(options: Options, env: object, comm: Communicator, stack: conte
     vec_env = make_vec_env(options.env, options.num_env, seeds, options.vec_env, cores, options.step_timeout, arguments)
     stack.callback(vec_env.close)
     if options.save_video_interval and comm.rank == 0:
-        if not has_display():
-            render_without_display()
         check_renders(options.env, arguments=arguments)
     return vec_env
 
