@@ -69,16 +69,13 @@ def _tell(line: str) -> None:
 
 
 class ErrorContext(gymnasium.Wrapper[Any, Any, Any, Any]):
-    """Adds the environment's index, its step and the place in its code to errors, and checks what it returns.
-
-    `info_type` may be set to that of the entries which compute_reward reads.
-    """
+    """Adds the environment's index, its step and the place in its code to errors, and checks what it returns."""
 
     def __init__(self, env: gymnasium.Env, index: int, keep_info: bool = False):
         """Reduce infos, which vectors cannot always join, to success and the entries, unless `keep_info`."""
         super().__init__(env)
         self._index, self._steps, self._keep_info = index, 0, keep_info
-        self.info_type = NO_INFO
+        self.info_type = NO_INFO  # the entries that compute_reward reads; vectors set it
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Start an episode. Raises TrainingError."""

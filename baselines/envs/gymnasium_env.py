@@ -1,7 +1,4 @@
-"""The back end for every Gymnasium environment: stepped one after the other, or in processes of their own.
-
-Environments are made by name, or come from the user, as one environment or as a vector of them.
-"""
+"""The back end for every Gymnasium environment, by name or the user's own, one after the other or in processes."""
 
 import contextlib
 import dataclasses

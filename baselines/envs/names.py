@@ -17,10 +17,7 @@ OLD_GYM = "gym:"  # prefix of environments of old gym
 
 
 def import_extra(module: str | None, env_id: str | None) -> str | None:
-    """Return the name for --extra_import=MODULE --env=Id: MODULE:Id, so that processes and resumed runs import it too.
-
-    Imports it. Raises UserError.
-    """
+    """Import --extra_import=MODULE and return MODULE:Id, which processes and resumed runs import. Raises UserError."""
     if module is None:
         return env_id
     _import(module, f"--extra_import={module}")

@@ -189,13 +189,13 @@ class Policy:
 class NetworkPolicy(Policy):
     """One network from all entries of the observation to the action, with relu layers and clipped outputs."""
 
-    def __init__(self, spec: EnvSpec, layers: Sequence[tuple[Any, Any]], alg: str = "network"):
+    def __init__(self, spec: EnvSpec, layers: Sequence[tuple[Any, Any]]):
         design = PolicyDesign(tuple((entry, "") for entry in spec.observation_sizes), "pi")
         arrays: dict[str, np.ndarray] = {}
         for i, (kernel, bias) in enumerate(layers):
             arrays[f"pi/{i}_kernel"] = np.asarray(kernel, np.float32)
             arrays[f"pi/{i}_bias"] = np.asarray(bias, np.float32)
-        super().__init__(spec, design, arrays, alg)
+        super().__init__(spec, design, arrays, "network")
 
 
 class Agent(ABC):
@@ -234,10 +234,7 @@ def save_policy(path: Path, policy: Policy) -> None:
 
 
 def read_policy(path: Path) -> Policy:
-    """Return the policy in the file `path`, with or without .safetensors, or in latest.safetensors of the folder.
-
-    It executes nothing. Raises UserError.
-    """
+    """Return the policy in the file `path`, with or without .safetensors, or a folder's latest. Raises UserError."""
     file = _file_of(as_path("path", path))
     document, arrays = read_arrays(file, _LARGEST)
     try:

@@ -66,10 +66,7 @@ def read_column(folder: str, key: str) -> np.ndarray:
 
 
 def read_curve(folder: str, x_key: str, y_key: str, smooth: int = 1) -> Curve:
-    """Return the means of `smooth` rows in a row, each at its last row; rows without a number do not count.
-
-    Raises UserError.
-    """
+    """Return means of `smooth` rows, each at the last of them; rows without a number do not count. Raises UserError."""
     x, y = read_column(folder, x_key), read_column(folder, y_key)
     known = np.isfinite(x) & np.isfinite(y)
     x, y = x[known], y[known]
@@ -104,10 +101,7 @@ def runs_in(folder: str) -> list[str]:
 
 
 def settings_of(folder: str) -> dict[str, Any]:
-    """Return the settings in a run's config.json with only the last part of paths, empty without one.
-
-    Raises UserError.
-    """
+    """Return the settings in a run's config.json, {} without one, with the last part of paths. Raises UserError."""
     path = os.path.join(folder, "config.json")
     if not os.path.isfile(path):
         return {}

@@ -51,10 +51,7 @@ def steps_to(steps: np.ndarray, score: np.ndarray, level: float) -> float:
 
 
 def stability(score: np.ndarray, level: float) -> tuple[float, float]:
-    """Return the share below `level`, and the lowest, of all evaluations after the first of at least `level`.
-
-    Both are NaN where there are no such evaluations.
-    """
+    """Return the share below `level`, and the lowest, of all evaluations after the first that reaches it; or NaN."""
     reached = np.flatnonzero(score >= level - _ROUNDING)
     later = score[reached[0] + 1 :] if len(reached) else score[:0]
     if not len(later):

@@ -166,10 +166,7 @@ def read_document(path: str) -> dict[str, Any]:
 
 
 def read_arrays(path: str, most: int = 1 << 62) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """Return document and arrays of a file of at most `most` bytes.
-
-    Raises UserError where the file is damaged or not one that `write_arrays` wrote.
-    """
+    """Return document and arrays of a file that `write_arrays` wrote, of at most `most` bytes. Raises UserError."""
     with _opened(path, most) as (file, header):
         arrays: dict[str, np.ndarray] = {name: file.get_tensor(name) for name in file.keys()}
         if header.get("crc32") != _checksums(header["document"], arrays):
