@@ -185,7 +185,7 @@ def in_processes(make: Callable[[int], gymnasium.Env], num_env: int, model: gymn
                 stack.callback(os.close, os.open(os.devnull, os.O_RDONLY))
         # A fork of this process would inherit TensorFlow's locks.
         vector = AsyncVectorEnv(starts, context="forkserver", worker=_work)
-    except (EOFError, BrokenPipeError, ConnectionResetError):
+    except (EOFError, ConnectionError):
         raise UserError(
             "the processes of the environments could not be started: a module must register the environment "
             '(--env=module:Id), and a script must start them below if __name__ == "__main__":, as Python runs it again '
@@ -204,7 +204,7 @@ def in_processes(make: Callable[[int], gymnasium.Env], num_env: int, model: gymn
 
 def _work(*arguments: Any) -> None:
     """Step an environment in a process of its own, which ends without a traceback if the main process was killed."""
-    with contextlib.suppress(BrokenPipeError, ConnectionResetError, EOFError):
+    with contextlib.suppress(EOFError, ConnectionError):
         _async_worker(*arguments)
 
 
@@ -226,7 +226,7 @@ def naming_environments(vector: VectorEnv) -> Iterator[None]:
     gymnasium.logger.min_level = gymnasium.logger.ERROR + 1  # Gymnasium prints tracebacks
     try:
         yield
-    except (EOFError, BrokenPipeError, ConnectionResetError):
+    except (EOFError, ConnectionError):
         sentinels = [process.sentinel for process in getattr(vector, "processes", [])]
         dead = [sentinels.index(sentinel) for sentinel in wait(sentinels, 2)]  # its pipe may break a moment before
         _fail(vector, dead, "the process of environment", "died; --vec_env=sync shows how")

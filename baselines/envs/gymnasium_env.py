@@ -180,7 +180,10 @@ def as_vec_env(
         )
     if reward_info and not isinstance(vector.unwrapped, SyncVectorEnv):
         raise UserError("--reward_info needs environments by name, single ones, or a SyncVectorEnv of them")
-    make: Any = functools.partial(_make, spec) if spec else None
+
+    def make() -> gymnasium.Env:
+        return flattened(gymnasium.make(cast(registration.EnvSpec, spec), disable_env_checker=True))
+
     name, num_env = spec.id if spec else UNNAMED, vector.num_envs
     wrapped = GymnasiumVecEnv(model, name, num_env, seeds_for(num_env), make, reward_info, vector=vector)
     wrapped.description = f"{num_env} x {name}, stepped by {type(env).__name__}"
@@ -214,9 +217,8 @@ def _pass_any_info(vector: Any) -> None:
 def _made_with(spec: registration.EnvSpec, env: object) -> tuple[str, str]:
     """Return the arguments of a user's environment, as --env_kwargs, and the names of what no flag can repeat."""
     by_name = gymnasium.registry.get(spec.id, registration.EnvSpec(spec.id))
-    changed = {
-        k: v for k, v in spec.kwargs.items() if repr(v) != repr(by_name.kwargs.get(k, ...)) and k != "render_mode"
-    }
+    changed = {k: v for k, v in spec.kwargs.items() if repr(v) != repr(by_name.kwargs.get(k, ...))}
+    changed.pop("render_mode", None)
     kwargs = {name: value for name, value in changed.items() if EnvArguments({name: value}).text()}
     wrappers = [wrapper.name for wrapper in spec.additional_wrappers[len(by_name.additional_wrappers) :]]
     while isinstance(env, VectorWrapper):
@@ -231,11 +233,6 @@ def name_of(env: Any) -> str:
     env = env.envs[0] if getattr(env, "envs", None) else env
     spec = getattr(env, "spec", None)
     return str(getattr(spec, "id", None) or getattr(spec, "env_id", UNNAMED))
-
-
-@environment_code()
-def _make(spec: registration.EnvSpec) -> gymnasium.Env:
-    return flattened(gymnasium.make(spec, disable_env_checker=True))
 
 
 def _model_of(vector: VectorEnv) -> tuple[gymnasium.Env, registration.EnvSpec | None]:
