@@ -13,14 +13,9 @@ BACK_ENDS = ("auto", "envpool", "sync", "async")
 
 
 def make_vec_env(
-    env_id: str,
-    num_env: int,
-    seeds: list[int],
-    back_end: str = "auto",
-    num_threads: int = 1,
-    step_timeout: float = 0,
+    env_id: str, num_env: int, seeds: list[int], back_end: str = "auto", num_threads: int = 1, step_timeout: float = 0,
     arguments: EnvArguments = NONE,
-) -> VecEnv:
+) -> VecEnv:  # fmt: skip
     """Make `num_env` environments of a task, with one seed each. Raises UserError.
 
     `auto` is EnvPool where it has the task, otherwise processes (`async`) for several environments and `sync` for one;

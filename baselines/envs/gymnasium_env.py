@@ -36,17 +36,10 @@ class GymnasiumVecEnv(VecEnv):
     """A `gymnasium.vector` environment."""
 
     def __init__(
-        self,
-        model: gymnasium.Env,
-        env_id: str,
-        num_env: int,
-        seeds: list[int],
-        make: Callable[[], gymnasium.Env],
-        reward_info: Sequence[str],
-        asynchronous: bool = False,
-        step_timeout: float = 0,
+        self, model: gymnasium.Env, env_id: str, num_env: int, seeds: list[int], make: Callable[[], gymnasium.Env],
+        reward_info: Sequence[str], asynchronous: bool = False, step_timeout: float = 0,
         vector: VectorEnv | None = None,
-    ):
+    ):  # fmt: skip
         """Prepare `vector`, or `num_env` environments, which the first reset makes with `make`. Raises UserError.
 
         `model` is one such environment, for its spaces and its reward. If there is no `vector`, it is closed here, and
@@ -136,15 +129,9 @@ class GymnasiumVecEnv(VecEnv):
 
 
 def make(
-    env_id: str,
-    num_env: int,
-    seeds: list[int],
-    asynchronous: bool,
-    step_timeout: float = 0,
-    arguments: EnvArguments = NONE,
-    render_mode: str | None = None,
-    video: str | None = None,
-) -> GymnasiumVecEnv:
+    env_id: str, num_env: int, seeds: list[int], asynchronous: bool, step_timeout: float = 0,
+    arguments: EnvArguments = NONE, render_mode: str | None = None, video: str | None = None,
+) -> GymnasiumVecEnv:  # fmt: skip
     """Make `num_env` environments of a registered id; each records `video`. Raises UserError."""
     make = functools.partial(make_one, env_id, render_mode, video, arguments)
     model = make_one(env_id, arguments=arguments) if asynchronous else make()
@@ -152,11 +139,9 @@ def make(
 
 
 def as_vec_env(
-    env: object,
-    seeds_for: Callable[[int], list[int]],
-    reward_info: Sequence[str] = (),
+    env: object, seeds_for: Callable[[int], list[int]], reward_info: Sequence[str] = (),
     stack: contextlib.ExitStack | None = None,
-) -> VecEnv:
+) -> VecEnv:  # fmt: skip
     """Wrap the user's own environment or vector; `seeds_for(num_env)` gives seeds. Raises UserError.
 
     The user's own stays open; a model that is made for it is closed with `stack`, or by `close`.

@@ -85,13 +85,9 @@ class Policy:
     """A trained policy: `act(observation)` returns the action."""
 
     def __init__(
-        self,
-        spec: EnvSpec,
-        design: PolicyDesign,
-        arrays: Mapping[str, np.ndarray],
-        alg: str = "",
+        self, spec: EnvSpec, design: PolicyDesign, arrays: Mapping[str, np.ndarray], alg: str = "",
         config: Mapping[str, object] | None = None,
-    ):
+    ):  # fmt: skip
         """Check that design, arrays and environment fit each other. Raises UserError.
 
         Args:

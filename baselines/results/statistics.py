@@ -66,8 +66,7 @@ def mean_along(steps: np.ndarray, scores: np.ndarray) -> np.ndarray:
     return trapezoid(scores, steps) / (steps[-1] - steps[0]) if len(steps) > 1 else scores[:, 0]
 
 
-# SciPy, and not `rliable`, which is by the authors of 2108.13264: its release 1.2.0 cannot be imported beside pandas 3,
-# brings fifteen packages, and takes 40 s for the band of one curve. With pandas 2 its numbers are the same.
+# Not `rliable`, by the authors of 2108.13264: it cannot be imported beside pandas 3, and takes 40 s for one band.
 
 
 def interquartile_mean(runs: np.ndarray, axis: int = 0) -> Any:
