@@ -134,10 +134,10 @@ class GoalReward:
 
     @functools.cached_property
     def _call(self) -> Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]:
-        """The way to call it that gives the same on all workers: with whole batches where it takes them."""
+        """`_at_once` where the function takes whole batches, otherwise `_one_by_one`."""
         _ = self.goal_rewards  # raises if it cannot be called at all
         for size in (1, 2, 5):
-            achieved, desired = np.random.default_rng(0).choice(self.goals, (2, size))
+            achieved, desired = np.random.default_rng(0).choice(self.goals, (2, size))  # the same on all workers
             pairs = achieved, desired, self._info[1][:size]
             try:
                 # The right shape is not enough: the Pen tasks take a row of the batch for a coordinate.

@@ -50,14 +50,14 @@ def measured(group: Group, y_key: str, levels: Sequence[float]) -> list[dict[str
 def summary(group: Group, y_key: str, levels: Sequence[float]) -> dict[str, Estimate]:
     """Return medians over the runs of a group, its lowest score after a level, and its mean score at the end."""
     rows = measured(group, y_key, levels)
-
-    def of(name: str) -> Estimate:
+    found = {"runs": Estimate(len(rows))}
+    for name in rows[0]:
         values = [row[name] for row in rows]
         if name.startswith("lowest"):
-            return Estimate(min((value for value in values if not math.isnan(value)), default=math.nan))
-        return estimate(interquartile_mean if name == END else np.median, values)
-
-    return {"runs": Estimate(len(rows)), **{name: of(name) for name in rows[0]}}
+            found[name] = Estimate(min((value for value in values if not math.isnan(value)), default=math.nan))
+        else:
+            found[name] = estimate(interquartile_mean if name == END else np.median, values)
+    return found
 
 
 def form_of(name: str) -> str:
