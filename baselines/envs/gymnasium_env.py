@@ -321,10 +321,8 @@ def _success(info: Mapping[str, Any], num_env: int) -> np.ndarray | None:
     key = next((key for key in faults.SUCCESS_KEYS if key in info), None)
     if key is None:
         return None
-    try:  # a vector without ErrorContext may hold anything
+    with contextlib.suppress(TypeError, ValueError):  # a vector without ErrorContext may hold anything
         numbers = np.where(info.get(f"_{key}", np.ones(num_env, bool)), info[key], False).astype(np.float64)
         if numbers.shape == (num_env,) and np.isin(numbers, (0, 1)).all():
             return numbers.astype(bool)
-    except (TypeError, ValueError):
-        pass
     raise TrainingError(f"an environment returned {info[key]!r:.60} as info['{key}'], not True or False")
