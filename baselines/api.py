@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from baselines.common.paths import Path
+    from baselines.common.errors import Path
     from baselines.policies.evaluation import Acting, Evaluation
     from baselines.policies.policy import Agent, Policy
 

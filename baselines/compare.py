@@ -14,10 +14,9 @@ from baselines.results.statistics import (
     Estimate,
     check_installed,
     difference_of,
+    estimate,
     interquartile_mean,
     mean_along,
-    mean_of,
-    median_of,
 )
 from baselines.results.tables import END, form_of, levels_of, markdown, measured
 
@@ -29,17 +28,16 @@ def compared(ours: Group, theirs: Group, y_key: str, levels: Sequence[float]) ->
 
     Each is an estimate for each group, and the first minus the second. Raises UserError.
     """
-    curves = [read_curve(folder, "total/timesteps", y_key) for folder in [*ours.folders, *theirs.folders]]
+    curves = [read_curve(folder, "total/timesteps", y_key) for folder in [*ours.runs, *theirs.runs]]
     steps, scores = on_one_axis(curves)
     rows = [*measured(ours, y_key, levels), *measured(theirs, y_key, levels)]
     columns = {END: [row[END] for row in rows], f"mean until {steps[-1]:,.0f} steps": list(mean_along(steps, scores))}
     columns |= {name: [row[name] for row in rows] for name in rows[0] if name.startswith("steps")}
     found = {}
     for name, values in columns.items():
-        by_median = name.startswith("steps")
-        groups = values[: len(ours.folders)], values[len(ours.folders) :]
-        difference = difference_of(np.median if by_median else interquartile_mean, *groups)
-        found[name] = (*map(median_of if by_median else mean_of, groups), difference)
+        statistic = np.median if name.startswith("steps") else interquartile_mean
+        groups = values[: len(ours.runs)], values[len(ours.runs) :]
+        found[name] = (*(estimate(statistic, its) for its in groups), difference_of(statistic, *groups))
     return found
 
 
@@ -67,7 +65,7 @@ def main(argv: list[str] | None = None) -> None:
         for name, row in compared(ours, theirs, args.y, args.levels or levels_of(args.y)).items():
             lines.append([name, *(its.text(form_of(name)) for its in row), verdict(row[-1], ours.label)])
         show("\n".join(markdown([args.y, ours.name, theirs.name, "first - second", ""], lines)))
-        few = min(len(ours.folders), len(theirs.folders)) < FEW
+        few = min(len(ours.runs), len(theirs.runs)) < FEW
         tell([*said, f"intervals of fewer than {FEW} runs are too narrow"] if few else said)
 
 

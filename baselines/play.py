@@ -18,10 +18,11 @@ from baselines.common.errors import UserError, counted
 from baselines.common.seeding import env_seeds
 from baselines.common.settings import Settings, setting
 from baselines.common.specs import EnvSpec, check_same_sizes, other_task
-from baselines.envs import Video, check_renders, gymnasium_env, has_display, render_without_display
+from baselines.envs import gymnasium_env
 from baselines.envs.arguments import NONE, EnvArguments
 from baselines.envs.base import SUCCESS_BY_REWARD
 from baselines.envs.lockstep import Episode, run_episodes
+from baselines.envs.rendering import VIDEO_FILE, check_renders, has_display
 from baselines.policies.evaluation import summary, task_of_policy
 from baselines.policies.policy import Policy, read_policy
 from baselines.runs.algorithms import Algorithm, find, known_algorithms
@@ -30,7 +31,6 @@ from baselines.storage import check_file_writable
 
 Write = Callable[..., None]  # an algorithm's write_demonstrations
 _GIF_WIDTH = 320  # pixels, at most
-_ENDLESS = 10**9  # steps: one video has all episodes
 
 
 @dataclass(frozen=True)
@@ -132,8 +132,6 @@ def _kind_of_picture(env_id: str, arguments: EnvArguments, info: Callable[[str],
     """Return "window" or "video", or None where neither can be made. Raises UserError if `file` cannot."""
     for kind in ("window", "video") if has_display() and not file else ("video",):
         try:
-            if kind == "video":
-                render_without_display()
             check_renders(env_id, "human" if kind == "window" else "rgb_array", arguments)
             return kind
         except UserError as error:
@@ -144,24 +142,23 @@ def _kind_of_picture(env_id: str, arguments: EnvArguments, info: Callable[[str],
 
 
 @contextlib.contextmanager
-def _recording(folder: str, file: str | None, info: Callable[[str], None]) -> Iterator[Video]:
-    """Yield a video of all episodes, which is then moved to `file`, or to a new file. Raises UserError."""
+def _recording(folder: str, file: str | None, info: Callable[[str], None]) -> Iterator[str]:
+    """Yield a folder for a video, which is then moved to `file`, or to a new file of `folder`. Raises UserError."""
     names = (os.path.join(folder, f"play{'' if n == 1 else n}.mp4") for n in itertools.count(1))
     file = file or next(name for name in names if not os.path.exists(name))
     info(f"recording {file}")
     with tempfile.TemporaryDirectory(dir=os.path.dirname(os.path.abspath(file))) as place:
-        video = Video(place, _ENDLESS, "play")
-        yield video
+        yield place
         from moviepy import VideoFileClip
 
+        made = os.path.join(place, VIDEO_FILE)
         try:
-            VideoFileClip(video.path).close()
+            VideoFileClip(made).close()
         except OSError:  # a video that was cut off has no index, which is at its end
             raise UserError(f"cannot write {file}: the video is not complete (is the disk full?)") from None
-        made = video.path
         if file.endswith(".gif"):
-            made = f"{made}.gif"
-            write_gif(video.path, made)
+            write_gif(made, f"{made}.gif")
+            made += ".gif"
         shutil.move(made, file)
 
 

@@ -24,7 +24,7 @@ def panel_of(groups: list[Group], x_key: str, y_key: str, smooth: int) -> Panel:
     unit = 60 if x_key == "total/seconds" else 1
     lines = {}
     for group in groups:
-        curves = [read_curve(folder, x_key, y_key, smooth) for folder in group.folders]
+        curves = [read_curve(folder, x_key, y_key, smooth) for folder in group.runs]
         lines[group.name] = [Curve(curve.x / unit, curve.y) for curve in curves]
     mean = f"\nmean of {smooth} epochs in a row" if smooth > 1 else ""
     name = y_key.removeprefix("test/").replace("_", " ")
@@ -33,7 +33,7 @@ def panel_of(groups: list[Group], x_key: str, y_key: str, smooth: int) -> Panel:
 
 def title_of(groups: list[Group]) -> str:
     """Return the algorithm and the environment of all groups, if they are the same and known."""
-    known = {(its.get("alg"), its.get("env")) for group in groups for its in group.settings}
+    known = {(its.get("alg"), its.get("env")) for group in groups for its in group.runs.values()}
     alg, env = known.pop() if len(known) == 1 else (None, None)
     return f"{alg} on {env}" if alg and env else ""
 

@@ -5,9 +5,11 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
+
 from baselines.common.specs import without_version
 from baselines.policies.evaluation import wilson_interval
-from baselines.results.statistics import Estimate, mean_of, median_of
+from baselines.results.statistics import Estimate, estimate, interquartile_mean
 from baselines.results.tables import markdown
 from benchmarks.experiments import EXPERIMENTS, SUCCESS, Experiment, Measure
 from benchmarks.outcomes import Outcome, recorded_in, row_of, runs_of
@@ -72,9 +74,9 @@ def cells_of(outcomes: list[Outcome], measure: Measure, episodes: int) -> list[s
     share, lowest = f"share below {measure.kept:g} after it", f"lowest after {measure.kept:g}"
     lows = [row[lowest] for row in rows if not math.isnan(row[lowest])]
     return [
-        *(median_of(row[f"steps to {level:g}"] for row in rows).text(",.0f") for level in measure.levels),
+        *(estimate(np.median, [row[f"steps to {level:g}"] for row in rows]).text(",.0f") for level in measure.levels),
         *(_minutes(rows, quiet, level) for level in measure.levels),
-        Estimate(median_of(row[share] for row in rows).value).text(".2f"),
+        Estimate(estimate(np.median, [row[share] for row in rows]).value).text(".2f"),
         Estimate(min(lows, default=math.nan)).text(".2f" if measure == SUCCESS else ".0f"),
         *(
             _score([row[f"{measure.word} of {which}"] for row in rows], measure, episodes)
@@ -85,17 +87,17 @@ def cells_of(outcomes: list[Outcome], measure: Measure, episodes: int) -> list[s
 
 def _minutes(rows: list[dict], quiet: list[dict], level: float) -> str:
     """Return the median minutes of the quiet runs, with their number and steps if there are others."""
-    median = Estimate(median_of(row[f"minutes to {level:g}"] for row in quiet or rows).value)
+    median = Estimate(estimate(np.median, [row[f"minutes to {level:g}"] for row in quiet or rows]).value)
     if not math.isfinite(median.value) or len(quiet) == len(rows):
         return median.text(".1f")
     if not quiet:
         return f"{median.text('.1f')}*"
-    steps = median_of(row[f"steps to {level:g}"] for row in quiet).value
+    steps = estimate(np.median, [row[f"steps to {level:g}"] for row in quiet]).value
     return f"{median.text('.1f')} ({steps:,.0f} steps, {len(quiet)} seed{'s' if len(quiet) > 1 else ''})"
 
 
 def _score(values: list[float], measure: Measure, episodes: int) -> str:
-    mean = mean_of(values)
+    mean = estimate(interquartile_mean, values)
     if len(values) == 1 and measure == SUCCESS and not math.isnan(mean.value):
         mean = Estimate(mean.value, *wilson_interval(round(mean.value * episodes), episodes))
     return mean.text(".3f" if measure == SUCCESS else ",.0f")

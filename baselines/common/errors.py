@@ -1,10 +1,12 @@
-"""Errors that a user can act on; each message is one line."""
+"""Errors that a user can act on, each message in one line, and the paths that users give."""
 
 import difflib
+import os
 import re
 import signal
 from collections.abc import Iterable
 
+Path = str | os.PathLike[str]  # as text, or one of pathlib
 # Signals that ask a run to stop; SIGHUP, with which a terminal closes, is unknown to Windows.
 STOP_SIGNALS = tuple(getattr(signal, n) for n in ("SIGTERM", "SIGINT", "SIGHUP") if hasattr(signal, n))
 
@@ -64,3 +66,12 @@ def nearest(word: str, known: Iterable[str], count: int = 3) -> str:
     folded = {k.lower(): k for k in known}
     close = difflib.get_close_matches(word.lower(), folded, n=count, cutoff=0.5)
     return f"; nearest: {', '.join(folded[c] for c in close)}" if close else ""
+
+
+def as_path(name: str, value: object) -> str:
+    """Return a path as text, with ~ expanded. Raises UserError for anything else; `name` is that of the argument."""
+    path = os.fspath(value) if isinstance(value, os.PathLike) else value
+    if not isinstance(path, str) or not path or "\0" in path:
+        got = "an empty word" if path == "" else f"{value!r:.80}"
+        raise UserError(f"{name}: expected a file or folder, got {got}")
+    return os.path.expanduser(path)

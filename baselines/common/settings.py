@@ -7,9 +7,8 @@ from typing import Any, Self
 
 import numpy as np
 
-from baselines.common.errors import UserError, nearest
+from baselines.common.errors import UserError, as_path, nearest
 from baselines.common.old_names import hint
-from baselines.common.paths import as_path
 from baselines.common.specs import EnvSpec
 from baselines.common.streams import wrapped
 

@@ -5,36 +5,24 @@ import dataclasses
 from baselines.common.errors import UserError
 from baselines.envs import envpool_env, gymnasium_env
 from baselines.envs.arguments import NONE, EnvArguments
-from baselines.envs.arguments import parse_arguments as parse_arguments
-from baselines.envs.arguments import parse_keys as parse_keys
 from baselines.envs.base import VecEnv
 from baselines.envs.gymnasium_env import as_vec_env as as_vec_env
 from baselines.envs.names import OLD_GYM, gymnasium_id, import_module_of
-from baselines.envs.rendering import Video as Video
-from baselines.envs.rendering import check_renders as check_renders
-from baselines.envs.rendering import has_display as has_display
-from baselines.envs.rendering import render_without_display as render_without_display
 
 BACK_ENDS = ("auto", "envpool", "sync", "async")
 
 
 def make_vec_env(
-    env_id: str,
-    num_env: int,
-    seeds: list[int],
-    back_end: str = "auto",
-    num_threads: int = 1,
-    step_timeout: float = 0,
+    env_id: str, num_env: int, seeds: list[int], back_end: str = "auto", num_threads: int = 1, step_timeout: float = 0,
     arguments: EnvArguments = NONE,
-) -> VecEnv:
+) -> VecEnv:  # fmt: skip
     """Make `num_env` environments of a task, with one seed each. Raises UserError.
 
     `auto` is EnvPool where it has the task, otherwise processes (`async`) for several environments and `sync` for one;
     `description` says which. After `step_timeout` seconds without an answer, environments in processes end the run.
     """
-    is_old_gym = env_id.startswith(OLD_GYM)
-    name = env_id if is_old_gym else import_module_of(env_id)
-    used = name if is_old_gym or envpool_env.knows(name) else gymnasium_id(env_id)
+    name = env_id if env_id.startswith(OLD_GYM) else import_module_of(env_id)
+    used = name if envpool_env.knows(name) else gymnasium_id(env_id)
     instead = "" if used == name else f" ({used} is used for {name}, which cannot be made here)"
     why_not = "" if envpool_env.knows(used) else f"it has no checked '{name}', or is not installed"
     if arguments.kwargs or arguments.reward_info:

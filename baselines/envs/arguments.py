@@ -35,28 +35,21 @@ NONE = EnvArguments()
 
 def parse_arguments(text: str | None, max_episode_steps: int | None, reward_info: str | None = None) -> EnvArguments:
     """Parse --env_kwargs, a dictionary or NAME=VALUE,NAME=VALUE, and --reward_info, KEY,KEY. Raises UserError."""
-    kwargs = literal(text or "{}")
+    kwargs, expected = literal(text or "{}"), f"--env_kwargs={text}: expected NAME=VALUE,NAME=VALUE"
     if not isinstance(kwargs, dict):
-        parts = re.split(r",(?=\s*\w+\s*=)", str(text))  # a comma within a value has no NAME= after it
-        pairs = [part.partition("=") for part in parts]
-        kwargs = {name.strip(): _value(value.strip(), str(text)) for name, _, value in pairs}
-        if len(kwargs) < len(parts):
-            raise UserError(f"--env_kwargs={text}: a name is given twice")
+        kwargs = {}
+        for part in re.split(r",(?=\s*\w+\s*=)", str(text)):  # a comma within a value has no NAME= after it
+            name, _, word = (side.strip() for side in part.partition("="))
+            value = literal({"true": "True", "false": "False", "none": "None"}.get(word.lower(), word))
+            if not word or (value == word and ("," in word or word[0] in "'\"[({")):
+                raise UserError(f"{expected} or a dictionary, cannot read {word!r}")
+            if name in kwargs:
+                raise UserError(f"{expected}, got the name {name!r} twice")
+            kwargs[name] = value
     if wrong := [name for name in kwargs if not isinstance(name, str) or not name.isidentifier()]:
-        raise UserError(f"--env_kwargs={text}: expected NAME=VALUE,NAME=VALUE, got the name {wrong[0]!r}")
-    return EnvArguments(kwargs, max_episode_steps, parse_keys(reward_info))
-
-
-def parse_keys(text: str | None) -> tuple[str, ...]:
-    """Parse --reward_info."""
-    return tuple(key.strip() for key in (text or "").split(",") if key.strip())
-
-
-def _value(word: str, text: str) -> Any:
-    value = literal({"true": "True", "false": "False", "none": "None"}.get(word.lower(), word))
-    if not word or (value == word and ("," in word or word[0] in "'\"[({")):
-        raise UserError(f"--env_kwargs={text}: expected NAME=VALUE,NAME=VALUE or a dictionary, cannot read {word!r}")
-    return value
+        raise UserError(f"{expected}, got the name {wrong[0]!r}")
+    keys = tuple(key.strip() for key in (reward_info or "").split(",") if key.strip())
+    return EnvArguments(kwargs, max_episode_steps, keys)
 
 
 def recorded_arguments(text: str) -> dict[str, Any]:

@@ -93,10 +93,7 @@ class VecEnv(ABC):
 
     @abstractmethod
     def copies(self, num_env: int, seeds: list[int]) -> "VecEnv":
-        """Make new environments of the same task and back end, for evaluation.
-
-        Where that is impossible, return `self`; `why_alone` then says why.
-        """
+        """Make new environments of the same task for evaluation, or return `self`; `why_alone` then says why."""
 
     def _twin(self, num_env: int, seeds: list[int]) -> Self:
         """Return what differs from `self` only in number and seeds; it shares all objects, also the model."""

@@ -25,7 +25,7 @@ from baselines.common.streams import show
 from baselines.common.waiting import slices
 from baselines.envs.info import NO_INFO, read_info
 
-REWARD_INFO = "reward_info"  # the key of the row of numbers in a vector's info
+REWARD_INFO = "baselines: reward_info"  # the key of the row of numbers in a vector's info
 SUCCESS_KEYS = ("is_success", "success")
 _LIBRARIES = (os.path.dirname(os.__file__), os.path.dirname(baselines.__file__))
 _OLD_GYM = "if it returns 4 values from step, as in old gym: --env=gym:module:Id (pip install 'baselines-her[gym]')"
@@ -69,16 +69,13 @@ def _tell(line: str) -> None:
 
 
 class ErrorContext(gymnasium.Wrapper[Any, Any, Any, Any]):
-    """Adds the environment's index, its step and the place in its code to errors, and checks what it returns.
-
-    `info_type` may be set to that of the entries which compute_reward reads.
-    """
+    """Adds the environment's index, its step and the place in its code to errors, and checks what it returns."""
 
     def __init__(self, env: gymnasium.Env, index: int, keep_info: bool = False):
         """Reduce infos, which vectors cannot always join, to success and the entries, unless `keep_info`."""
         super().__init__(env)
         self._index, self._steps, self._keep_info = index, 0, keep_info
-        self.info_type = NO_INFO
+        self.info_type = NO_INFO  # the entries that compute_reward reads; vectors set it
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Start an episode. Raises TrainingError."""
@@ -188,7 +185,7 @@ def in_processes(make: Callable[[int], gymnasium.Env], num_env: int, model: gymn
                 stack.callback(os.close, os.open(os.devnull, os.O_RDONLY))
         # A fork of this process would inherit TensorFlow's locks.
         vector = AsyncVectorEnv(starts, context="forkserver", worker=_work)
-    except (EOFError, BrokenPipeError, ConnectionResetError):
+    except (EOFError, ConnectionError):
         raise UserError(
             "the processes of the environments could not be started: a module must register the environment "
             '(--env=module:Id), and a script must start them below if __name__ == "__main__":, as Python runs it again '
@@ -207,7 +204,7 @@ def in_processes(make: Callable[[int], gymnasium.Env], num_env: int, model: gymn
 
 def _work(*arguments: Any) -> None:
     """Step an environment in a process of its own, which ends without a traceback if the main process was killed."""
-    with contextlib.suppress(BrokenPipeError, ConnectionResetError, EOFError):
+    with contextlib.suppress(EOFError, ConnectionError):
         _async_worker(*arguments)
 
 
@@ -229,7 +226,7 @@ def naming_environments(vector: VectorEnv) -> Iterator[None]:
     gymnasium.logger.min_level = gymnasium.logger.ERROR + 1  # Gymnasium prints tracebacks
     try:
         yield
-    except (EOFError, BrokenPipeError, ConnectionResetError):
+    except (EOFError, ConnectionError):
         sentinels = [process.sentinel for process in getattr(vector, "processes", [])]
         dead = [sentinels.index(sentinel) for sentinel in wait(sentinels, 2)]  # its pipe may break a moment before
         _fail(vector, dead, "the process of environment", "died; --vec_env=sync shows how")

@@ -1,6 +1,7 @@
 """A wrapper that makes vectors of observations and goals that are bits, numbers or nested dictionaries."""
 
 import contextlib
+import functools
 from typing import Any, TypeAlias, cast
 
 import gymnasium
@@ -8,7 +9,7 @@ import numpy as np
 from gymnasium import spaces
 from gymnasium.wrappers import TransformObservation
 
-from baselines.common.layouts import as_vector
+from baselines.common.specs import as_vector
 from baselines.envs.reward import has_reward_function
 
 Space: TypeAlias = gymnasium.Space[Any]
@@ -34,14 +35,17 @@ def flattened(env: gymnasium.Env) -> gymnasium.Env:
         parts = observation if isinstance(space, spaces.Dict) else {"observation": observation}
         return {key: _flatten(key, layouts[key], part) if key in layouts else part for key, part in parts.items()}
 
-    def compute_reward(achieved_goal: np.ndarray, desired_goal: np.ndarray, info: Any) -> Any:
-        goals = {"achieved_goal": achieved_goal, "desired_goal": desired_goal}
-        own = [_unflatten(entries[key], goal) if key in layouts else goal for key, goal in goals.items()]
-        return env.get_wrapper_attr("compute_reward")(*own, info)
-
     vectors = {key: _vector(entry) if key in layouts else entry for key, entry in entries.items()}
     wrapper: Any = TransformObservation(env, flatten, spaces.Dict(vectors))
     if has_reward_function(env):
+        compute = env.get_wrapper_attr("compute_reward")
+
+        @functools.wraps(compute)  # with or without info
+        def compute_reward(achieved_goal: np.ndarray, desired_goal: np.ndarray, *info: Any) -> Any:
+            goals = {"achieved_goal": achieved_goal, "desired_goal": desired_goal}
+            own = (_unflatten(entries[key], goal) if key in layouts else goal for key, goal in goals.items())
+            return compute(*own, *info)
+
         wrapper.compute_reward = compute_reward
     wrapper.layouts_of_entries = layouts
     return cast(gymnasium.Env, wrapper)

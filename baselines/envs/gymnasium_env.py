@@ -1,7 +1,4 @@
-"""The back end for every Gymnasium environment: stepped one after the other, or in processes of their own.
-
-Environments are made by name, or come from the user, as one environment or as a vector of them.
-"""
+"""The back end for every Gymnasium environment, by name or the user's own, one after the other or in processes."""
 
 import contextlib
 import dataclasses
@@ -18,13 +15,13 @@ from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv, Vecto
 from baselines.common.errors import TrainingError, UserError
 from baselines.common.specs import GOAL_KEYS, UNNAMED, Actions, EnvSpec
 from baselines.envs import faults
-from baselines.envs.arguments import NONE, EnvArguments, as_text
+from baselines.envs.arguments import NONE, EnvArguments
 from baselines.envs.base import Observation, Step, VecEnv
 from baselines.envs.directory import environment_code
 from baselines.envs.flattening import flattened
 from baselines.envs.names import OLD_GYM, gymnasium_id
 from baselines.envs.old_gym import make_old_gym
-from baselines.envs.rendering import Video, recorded
+from baselines.envs.rendering import recorded
 from baselines.envs.reward import RECORDED, GoalReward, has_reward_function
 
 _UNBOUNDED = 1e18  # larger bounds of actions count as infinite: scaling to them loses all precision
@@ -39,22 +36,14 @@ class GymnasiumVecEnv(VecEnv):
     """A `gymnasium.vector` environment."""
 
     def __init__(
-        self,
-        model: gymnasium.Env,
-        env_id: str,
-        num_env: int,
-        seeds: list[int],
-        make: Callable[[], gymnasium.Env],
-        asynchronous: bool = False,
-        step_timeout: float = 0,
-        reward_info: Sequence[str] = (),
+        self, model: gymnasium.Env, env_id: str, num_env: int, seeds: list[int], make: Callable[[], gymnasium.Env],
+        reward_info: Sequence[str], asynchronous: bool = False, step_timeout: float = 0,
         vector: VectorEnv | None = None,
-    ):
-        """Prepare `vector`, or `num_env` environments, which the first reset makes. Raises UserError.
+    ):  # fmt: skip
+        """Prepare `vector`, or `num_env` environments, which the first reset makes with `make`. Raises UserError.
 
         `model` is one such environment, for its spaces and its reward. If there is no `vector`, it is closed here, and
-        it is the first of those that are not in processes. `make()` makes another. `step_timeout` is in seconds, for
-        environments in processes; 0 waits forever.
+        it is the first of those that are not in processes. A `step_timeout` of 0 waits forever for processes.
         """
         self.spec, self.num_env = spec_of(model, env_id), num_env
         self.compute_reward = GoalReward.of(model, self.spec, reward_info)
@@ -65,8 +54,7 @@ class GymnasiumVecEnv(VecEnv):
         self.why_alone = "it records videos" if model.has_wrapper_attr(RECORDED) else ""
         self.why_alone = "it shows a window" if model.render_mode == "human" else self.why_alone
         self._make, self._seeds, self._timeout, self._asynchronous = make, seeds, step_timeout, asynchronous
-        self._model = model
-        self._vector: Any = vector
+        self._model, self._vector = model, cast(Any, vector)
         self._spare = None if vector or asynchronous else model  # which becomes one of the vector
         self.closing = contextlib.ExitStack()  # closes what was made here
         if not vector:
@@ -87,11 +75,8 @@ class GymnasiumVecEnv(VecEnv):
     def _step(self, action: np.ndarray) -> Step:
         observed, reward, terminated, truncated, info = self._call("step", action)
         info = info if isinstance(info, Mapping) else {}
-        row = None
-        if self.compute_reward and self.compute_reward.reward_info:
-            none = np.zeros((self.num_env, self.compute_reward.info_size))  # of a step that begins episodes in all
-            row = info.get(faults.REWARD_INFO, none)
-        return Step(observed, reward, terminated, truncated, _success(info, self.num_env), row)
+        success = _success(info, self.num_env)
+        return Step(observed, reward, terminated, truncated, success, info.get(faults.REWARD_INFO))
 
     def _call(self, name: str, *arguments: Any, **named: Any) -> Any:
         with faults.naming_environments(self._vector):
@@ -107,18 +92,15 @@ class GymnasiumVecEnv(VecEnv):
         def make_at(index: int) -> faults.ErrorContext:
             return faults.ErrorContext(make(), index)
 
-        with contextlib.ExitStack() as made:
-            if self._asynchronous:
-                vector: VectorEnv = faults.in_processes(make_at, self.num_env, self._model)
-                made.enter_context(contextlib.suppress(Exception))  # of processes that have ended
-                made.callback(vector.close)
-            else:
-                envs = [faults.ErrorContext(self._spare, 0)] if self._spare else []
-                for i in range(len(envs), self.num_env):
-                    envs.append(made.enter_context(contextlib.closing(make_at(i))))
-                vector = SyncVectorEnv([functools.partial(envs.__getitem__, i) for i in range(self.num_env)])
-            self.closing.push(made.pop_all())
-        return vector
+        if self._asynchronous:
+            vector = faults.in_processes(make_at, self.num_env, self._model)
+            self.closing.enter_context(contextlib.suppress(Exception))  # of processes that have ended
+            self.closing.callback(vector.close)
+            return vector
+        envs = [faults.ErrorContext(self._spare, 0)] if self._spare else []
+        while len(envs) < self.num_env:
+            envs.append(self.closing.enter_context(contextlib.closing(make_at(len(envs)))))
+        return SyncVectorEnv([functools.partial(envs.__getitem__, i) for i in range(self.num_env)])
 
     def copies(self, num_env: int, seeds: list[int]) -> VecEnv:
         """Make new environments of the same task and back end, which share the model; return `self` if none can live.
@@ -147,27 +129,19 @@ class GymnasiumVecEnv(VecEnv):
 
 
 def make(
-    env_id: str,
-    num_env: int,
-    seeds: list[int],
-    asynchronous: bool,
-    step_timeout: float = 0,
-    arguments: EnvArguments = NONE,
-    render_mode: str | None = None,
-    video: Video | None = None,
-) -> GymnasiumVecEnv:
-    """Make `num_env` environments of a registered id; each records `video`. Raises UserError."""
+    env_id: str, num_env: int, seeds: list[int], asynchronous: bool, step_timeout: float = 0,
+    arguments: EnvArguments = NONE, render_mode: str | None = None, video: str | None = None,
+) -> GymnasiumVecEnv:  # fmt: skip
+    """Make `num_env` environments of a registered id; each records a video in the folder `video`. Raises UserError."""
     make = functools.partial(make_one, env_id, render_mode, video, arguments)
     model = make_one(env_id, arguments=arguments) if asynchronous else make()
-    return GymnasiumVecEnv(model, env_id, num_env, seeds, make, asynchronous, step_timeout, arguments.reward_info)
+    return GymnasiumVecEnv(model, env_id, num_env, seeds, make, arguments.reward_info, asynchronous, step_timeout)
 
 
 def as_vec_env(
-    env: object,
-    seeds_for: Callable[[int], list[int]],
-    reward_info: Sequence[str] = (),
+    env: object, seeds_for: Callable[[int], list[int]], reward_info: Sequence[str] = (),
     stack: contextlib.ExitStack | None = None,
-) -> VecEnv:
+) -> VecEnv:  # fmt: skip
     """Wrap the user's own environment or vector; `seeds_for(num_env)` gives seeds. Raises UserError.
 
     The user's own stays open; a model that is made for it is closed with `stack`, or by `close`.
@@ -191,10 +165,12 @@ def as_vec_env(
         )
     if reward_info and not isinstance(vector.unwrapped, SyncVectorEnv):
         raise UserError("--reward_info needs environments by name, single ones, or a SyncVectorEnv of them")
-    make: Any = functools.partial(_make, spec) if spec else None
-    name, num_env = spec.id if spec is not None else UNNAMED, vector.num_envs
-    seeds = seeds_for(num_env)
-    wrapped = GymnasiumVecEnv(model, name, num_env, seeds, make, reward_info=reward_info, vector=vector)
+
+    def make() -> gymnasium.Env:
+        return flattened(gymnasium.make(cast(registration.EnvSpec, spec), disable_env_checker=True))
+
+    name, num_env = spec.id if spec else UNNAMED, vector.num_envs
+    wrapped = GymnasiumVecEnv(model, name, num_env, seeds_for(num_env), make, reward_info, vector=vector)
     wrapped.description = f"{num_env} x {name}, stepped by {type(env).__name__}"
     wrapped.origin = env.unwrapped
     if spec:
@@ -226,18 +202,13 @@ def _pass_any_info(vector: Any) -> None:
 def _made_with(spec: registration.EnvSpec, env: object) -> tuple[str, str]:
     """Return the arguments of a user's environment, as --env_kwargs, and the names of what no flag can repeat."""
     by_name = gymnasium.registry.get(spec.id, registration.EnvSpec(spec.id))
-    kwargs: dict[str, Any] = {}
-    missing: list[str] = []
-    for name, value in spec.kwargs.items():
-        if name != "render_mode" and repr(value) != repr(by_name.kwargs.get(name, ...)):
-            try:
-                as_text({name: value})
-                kwargs[name] = value
-            except UserError:
-                missing.append(f"the argument {name}")
+    changed = {k: v for k, v in spec.kwargs.items() if repr(v) != repr(by_name.kwargs.get(k, ...))}
+    changed.pop("render_mode", None)
+    kwargs = {name: value for name, value in changed.items() if EnvArguments({name: value}).text()}
     wrappers = [wrapper.name for wrapper in spec.additional_wrappers[len(by_name.additional_wrappers) :]]
     while isinstance(env, VectorWrapper):
         wrappers, env = [*wrappers, type(env).__name__], env.env
+    missing = [f"the argument {name}" for name in changed if name not in kwargs]
     missing += [f"the wrapper {name}" for name in wrappers if name not in _CHANGE_NOTHING]
     return EnvArguments(kwargs).text(), " and ".join(missing)
 
@@ -247,11 +218,6 @@ def name_of(env: Any) -> str:
     env = env.envs[0] if getattr(env, "envs", None) else env
     spec = getattr(env, "spec", None)
     return str(getattr(spec, "id", None) or getattr(spec, "env_id", UNNAMED))
-
-
-@environment_code()
-def _make(spec: registration.EnvSpec) -> gymnasium.Env:
-    return flattened(gymnasium.make(spec, disable_env_checker=True))
 
 
 def _model_of(vector: VectorEnv) -> tuple[gymnasium.Env, registration.EnvSpec | None]:
@@ -278,10 +244,9 @@ def _model_of(vector: VectorEnv) -> tuple[gymnasium.Env, registration.EnvSpec | 
 
 
 class _OneOfVector(gymnasium.Env[Any, Any]):
-    """The spaces, time limit and reward function of a vector that computes all environments at once."""
+    """The time limit and reward function of a vector that computes all environments at once."""
 
     def __init__(self, vector: VectorEnv):
-        self.observation_space, self.action_space = vector.single_observation_space, vector.single_action_space
         limit = getattr(vector.unwrapped, "_max_episode_steps", None)
         self._max_episode_steps = limit or getattr(vector.spec, "max_episode_steps", None)
         if callable(compute := getattr(vector.unwrapped, "compute_reward", None)):
@@ -289,24 +254,20 @@ class _OneOfVector(gymnasium.Env[Any, Any]):
             @functools.wraps(compute)
             def compute_reward(achieved: np.ndarray, desired: np.ndarray, *info: Any) -> Any:
                 """Call it with rows of goals only, as its steps do."""
-                if achieved.ndim > 1:
-                    return compute(achieved, desired, *info)
-                return np.asarray(compute(achieved[None], desired[None], *info)).reshape(-1)[0]
+                return np.reshape(compute(np.atleast_2d(achieved), np.atleast_2d(desired), *info), achieved.shape[:-1])
 
             self.compute_reward = compute_reward
 
 
 @environment_code()
 def make_one(
-    env_id: str, render_mode: str | None = None, video: Video | None = None, arguments: EnvArguments = NONE
+    env_id: str, render_mode: str | None = None, video: str | None = None, arguments: EnvArguments = NONE
 ) -> gymnasium.Env:
     """Make one environment of a registered id. Raises UserError, whatever its code raises."""
-    is_old_gym = env_id.startswith(OLD_GYM)
-    name = env_id if is_old_gym else gymnasium_id(env_id)
-    mode = "rgb_array" if video else render_mode
+    name, mode = gymnasium_id(env_id), "rgb_array" if video else render_mode
     rendering: dict[str, Any] = {"render_mode": mode} if mode else {}  # not all environments take this argument
     try:
-        if is_old_gym:
+        if name.startswith(OLD_GYM):
             env = make_old_gym(name, mode, arguments)
         else:
             env = gymnasium.make(name, disable_env_checker=True, **rendering, **arguments.for_make())
@@ -360,10 +321,8 @@ def _success(info: Mapping[str, Any], num_env: int) -> np.ndarray | None:
     key = next((key for key in faults.SUCCESS_KEYS if key in info), None)
     if key is None:
         return None
-    try:  # a vector without ErrorContext may hold anything
+    with contextlib.suppress(TypeError, ValueError):  # a vector without ErrorContext may hold anything
         numbers = np.where(info.get(f"_{key}", np.ones(num_env, bool)), info[key], False).astype(np.float64)
         if numbers.shape == (num_env,) and np.isin(numbers, (0, 1)).all():
             return numbers.astype(bool)
-    except (TypeError, ValueError):
-        pass
     raise TrainingError(f"an environment returned {info[key]!r:.60} as info['{key}'], not True or False")

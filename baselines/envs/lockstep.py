@@ -93,7 +93,7 @@ def run_episodes(env: VecEnv, act: Callable[[Observation], np.ndarray]) -> list[
     lockstep = Lockstep(env)
     observation = lockstep.reset()
     shown, steps, actions = [observation], [], []
-    success, known = np.zeros(env.num_env, bool), True
+    success: list[bool | None] = [None] * env.num_env
     while (alive := lockstep.alive).any():
         # Policies take finite numbers only, and an environment whose episode has ended may show anything.
         seen = {key: entry.copy() if alive.all() else np.nan_to_num(entry) for key, entry in observation.items()}
@@ -103,9 +103,8 @@ def run_episodes(env: VecEnv, act: Callable[[Observation], np.ndarray]) -> list[
         shown.append(observation)
         steps.append(step)
         if lockstep.success is not None:
-            success[alive] = lockstep.success[alive]
-        elif (alive & step.ended).any():
-            known = False
+            for i in np.flatnonzero(alive & step.ended):
+                success[i] = bool(lockstep.success[i])
     columns = {key: np.stack([entries[key] for entries in shown], 1) for key in shown[0]}  # [B, steps + 1, size]
     action, reward = np.stack(actions, 1), np.stack([step.reward for step in steps], 1)
     infos = [step.reward_info for step in steps if step.reward_info is not None]
@@ -116,7 +115,7 @@ def run_episodes(env: VecEnv, act: Callable[[Observation], np.ndarray]) -> list[
             {key: column[i, : L + 1] for key, column in columns.items()},
             action[i, :L],
             reward[i, :L],
-            bool(success[i]) if known else None,
+            success[i],
             bool(terminated[i, L - 1]),
             None if info is None else info[i, :L],
         )

@@ -17,10 +17,7 @@ OLD_GYM = "gym:"  # prefix of environments of old gym
 
 
 def import_extra(module: str | None, env_id: str | None) -> str | None:
-    """Return the name for --extra_import=MODULE --env=Id: MODULE:Id, so that processes and resumed runs import it too.
-
-    Imports it. Raises UserError.
-    """
+    """Import --extra_import=MODULE and return MODULE:Id, which processes and resumed runs import. Raises UserError."""
     if module is None:
         return env_id
     _import(module, f"--extra_import={module}")
@@ -67,9 +64,11 @@ def is_own(env_id: str) -> bool:
 def gymnasium_id(env_id: str) -> str:
     """Return the id that Gymnasium can make here: the newest version of a Fetch or Hand task for its older ones.
 
-    FetchReach-v1 needs mujoco-py, and is used where that is installed; -v2 and -v3 are no longer registered. Raises
-    UserError for unknown names.
+    FetchReach-v1 needs mujoco-py, and is used where that is installed; -v2 and -v3 are no longer registered. Names of
+    old gym stay. Raises UserError for unknown names.
     """
+    if env_id.startswith(OLD_GYM):
+        return env_id
     name = import_module_of(env_id)
     if name in gymnasium.registry and (not _needs_mujoco_py(name) or importlib.util.find_spec("mujoco_py")):
         return name

@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 import warnings
-from typing import NamedTuple
 
 import gymnasium
 from gymnasium.wrappers import RecordVideo
@@ -12,18 +11,8 @@ from gymnasium.wrappers import RecordVideo
 from baselines.common.errors import UserError
 from baselines.envs.arguments import NONE, EnvArguments, as_text
 
-
-class Video(NamedTuple):
-    """A recording of an environment's first `length` steps."""
-
-    folder: str
-    length: int
-    name: str
-
-    @property
-    def path(self) -> str:
-        """The file, as RecordVideo names it."""
-        return os.path.join(self.folder, f"{self.name}-step-0.mp4")
+VIDEO_FILE = "play-step-0.mp4"  # the name that RecordVideo gives the file
+_ENDLESS = 10**9  # steps: one video has all episodes
 
 
 class _Recorder(RecordVideo):
@@ -37,24 +26,15 @@ class _Recorder(RecordVideo):
             self.recorded_frames, self.recording = [], False
 
 
-def recorded(env: gymnasium.Env, video: Video) -> gymnasium.Env:
-    """Wrap `env` to record `video`."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the folder exists
-        return _Recorder(
-            env, video.folder, step_trigger=lambda step: step == 0, video_length=video.length, name_prefix=video.name
-        )
+def recorded(env: gymnasium.Env, folder: str) -> gymnasium.Env:
+    """Wrap `env` to record all that it shows as the file VIDEO_FILE in a folder."""
+    with warnings.catch_warnings(action="ignore"):  # the folder exists
+        return _Recorder(env, folder, step_trigger=lambda step: step == 0, video_length=_ENDLESS, name_prefix="play")
 
 
 def has_display() -> bool:
     """Return True if a window can be expected to open."""
     return sys.platform != "linux" or "DISPLAY" in os.environ or "WAYLAND_DISPLAY" in os.environ
-
-
-def render_without_display() -> None:
-    """Let MuJoCo render without a display, unless the user has set MUJOCO_GL to something that can."""
-    if sys.platform == "linux" and os.environ.get("MUJOCO_GL") in (None, "", "glfw"):
-        os.environ["MUJOCO_GL"] = "egl"
 
 
 def child_environment() -> dict[str, str]:
@@ -82,8 +62,11 @@ sys.exit(0 if mode == "human" or hasattr(picture, "shape") else "its render() re
 def check_renders(env_id: str, mode: str = "rgb_array", arguments: EnvArguments = NONE) -> None:
     """Raise UserError where this environment cannot render pictures ('rgb_array') or a window ('human').
 
-    Another process tries it: with TensorFlow in the same process, MuJoCo's EGL renderer crashes on some machines.
+    Another process tries it: with TensorFlow in the same process, MuJoCo's EGL renderer crashes on some machines. From
+    now on, MuJoCo renders pictures without a display, unless the user has set MUJOCO_GL to something that can.
     """
+    if mode == "rgb_array" and sys.platform == "linux" and os.environ.get("MUJOCO_GL") in (None, "", "glfw"):
+        os.environ["MUJOCO_GL"] = "egl"
     command = [sys.executable, "-c", _RENDER_ONCE, env_id, mode, as_text(arguments.kwargs)]
     result = subprocess.run(command, capture_output=True, text=True, env=child_environment())
     if result.returncode != 0:

@@ -36,9 +36,6 @@ class GoalReward:
         compute = env.get_wrapper_attr("compute_reward")
         self._compute = compute if _takes_info(compute) else lambda achieved, desired, info: compute(achieved, desired)
         self._env, self._env_id, self.reward_info = env, env_id, tuple(reward_info)
-        assert isinstance(env.observation_space, gymnasium.spaces.Dict)
-        self._space = _drawable(env.observation_space["achieved_goal"])
-        self._space.seed(0)  # all workers, and a run that is resumed, must draw the same goals
 
     @classmethod
     def of(cls, env: Env, spec: EnvSpec, reward_info: Sequence[str] = ()) -> "GoalReward | None":
@@ -54,16 +51,6 @@ class GoalReward:
     def info_size(self) -> int:
         """Numbers per step that compute_reward reads of info; mostly 0."""
         return len(self._info[1][0])
-
-    @property
-    def goal_reward(self) -> float:
-        """The reward where the goal is achieved. Raises UserError if compute_reward cannot be called."""
-        return float(self._goal_rewards.max())
-
-    @property
-    def varies(self) -> bool:
-        """True if `goal_reward` differs between goals, or between the infos of the first steps."""
-        return bool(np.ptp(self._goal_rewards) > 1e-6)
 
     def reward_at_goal(self, goal: np.ndarray, info: np.ndarray | None = None) -> float | None:
         """Return the reward where this goal [g] is achieved, for one row of info [i]; None if it cannot be computed.
@@ -84,12 +71,8 @@ class GoalReward:
 
         Raises TrainingError where compute_reward raises, or returns something else than finite rewards.
         """
-        call, info = self._call, np.zeros((len(achieved_goal), 0)) if info is None else info
-        try:
-            reward = call(achieved_goal, desired_goal, info)
-        except Exception as error:
-            raise TrainingError(self._failure(error)) from error
-        return _finite(reward, achieved_goal, desired_goal)
+        info = np.zeros((len(achieved_goal), 0)) if info is None else info
+        return self._rewards(self._call, TrainingError, achieved_goal, desired_goal, info)
 
     # The following are computed at their first use: an algorithm that relabels nothing does not need them.
 
@@ -125,48 +108,45 @@ class GoalReward:
                 goals = np.unique(np.array(rows, np.float32), axis=0)
                 if len(goals) > 1 and np.isfinite(goals).all():
                     return goals
-        return np.stack([self._space.sample() for _ in range(_SAMPLES)]).astype(np.float32)
+        assert isinstance(self._env.observation_space, gymnasium.spaces.Dict)
+        space = copy.deepcopy(self._env.observation_space["achieved_goal"])
+        space.seed(0)  # all workers, and a run that is resumed, must draw the same goals
+        with contextlib.suppress(OverflowError), np.errstate(over="ignore"):
+            return np.array([space.sample() for _ in range(_SAMPLES)], np.float32)
+        # Its bounds are further apart than any number is large.
+        return np.random.default_rng(0).normal(size=(_SAMPLES, *(space.shape or ()))).astype(np.float32)
 
     @functools.cached_property
     @environment_code()
     def table(self) -> np.ndarray:
         """Rewards for all pairs of `goals`, [n, n]: where goal i is achieved and goal j desired. Raises UserError."""
         n = len(self.goals)
-        pairs = np.repeat(self.goals, n, 0), np.tile(self.goals, (n, 1))
-        return self._first_rewards(*pairs, np.repeat(self._info[1][:1], n * n, 0)).reshape(n, n)
+        pairs = np.repeat(self.goals, n, 0), np.tile(self.goals, (n, 1)), np.repeat(self._info[1][:1], n * n, 0)
+        return self._rewards(self._one_by_one, UserError, *pairs).reshape(n, n)
 
     @functools.cached_property
     @environment_code()
-    def _goal_rewards(self) -> np.ndarray:
+    def goal_rewards(self) -> np.ndarray:
+        """Rewards where goals are achieved, with the infos of the first steps, [10]. Raises UserError."""
         _ = self.table  # an error may be raised only away from the goal
         goals = np.resize(self.goals, (_SAMPLES, self.goals.shape[1]))
-        return self._first_rewards(goals, goals, self._info[1])
-
-    def _first_rewards(self, achieved: np.ndarray, desired: np.ndarray, info: np.ndarray) -> np.ndarray:
-        try:
-            rewards = self._one_by_one(achieved, desired, info)
-        except Exception as error:
-            raise UserError(f"'{self._env_id}': {self._failure(error)}") from error
-        return _finite(rewards, achieved, desired)
+        return self._rewards(self._one_by_one, UserError, goals, goals, self._info[1])
 
     @functools.cached_property
     def _call(self) -> Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]:
-        _ = self._goal_rewards  # raises if it cannot be called at all
-        return self._at_once if all(map(self._takes_batches_of, (1, 2, 5))) else self._one_by_one
-
-    def _takes_batches_of(self, size: int) -> bool:
-        achieved, desired = np.split(self._sample_goals(2 * size), 2)
-        pairs = achieved, desired, self._info[1][:size]
-        try:
-            # The right shape is not enough: the Pen tasks take a row of the batch for a coordinate.
-            together, expected = self._at_once(*pairs), self._one_by_one(*pairs)
-            return together.shape == expected.shape and np.allclose(together, expected, rtol=1e-5)
-        except Exception:  # whatever a function for single goals does with several
-            return False
-
-    def _sample_goals(self, count: int) -> np.ndarray:
-        goals: np.ndarray = np.random.default_rng(0).choice(self.goals, count)  # the same on all workers
-        return goals
+        """`_at_once` where the function takes whole batches, otherwise `_one_by_one`."""
+        _ = self.goal_rewards  # raises if it cannot be called at all
+        for size in (1, 2, 5):
+            achieved, desired = np.random.default_rng(0).choice(self.goals, (2, size))  # the same on all workers
+            pairs = achieved, desired, self._info[1][:size]
+            try:
+                # The right shape is not enough: the Pen tasks take a row of the batch for a coordinate.
+                together, expected = self._at_once(*pairs), self._one_by_one(*pairs)
+                if together.shape != expected.shape or not np.allclose(together, expected, rtol=1e-5):
+                    return self._one_by_one
+            except Exception:  # whatever a function for single goals does with several
+                return self._one_by_one
+        return self._at_once
 
     # Both pass copies, because some functions work in place, and keep a copy, because some return the same array again.
 
@@ -181,6 +161,19 @@ class GoalReward:
         rows = zip(achieved.copy(), desired.copy(), as_infos(self.info_type, info.copy()), strict=True)
         return np.array([one_number(self._compute(*row)) for row in rows])
 
+    def _rewards(
+        self, call: RewardFunction, kind: type[Exception], achieved: np.ndarray, desired: np.ndarray, info: np.ndarray
+    ) -> np.ndarray:
+        """Call it; raise `kind` where it raises, and TrainingError where a reward is not finite."""
+        try:
+            reward = call(achieved, desired, info)
+        except Exception as error:
+            raise kind(f"'{self._env_id}': {self._failure(error)}") from error
+        for i in np.flatnonzero(~np.isfinite(reward)):
+            goals = f"achieved_goal {achieved[i]} and desired_goal {desired[i]}"
+            raise TrainingError(f"compute_reward returned {reward[i]} for {goals}")
+        return reward
+
     def _failure(self, error: Exception) -> str:
         hint = "it may depend only on achieved_goal, desired_goal and the entries of info that --reward_info names"
         if isinstance(error, KeyError) and error.args and error.args[0] not in self.reward_info:
@@ -192,23 +185,6 @@ class GoalReward:
 def has_reward_function(env: Env) -> bool:
     """Return True if the environment or a wrapper of it has `compute_reward`."""
     return env.has_wrapper_attr("compute_reward") and callable(env.get_wrapper_attr("compute_reward"))
-
-
-def _finite(reward: np.ndarray, achieved: np.ndarray, desired: np.ndarray) -> np.ndarray:
-    if not np.isfinite(reward).all():
-        i = int(np.argmin(np.isfinite(reward)))
-        goals = f"achieved_goal {achieved[i]} and desired_goal {desired[i]}"
-        raise TrainingError(f"compute_reward returned {reward[i]} for {goals}")
-    return reward
-
-
-def _drawable(space: gymnasium.Space[Any]) -> gymnasium.Space[Any]:
-    """Return a copy to draw from, without bounds where these are further apart than any number is large."""
-    if isinstance(space, gymnasium.spaces.Box) and space.is_bounded() and space.dtype.kind == "f":
-        with np.errstate(over="ignore"):
-            if not np.isfinite(space.high - space.low).all():
-                return gymnasium.spaces.Box(-np.inf, np.inf, space.shape, space.dtype.type)
-    return copy.deepcopy(space)
 
 
 def _takes_info(compute: Callable[..., Any]) -> bool:

@@ -18,8 +18,9 @@ def reward_offset(config: HERConfig, compute_reward: GoalReward) -> float:
     `terminal_values`); and values begin at 0, where those of a goal are then. Raises UserError where compute_reward
     cannot be called.
     """
-    at_goal = compute_reward.goal_reward
-    return at_goal if config.clip_return and config.clip_pos_returns and not compute_reward.varies else 0.0
+    at_goal = compute_reward.goal_rewards
+    same = np.ptp(at_goal) <= 1e-6  # for all goals and infos
+    return float(at_goal.max()) if config.clip_return and config.clip_pos_returns and same else 0.0
 
 
 def terminal_values(config: HERConfig, offset: float, horizon: int) -> tuple[float, float]:

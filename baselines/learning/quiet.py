@@ -85,11 +85,8 @@ def _same_cores() -> Iterator[None]:
             os.sched_setaffinity(0, before)
 
 
-def _after_fork() -> None:
+def note_fork() -> None:
+    """Note in a forked process if TensorFlow had started its threads before."""
     eager: Any = sys.modules.get("tensorflow.python.eager.context")
     if eager and getattr(eager.context_safe(), "_initialized", False):
         _forked.set()
-
-
-if hasattr(os, "register_at_fork"):  # not on Windows
-    os.register_at_fork(after_in_child=_after_fork)

@@ -50,10 +50,7 @@ class Evaluation:
 def environment_for(
     policy: Acting, env: object, num_env: int, seed: int, back_end: str, arguments: EnvArguments = NONE
 ) -> Iterator[VecEnv]:
-    """Yield environments for a policy: by name, the user's own, or for None those that it was trained on.
-
-    Raises UserError where the policy cannot act in them.
-    """
+    """Yield environments for a policy: by name, the user's own, or for None those of its training. Raises UserError."""
     if not callable(getattr(policy, "act", None)):
         raise UserError(f"expected a policy, from agent.policy() or load_policy(path), got {policy!r:.80}")
     trained_on = getattr(policy, "spec", None)

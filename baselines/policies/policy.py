@@ -6,22 +6,20 @@ import reprlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 import baselines
-from baselines.common.errors import UserError
-from baselines.common.layouts import as_vector
-from baselines.common.paths import Path, as_path
-from baselines.common.specs import EnvSpec
+from baselines.common.errors import Path, UserError, as_path
+from baselines.common.specs import EnvSpec, as_vector
 from baselines.storage import SUFFIX, read_arrays, read_document, write_arrays
-
-Layers = Sequence[tuple[np.ndarray, np.ndarray]]  # (kernel [in, out], bias [out]) of each layer
-Activation = Callable[[np.ndarray], np.ndarray]
 
 FORMAT = "baselines policy 3"
 _LARGEST = 1 << 30  # bytes of a file
+
+Layers = Sequence[tuple[np.ndarray, np.ndarray]]  # (kernel [in, out], bias [out]) of each layer
+Activation = Callable[[np.ndarray], np.ndarray]
 
 
 def relu(x: np.ndarray) -> np.ndarray:
@@ -34,10 +32,8 @@ ACTIVATIONS: dict[str, Activation] = {"relu": relu, "tanh": np.tanh}
 
 
 def forward(layers: Layers, x: np.ndarray, activation: Activation = relu) -> np.ndarray:
-    """Return the output [N, out] of hidden layers and a linear last layer for `x` [N, in].
-
-    It is in NumPy because a batch of a few rows costs 50 us here and 250 us through TensorFlow.
-    """
+    """Return the output [N, out] of hidden layers and a linear last layer for `x` [N, in]."""
+    # In NumPy, because a batch of a few rows costs 50 us here and 250 us through TensorFlow.
     for kernel, bias in layers[:-1]:
         x = activation(x @ kernel + bias)
     kernel, bias = layers[-1]
@@ -89,13 +85,9 @@ class Policy:
     """A trained policy: `act(observation)` returns the action."""
 
     def __init__(
-        self,
-        spec: EnvSpec,
-        design: PolicyDesign,
-        arrays: Mapping[str, np.ndarray],
-        alg: str = "",
+        self, spec: EnvSpec, design: PolicyDesign, arrays: Mapping[str, np.ndarray], alg: str = "",
         config: Mapping[str, object] | None = None,
-    ):
+    ):  # fmt: skip
         """Check that design, arrays and environment fit each other. Raises UserError.
 
         Args:
@@ -119,10 +111,9 @@ class Policy:
         """Return the action [u] for one observation, or [N, u] for N of them; whole numbers where they are discrete.
 
         The entries of an observation are as the environment shows them, or vectors, [size] or [N, size]. Actions are in
-        the environment's own units, without noise. Raises UserError for entries that are missing, of another size, no
-        numbers, or not finite.
+        the environment's own units, without noise. Raises UserError for entries that do not fit.
         """
-        entries = checked_entries(observation, self.spec.observation_sizes, self.spec.layouts)
+        entries = checked_entries(observation, self.spec)
         front = next(iter(entries.values())).shape[:-1]
         output = self.output(self.inputs({key: x.reshape(-1, x.shape[-1]) for key, x in entries.items()}))
         if self.spec.discrete:
@@ -194,13 +185,13 @@ class Policy:
 class NetworkPolicy(Policy):
     """One network from all entries of the observation to the action, with relu layers and clipped outputs."""
 
-    def __init__(self, spec: EnvSpec, layers: Sequence[tuple[Any, Any]], alg: str = "network"):
+    def __init__(self, spec: EnvSpec, layers: Sequence[tuple[Any, Any]]):
         design = PolicyDesign(tuple((entry, "") for entry in spec.observation_sizes), "pi")
         arrays: dict[str, np.ndarray] = {}
         for i, (kernel, bias) in enumerate(layers):
             arrays[f"pi/{i}_kernel"] = np.asarray(kernel, np.float32)
             arrays[f"pi/{i}_bias"] = np.asarray(bias, np.float32)
-        super().__init__(spec, design, arrays, alg)
+        super().__init__(spec, design, arrays, "network")
 
 
 class Agent(ABC):
@@ -239,10 +230,7 @@ def save_policy(path: Path, policy: Policy) -> None:
 
 
 def read_policy(path: Path) -> Policy:
-    """Return the policy in the file `path`, with or without .safetensors, or in latest.safetensors of the folder.
-
-    It executes nothing. Raises UserError.
-    """
+    """Return the policy in the file `path`, with or without .safetensors, or a folder's latest. Raises UserError."""
     file = _file_of(as_path("path", path))
     document, arrays = read_arrays(file, _LARGEST)
     try:
@@ -257,18 +245,11 @@ def read_policy(path: Path) -> Policy:
     return policy
 
 
-class Trainable(Protocol):
-    """An agent whose training can begin from a saved policy."""
+def begin_from(agent: Any, policy: Policy) -> None:
+    """Let training begin from the networks and statistics of a policy. Raises UserError where they do not fit.
 
-    def policy_state(self) -> dict[str, np.ndarray]:
-        """Return all arrays of its policy."""
-
-    def load_policy_state(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Take over a `policy_state`. Raises KeyError or ValueError."""
-
-
-def begin_from(agent: Trainable, policy: Policy) -> None:
-    """Let training begin from the networks and statistics of a policy. Raises UserError where they do not fit."""
+    The agent's `policy_state()` returns all arrays of its policy; `load_policy_state(arrays)` takes them over.
+    """
     own = agent.policy_state()
     for name in sorted({*policy.arrays, *own}):
         theirs, ours = ("missing" if x is None else list(x.shape) for x in (policy.arrays.get(name), own.get(name)))
@@ -283,17 +264,13 @@ def begin_from(agent: Trainable, policy: Policy) -> None:
         raise UserError(f"--load_path: training cannot begin from this policy: {error}") from None
 
 
-def checked_entries(
-    observation: object, sizes: Mapping[str, int], layouts: Mapping[str, Any] | None = None
-) -> dict[str, np.ndarray]:
+def checked_entries(observation: object, spec: EnvSpec) -> dict[str, np.ndarray]:
     """Return the entries of an observation, [.., size] each, for as many environments as the first entry shows.
-
-    Entries with one of the `layouts` of an environment may be as it shows them.
 
     Raises UserError for entries that are missing, no numbers, of another size, or NaN or infinity: a network would
     answer all of these with some action.
     """
-    layouts = layouts or {}
+    sizes = spec.observation_sizes
     if not isinstance(observation, Mapping):
         if list(sizes) != ["observation"]:
             names = ", ".join(sizes)
@@ -304,7 +281,7 @@ def checked_entries(
         if key not in observation:
             names = ", ".join(map(str, observation)) or "nothing"
             raise UserError(f"expected an observation with '{key}', got {names}")
-        entry = _numbers(key, size, observation[key], layouts.get(key, size))
+        entry = _numbers(key, size, observation[key], spec.layouts.get(key, size))
         front = next(iter(entries.values()), entry).shape[:-1]
         if entry.shape[:-1] != front and entry.size != size * math.prod(front):
             expected = f"as many environments as the others, {[*front, size]}"
@@ -319,9 +296,8 @@ def _numbers(key: str, size: int, value: object, layout: Any) -> np.ndarray:
         entry = np.asarray(value) if layout == size else as_vector(layout, value)
     except Exception as error:  # lists of unequal lengths, and objects of other libraries, fail in ways of their own
         if layout != size and isinstance(error, ValueError):
-            raise UserError(
-                f"expected '{key}' as the environment shows it: {error}, got {reprlib.repr(value)}"
-            ) from None
+            expected = f"'{key}' as the environment shows it: {error}"
+            raise UserError(f"expected {expected}, got {reprlib.repr(value)}") from None
         entry = np.array(None)
     is_number = entry.dtype.kind in "fiub"
     if not is_number or entry.shape[-1:] != (size,):

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from baselines.common.errors import UserError
+from baselines.common.errors import UserError, counted
 from baselines.common.streams import show
 from baselines.runs.record import LARGEST, shown_settings
 from baselines.storage import open_regular
@@ -36,16 +36,17 @@ class Group:
     """Runs that count as seeds of one setting."""
 
     label: str
-    folders: list[str]
-    settings: list[dict[str, Any]]  # of each run; empty: unknown
+    runs: dict[str, dict[str, Any]]  # the settings of each folder's run; empty: unknown
 
     @property
     def name(self) -> str:
         """The label with the number of runs."""
-        return f"{self.label} ({len(self.folders)} run{'s' if len(self.folders) > 1 else ''})"
+        return f"{self.label} ({counted(len(self.runs), 'run')})"
 
-
-# ---- one run ----
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The settings of the first run."""
+        return next(iter(self.runs.values()))
 
 
 def read_column(folder: str, key: str) -> np.ndarray:
@@ -65,10 +66,7 @@ def read_column(folder: str, key: str) -> np.ndarray:
 
 
 def read_curve(folder: str, x_key: str, y_key: str, smooth: int = 1) -> Curve:
-    """Return the means of `smooth` rows in a row, each at its last row; rows without a number do not count.
-
-    Raises UserError.
-    """
+    """Return means of `smooth` rows, each at the last of them; rows without a number do not count. Raises UserError."""
     x, y = read_column(folder, x_key), read_column(folder, y_key)
     known = np.isfinite(x) & np.isfinite(y)
     x, y = x[known], y[known]
@@ -93,9 +91,6 @@ def on_one_axis(curves: Sequence[Curve]) -> tuple[np.ndarray, np.ndarray]:
     return x, np.stack([np.interp(x, curve.x, curve.y) for curve in curves])
 
 
-# ---- several runs ----
-
-
 def runs_in(folder: str) -> list[str]:
     """Return the folders in and below `folder` that have a progress.csv. Raises UserError if there is none."""
     folder = os.path.expanduser(folder)
@@ -106,10 +101,7 @@ def runs_in(folder: str) -> list[str]:
 
 
 def settings_of(folder: str) -> dict[str, Any]:
-    """Return the settings in a run's config.json with only the last part of paths, empty without one.
-
-    Raises UserError.
-    """
+    """Return the settings in a run's config.json, {} without one, with the last part of paths. Raises UserError."""
     path = os.path.join(folder, "config.json")
     if not os.path.isfile(path):
         return {}
@@ -135,14 +127,11 @@ def differing(settings: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:
 def group_of(word: str) -> Group:
     """Return the runs that LABEL=DIR,DIR,... or a folder names. Raises UserError."""
     label, _, folders = word.partition("=")
-    if os.path.isdir(os.path.expanduser(word)):
-        label, folders, places = word.rstrip("/"), word, [word]
-    else:
-        places = folders.split(",")
+    if _is_folder(word):
+        return Group(word.rstrip("/"), {run: settings_of(run) for run in runs_in(word)})
     if not label or not folders:
         raise UserError(f"{_EXPECTED}, got '{word}'")
-    runs = [run for place in places for run in runs_in(place)]
-    return Group(label, runs, [settings_of(run) for run in runs])
+    return Group(label, {run: settings_of(run) for place in folders.split(",") for run in runs_in(place)})
 
 
 def groups_of(words: Iterable[str]) -> list[Group]:
@@ -154,31 +143,33 @@ def groups_of(words: Iterable[str]) -> list[Group]:
     others: dict[str, Group] = {}  # by their settings
     for word in words:
         group = group_of(word)
-        if not os.path.isdir(os.path.expanduser(word)):
+        if not _is_folder(word):
             named.append(group)
             continue
-        for folder, settings in zip(group.folders, group.settings, strict=True):
+        for folder, settings in group.runs.items():
             key = json.dumps({**settings, "seed": None}, sort_keys=True) if settings else f"folder {word}"
-            own = others.setdefault(key, Group(group.label, [], []))
-            own.folders.append(folder)
-            own.settings.append(settings)
-    _label([group for group in others.values() if group.settings[0]])
+            others.setdefault(key, Group(group.label, {})).runs[folder] = settings
+    _label([group for group in others.values() if group.settings])
     return [*named, *others.values()]
+
+
+def _is_folder(word: str) -> bool:
+    return os.path.isdir(os.path.expanduser(word))
 
 
 def _label(groups: list[Group]) -> None:
     """Label groups by one of their differing settings, or by as few as tell them apart."""
-    differences = differing(group.settings[0] for group in groups)
+    differences = differing(group.settings for group in groups)
 
     def labels(keys: Iterable[str]) -> list[str]:
-        return [", ".join(f"{key}={_text(group.settings[0].get(key))}" for key in keys) for group in groups]
+        return [", ".join(f"{key}={_text(group.settings.get(key))}" for key in keys) for group in groups]
 
     used: list[str] = []
     for key in sorted(differences, key=lambda key: len(set(labels([key]))) < len(groups)):
         if len(set(labels([*used, key]))) > len(set(labels(used))):
             used.append(key)
     for group, label in zip(groups, labels(used), strict=True):
-        group.label = label or str(group.settings[0].get("env"))
+        group.label = label or str(group.settings.get("env"))
 
 
 def selected(groups: Sequence[Group], x_key: str) -> tuple[list[Group], list[str]]:
@@ -186,13 +177,13 @@ def selected(groups: Sequence[Group], x_key: str) -> tuple[list[Group], list[str
 
     Raises UserError for a run or a label that is given twice.
     """
-    paths = (os.path.relpath(os.path.realpath(folder)) for group in groups for folder in group.folders)
+    paths = (os.path.relpath(os.path.realpath(folder)) for group in groups for folder in group.runs)
     for kind, names in (("label", (group.label for group in groups)), ("run", paths)):
         if twice := [name for name, count in Counter(names).items() if count > 1]:
             raise UserError(f"the {kind} {twice[0]} is given twice; for one line of several folders: LABEL=DIR,DIR")
     said: list[str] = []
     chosen = [_selected(group, x_key, said) for group in groups]
-    if between := differing(group.settings[0] for group in chosen):
+    if between := differing(group.settings for group in chosen):
         said.append(f"the groups differ in {_named(between)}")
     return chosen, said
 
@@ -200,24 +191,23 @@ def selected(groups: Sequence[Group], x_key: str) -> tuple[list[Group], list[str
 def _selected(group: Group, x_key: str, said: list[str]) -> Group:
     """Return the group, without the shorter of runs with equal settings and seed, and without runs that have begun."""
     length_key = "total/timesteps" if x_key == "total/seconds" else x_key  # slower runs are as long as others
-    ends = {folder: float(read_column(folder, length_key)[-1]) for folder in group.folders}
-    kept, seen, longest = Group(group.label, [], []), dict[str, str](), max(ends.values())
-    for folder, settings in sorted(zip(group.folders, group.settings, strict=True), key=lambda r: -ends[r[0]]):
+    ends = {folder: float(read_column(folder, length_key)[-1]) for folder in group.runs}
+    kept, seen, longest = dict[str, dict[str, Any]](), dict[str, str](), max(ends.values())
+    for folder, settings in sorted(group.runs.items(), key=lambda run: -ends[run[0]]):
         same = seen.setdefault(json.dumps(settings, sort_keys=True) if settings else folder, folder)
         if same != folder:
             said.append(f"{group.label}: left out {folder}: settings and seed of {same}")
         elif ends[folder] < SHORT * longest:
             said.append(f"{group.label}: left out {folder}: it ends at {ends[folder]:,.6g} of {longest:,.6g}")
         else:
-            kept.folders.append(folder)
-            kept.settings.append(settings)
-    if ends[kept.folders[-1]] < longest:
-        said.append(f"{group.label}: the mean ends at {ends[kept.folders[-1]]:,.6g} with {kept.folders[-1]}")
-    if mixed := differing(kept.settings):
+            kept[folder] = settings
+    if ends[folder := [*kept][-1]] < longest:
+        said.append(f"{group.label}: the mean ends at {ends[folder]:,.6g} with {folder}")
+    if mixed := differing(kept.values()):
         said.append(f"{group.label}: its runs differ in {_named(mixed)}")
-    if len(kept.folders) > 1 and not all(kept.settings):
+    if len(kept) > 1 and not all(kept.values()):
         said.append(f"{group.label}: runs without a config.json count as runs of one setting")
-    return kept
+    return Group(group.label, kept)
 
 
 def _named(differences: Mapping[str, list[str]]) -> str:

@@ -5,7 +5,7 @@ Scores (success rates, or returns) are arrays [evaluations] of one run, or [runs
 
 import importlib.util
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -36,9 +36,6 @@ def check_installed() -> None:
         raise UserError("this command needs scipy: pip install 'baselines-her[plot]'")
 
 
-# ---- one run ----
-
-
 def means_of_three(score: np.ndarray) -> np.ndarray:
     """Return the means of three evaluations in a row [evaluations - 2].
 
@@ -53,24 +50,13 @@ def steps_to(steps: np.ndarray, score: np.ndarray, level: float) -> float:
     return float(steps[2 + reached[0]]) if len(reached) else math.inf
 
 
-def minutes_to(seconds: np.ndarray, score: np.ndarray, level: float) -> float:
-    """Return the minutes of training and evaluations at the evaluation that `steps_to` finds."""
-    return steps_to(seconds, score, level) / 60
-
-
 def stability(score: np.ndarray, level: float) -> tuple[float, float]:
-    """Return the share below `level`, and the lowest, of all evaluations after the first of at least `level`.
-
-    Both are NaN where there are no such evaluations.
-    """
+    """Return the share below `level`, and the lowest, of all evaluations after the first that reaches it; or NaN."""
     reached = np.flatnonzero(score >= level - _ROUNDING)
     later = score[reached[0] + 1 :] if len(reached) else score[:0]
     if not len(later):
         return math.nan, math.nan
     return float(np.mean(later < level - _ROUNDING)), float(later.min())
-
-
-# ---- several runs ----
 
 
 def mean_along(steps: np.ndarray, scores: np.ndarray) -> np.ndarray:
@@ -80,8 +66,7 @@ def mean_along(steps: np.ndarray, scores: np.ndarray) -> np.ndarray:
     return trapezoid(scores, steps) / (steps[-1] - steps[0]) if len(steps) > 1 else scores[:, 0]
 
 
-# SciPy, and not `rliable`, which is by the authors of 2108.13264: its release 1.2.0 cannot be imported beside pandas 3,
-# brings fifteen packages, and takes 40 s for the band of one curve. With pandas 2 its numbers are the same.
+# Not `rliable`, by the authors of 2108.13264: it cannot be imported beside pandas 3, and takes 40 s for one band.
 
 
 def interquartile_mean(runs: np.ndarray, axis: int = 0) -> Any:
@@ -110,33 +95,19 @@ def interval(statistic: Callable[..., Any], *groups: np.ndarray) -> tuple[Any, A
     return found.confidence_interval.low, found.confidence_interval.high
 
 
-def mean_of(runs: Iterable[float]) -> Estimate:
-    """Return the interquartile mean of the numbers that are known."""
-    return _estimate(interquartile_mean, _known(runs))
+def estimate(statistic: Callable[..., Any], *groups: Iterable[float]) -> Estimate:
+    """Return `statistic(*groups, axis)` of the numbers that are known."""
+    known = [np.array([value for value in runs if not math.isnan(value)]) for runs in groups]
+    if not all(map(len, known)):
+        return Estimate(math.nan)
+    low, high = interval(statistic, *known)
+    return Estimate(float(statistic(*known, axis=0)), float(low), float(high))
 
 
-def median_of(runs: Iterable[float]) -> Estimate:
-    """Return the median of the numbers that are known."""
-    return _estimate(np.median, _known(runs))
-
-
-def difference_of(statistic: Callable[..., Any], ours: Iterable[float], theirs: Iterable[float]) -> Estimate:
+def difference_of(statistic: Callable[..., Any], ours: Sequence[float], theirs: Sequence[float]) -> Estimate:
     """Return the difference of a statistic of two groups of runs; NaN where a run has an infinite number."""
 
-    def difference(a: np.ndarray, b: np.ndarray, axis: int = 0) -> Any:
+    def difference(a: np.ndarray, b: np.ndarray, axis: int) -> Any:
         return statistic(a, axis=axis) - statistic(b, axis=axis)
 
-    groups = _known(ours), _known(theirs)
-    finite = all(len(runs) and np.isfinite(runs).all() for runs in groups)
-    return _estimate(difference, *groups) if finite else Estimate(math.nan)
-
-
-def _known(runs: Iterable[float]) -> np.ndarray:
-    return np.array([value for value in runs if not math.isnan(value)])
-
-
-def _estimate(statistic: Callable[..., Any], *groups: np.ndarray) -> Estimate:
-    if not all(map(len, groups)):
-        return Estimate(math.nan)
-    low, high = interval(statistic, *groups)
-    return Estimate(float(statistic(*groups, axis=0)), float(low), float(high))
+    return Estimate(math.nan) if np.isinf([*ours, *theirs]).any() else estimate(difference, ours, theirs)

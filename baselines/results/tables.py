@@ -9,7 +9,7 @@ import numpy as np
 
 from baselines.common.errors import UserError
 from baselines.results.logs import Curve, Group, read_column
-from baselines.results.statistics import Estimate, mean_of, means_of_three, median_of, minutes_to, stability, steps_to
+from baselines.results.statistics import Estimate, estimate, interquartile_mean, means_of_three, stability, steps_to
 
 LEVELS, KEPT = (0.5, 0.9, 0.95), 0.9  # of success
 END = "at the end"
@@ -26,7 +26,7 @@ def measures(steps: Curve, seconds: np.ndarray, levels: Iterable[float], kept: f
     share, lowest = stability(steps.y, kept)
     return {
         **{f"steps to {level:g}": steps_to(steps.x, steps.y, level) for level in levels},
-        **{f"minutes to {level:g}": minutes_to(seconds, steps.y, level) for level in levels},
+        **{f"minutes to {level:g}": steps_to(seconds, steps.y, level) / 60 for level in levels},
         f"share below {kept:g} after it": share,
         f"lowest after {kept:g}": lowest,
     }
@@ -35,7 +35,7 @@ def measures(steps: Curve, seconds: np.ndarray, levels: Iterable[float], kept: f
 def measured(group: Group, y_key: str, levels: Sequence[float]) -> list[dict[str, float]]:
     """Return the measures of each run of a group, and its mean of the last three evaluations. Raises UserError."""
     rows = []
-    for folder in group.folders:
+    for folder in group.runs:
         score = read_column(folder, y_key)
         try:
             seconds = read_column(folder, "total/seconds")
@@ -50,14 +50,14 @@ def measured(group: Group, y_key: str, levels: Sequence[float]) -> list[dict[str
 def summary(group: Group, y_key: str, levels: Sequence[float]) -> dict[str, Estimate]:
     """Return medians over the runs of a group, its lowest score after a level, and its mean score at the end."""
     rows = measured(group, y_key, levels)
-
-    def of(name: str) -> Estimate:
+    found = {"runs": Estimate(len(rows))}
+    for name in rows[0]:
         values = [row[name] for row in rows]
         if name.startswith("lowest"):
-            return Estimate(min((value for value in values if not math.isnan(value)), default=math.nan))
-        return mean_of(values) if name == END else median_of(values)
-
-    return {"runs": Estimate(len(rows)), **{name: of(name) for name in rows[0]}}
+            found[name] = Estimate(min((value for value in values if not math.isnan(value)), default=math.nan))
+        else:
+            found[name] = estimate(interquartile_mean if name == END else np.median, values)
+    return found
 
 
 def form_of(name: str) -> str:

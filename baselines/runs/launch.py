@@ -8,16 +8,16 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import baselines
-from baselines.common.errors import UserError
+from baselines.common.errors import UserError, as_path
 from baselines.common.mpi import Communicator, check_same_on_all
-from baselines.common.paths import as_path
 from baselines.common.seeding import env_seeds, new_seed
 from baselines.common.settings import names_of
 from baselines.common.specs import check_same_sizes, other_task
 from baselines.common.streams import open_streams
-from baselines.envs import as_vec_env, check_renders, has_display, make_vec_env, render_without_display
+from baselines.envs import as_vec_env, make_vec_env
 from baselines.envs.base import VecEnv
 from baselines.envs.names import import_extra, import_module_of
+from baselines.envs.rendering import check_renders
 from baselines.policies.policy import Agent, read_policy
 from baselines.runs.algorithms import find
 from baselines.runs.checkpoints import read_newest
@@ -107,8 +107,6 @@ def _environment(options: Options, env: object, comm: Communicator, stack: conte
     vec_env = make_vec_env(options.env, options.num_env, seeds, options.vec_env, cores, options.step_timeout, arguments)
     stack.callback(vec_env.close)
     if options.save_video_interval and comm.rank == 0:
-        if not has_display():
-            render_without_display()
         check_renders(options.env, arguments=arguments)
     return vec_env
 

@@ -117,32 +117,27 @@ def remove_unfinished(folder: str) -> None:
 
 def append_whole(path: str, data: bytes) -> None:
     """Append `data` to a file: all of it or, raising OSError, nothing."""
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
-    try:
-        end = os.fstat(handle).st_size
+    with open(path, "ab", buffering=0) as file:
+        end = file.tell()
         try:
             # One system call, so that a process that is killed has written all or nothing.
-            if os.write(handle, data) != len(data):
+            if os.write(file.fileno(), data) != len(data):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         except OSError:
-            os.ftruncate(handle, end)
+            file.truncate(end)
             raise
-    finally:
-        os.close(handle)
 
 
 def lock(file: IO[str]) -> None:
     """Lock the file until it is closed or this process ends. Raises BlockingIOError where another process holds it."""
     try:
         import fcntl
-    except ImportError:  # Windows
-        return
-    try:
+
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         raise
-    except OSError:
-        pass  # the file system has no locks
+    except (ImportError, OSError):  # Windows, or a file system without locks
+        pass
 
 
 def write_arrays(path: str, document: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> int:
@@ -171,10 +166,7 @@ def read_document(path: str) -> dict[str, Any]:
 
 
 def read_arrays(path: str, most: int = 1 << 62) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """Return document and arrays of a file of at most `most` bytes.
-
-    Raises UserError where the file is damaged or not one that `write_arrays` wrote.
-    """
+    """Return document and arrays of a file that `write_arrays` wrote, of at most `most` bytes. Raises UserError."""
     with _opened(path, most) as (file, header):
         arrays: dict[str, np.ndarray] = {name: file.get_tensor(name) for name in file.keys()}
         if header.get("crc32") != _checksums(header["document"], arrays):

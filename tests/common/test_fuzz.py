@@ -19,7 +19,7 @@ from baselines.api import DEFAULTS
 from baselines.common import cli
 from baselines.common.mpi import Communicator
 from baselines.common.settings import names_of
-from baselines.envs import parse_arguments
+from baselines.envs.arguments import parse_arguments
 from baselines.envs.lockstep import run_episodes
 from baselines.her.demonstrations import read_demonstrations, write_demonstrations
 from baselines.her.experiment.config import PRESETS, HERConfig

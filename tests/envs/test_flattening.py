@@ -65,4 +65,9 @@ def test_a_vector_of_the_users_must_show_vectors():
 
 
 def test_a_single_environment_of_the_users_is_flattened_and_trained(eagerly):
-    baselines.train(env=gymnasium.wrappers.TimeLimit(Shelf(), 8), n_epochs=1, seed=0, **TINY_SETTINGS)
+    class WithoutInfo(gymnasium.Wrapper):
+        def compute_reward(self, achieved_goal, desired_goal):
+            return self.env.compute_reward(achieved_goal, desired_goal, {})
+
+    for shelf in (Shelf(), WithoutInfo(Shelf())):
+        baselines.train(env=gymnasium.wrappers.TimeLimit(shelf, 8), n_epochs=1, seed=0, **TINY_SETTINGS)

@@ -91,5 +91,6 @@ def test_lists_whole_numbers_and_further_entries_are_taken():
 
 
 def test_entries_keep_their_type_and_one_goal_is_taken_beside_a_batch_of_one():
-    entries = checked_entries({"observation": np.zeros((1, 3)), "goal": [1, 2]}, {"observation": 3, "goal": 2})
+    spec = EnvSpec("Two-v0", {"observation": 3, "goal": 2}, 1)
+    entries = checked_entries({"observation": np.zeros((1, 3)), "goal": [1, 2]}, spec)
     assert entries["observation"].dtype == np.float64 and entries["goal"].shape == (1, 2)

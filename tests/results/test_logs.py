@@ -16,7 +16,7 @@ STEPS, SUCCESS = "total/timesteps", "test/success_rate"
 def groups(*words, x_key=STEPS):
     """Return the folders of each group by label, and the notes."""
     found, said = selected(groups_of(words), x_key)
-    return {group.label: group.folders for group in found}, said
+    return {group.label: [*group.runs] for group in found}, said
 
 
 # ---- one axis ----

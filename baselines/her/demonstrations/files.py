@@ -17,8 +17,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from baselines.common.errors import UserError
-from baselines.common.paths import Path, as_path
+from baselines.common.errors import Path, UserError, as_path
 from baselines.common.specs import GOAL_KEYS, EnvSpec, task_of
 from baselines.envs.lockstep import Episode
 from baselines.her.demonstrations.minari import convert_minari

@@ -8,8 +8,7 @@ import re
 import tempfile
 from typing import Any, NamedTuple
 
-from baselines.common.errors import UserError, nearest
-from baselines.common.paths import Path, as_path
+from baselines.common.errors import Path, UserError, as_path, nearest
 from baselines.learning.quiet import import_tensorflow
 from baselines.policies.exporting.steps import inputs_of
 from baselines.policies.policy import Policy
@@ -42,11 +41,18 @@ def export(policy: Policy, format: str, output: Path) -> list[str]:
     for name in inputs_of(policy):
         if not re.fullmatch(r"[A-Za-z]\w*", name, re.ASCII) or keyword.iskeyword(name) or name == "action":
             raise UserError(f"cannot export an input '{name}': expected a word of letters, digits and _, not 'action'")
-    write, parent = _writer(format), os.path.dirname(places[0])
+    module, _, extra = FORMATS[format]
+    if module == "to_tensorflow":
+        import_tensorflow()
+    try:
+        writers: Any = importlib.import_module(f"baselines.policies.exporting.{module}")
+    except ImportError as error:
+        raise UserError(f"--format={format} needs {error.name or error}: pip install {extra}") from None
+    parent = os.path.dirname(places[0])
     try:
         os.makedirs(parent, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".export.", dir=parent) as folder, contextlib.ExitStack() as undo:
-            write(policy, os.path.join(folder, os.path.basename(places[0])))
+            getattr(writers, f"write_{format}")(policy, os.path.join(folder, os.path.basename(places[0])))
             for root, _, files in os.walk(folder):
                 for file in files:
                     with synced(open(os.path.join(root, file), "rb+")):
@@ -73,14 +79,3 @@ def _places(format: str, output: str) -> list[str]:
             raise UserError(f"--output={output}: {place} exists already; move it away, or give another name")
     check_writable(os.path.dirname(path))
     return places
-
-
-def _writer(format: str) -> Any:
-    """Return the function that writes a format. Raises UserError where a package is missing."""
-    module, _, extra = FORMATS[format]
-    if module == "to_tensorflow":
-        import_tensorflow()
-    try:
-        return getattr(importlib.import_module(f"baselines.policies.exporting.{module}"), f"write_{format}")
-    except ImportError as error:
-        raise UserError(f"--format={format} needs {error.name or error}: pip install {extra}") from None

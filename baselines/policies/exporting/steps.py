@@ -22,37 +22,26 @@ def action_type(policy: Policy) -> "np.dtype[Any]":
 def steps_of(policy: Policy) -> list[tuple[Any, ...]]:
     """Return the steps from the joined columns to the action, each `x = operation(x, *operands)`.
 
-    An operand is a number or the name of an array in `arrays_of`. The step "to_units" converts x to float64. After the
-    last step, x is to be converted to `action_type`.
+    An operand is a number or an array: float32, but float64 where "to_units" has converted x to float64. After the last
+    step, x is to be converted to `action_type`.
     """
-    design, steps = policy.design, list[tuple[Any, ...]]()
+    design, actions, steps = policy.design, policy.spec.actions, list[tuple[Any, ...]]()
     if design.clip is not None:
         steps.append(("clip", -design.clip, design.clip))
     if design.statistics:
-        steps.append(("normalize", "mean", "std"))
+        steps.append(("normalize", policy.mean, policy.std))
         if design.norm_clip is not None:
             steps.append(("clip", -design.norm_clip, design.norm_clip))
-    for i in range(len(policy.layers)):
+    for i, (kernel, bias) in enumerate(policy.layers):
         steps += [(design.activation,)] if i > 0 else []
-        steps.append(("layer", f"{i}_kernel", f"{i}_bias"))
+        steps.append(("layer", kernel, bias))
     if policy.spec.discrete:
         return [*steps, ("argmax",)]
     steps += [("tanh",) if design.squash == "tanh" else ("clip", -1.0, 1.0), ("multiply", design.scale)]
-    if policy.spec.actions.low:
-        steps.append(("to_units", "half_width", "low"))
-        steps += [("round",)] if action_type(policy).kind in "iu" else []
-        steps.append(("clip", "least", "most"))
-    return steps
-
-
-def arrays_of(policy: Policy) -> dict[str, np.ndarray]:
-    """Return the arrays of the steps: float32, but float64 those of the environment's units."""
-    arrays = {"mean": policy.mean, "std": policy.std} if policy.design.statistics else {}
-    for i, (kernel, bias) in enumerate(policy.layers):
-        arrays |= {f"{i}_kernel": kernel, f"{i}_bias": bias}
-    actions = policy.spec.actions
-    if actions.low and not policy.spec.discrete:
+    if actions.low:
         low, high = np.array(actions.low, np.float64), np.array(actions.high, np.float64)
         least, most = (bound.astype(actions.type).astype(np.float64) for bound in (low, high))
-        arrays |= {"half_width": (high - low) / 2, "low": low, "least": least, "most": most}
-    return arrays
+        steps.append(("to_units", (high - low) / 2, low))
+        steps += [("round",)] if action_type(policy).kind in "iu" else []
+        steps.append(("clip", least, most))
+    return steps

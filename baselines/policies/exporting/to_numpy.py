@@ -2,11 +2,12 @@
 
 import json
 import re
+from typing import Any
 
 import numpy as np
 
 import baselines
-from baselines.policies.exporting.steps import action_type, arrays_of, inputs_of, steps_of
+from baselines.policies.exporting.steps import action_type, inputs_of, steps_of
 from baselines.policies.policy import Policy
 
 _LINES = {
@@ -53,13 +54,21 @@ def act(observation):
 
 def write_numpy(policy: Policy, path: str) -> None:
     """Write the Python file at `path`, and the .npz beside it."""
-    arrays = arrays_of(policy)
-    np.savez(path.removesuffix(".py") + ".npz", allow_pickle=False, **arrays)
     # The names of inputs are words, see `export`.
     columns = ", ".join(f'rows["{a}"] - rows["{b}"]' if b else f'rows["{a}"]' for a, b in policy.design.columns)
     lines = [f"x = np.concatenate([{columns}], axis=-1)"]
+    arrays: dict[str, np.ndarray] = {}
+
+    def named(operation: str, operand: Any) -> str:
+        if not isinstance(operand, np.ndarray):
+            return repr(operand)
+        name = f"{operation}_{len(arrays)}"
+        arrays[name] = operand
+        return f'numbers["{name}"]'
+
     for operation, *operands in steps_of(policy):
-        lines.append(_LINES[operation].format(*(f'numbers["{o}"]' if o in arrays else repr(o) for o in operands)))
+        lines.append(_LINES[operation].format(*(named(operation, operand) for operand in operands)))
+    np.savez(path.removesuffix(".py") + ".npz", allow_pickle=False, **arrays)
     text = _TEXT.format(
         # The name comes from a file that anybody may have written; here it is inside of a program.
         env=re.sub(r"[^\w:./ -]", "?", policy.spec.env_id),

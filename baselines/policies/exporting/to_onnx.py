@@ -7,7 +7,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from baselines.policies.exporting.steps import action_type, arrays_of, inputs_of, steps_of
+from baselines.policies.exporting.steps import action_type, inputs_of, steps_of
 from baselines.policies.policy import Policy
 
 
@@ -60,10 +60,9 @@ def _graph(policy: Policy, kind: int) -> tuple[list[onnx.NodeProto], list[onnx.T
         ),
         "round": lambda x: add("Round", x),
     }
-    arrays = arrays_of(policy)
     x = add("Concat", *(add("Sub", a, b) if b else a for a, b in policy.design.columns), axis=-1)
     for operation, *operands in steps_of(policy):
-        x = operations[operation](x, *(arrays.get(operand, operand) for operand in operands))
+        x = operations[operation](x, *operands)
     add("Cast", x, to=kind)
     nodes[-1].output[0] = "action"
     return nodes, constants

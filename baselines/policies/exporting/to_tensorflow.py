@@ -7,7 +7,7 @@ from typing import Any
 import tensorflow as tf
 
 from baselines.common.errors import UserError
-from baselines.policies.exporting.steps import action_type, arrays_of, inputs_of, steps_of
+from baselines.policies.exporting.steps import action_type, inputs_of, steps_of
 from baselines.policies.policy import Policy
 
 
@@ -46,8 +46,8 @@ def _action(policy: Policy, entries: dict[str, Any], exact: tf.DType) -> Any:
         "to_units": lambda x, half_width, low: (tf.cast(x, exact) + 1) * half_width + low,
         "round": tf.round,
     }
-    arrays = {k: tf.constant(x, exact if x.dtype == "float64" else x.dtype) for k, x in arrays_of(policy).items()}
     x = tf.concat([entries[a] - entries[b] if b else entries[a] for a, b in policy.design.columns], -1)
     for operation, *operands in steps_of(policy):
-        x = operations[operation](x, *(arrays.get(operand, operand) for operand in operands))
+        kinds = (exact if getattr(operand, "dtype", None) == "float64" else tf.float32 for operand in operands)
+        x = operations[operation](x, *map(tf.cast, operands, kinds))
     return tf.cast(x, action_type(policy))
