@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from baselines.common.state import load_states, states_of
 from baselines.envs.base import Observation
 from baselines.her.experiment.config import HERConfig
-from baselines.runs.state import load_states, states_of
 
 HELD_NOISE = 0.1  # standard deviation of the noise on held actions, in units of max_u
 

@@ -7,6 +7,7 @@ from threadpoolctl import threadpool_limits
 
 from baselines.common.errors import UserError, counted
 from baselines.common.specs import GOAL_KEYS
+from baselines.common.state import Stateful
 from baselines.envs.base import SUCCESS_BY_REWARD, VecEnv
 from baselines.envs.reward import RewardFunction
 from baselines.her.checks import Checks, reward_offset, terminal_values
@@ -21,7 +22,6 @@ from baselines.her.types import Episodes
 from baselines.learning.networks import share_threads
 from baselines.policies.policy import begin_from
 from baselines.runs.run import Run
-from baselines.runs.state import Stateful
 
 
 def learn(env: VecEnv, config: HERConfig, run: Run) -> DDPG:

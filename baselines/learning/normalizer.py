@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 import numpy as np
+import tensorflow as tf
 
 from baselines.common.mpi import Communicator
 
@@ -27,6 +28,7 @@ class Normalizer:
         self.sum = np.zeros(size)
         self.sumsq = np.zeros(size)
         self.count = np.full(1, initial_count)
+        self.variables = tf.Variable(tf.zeros(size)), tf.Variable(tf.ones(size))  # mean and std for compiled updates
         self._refresh()
 
     def update(self, x: np.ndarray) -> None:
@@ -44,6 +46,8 @@ class Normalizer:
         variance = self.sumsq / self.count - np.square(mean)
         self.mean = mean.astype(np.float32)  # [size]
         self.std = np.sqrt(np.maximum(self.eps**2, variance)).astype(np.float32)  # [size]
+        for variable, value in zip(self.variables, (self.mean, self.std), strict=True):
+            variable.assign(value)
 
     def state(self) -> dict[str, np.ndarray]:
         """Return the state in float64 (sum, sumsq, count) and the mean and std that follow from it, in float32."""
