@@ -11,7 +11,6 @@ from baselines.her.sampling import (
     movement_priority,
     sample_relabelled,
     sample_times,
-    sample_times_by_priority,
 )
 from tests.her.numbered import numbered_episodes, sparse_reward
 
@@ -111,7 +110,7 @@ def test_every_transition_is_equally_likely_whatever_its_episodes_length():
 
 def test_transitions_are_as_likely_as_their_episodes_priority_says():
     length, priority = np.array([6, 1, 3]), np.array([1.0, 2.0, 0.5])
-    rows, times = sample_times_by_priority(length, priority, (100, 500), np.random.default_rng(0))
+    rows, times = sample_times(length, (100, 500), np.random.default_rng(0), priority)
     assert rows.shape == times.shape == (100, 500)
     which, counts = np.unique(rows * 10 + times, return_counts=True)
     assert which.tolist() == [0, 1, 2, 3, 4, 5, 10, 20, 21, 22]

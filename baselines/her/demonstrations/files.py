@@ -70,7 +70,7 @@ def read_demonstrations(path: Path, spec: EnvSpec, max_episodes: int | None = No
     check_goal_env(spec)
     path = as_path("path", path)
     try:
-        return _checked(_read(path, spec, max_episodes), spec).select(slice(max_episodes))
+        return Episodes(*(column[:max_episodes] for column in _checked(_read(path, spec, max_episodes), spec)))
     except UserError:
         raise
     except OSError as error:
