@@ -13,13 +13,12 @@ from baselines.her.experiment.config import HERConfig
 from baselines.her.networks import ActorCritic
 from baselines.her.policy import make_policy
 from baselines.her.types import Transitions
-from baselines.learning.adam import Adam, check_workers_agree
+from baselines.learning.adam import Adam
 from baselines.learning.networks import MLP
 from baselines.learning.normalizer import Normalizer
 from baselines.learning.updates import Learner
 from baselines.policies.policy import Agent, Policy
 
-CHECK_INTERVAL = 100  # updates between two comparisons of the workers' weights
 _REMEDY = "Lower --Q_lr and --pi_lr, or look for extreme observations or rewards (--clip_obs, --clip_return=True)"
 
 
@@ -27,13 +26,9 @@ class DDPG(Learner, Agent):
     """Main and target networks, their optimizers, and the statistics that normalise observations and goals."""
 
     def __init__(
-        self,
-        spec: EnvSpec,
-        config: HERConfig,
-        rng: np.random.Generator,
-        comm: Communicator,
+        self, spec: EnvSpec, config: HERConfig, rng: np.random.Generator, comm: Communicator,
         terminal_values: tuple[float, float] = (0.0, 0.0),
-    ):
+    ):  # fmt: skip
         """Make networks with weights of rank 0.
 
         `terminal_values` are the returns after an episode that terminated without and with success.
@@ -81,11 +76,7 @@ class DDPG(Learner, Agent):
             batches = batches._replace(terminated=None, success=None)  # type: ignore[arg-type]
         data = Transitions(*(x if x is None else tf.constant(x) for x in batches))
         self._rate_share.assign(self.config.learning_rate_share(progress_remaining))
-        before = self.updates
-        metrics = self.update(data, len(batches.reward))
-        if self.comm.size > 1 and self.updates // CHECK_INTERVAL > before // CHECK_INTERVAL:
-            check_workers_agree(self.weights, self.comm)
-        return metrics
+        return self.update(data, len(batches.reward))
 
     @tf.function(jit_compile=True)
     def end_cycle(self) -> None:

@@ -25,15 +25,9 @@ class ReplayBuffer:
     """
 
     def __init__(
-        self,
-        spec: EnvSpec,
-        config: HERConfig,
-        capacity: int,
-        compute_reward: RewardFunction,
-        rng: np.random.Generator,
-        info_size: int = 0,
-        priority: str | None = None,
-    ):
+        self, spec: EnvSpec, config: HERConfig, capacity: int, compute_reward: RewardFunction,
+        rng: np.random.Generator, info_size: int = 0, priority: str | None = None,
+    ):  # fmt: skip
         """Make room for `capacity` transitions.
 
         Args:

@@ -56,14 +56,9 @@ def learn(env: VecEnv, config: HERConfig, run: Run) -> DDPG:
 
 
 def train(
-    agent: DDPG,
-    worker: RolloutWorker,
-    evaluator: RolloutWorker,
-    buffer: ReplayBuffer,
-    demonstrations: ReplayBuffer | None,
-    guide: Guide | None,
-    run: Run,
-) -> None:
+    agent: DDPG, worker: RolloutWorker, evaluator: RolloutWorker, buffer: ReplayBuffer,
+    demonstrations: ReplayBuffer | None, guide: Guide | None, run: Run,
+) -> None:  # fmt: skip
     """Run epochs of cycles: one episode in each environment, `n_batches` updates, one step of the targets."""
     config, clock, told = agent.config, run.clock, False
     compute_reward = worker.env.compute_reward

@@ -24,14 +24,10 @@ class MLP(tf.Module):
     """Hidden layers and a linear output, as pairs of `kernel` [in, out] and `bias` [out], which starts at zero."""
 
     def __init__(
-        self,
-        sizes: Sequence[int],
-        rng: np.random.Generator,
-        name: str,
-        activation: Callable[[tf.Tensor], tf.Tensor] = tf.nn.relu,
-        initializer: Initializer = glorot_uniform,
+        self, sizes: Sequence[int], rng: np.random.Generator, name: str,
+        activation: Callable[[tf.Tensor], tf.Tensor] = tf.nn.relu, initializer: Initializer = glorot_uniform,
         layer_norm: float | None = None,
-    ):
+    ):  # fmt: skip
         """Make layers of `sizes`, from the inputs to the outputs.
 
         With `layer_norm`, a small number that is added to the variance, the units of each hidden layer are normalised

@@ -10,8 +10,10 @@ import tensorflow as tf
 from baselines.common.errors import TrainingError
 from baselines.common.mpi import Communicator
 from baselines.common.state import Stateful, load_states, states_of
-from baselines.learning.adam import flatten, unflatten
+from baselines.learning.adam import check_workers_agree, flatten, unflatten
 from baselines.learning.networks import MLP
+
+CHECK_INTERVAL = 100  # updates between two comparisons of the workers' weights
 
 
 class Learner(ABC):
@@ -66,13 +68,15 @@ class Learner(ABC):
     def update(self, data: Any, count: int) -> dict[str, float]:
         """Run `count` updates and return the mean of each metric. All workers must call this together.
 
-        Raises TrainingError for a metric that is not finite.
+        Raises TrainingError for a metric that is not finite, and for weights that differ between workers.
         """
         rows = self._run(data, tf.range(1, count + 1)).numpy()  # [count, metrics]
         for update, metric in np.argwhere(~np.isfinite(rows)):  # the first of them
             what = f"{self.metrics[metric]} is {rows[update, metric]} at update {self.updates + update + 1}"
             raise TrainingError(f"{what}. {self._remedy}")
-        self.updates, self.compiled = self.updates + count, True
+        before, self.updates, self.compiled = self.updates, self.updates + count, True
+        if self.comm.size > 1 and self.updates // CHECK_INTERVAL > before // CHECK_INTERVAL:
+            check_workers_agree(self.weights, self.comm)
         return dict(zip(self.metrics, rows.mean(0).tolist(), strict=True))
 
     def _alone(self, data: Any, steps: tf.Tensor) -> tf.Tensor:

@@ -9,7 +9,7 @@ import tensorflow as tf
 from baselines.common.mpi import Communicator
 from baselines.common.specs import EnvSpec
 from baselines.common.state import Stateful
-from baselines.learning.adam import Adam, check_workers_agree
+from baselines.learning.adam import Adam
 from baselines.learning.networks import MLP
 from baselines.learning.normalizer import Normalizer
 from baselines.learning.updates import Learner
@@ -84,14 +84,19 @@ class PPO(Learner, Agent):
 
         Raises TrainingError for losses that are not finite.
         """
-        first, normalizes = self.return_stats.count[0] < 1, self.config.normalize_observations
+        config, first = self.config, self.return_stats.count[0] < 1
         seen = rollout.observation[:-1][rollout.valid]
-        if normalizes and first:
+        if config.normalize_observations and first:
             self.observation_stats.update(seen)
         self.return_stats.update(rollout.discounted[rollout.valid][:, None])
         batch = self.batch(rollout)
-        metrics = self._update(batch, progress_remaining, rng)
-        if normalizes and not first:
+        count, rows = config.noptepochs * config.nminibatches, len(batch.valid)
+        order = np.stack([rng.permutation(rows) for _ in range(config.noptepochs)]).reshape(count, -1)
+        rates = config.learning_rate(progress_remaining), config.clip(progress_remaining)
+        data = UpdateData(Batch(*map(tf.constant, batch)), tf.constant(order.astype(np.int32)),
+                       *(tf.constant(rate, tf.float32) for rate in rates))  # fmt: skip
+        metrics = self.update(data, count)
+        if config.normalize_observations and not first:
             self.observation_stats.update(seen)
         valid = batch.valid > 0
         return {**metrics, "loss/explained_variance": explained_variance(batch.value[valid], batch.target[valid])}
@@ -152,18 +157,6 @@ class PPO(Learner, Agent):
         if self.config.max_grad_norm:
             gradients, _ = tf.clip_by_global_norm(gradients, self.config.max_grad_norm)
         self.adam.apply(gradients, data.learning_rate)
-
-    def _update(self, batch: Batch, progress_remaining: float, rng: np.random.Generator) -> dict[str, float]:
-        config, rows = self.config, len(batch.valid)
-        count = config.noptepochs * config.nminibatches
-        order = np.stack([rng.permutation(rows) for _ in range(config.noptepochs)]).reshape(count, -1)
-        rates = config.learning_rate(progress_remaining), config.clip(progress_remaining)
-        data = UpdateData(Batch(*map(tf.constant, batch)), tf.constant(order.astype(np.int32)),
-                       *(tf.constant(rate, tf.float32) for rate in rates))  # fmt: skip
-        metrics = self.update(data, count)
-        if self.comm.size > 1:
-            check_workers_agree(self.weights, self.comm)
-        return metrics
 
     def networks(self) -> dict[str, MLP]:
         """Return both networks by the name that their arrays have in states and policies."""
