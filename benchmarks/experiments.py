@@ -6,7 +6,8 @@ import json
 from dataclasses import dataclass
 
 from baselines.common.errors import UserError, nearest
-from baselines.common.specs import without_version
+from baselines.common.specs import task_of, without_version
+from baselines.runs.algorithms import find
 
 SB3 = "benchmarks.sb3_run"
 
@@ -33,12 +34,13 @@ class Arm:
 
     @property
     def key(self) -> str:
-        """The name of its folder, which no other arm has: any change of the command makes a new arm."""
-        command = json.dumps(
-            [self.module, sorted(self.flags), int(self.num_timesteps), self.demonstrations, self.noise]
-        )
+        """The name of its folder, which no other arm has: a change of the command or of its preset makes a new arm."""
+        command = [self.module, sorted(self.flags), int(self.num_timesteps), self.demonstrations, self.noise]
+        if name := self.value("preset"):
+            preset = find(self.value("alg") or "her").preset(name)
+            command += [preset.num_env, sorted(preset.settings_for(task_of(self.env)).items())]
         task = self.env.replace(":", "-").replace("/", "-")
-        return f"{task}-{hashlib.sha256(command.encode()).hexdigest()[:8]}"
+        return f"{task}-{hashlib.sha256(json.dumps(command).encode()).hexdigest()[:8]}"
 
 
 @dataclass(frozen=True)
@@ -142,8 +144,8 @@ def users(
 USERS = {
     "panda-reach": users("panda-gym", "panda_gym:PandaReach-v3", 4e3, 10, "to learn it", "--num_env=2", "--n_cycles=2",
                          "--n_test_rollouts=52", "--vec_env=sync"),
-    "panda-push": users("panda-gym", "panda_gym:PandaPush-v3", 6e4, 50, "to learn it", "--relay_effector=0:3",
-                        "--replay_priority=energy", "--priority_clip=0.5", "--vec_env=sync", count=5),
+    "panda-push": users("panda-gym", "panda_gym:PandaPush-v3", 6e4, 50, "0.9 at 50,000 steps", "--vec_env=sync",
+                        count=5),
     "parking": users("highway-env", "highway_env:parking-v0", 3e4, 50, "to learn it", "--max_episode_steps=100",
                      "--terminated_value=bootstrap", "--n_cycles=5", "--n_batches=240", "--gamma=0.95",
                      "--action_l2=0.01", "--n_test_rollouts=6", "--vec_env=sync", count=5),

@@ -139,7 +139,10 @@ class FittedReacher(Guide):
     The guide acts where the effector is farther from the object than one action can move it, so it knows no units.
     """
 
-    GAIN = 0.3  # share of the offset that one step makes up for: slow hands stay near the object instead of hitting it
+    GAIN = 0.3  # share of the offset that one step makes up for
+    # Share of max_u that the first environment's guide may use; the last one's may use all. A slow hand stays near the
+    # object (PandaPush needs that), a fast one moves it farther (PickAndPlace).
+    SLOWEST = 0.3
     NOISE = 0.1  # standard deviation of the noise on these actions, in units of max_u
     CYCLES = 50  # latest cycles that the model is fitted on
     SMALL = 0.1  # coordinates whose column of B is below this share of the largest stay the policy's own (fingers)
@@ -161,7 +164,10 @@ class FittedReacher(Guide):
         """Return the actions whose predicted change makes up for a part of the offset."""
         max_u = self.config.max_u
         towards = self.GAIN * self.offset(observation) @ self._inverse.T  # [B, u]
-        towards = np.clip(towards + self.NOISE * max_u * rng.standard_normal(towards.shape), -max_u, max_u)
+        ladder = (np.arange(len(towards))[:, None] + 0.5) / len(towards)  # [B, 1]
+        limit = max_u * (self.SLOWEST + (1 - self.SLOWEST) * ladder)
+        towards = np.clip(towards, -limit, limit) + self.NOISE * max_u * rng.standard_normal(towards.shape)
+        towards = np.clip(towards, -max_u, max_u)
         return np.where(self._moves, towards, action)
 
     def train(self, buffer: ReplayBuffer, latest: Episodes) -> None:

@@ -132,6 +132,15 @@ def test_the_guide_leads_to_the_object_and_leaves_what_moves_nothing_to_the_poli
     assert (np.sum(change * offset, 1)[away] > 0).mean() > 0.95
 
 
+def test_the_environments_guides_differ_in_speed(trained):
+    guide, _, _ = trained
+    guide.NOISE = 0.0
+    far = {key: np.zeros((4, size)) for key, size in (("observation", 7), ("achieved_goal", 2))}
+    far["achieved_goal"][:] = 1e6 * EFFECT[:, 0]
+    guided = guide(np.zeros((4, 3)), far, np.zeros((4, 3)), np.random.default_rng(0))
+    np.testing.assert_allclose(np.abs(guided[:, 0]), [0.3875, 0.5625, 0.7375, 0.9125])
+
+
 def test_the_guides_state_comes_back(trained):
     guide, buffer, _ = trained
     other = FittedReacher(guide.config, SPEC, 4, Communicator(), print)
