@@ -144,8 +144,6 @@ def _check_header(archive: zipfile.ZipFile, spec: EnvSpec) -> None:
         raise ValueError("its header is too long")
     header = json.loads(_array(archive, "header").tobytes())
     file_format = header.get("format") if isinstance(header, dict) else None
-    if file_format == "baselines.her demonstrations 1":
-        raise ValueError("it was written by version 0.3.0: convert it with version 0.4.0, or record it again")
     if file_format != FORMAT:
         raise ValueError(f"its header does not have the format '{FORMAT}'")
     if task_of(str(header.get("env_id"))) != task_of(spec.env_id):
