@@ -2,13 +2,11 @@
 
 import pytest
 
-from baselines import run
 from baselines.common.errors import UserError
-from baselines.her.experiment.config import PRESETS, HERConfig
+from baselines.her.experiment.config import HERConfig
 from baselines.her.policy import acting_networks
 from baselines.runs.algorithms import Preset, find
-from tests.helpers import document, goal_spec
-from tests.her.effects import FETCH_PUSH, SMALL
+from tests.helpers import goal_spec
 
 OBJECTS = {"FetchPush-v1": 25, "FetchPushDense-v1": 25, "FetchPickAndPlace-v1": 25, "FetchSlide-v1": 25}  # and sizes
 HANDS = {"HandReach-v0": (63, 15), "HandManipulateBlock-v0": (61, 7)}
@@ -40,22 +38,6 @@ def test_single_gives_each_task_its_recipe(task):
     assert (config.noise_eps < default.noise_eps) == (fingers or task == "FetchSlide-v1")
 
 
-@pytest.mark.parametrize("task", TASKS)
-@pytest.mark.parametrize("preset", PRESETS)
-def test_a_task_has_its_own_settings_over_the_presets_and_the_defaults_elsewhere(task, preset):
-    given = {"demo_file": "demos.npz"} if preset == "demos" else {}
-    own = {name: value for pattern, settings in PRESETS[preset].tasks.items()
-           if task.startswith(pattern.removesuffix("*")) for name, value in settings.items()}  # fmt: skip
-    n_cycles = {"n_cycles": 10} if task == "FetchReach-v1" else {}
-    expected = HERConfig(**{**n_cycles, **PRESETS[preset].settings, **own, **given})
-    assert config_of(task, given, preset) == expected.for_env(TASKS[task])
-    if preset == "demos":
-        names = ("demo_batch_size", "prm_loss_weight", "aux_loss_weight")
-        cloning = {name: PRESETS["demos"].settings[name] for name in names} | given
-        assert all(getattr(expected, name) == value for name, value in cloning.items())
-        assert expected.bc_loss and not expected.q_filter
-
-
 # ---- what wins over a preset's settings for a task ----
 
 
@@ -69,22 +51,16 @@ def test_what_is_given_wins_over_a_presets_settings_for_the_task(task, given):
     document = config_of(task).document()
     assert all(document[name] != value for name, value in given.items())
     assert config_of(task, given).document() == {**document, **given}
-
-
-def test_the_command_line_wins_over_a_presets_settings_for_the_task(cwd, untrained):
-    run.main([*FETCH_PUSH, *SMALL, "--num_timesteps=0", "--preset=single", "--log_path=log", "--guide_eps=0.1",
-              "--replay_priority=none"])  # fmt: skip
-    config = document("log")["config"]
-    assert (config["guide"], config["guide_eps"], config["replay_priority"]) == ("auto", 0.1, "none")
-    assert (config["priority_clip"], config["random_hold"]) == (0.5, 5)
     assert config_of("FetchPush-v1", {"relay_effector": "0:3"}).guide == "relay", "it takes the place of auto"
 
 
-def test_a_loaded_policy_wins_over_a_presets_settings_for_the_task():
+def test_a_loaded_policy_wins_over_a_preset_and_over_the_environments_own_settings():
     loaded = HERConfig(relative_goals=False).document()
     config = config_of("FetchPush-v1", {}, "single", loaded)
     assert (config.relative_goals, config.guide) == (False, "auto")
-    with pytest.raises(UserError, match="--relative_goals=True does not fit the loaded policy"):
+    config = config_of("FetchReach-v1", {}, None, {"hidden": 16, "n_cycles": 3, "polyak": 0.5})
+    assert (config.hidden, config.n_cycles, config.polyak) == (16, 10, 0.95), "only what is of a policy is taken over"
+    with pytest.raises(UserError, match="--relative_goals=True does not fit the loaded policy, which has"):
         config_of("FetchPush-v1", {"relative_goals": True}, "single", loaded)
 
 

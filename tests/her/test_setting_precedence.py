@@ -6,7 +6,6 @@ import os
 import pytest
 
 from baselines import run
-from baselines.common.errors import UserError
 from baselines.common.settings import names_of
 from baselines.her.experiment.config import HERConfig
 from baselines.runs.algorithms import find
@@ -121,14 +120,6 @@ def test_a_setting_that_contradicts_the_loaded_policy_is_refused(name, odd_polic
     assert f"{name}={EFFECTS[name].value}" in line
     run.main([*odd_policy, f"--{name}={EFFECTS[name].value}", "--log_path=log"])  # the policy's own is welcome
     assert os.path.exists("log/config.json")
-
-
-def test_a_loaded_policy_wins_over_a_preset_and_over_the_environments_own_settings():
-    loaded = {"hidden": 16, "n_cycles": 3, "polyak": 0.5}
-    config = make_config("FetchReach-v1", {}, None, loaded)
-    assert (config.hidden, config.n_cycles, config.polyak) == (16, 10, 0.95), "only what is of a policy is taken over"
-    with pytest.raises(UserError, match="--hidden=8 does not fit the loaded policy, which has hidden=16"):
-        make_config("FetchReach-v1", {"hidden": 8}, None, loaded)
 
 
 def test_settings_that_belong_to_a_policy_are_all_that_its_numbers_depend_on():
