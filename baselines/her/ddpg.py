@@ -1,6 +1,7 @@
 """The agent: DDPG (1509.02971, algorithm 1) with normalised inputs, several critics and a cloning loss."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -46,11 +47,9 @@ class DDPG(Learner, Agent):
         self.metrics = ("loss/critic", "loss/actor") + (("loss/cloning", "q_filter/passed") if config.bc_loss else ())
         policy_parts: dict[str, Stateful] = {**self.networks(), "o_stats": self.o_stats, "g_stats": self.g_stats}
         super().__init__(comm, policy_parts, {"pi_adam": self.actor_adam, "Q_adam": self.critic_adam}, _REMEDY)
-        for target, main in zip(self.target.weights, self.main.weights, strict=True):
-            target.assign(main)
+        _follow(self.target.weights, self.main.weights, kept=0.0, moved=1.0)
         if self.average_actor:
-            for average, main in zip(self.average_actor.weights, self.main.actor.weights, strict=True):
-                average.assign(main)
+            _follow(self.average_actor.weights, self.main.actor.weights, kept=0.0, moved=1.0)
 
     # ---- what training calls ----
 
@@ -156,20 +155,23 @@ class DDPG(Learner, Agent):
     def _step_targets(self, due: float | tf.Tensor = 1.0) -> None:
         """Set target = polyak * target + (1 - polyak) * main where `due` is 1; change nothing where it is 0."""
         moved = due * (1 - self.config.polyak)
-        for target, main in zip(self.target.weights, self.main.weights, strict=True):
-            target.assign((1 - moved) * target + moved * main)
+        _follow(self.target.weights, self.main.weights, 1 - moved, moved)
 
     def _step_average(self, average_actor: MLP) -> None:
         """Set average = kept * average + (1 - kept) * main; less is kept while there is little to average."""
         step = self.actor_adam.step
         kept = tf.minimum(self.config.average_actor, (1 + step) / (10 + step))
-        for average, main in zip(average_actor.weights, self.main.actor.weights, strict=True):
-            average.assign(kept * average + (1 - kept) * main)
+        _follow(average_actor.weights, self.main.actor.weights, kept, 1 - kept)
 
     def networks(self) -> dict[str, MLP]:
         """Return every network by the name that its arrays have in states and policies."""
         average = {"average_pi": self.average_actor} if self.average_actor else {}
         return {**self.main.networks(), **self.target.networks(), **average}
+
+
+def _follow(followers: list[tf.Variable], leaders: list[tf.Variable], kept: Any, moved: Any) -> None:
+    for follower, leader in zip(followers, leaders, strict=True):
+        follower.assign(kept * follower + moved * leader)
 
 
 def _mean(values: list[tf.Tensor]) -> tf.Tensor:
