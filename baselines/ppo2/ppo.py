@@ -35,15 +35,6 @@ class UpdateData(NamedTuple):
     old_log_prob: tf.Tensor | None = None  # [N], of the actions before the first update
 
 
-class Statistics(Normalizer):
-    """A normalizer that changes nothing until its first update: mean 0 and standard deviation 1."""
-
-    def _refresh(self) -> None:
-        super()._refresh()
-        if self.count[0] < 1:
-            self.std = np.ones_like(self.std)
-
-
 class PPO(Learner, Agent):
     """Networks, their optimizer, and statistics of observations and discounted sums (1707.06347, algorithm 1)."""
 
@@ -58,8 +49,8 @@ class PPO(Learner, Agent):
         self.adam = Adam(self.weights, config.lr, ADAM_EPSILON)
         # The count of 1e-4 is OpenAI Baselines': Normalizer's 1 would widen the spread of numbers far from 0.
         width = sum(spec.observation_sizes.values())
-        self.observation_stats = Statistics(width, config.norm_eps, comm, initial_count=1e-4)
-        self.return_stats = Statistics(1, config.norm_eps, comm, initial_count=1e-4)
+        self.observation_stats = Normalizer(width, config.norm_eps, comm, initial_count=1e-4)
+        self.return_stats = Normalizer(1, config.norm_eps, comm, initial_count=1e-4)
         stats = {"observation_stats": self.observation_stats, "return_stats": self.return_stats}
         policy_parts: dict[str, Stateful] = {**self.networks(), "networks": self.actor_critic, **stats}
         super().__init__(comm, policy_parts, {"adam": self.adam}, _REMEDY)

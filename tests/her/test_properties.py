@@ -31,6 +31,8 @@ def test_a_relabelled_goal_lies_ahead_or_is_of_another_episode_and_the_reward_fo
     assert (own[..., 0] | ahead | another).all()
     assert np.array_equal(batch.reward, -(batch.next_achieved_goal != batch.desired_goal)[..., 0].astype(np.float32))
     assert not any(np.isnan(x).any() for x in batch), "nothing comes from after an episode's end"
+    assert np.array_equal(batch.next_observation, batch.observation + 1)
+    assert np.array_equal(batch.achieved_goal, batch.observation[..., :1])
 
 
 @given(PLAIN, st.integers(0, pickle.HIGHEST_PROTOCOL))
