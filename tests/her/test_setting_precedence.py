@@ -51,7 +51,7 @@ def test_the_command_line_wins_over_a_preset_and_both_over_the_environment(given
 @pytest.mark.parametrize(
     ("preset", "num_env", "settings"),
     [
-        ("single", 8, dict(target_interval=1, polyak=0.995, average_actor=0.999, n_batches=120, n_cycles=10,
+        ("single", 8, dict(target_interval=1, polyak=0.995, average_actor=0.999, n_batches=240, n_cycles=10,
                            random_hold=5, relative_goals=True, n_critics=2, layer_norm=True, guide="auto",
                            terminated_value="by_success", replay_priority="none", priority_clip=0.5)),
         # 19 workers, each with 2 environments, batches of 256 and a buffer of 1e6.
