@@ -46,6 +46,7 @@ from baselines.common.mpi import Communicator as Communicator
 from baselines.common.settings import Settings as Settings
 from baselines.common.settings import setting as setting
 from baselines.common.specs import EnvSpec as EnvSpec
+from baselines.common.state import Stateful as Stateful
 from baselines.envs.base import Step as Step
 from baselines.envs.base import VecEnv as VecEnv
 from baselines.envs.lockstep import Episode as Episode
@@ -61,4 +62,3 @@ from baselines.runs.algorithms import Preset as Preset
 from baselines.runs.algorithms import Range as Range
 from baselines.runs.run import Run as Run
 from baselines.runs.schedule import Schedule as Schedule
-from baselines.runs.state import Stateful as Stateful

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from baselines.common.specs import GOAL_KEYS
 from baselines.envs.reward import GoalReward
 from baselines.her.experiment.config import HERConfig
 from baselines.her.types import Episodes
@@ -34,29 +35,14 @@ def terminal_values(config: HERConfig, offset: float, horizon: int) -> tuple[flo
     return value, value
 
 
-class Checks:
-    """Warnings about likely mistakes: most from the first episodes, one about rewards from all."""
-
-    def __init__(self, config: HERConfig, compute_reward: GoalReward | None):
-        assert compute_reward is not None
-        self._config, self._compute_reward, self._told = config, compute_reward, False
-
-    def warnings(self, episodes: Episodes, first: bool) -> Iterator[str]:
-        """Yield one line for each likely mistake, with the setting or the entry that it is about."""
-        config, valid = self._config, np.arange(episodes.reward.shape[1]) < episodes.length[:, None]  # [B, T]
-        if not self._told:
-            for line in _different_rewards(episodes, valid, self._compute_reward):
-                self._told = True
-                yield line
-        if not first:
-            return
-        offset = reward_offset(config, self._compute_reward)
-        hopeless = list(_useless_rewards(self._compute_reward.table))
-        yield from hopeless or _unbounded_rewards(episodes.reward[valid] - offset, config)
-        yield from _early_ends(episodes, valid, config, offset)
-        yield from _distant_goals(self._compute_reward.goals)
-        for name in ("observation", "achieved_goal", "desired_goal"):
-            yield from _large_numbers(name, getattr(episodes, name)[:, : valid.shape[1]][valid], config)  # [n, size]
+def warnings(config: HERConfig, compute_reward: GoalReward, episodes: Episodes) -> Iterator[str]:
+    """Yield one line for each likely mistake in the first episodes, with the setting or the entry that it is about."""
+    offset, stepped = reward_offset(config, compute_reward), episodes.reward[episodes.valid]
+    yield from list(_useless_rewards(compute_reward.table)) or _unbounded_rewards(stepped - offset, config)
+    yield from _early_ends(episodes, config, offset)
+    yield from _distant_goals(compute_reward.goals)
+    for name in GOAL_KEYS:
+        yield from _large_numbers(name, getattr(episodes, name)[:, : episodes.valid.shape[1]][episodes.valid], config)
 
 
 def _useless_rewards(table: np.ndarray) -> Iterator[str]:
@@ -76,7 +62,9 @@ def _useless_rewards(table: np.ndarray) -> Iterator[str]:
         )
 
 
-def _different_rewards(episodes: Episodes, valid: np.ndarray, compute_reward: GoalReward) -> Iterator[str]:
+def different_rewards(compute_reward: GoalReward, episodes: Episodes) -> str:
+    """Return a warning where compute_reward disagrees with the rewards of the steps, else nothing."""
+    valid = episodes.valid
     achieved, desired, info = episodes.achieved_goal[:, 1:][valid], episodes.desired_goal[valid], episodes.info[valid]
     stepped = episodes.reward[valid]
     different = np.arange(len(stepped))
@@ -87,19 +75,20 @@ def _different_rewards(episodes: Episodes, valid: np.ndarray, compute_reward: Go
             moved = desired[rows] + (achieved[rows] - desired[rows]) * np.float32(scale)
             computed = np.asarray(compute_reward(moved, desired[rows], info[rows])).astype(float)
             different = rows[~np.isclose(computed, stepped[rows], rtol=1e-3, atol=1e-3)]
-    if len(different):
-        first = different[0]
-        computed = compute_reward(achieved[[first]], desired[[first]], info[[first]])
-        environment, step = (int(axis[first]) for axis in np.nonzero(valid))
-        yield (
-            f"compute_reward gives {float(computed[0]):g} where step returned {stepped[first]:g} (environment "
-            f"{environment}, step {step + 1}; {len(different)} of {len(stepped)} steps differ). Relabelled goals are "
-            "learnt with compute_reward, so both should be the same function of the goals"
-        )
+    if not len(different):
+        return ""
+    first = different[0]
+    computed = compute_reward(achieved[[first]], desired[[first]], info[[first]])
+    environment, step = (int(axis[first]) for axis in np.nonzero(valid))
+    return (
+        f"compute_reward gives {float(computed[0]):g} where step returned {stepped[first]:g} (environment "
+        f"{environment}, step {step + 1}; {len(different)} of {len(stepped)} steps differ). Relabelled goals are "
+        "learnt with compute_reward, so both should be the same function of the goals"
+    )
 
 
-def _early_ends(episodes: Episodes, valid: np.ndarray, config: HERConfig, offset: float) -> Iterator[str]:
-    failed = episodes.terminated & ~episodes.success
+def _early_ends(episodes: Episodes, config: HERConfig, offset: float) -> Iterator[str]:
+    failed, valid = episodes.terminated & ~episodes.success, episodes.valid
     pays = terminal_values(config, offset, valid.shape[1])[0] >= 0 and np.median(episodes.reward[valid] - offset) < 0
     if failed.any() and pays and config.terminated_value == "zero":
         yield (

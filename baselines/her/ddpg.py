@@ -1,44 +1,40 @@
 """The agent: DDPG (1509.02971, algorithm 1) with normalised inputs, several critics and a cloning loss."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from baselines.common.mpi import Communicator
 from baselines.common.specs import EnvSpec
+from baselines.common.state import Stateful
 from baselines.her import losses
 from baselines.her.experiment.config import HERConfig
 from baselines.her.networks import ActorCritic
 from baselines.her.policy import make_policy
 from baselines.her.types import Transitions
-from baselines.learning.adam import Adam, check_workers_agree
+from baselines.learning.adam import Adam
 from baselines.learning.networks import MLP
 from baselines.learning.normalizer import Normalizer
-from baselines.learning.updates import Updater
+from baselines.learning.updates import Learner
 from baselines.policies.policy import Agent, Policy
-from baselines.runs.state import Stateful, load_states, states_of
 
-CHECK_INTERVAL = 100  # updates between two comparisons of the workers' weights
 _REMEDY = "Lower --Q_lr and --pi_lr, or look for extreme observations or rewards (--clip_obs, --clip_return=True)"
 
 
-class DDPG(Agent):
+class DDPG(Learner, Agent):
     """Main and target networks, their optimizers, and the statistics that normalise observations and goals."""
 
     def __init__(
-        self,
-        spec: EnvSpec,
-        config: HERConfig,
-        rng: np.random.Generator,
-        comm: Communicator,
+        self, spec: EnvSpec, config: HERConfig, rng: np.random.Generator, comm: Communicator,
         terminal_values: tuple[float, float] = (0.0, 0.0),
-    ):
+    ):  # fmt: skip
         """Make networks with weights of rank 0.
 
         `terminal_values` are the returns after an episode that terminated without and with success.
         """
-        self.spec, self.config, self.comm, self._terminal_values = spec, config, comm, terminal_values
+        self.spec, self.config, self._terminal_values = spec, config, terminal_values
         self.main = ActorCritic(spec, config, rng, "main")
         self.target = ActorCritic(spec, config, rng, "target")
         self.average_actor = ActorCritic(spec, config, rng, "average").actor if config.average_actor else None
@@ -47,25 +43,13 @@ class DDPG(Agent):
         self.critic_adam = Adam(self.main.critic_weights, config.Q_lr)
         self.o_stats = Normalizer(spec.observation_size, config.norm_eps, comm, config.simulated_workers)
         self.g_stats = Normalizer(spec.goal_size, config.norm_eps, comm, config.simulated_workers)
-        # The compiled updates read the statistics from variables.
-        self._o_stats, self._g_stats = ((tf.Variable(s.mean), tf.Variable(s.std)) for s in (self.o_stats, self.g_stats))
         self._rate_share = tf.Variable(1.0)  # of the learning rates; see `HERConfig.learning_rate_share`
         self.metrics = ("loss/critic", "loss/actor") + (("loss/cloning", "q_filter/passed") if config.bc_loss else ())
-        self._policy_parts: dict[str, Stateful] = {**self.networks(), "o_stats": self.o_stats, "g_stats": self.g_stats}
-        self._optimizers: dict[str, Stateful] = {"pi_adam": self.actor_adam, "Q_adam": self.critic_adam}
-        self._updater = Updater(self, comm)
-        self.compiled = False  # the first updates take seconds longer
-        for target, main in zip(self.target.weights, self.main.weights, strict=True):
-            main.assign(comm.broadcast(main.numpy()))
-            target.assign(main)
+        policy_parts: dict[str, Stateful] = {**self.networks(), "o_stats": self.o_stats, "g_stats": self.g_stats}
+        super().__init__(comm, policy_parts, {"pi_adam": self.actor_adam, "Q_adam": self.critic_adam}, _REMEDY)
+        _follow(self.target.weights, self.main.weights, kept=0.0, moved=1.0)
         if self.average_actor:
-            for average, main in zip(self.average_actor.weights, self.main.actor.weights, strict=True):
-                average.assign(main)
-
-    @property
-    def updates(self) -> int:
-        """Number of updates by this agent."""
-        return self._updater.updates
+            _follow(self.average_actor.weights, self.main.actor.weights, kept=0.0, moved=1.0)
 
     # ---- what training calls ----
 
@@ -79,7 +63,6 @@ class DDPG(Agent):
         goal = self.config.network_goal(batch.achieved_goal, batch.desired_goal)
         self.o_stats.update(np.clip(batch.observation, -clip, clip))
         self.g_stats.update(np.clip(goal, -clip, clip))
-        self._refresh_stats()
 
     def train(self, batches: Transitions, progress_remaining: float = 1.0) -> dict[str, float]:
         """Do one update for each leading row of `batches` [n_batches, N, ...]; return the means of `metrics`.
@@ -92,12 +75,7 @@ class DDPG(Agent):
             batches = batches._replace(terminated=None, success=None)  # type: ignore[arg-type]
         data = Transitions(*(x if x is None else tf.constant(x) for x in batches))
         self._rate_share.assign(self.config.learning_rate_share(progress_remaining))
-        before = self.updates
-        metrics = self._updater(data, len(batches.reward), _REMEDY)
-        self.compiled = True
-        if self.comm.size > 1 and self.updates // CHECK_INTERVAL > before // CHECK_INTERVAL:
-            check_workers_agree(self.weights, self.comm)
-        return metrics
+        return self.update(data, len(batches.reward))
 
     @tf.function(jit_compile=True)
     def end_cycle(self) -> None:
@@ -106,10 +84,6 @@ class DDPG(Agent):
             self._step_targets()
 
     # ---- one update: see `learning.updates.Learner` ----
-
-    def prepare(self, data: Transitions) -> Transitions:
-        """Return the data as it is."""
-        return data
 
     def minibatch(self, data: Transitions, i: tf.Tensor) -> Transitions:
         """Return minibatch i of [n_batches, N, ...]."""
@@ -160,9 +134,10 @@ class DDPG(Agent):
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Return normalised observations [N, o] and goals [N, g]; `Policy.inputs` is the same in NumPy."""
         goal = self.config.network_goal(achieved_goal, desired_goal)
-        return self._normalize(observation, *self._o_stats), self._normalize(goal, *self._g_stats)
+        return self._normalize(observation, self.o_stats), self._normalize(goal, self.g_stats)
 
-    def _normalize(self, x: tf.Tensor, mean: tf.Variable, std: tf.Variable) -> tf.Tensor:
+    def _normalize(self, x: tf.Tensor, stats: Normalizer) -> tf.Tensor:
+        mean, std = stats.variables
         x = tf.clip_by_value(x, -self.config.clip_obs, self.config.clip_obs)
         return tf.clip_by_value((x - mean) / std, -self.config.norm_clip, self.config.norm_clip)
 
@@ -180,46 +155,23 @@ class DDPG(Agent):
     def _step_targets(self, due: float | tf.Tensor = 1.0) -> None:
         """Set target = polyak * target + (1 - polyak) * main where `due` is 1; change nothing where it is 0."""
         moved = due * (1 - self.config.polyak)
-        for target, main in zip(self.target.weights, self.main.weights, strict=True):
-            target.assign((1 - moved) * target + moved * main)
+        _follow(self.target.weights, self.main.weights, 1 - moved, moved)
 
     def _step_average(self, average_actor: MLP) -> None:
         """Set average = kept * average + (1 - kept) * main; less is kept while there is little to average."""
         step = self.actor_adam.step
         kept = tf.minimum(self.config.average_actor, (1 + step) / (10 + step))
-        for average, main in zip(average_actor.weights, self.main.actor.weights, strict=True):
-            average.assign(kept * average + (1 - kept) * main)
-
-    # ---- state ----
+        _follow(average_actor.weights, self.main.actor.weights, kept, 1 - kept)
 
     def networks(self) -> dict[str, MLP]:
         """Return every network by the name that its arrays have in states and policies."""
         average = {"average_pi": self.average_actor} if self.average_actor else {}
         return {**self.main.networks(), **self.target.networks(), **average}
 
-    def policy_state(self) -> dict[str, np.ndarray]:
-        """Return networks and statistics as arrays, e.g. `main_pi/0_kernel`, `o_stats/sum`."""
-        return states_of(self._policy_parts)
 
-    def load_policy_state(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Take over a `policy_state` of the same sizes. Raises KeyError or ValueError."""
-        load_states(self._policy_parts, arrays)
-        self._refresh_stats()
-
-    def state(self) -> dict[str, np.ndarray]:
-        """Return everything that training changes."""
-        return {**self.policy_state(), **states_of(self._optimizers), "updates": np.array(self.updates)}
-
-    def load_state(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Restore a `state` of the same sizes. Raises KeyError or ValueError."""
-        self.load_policy_state(arrays)
-        load_states(self._optimizers, arrays)
-        self._updater.updates = int(arrays["updates"])
-
-    def _refresh_stats(self) -> None:
-        for stats, variables in ((self.o_stats, self._o_stats), (self.g_stats, self._g_stats)):
-            for variable, value in zip(variables, (stats.mean, stats.std), strict=True):
-                variable.assign(value)
+def _follow(followers: list[tf.Variable], leaders: list[tf.Variable], kept: Any, moved: Any) -> None:
+    for follower, leader in zip(followers, leaders, strict=True):
+        follower.assign(kept * follower + moved * leader)
 
 
 def _mean(values: list[tf.Tensor]) -> tf.Tensor:

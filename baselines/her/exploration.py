@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 
 import numpy as np
+from numpy.random import Generator
 
+from baselines.common.state import load_states, states_of
 from baselines.envs.base import Observation
 from baselines.her.experiment.config import HERConfig
-from baselines.runs.state import load_states, states_of
 
 HELD_NOISE = 0.1  # standard deviation of the noise on held actions, in units of max_u
 
@@ -14,9 +15,7 @@ HELD_NOISE = 0.1  # standard deviation of the noise on held actions, in units of
 class Part:
     """One way to explore. A part that must remember something between two steps has a state."""
 
-    def __call__(
-        self, action: np.ndarray, observation: Observation, noise: np.ndarray, rng: np.random.Generator
-    ) -> np.ndarray:
+    def __call__(self, action: np.ndarray, observation: Observation, noise: np.ndarray, rng: Generator) -> np.ndarray:
         """Return actions [B, u] in place of `action` [B, u], within -max_u and max_u.
 
         Args:
@@ -39,9 +38,7 @@ class GaussianNoise(Part):
     def __init__(self, config: HERConfig):
         self._max_u, self._eps = config.max_u, config.noise_eps
 
-    def __call__(
-        self, action: np.ndarray, observation: Observation, noise: np.ndarray, rng: np.random.Generator
-    ) -> np.ndarray:
+    def __call__(self, action: np.ndarray, observation: Observation, noise: np.ndarray, rng: Generator) -> np.ndarray:
         """Return noisy actions."""
         return np.clip(action + self._eps * self._max_u * noise, -self._max_u, self._max_u)
 
@@ -59,16 +56,13 @@ class HeldRandomActions(Part):
         self._held = np.zeros((num_env, action_size))
         self._holds = np.zeros((num_env, 1), bool)
 
-    def __call__(
-        self, action: np.ndarray, observation: Observation, noise: np.ndarray, rng: np.random.Generator
-    ) -> np.ndarray:
+    def __call__(self, action: np.ndarray, observation: Observation, noise: np.ndarray, rng: Generator) -> np.ndarray:
         """Return the held actions where an environment holds one."""
         max_u, hold, eps = self._max_u, self._hold, self._eps
         uniform = rng.uniform(-max_u, max_u, action.shape)
         begins = ~self._holds & (rng.random((len(action), 1)) < eps / (eps + hold * (1 - eps)))  # [B, 1]
         random = self._holds | begins
-        self._held = np.where(begins, uniform, self._held)
-        held = self._held
+        held = self._held = np.where(begins, uniform, self._held)
         if hold > 1:
             held = np.clip(held + HELD_NOISE * max_u * noise, -max_u, max_u)
             self._holds = random & (rng.random(random.shape) >= 1 / hold)
@@ -88,7 +82,7 @@ class HeldRandomActions(Part):
 class Exploration:
     """All parts by name, called one after the other."""
 
-    def __init__(self, parts: Mapping[str, Part], rng: np.random.Generator):
+    def __init__(self, parts: Mapping[str, Part], rng: Generator):
         self.parts, self._rng = dict(parts), rng
 
     def __call__(self, action: np.ndarray, observation: Observation) -> np.ndarray:

@@ -8,7 +8,7 @@ from baselines.common.errors import UserError
 from baselines.common.specs import EnvSpec
 from baselines.envs.reward import RewardFunction
 from baselines.her.experiment.config import HERConfig
-from baselines.her.sampling import PRIORITIES, sample_relabelled, sample_times, sample_times_by_priority
+from baselines.her.sampling import PRIORITIES, sample_relabelled, sample_times
 from baselines.her.types import OF_EPISODES, OF_STEPS, Episodes, RaggedEpisodes, Transitions
 
 
@@ -25,15 +25,9 @@ class ReplayBuffer:
     """
 
     def __init__(
-        self,
-        spec: EnvSpec,
-        config: HERConfig,
-        capacity: int,
-        compute_reward: RewardFunction,
-        rng: np.random.Generator,
-        info_size: int = 0,
-        priority: str | None = None,
-    ):
+        self, spec: EnvSpec, config: HERConfig, capacity: int, compute_reward: RewardFunction,
+        rng: np.random.Generator, info_size: int = 0, priority: str | None = None,
+    ):  # fmt: skip
         """Make room for `capacity` transitions.
 
         Args:
@@ -105,12 +99,9 @@ class ReplayBuffer:
     def sample(self, n_batches: int, batch_size: int) -> Transitions:
         """Return relabelled transitions [n_batches, batch_size, ...], drawn from all that are stored."""
         assert self.num_episodes > 0, "nothing is stored yet"
-        length, shape = self.episodes.length, (n_batches, batch_size)
-        if self._priority_of:
-            which, times = sample_times_by_priority(length, self._priority, shape, self.rng)
-        else:
-            which, times = sample_times(length, shape, self.rng)
-        return self._relabelled(self.episodes, which, times)
+        priority = self._priority if self._priority_of else None
+        drawn = sample_times(self.episodes.length, (n_batches, batch_size), self.rng, priority)
+        return self._relabelled(self.episodes, *drawn)
 
     def sample_from(self, episodes: Episodes) -> Transitions:
         """Return as many relabelled transitions [N, ...] as these episodes have steps: the normalizers see them."""
@@ -124,22 +115,17 @@ class ReplayBuffer:
         """Return all that is stored, as views."""
         used = len(self.episodes.reward) if self.evicted else self.num_steps
         rows = {name: getattr(self.episodes, name)[:used] for name in OF_STEPS}
-        return {
-            **self.episodes._asdict(),
-            **rows,
-            "priority": self._priority,
-            "place": np.array([self._next, self.evicted, self.capacity]),
-        }
+        place = np.array([self._next, self.evicted, self.capacity])
+        return {**self.episodes._asdict(), **rows, "priority": self._priority, "place": place}
 
     def load_state(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Replace the contents by a `state`. Raises KeyError or ValueError for one of another environment or size."""
-        count, used, length = len(arrays["length"]), len(arrays["reward"]), arrays["length"]
+        length, used = arrays["length"], len(arrays["reward"])
         position, evicted, capacity = (int(n) for n in arrays["place"])
         size = max(self.capacity, used)
-        sizes = {**dict.fromkeys(OF_STEPS, used), **dict.fromkeys(OF_EPISODES, count)}
-        sizes["priority"] = count if self._priority_of else 0
         for name, example in {**self.episodes._asdict(), "priority": self._priority}.items():
-            shape = sizes[name], *example.shape[1:]
+            count = used if name in OF_STEPS else len(length)
+            shape = 0 if name == "priority" and not self._priority_of else count, *example.shape[1:]
             if arrays[name].shape != shape:
                 raise ValueError(f"{name} has the shape {list(arrays[name].shape)}, expected {list(shape)}")
         if capacity != self.capacity:

@@ -89,18 +89,16 @@ def sample_relabelled(
 # ---- which transitions ----
 
 
-def sample_times(length: np.ndarray, shape: tuple[int, ...], rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Return episodes and times, both of `shape`, drawn uniformly from all steps of episodes of `length` [B]."""
-    if (length == length[0]).all():
-        return rng.integers(len(length), size=shape), rng.integers(length[0], size=shape)
-    return sample_times_by_priority(length, np.ones(len(length)), shape, rng)
-
-
-def sample_times_by_priority(
-    length: np.ndarray, priority: np.ndarray, shape: tuple[int, ...], rng: np.random.Generator
+def sample_times(
+    length: np.ndarray, shape: tuple[int, ...], rng: np.random.Generator, priority: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return episodes and times as `sample_times`, each step as likely as the `priority` [B] > 0 of its episode."""
-    upper = np.cumsum(priority * length)  # episode i takes the share from upper[i - 1] to upper[i]
+    """Return episodes and times, both of `shape`, drawn from all steps of episodes of `length` [B].
+
+    Each step is as likely as the `priority` [B] > 0 of its episode; without one, all are equally likely.
+    """
+    if priority is None and (length == length[0]).all():
+        return rng.integers(len(length), size=shape), rng.integers(length[0], size=shape)
+    upper = np.cumsum(length if priority is None else priority * length)  # episode i has upper[i - 1] to upper[i]
     which = np.searchsorted(upper, rng.random(shape) * upper[-1], side="right")
     which = np.minimum(which, len(length) - 1)  # rounding may reach the last upper end
     return which, (rng.random(shape) * length[which]).astype(np.int64)
@@ -113,7 +111,7 @@ def movement_priority(episodes: Episodes, clip: float) -> np.ndarray:
     table from outweighing all that were pushed.
     """
     steps = np.linalg.norm(np.diff(episodes.achieved_goal, axis=1), axis=2)  # [B, T]
-    return PRIORITY_FLOOR + np.where(_valid(episodes), np.minimum(steps, clip), 0).sum(1)
+    return PRIORITY_FLOOR + np.where(episodes.valid, np.minimum(steps, clip), 0).sum(1)
 
 
 def energy_priority(episodes: Episodes, clip: float) -> np.ndarray:
@@ -126,11 +124,7 @@ def energy_priority(episodes: Episodes, clip: float) -> np.ndarray:
     kinetic = np.square(np.linalg.norm(steps, axis=2) / STEP_SECONDS) / 2
     before = np.concatenate([np.zeros_like(kinetic[:, :1]), kinetic[:, :-1]], axis=1)
     work = 9.81 * steps[..., 2] + kinetic - before
-    return PRIORITY_FLOOR + np.where(_valid(episodes), np.clip(work, 0, clip), 0).sum(1)
+    return PRIORITY_FLOOR + np.where(episodes.valid, np.clip(work, 0, clip), 0).sum(1)
 
 
 PRIORITIES = {"movement": movement_priority, "energy": energy_priority}
-
-
-def _valid(episodes: Episodes) -> np.ndarray:
-    return np.arange(episodes.reward.shape[1]) < episodes.length[:, None]  # [B, T]

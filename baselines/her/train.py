@@ -1,19 +1,17 @@
 """HER: `learn` builds the parts and runs the algorithm (1707.01495, algorithm 1)."""
 
-import functools
-
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from baselines.common.errors import UserError, counted
 from baselines.common.specs import GOAL_KEYS
 from baselines.envs.base import SUCCESS_BY_REWARD, VecEnv
-from baselines.envs.reward import RewardFunction
-from baselines.her.checks import Checks, reward_offset, terminal_values
+from baselines.envs.reward import GoalReward, RewardFunction
+from baselines.her import checks
 from baselines.her.ddpg import DDPG
 from baselines.her.demonstrations import read_demonstrations
 from baselines.her.experiment.config import MOST_GAMMA, HERConfig
-from baselines.her.exploration import Exploration, GaussianNoise, HeldRandomActions, Part
+from baselines.her.exploration import Exploration, GaussianNoise, HeldRandomActions
 from baselines.her.guide import Guide, make_guide
 from baselines.her.replay_buffer import ReplayBuffer, append
 from baselines.her.rollout import RolloutWorker
@@ -21,7 +19,6 @@ from baselines.her.types import Episodes
 from baselines.learning.networks import share_threads
 from baselines.policies.policy import begin_from
 from baselines.runs.run import Run
-from baselines.runs.state import Stateful
 
 
 def learn(env: VecEnv, config: HERConfig, run: Run) -> DDPG:
@@ -29,9 +26,13 @@ def learn(env: VecEnv, config: HERConfig, run: Run) -> DDPG:
     share_threads(run.comm)
     spec, compute_reward = env.spec, env.compute_reward
     assert compute_reward is not None  # `Config.for_env` refuses environments without it
-    offset = reward_offset(config, compute_reward)
-    reward = functools.partial(_reward_less, compute_reward, offset) if offset else compute_reward
-    agent = DDPG(spec, config, run.rng("weights", shared=True), run.comm, terminal_values(config, offset, spec.horizon))
+    offset = checks.reward_offset(config, compute_reward)
+
+    def reward(*goals_and_info: np.ndarray) -> np.ndarray:
+        return compute_reward(*goals_and_info) - np.float32(offset)
+
+    end = checks.terminal_values(config, offset, spec.horizon)
+    agent = DDPG(spec, config, run.rng("weights", shared=True), run.comm, end)
     run.plan(config.n_cycles, spec.horizon * env.num_env, losses=agent.metrics)
     if run.initial_policy:
         begin_from(agent, run.initial_policy)
@@ -39,24 +40,13 @@ def learn(env: VecEnv, config: HERConfig, run: Run) -> DDPG:
     demonstrations = _demonstrations(agent, reward, compute_reward.info_size, run) if config.demo_file else None
     test_env = run.evaluation_env(env.num_env * config.n_test_rollouts)
     guide = make_guide(spec, config, env.num_env, run.rng, run.comm, run.logger.info)
-    parts: dict[str, Part] = {
-        "noise": GaussianNoise(config),
-        "held": HeldRandomActions(config, env.num_env, spec.action_size),
-    }
-    if guide:
-        parts["guide"] = guide
+    held = HeldRandomActions(config, env.num_env, spec.action_size)
+    parts = {"noise": GaussianNoise(config), "held": held, **({"guide": guide} if guide else {})}
     exploration = Exploration(parts, run.rng("exploration"))
     worker = RolloutWorker(env, exploration, run.seeds_for("train", env.num_env))
     evaluator = RolloutWorker(test_env, None, run.seeds_for("test", test_env.num_env))
-    parts_of_run: dict[str, Stateful] = {
-        "rollout_worker": worker,
-        "evaluator": evaluator,
-        "exploration": exploration,
-        "buffer": buffer,
-    }
-    if demonstrations:
-        parts_of_run["demonstrations"] = demonstrations
-    run.register(agent, **parts_of_run)
+    given = {"demonstrations": demonstrations} if demonstrations else {}
+    run.register(agent, rollout_worker=worker, evaluator=evaluator, exploration=exploration, buffer=buffer, **given)
     # More BLAS threads than one would spin between the policy's small products and steal the environments' cores.
     with threadpool_limits(1, "blas"):
         run.begin()
@@ -66,17 +56,13 @@ def learn(env: VecEnv, config: HERConfig, run: Run) -> DDPG:
 
 
 def train(
-    agent: DDPG,
-    worker: RolloutWorker,
-    evaluator: RolloutWorker,
-    buffer: ReplayBuffer,
-    demonstrations: ReplayBuffer | None,
-    guide: Guide | None,
-    run: Run,
-) -> None:
+    agent: DDPG, worker: RolloutWorker, evaluator: RolloutWorker, buffer: ReplayBuffer,
+    demonstrations: ReplayBuffer | None, guide: Guide | None, run: Run,
+) -> None:  # fmt: skip
     """Run epochs of cycles: one episode in each environment, `n_batches` updates, one step of the targets."""
-    config, clock = agent.config, run.clock
-    checks = Checks(config, worker.env.compute_reward)
+    config, clock, told = agent.config, run.clock, False
+    compute_reward = worker.env.compute_reward
+    assert compute_reward is not None
     for epoch in run.epochs():
         worker.start_epoch(epoch)
         for _ in run.cycles():
@@ -84,12 +70,11 @@ def train(
                 episodes = worker.generate(agent.policy("main"))
                 run.progress.steps += episodes.num_steps
             with clock.measure("sample"):
-                if not buffer.num_episodes and not worker.env.reports_success:
-                    run.logger.info(SUCCESS_BY_REWARD)
-                if not buffer.num_episodes:
-                    _announce_length(episodes, run)
-                for line in checks.warnings(episodes, first=not buffer.num_episodes):
+                if not told and (line := checks.different_rewards(compute_reward, episodes)):
+                    told = True
                     run.logger.warn(line)
+                if not buffer.num_episodes:
+                    _announce_first(episodes, config, compute_reward, run)
                 buffer.store(episodes)
                 agent.update_normalizers(buffer.sample_from(episodes))
                 batches = buffer.sample(config.n_batches, config.batch_size - config.demo_rows)
@@ -117,36 +102,24 @@ def evaluate(agent: DDPG, evaluator: RolloutWorker, epoch: int, num_episodes: in
 
 def log_row(agent: DDPG, worker: RolloutWorker, evaluator: RolloutWorker, run: Run) -> dict[str, float]:
     """Return what the epoch adds to the log: means or sums over all workers; docs/logs.md defines the keys."""
-    workers = run.comm.size
-    mean = run.mean(
+    row = run.mean(
         {
             "test/success_rate": evaluator.success_rate,
             "test/mean_Q": evaluator.mean_Q,
+            "test/episode": evaluator.episodes,
             "train/success_rate": worker.success_rate,
-            "steps": worker.steps,
+            "train/episode": worker.episodes,
+            "stats_o/mean": float(agent.o_stats.mean.mean()),
+            "stats_o/std": float(agent.o_stats.std.mean()),
+            "stats_g/mean": float(agent.g_stats.mean.mean()),
+            "stats_g/std": float(agent.g_stats.std.mean()),
             **{key: float(np.mean([losses[key] for losses in run.progress.losses])) for key in agent.metrics},
+            "total/timesteps": worker.steps,
+            "total/updates": agent.updates,
         }
     )
-    return {
-        "test/success_rate": mean["test/success_rate"],
-        "test/mean_Q": mean["test/mean_Q"],
-        "test/episode": evaluator.episodes * workers,
-        "train/success_rate": mean["train/success_rate"],
-        "train/episode": worker.episodes * workers,
-        "stats_o/mean": float(agent.o_stats.mean.mean()),
-        "stats_o/std": float(agent.o_stats.std.mean()),
-        "stats_g/mean": float(agent.g_stats.mean.mean()),
-        "stats_g/std": float(agent.g_stats.std.mean()),
-        **{key: mean[key] for key in agent.metrics},
-        "total/timesteps": round(mean["steps"] * workers),
-        "total/updates": agent.updates * workers,
-    }
-
-
-def _reward_less(
-    compute_reward: RewardFunction, offset: float, achieved: np.ndarray, desired: np.ndarray, *info: np.ndarray
-) -> np.ndarray:
-    return compute_reward(achieved, desired, *info) - np.float32(offset)
+    sums = ("test/episode", "train/episode", "total/timesteps", "total/updates")
+    return {**row, **{key: round(row[key] * run.comm.size) for key in sums}}
 
 
 def _demonstrations(agent: DDPG, compute_reward: RewardFunction, info_size: int, run: Run) -> ReplayBuffer:
@@ -167,10 +140,16 @@ def _demonstrations(agent: DDPG, compute_reward: RewardFunction, info_size: int,
     return buffer
 
 
-def _announce_length(episodes: Episodes, run: Run) -> None:
-    limit, steps = run.env.spec.horizon, run.schedule.n_steps
-    if steps and episodes.num_steps < limit * run.env.num_env:
-        run.logger.info(f"episodes end before {limit} steps, so there will be more of them, until {steps} were taken")
+def _announce_first(episodes: Episodes, config: HERConfig, compute_reward: GoalReward, run: Run) -> None:
+    """Say what the first episodes show: where success is read from, how long they are, and likely mistakes."""
+    env, steps, logger = run.env, run.schedule.n_steps, run.logger
+    if not env.reports_success:
+        logger.info(SUCCESS_BY_REWARD)
+    if steps and episodes.num_steps < env.spec.horizon * env.num_env:
+        text = f"episodes end before {env.spec.horizon} steps, so there will be more of them, until {steps} were taken"
+        logger.info(text)
+    for line in checks.warnings(config, compute_reward, episodes):
+        logger.warn(line)
 
 
 def _announce(config: HERConfig, demonstrations: ReplayBuffer | None, offset: float, run: Run) -> None:
@@ -178,11 +157,8 @@ def _announce(config: HERConfig, demonstrations: ReplayBuffer | None, offset: fl
     info, env = run.logger.info, run.env
     if not run.schedule.n_epochs:
         return
-    info(
-        f"a cycle: {counted(env.num_env, 'episode')} of at most {env.spec.horizon} steps and "
-        f"{counted(config.n_batches, 'update')} of "
-        f"{config.batch_size} transitions per worker"
-    )
+    updates = f"{counted(config.n_batches, 'update')} of {config.batch_size} transitions per worker"
+    info(f"a cycle: {counted(env.num_env, 'episode')} of at most {env.spec.horizon} steps and {updates}")
     if config.gamma == MOST_GAMMA < 1 - 1 / env.spec.horizon:
         long = f"a time limit of {env.spec.horizon} steps says little of how long episodes are"
         info(f"gamma is {MOST_GAMMA}, the largest default: {long}; --gamma chooses another")

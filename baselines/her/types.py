@@ -35,12 +35,9 @@ class Episodes(NamedTuple):
         """Return `count` episodes of zeros with length T, which is `steps` or else the time limit."""
         B, T = count, spec.horizon if steps is None else steps
         o, g, u = spec.observation_size, spec.goal_size, spec.action_size
+        sizes = dict(observation=(T + 1, o), achieved_goal=(T + 1, g), desired_goal=(T, g), action=(T, u), reward=(T,))
         return cls(
-            observation=np.zeros((B, T + 1, o), np.float32),
-            achieved_goal=np.zeros((B, T + 1, g), np.float32),
-            desired_goal=np.zeros((B, T, g), np.float32),
-            action=np.zeros((B, T, u), np.float32),
-            reward=np.zeros((B, T), np.float32),
+            **{name: np.zeros((B, *size), np.float32) for name, size in sizes.items()},
             length=np.full(B, T, np.int32),
             success=np.zeros(B, bool),
             terminated=np.zeros(B, bool),
@@ -63,8 +60,7 @@ class Episodes(NamedTuple):
                     expected = f"expected {L + 1} of {entry}{remedy}"
                     raise ValueError(f"episode {i} has {count} observations for {L} actions, {expected}")
             columns = {
-                "observation": episode.observation["observation"],
-                "achieved_goal": episode.observation["achieved_goal"],
+                **{entry: episode.observation[entry] for entry in GOAL_KEYS[:2]},
                 "desired_goal": episode.observation["desired_goal"][:L],
                 "action": episode.action,
                 "reward": episode.reward,
@@ -80,27 +76,27 @@ class Episodes(NamedTuple):
             episodes.success[i] = bool(episode.success)
         return episodes
 
-    def select(self, which: slice | np.ndarray) -> "Episodes":
-        """Return some of the episodes; `which` is a slice, indices or flags [B]."""
-        return Episodes(*(column[which] for column in self))
-
     @property
     def num_steps(self) -> int:
         """Number of valid steps of all episodes together."""
         return int(self.length.sum())
 
+    @property
+    def valid(self) -> np.ndarray:
+        """True for the steps before an episode's end, [B, T]."""
+        steps: np.ndarray = np.arange(self.reward.shape[1])
+        return steps < self.length[:, None]
+
     def ragged(self) -> "RaggedEpisodes":
         """Return the same episodes without padding."""
-        valid = np.arange(self.reward.shape[1]) < self.length[:, None]  # [B, T]
+        valid = self.valid
         ends = np.arange(len(self.length)), self.length
         return RaggedEpisodes(
             observation=self.observation[:, :-1][valid],
             achieved_goal=self.achieved_goal[:, :-1][valid],
             **{name: getattr(self, name)[valid] for name in ("desired_goal", "action", "reward", "info")},
+            **{name: getattr(self, name) for name in ("length", "success", "terminated")},
             start=np.cumsum(self.length) - self.length,
-            length=self.length,
-            success=self.success,
-            terminated=self.terminated,
             last_observation=self.observation[ends],
             last_achieved_goal=self.achieved_goal[ends],
         )

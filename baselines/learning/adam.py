@@ -13,23 +13,18 @@ BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
 
 
 def adam_update(
-    gradient: tf.Tensor,
-    m: tf.Tensor,
-    v: tf.Tensor,
-    step: tf.Tensor,
-    learning_rate: float | tf.Tensor,
-    epsilon: float = EPSILON,
+    gradient: tf.Tensor, m: tf.Tensor, v: tf.Tensor, step: tf.Tensor, rate: float | tf.Tensor, epsilon: float
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Compute one step of Adam (1412.6980, end of section 2), on tensors of one shape.
 
     m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2
-    change = -lr * sqrt(1 - b2^t) / (1 - b1^t) * m / (sqrt(v) + epsilon)
+    change = -rate * sqrt(1 - b2^t) / (1 - b1^t) * m / (sqrt(v) + epsilon)
 
     `step` is t, counted from 1, a float scalar. Returns change, m, v.
     """
     m = BETA1 * m + (1 - BETA1) * gradient
     v = BETA2 * v + (1 - BETA2) * tf.square(gradient)
-    step_size = learning_rate * tf.sqrt(1 - BETA2**step) / (1 - BETA1**step)
+    step_size = rate * tf.sqrt(1 - BETA2**step) / (1 - BETA1**step)
     return -step_size * m / (tf.sqrt(v) + epsilon), m, v
 
 
@@ -56,15 +51,16 @@ class Adam(tf.Module):
 
     def state(self) -> dict[str, np.ndarray]:
         """Return the state: `step`, and for example `m/0` of the first weight."""
-        named = {f"{kind}/{i}": x for kind in ("m", "v") for i, x in enumerate(getattr(self, kind))}
-        return {name: x.numpy().copy() for name, x in {"step": self.step, **named}.items()}
+        return {name: x.numpy().copy() for name, x in self._named().items()}
 
     def load_state(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Restore a `state` for weights of the same shapes."""
-        self.step.assign(arrays["step"])
-        for kind in ("m", "v"):
-            for i, x in enumerate(getattr(self, kind)):
-                x.assign(arrays[f"{kind}/{i}"])
+        for name, x in self._named().items():
+            x.assign(arrays[name])
+
+    def _named(self) -> dict[str, tf.Variable]:
+        moments = {f"{kind}/{i}": x for kind in ("m", "v") for i, x in enumerate(getattr(self, kind))}
+        return {"step": self.step, **moments}
 
 
 def flatten(tensors: Sequence[tf.Tensor]) -> tf.Tensor:

@@ -24,14 +24,10 @@ class MLP(tf.Module):
     """Hidden layers and a linear output, as pairs of `kernel` [in, out] and `bias` [out], which starts at zero."""
 
     def __init__(
-        self,
-        sizes: Sequence[int],
-        rng: np.random.Generator,
-        name: str,
-        activation: Callable[[tf.Tensor], tf.Tensor] = tf.nn.relu,
-        initializer: Initializer = glorot_uniform,
+        self, sizes: Sequence[int], rng: np.random.Generator, name: str,
+        activation: Callable[[tf.Tensor], tf.Tensor] = tf.nn.relu, initializer: Initializer = glorot_uniform,
         layer_norm: float | None = None,
-    ):
+    ):  # fmt: skip
         """Make layers of `sizes`, from the inputs to the outputs.
 
         With `layer_norm`, a small number that is added to the variance, the units of each hidden layer are normalised
@@ -68,15 +64,15 @@ class MLP(tf.Module):
 
     def state(self) -> dict[str, np.ndarray]:
         """Return the arrays by name, e.g. `0_kernel` [in, out]."""
-        return {name: w.numpy().copy() for name, w in zip(self._names(), self.weights, strict=True)}
+        return {name: w.numpy().copy() for name, w in self._named().items()}
 
     def load_state(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Take over the `state` of a network of the same sizes. Raises KeyError or ValueError."""
-        for name, weight in zip(self._names(), self.weights, strict=True):
+        for name, weight in self._named().items():
             weight.assign(arrays[name])
 
-    def _names(self) -> list[str]:
-        return [f"{i}_{kind}" for i in range(len(self.kernels)) for kind in ("kernel", "bias")]
+    def _named(self) -> dict[str, tf.Variable]:
+        return {f"{i // 2}_{('kernel', 'bias')[i % 2]}": weight for i, weight in enumerate(self.weights)}
 
 
 def share_threads(comm: Communicator) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 import numpy as np
+import tensorflow as tf
 
 from baselines.common.mpi import Communicator
 
@@ -13,7 +14,8 @@ class Normalizer:
     mean = sum / count;  std = sqrt(max(eps^2, sumsq / count - mean^2))
 
     The count starts at `initial_count` with a sum of 0, as if so many zero vectors had been seen. It is 1 in OpenAI
-    Baselines, where its weight fades: after 49 samples around 100 the mean reads 98.
+    Baselines' HER, where its weight fades: after 49 samples around 100 the mean reads 98. With a count below 1, a
+    normalizer changes nothing until its first update: mean 0 and standard deviation 1.
     """
 
     def __init__(
@@ -27,6 +29,7 @@ class Normalizer:
         self.sum = np.zeros(size)
         self.sumsq = np.zeros(size)
         self.count = np.full(1, initial_count)
+        self.variables = tf.Variable(tf.zeros(size)), tf.Variable(tf.ones(size))  # mean and std for compiled updates
         self._refresh()
 
     def update(self, x: np.ndarray) -> None:
@@ -44,6 +47,10 @@ class Normalizer:
         variance = self.sumsq / self.count - np.square(mean)
         self.mean = mean.astype(np.float32)  # [size]
         self.std = np.sqrt(np.maximum(self.eps**2, variance)).astype(np.float32)  # [size]
+        if self.count[0] < 1:
+            self.std = np.ones_like(self.std)
+        for variable, value in zip(self.variables, (self.mean, self.std), strict=True):
+            variable.assign(value)
 
     def state(self) -> dict[str, np.ndarray]:
         """Return the state in float64 (sum, sumsq, count) and the mean and std that follow from it, in float32."""

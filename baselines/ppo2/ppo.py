@@ -1,6 +1,6 @@
 """The agent: a policy and a value, updated by PPO, and the statistics that normalise observations and rewards."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -8,10 +8,11 @@ import tensorflow as tf
 
 from baselines.common.mpi import Communicator
 from baselines.common.specs import EnvSpec
-from baselines.learning.adam import Adam, check_workers_agree
+from baselines.common.state import Stateful
+from baselines.learning.adam import Adam
 from baselines.learning.networks import MLP
 from baselines.learning.normalizer import Normalizer
-from baselines.learning.updates import Updater
+from baselines.learning.updates import Learner
 from baselines.policies.policy import Agent
 from baselines.ppo2 import losses
 from baselines.ppo2.config import PPOConfig
@@ -19,7 +20,6 @@ from baselines.ppo2.estimates import explained_variance, generalized_advantages
 from baselines.ppo2.networks import ActorCritic
 from baselines.ppo2.policy import PPOPolicy
 from baselines.ppo2.types import Batch, Rollout
-from baselines.runs.state import Stateful, load_states, states_of
 
 ADAM_EPSILON = 1e-5  # as in OpenAI Baselines
 _REMEDY = "Lower --lr, or look for extreme numbers (--normalize_observations=True, --normalize_rewards=True)"
@@ -35,40 +35,25 @@ class UpdateData(NamedTuple):
     old_log_prob: tf.Tensor | None = None  # [N], of the actions before the first update
 
 
-class Statistics(Normalizer):
-    """A normalizer that changes nothing until its first update: mean 0 and standard deviation 1."""
-
-    def _refresh(self) -> None:
-        super()._refresh()
-        if self.count[0] < 1:
-            self.std = np.ones_like(self.std)
-
-
-class PPO(Agent):
+class PPO(Learner, Agent):
     """Networks, their optimizer, and statistics of observations and discounted sums (1707.06347, algorithm 1)."""
 
-    metrics: tuple[str, ...] = ("loss/policy", "loss/value", "loss/entropy", "loss/approxkl", "loss/clipfrac")
+    metrics = ("loss/policy", "loss/value", "loss/entropy", "loss/approxkl", "loss/clipfrac")
     logged = (*metrics, "loss/explained_variance")
 
     def __init__(self, spec: EnvSpec, config: PPOConfig, rng: np.random.Generator, comm: Communicator):
         """Make networks with the weights of rank 0."""
-        self.spec, self.config, self.comm = spec, config, comm
+        self.spec, self.config = spec, config
         self.actor_critic = ActorCritic(spec, config, rng)
         self.weights = self.actor_critic.weights
         self.adam = Adam(self.weights, config.lr, ADAM_EPSILON)
         # The count of 1e-4 is OpenAI Baselines': Normalizer's 1 would widen the spread of numbers far from 0.
         width = sum(spec.observation_sizes.values())
-        self.observation_stats = Statistics(width, config.norm_eps, comm, initial_count=1e-4)
-        self.return_stats = Statistics(1, config.norm_eps, comm, initial_count=1e-4)
-        self._updater = Updater(self, comm)
-        self.compiled = False  # the first update takes seconds longer
-        for weight in self.weights:
-            weight.assign(comm.broadcast(weight.numpy()))
-
-    @property
-    def updates(self) -> int:
-        """Number of updates by this agent."""
-        return self._updater.updates
+        self.observation_stats = Normalizer(width, config.norm_eps, comm, initial_count=1e-4)
+        self.return_stats = Normalizer(1, config.norm_eps, comm, initial_count=1e-4)
+        stats = {"observation_stats": self.observation_stats, "return_stats": self.return_stats}
+        policy_parts: dict[str, Stateful] = {**self.networks(), "networks": self.actor_critic, **stats}
+        super().__init__(comm, policy_parts, {"adam": self.adam}, _REMEDY)
 
     # ---- what training calls ----
 
@@ -90,14 +75,19 @@ class PPO(Agent):
 
         Raises TrainingError for losses that are not finite.
         """
-        first, normalizes = self.return_stats.count[0] < 1, self.config.normalize_observations
+        config, first = self.config, self.return_stats.count[0] < 1
         seen = rollout.observation[:-1][rollout.valid]
-        if normalizes and first:
+        if config.normalize_observations and first:
             self.observation_stats.update(seen)
         self.return_stats.update(rollout.discounted[rollout.valid][:, None])
         batch = self.batch(rollout)
-        metrics = self._update(batch, progress_remaining, rng)
-        if normalizes and not first:
+        count, rows = config.noptepochs * config.nminibatches, len(batch.valid)
+        order = np.stack([rng.permutation(rows) for _ in range(config.noptepochs)]).reshape(count, -1)
+        rates = config.learning_rate(progress_remaining), config.clip(progress_remaining)
+        data = UpdateData(Batch(*map(tf.constant, batch)), tf.constant(order.astype(np.int32)),
+                       *(tf.constant(rate, tf.float32) for rate in rates))  # fmt: skip
+        metrics = self.update(data, count)
+        if config.normalize_observations and not first:
             self.observation_stats.update(seen)
         valid = batch.valid > 0
         return {**metrics, "loss/explained_variance": explained_variance(batch.value[valid], batch.target[valid])}
@@ -159,42 +149,6 @@ class PPO(Agent):
             gradients, _ = tf.clip_by_global_norm(gradients, self.config.max_grad_norm)
         self.adam.apply(gradients, data.learning_rate)
 
-    def _update(self, batch: Batch, progress_remaining: float, rng: np.random.Generator) -> dict[str, float]:
-        config, rows = self.config, len(batch.valid)
-        count = config.noptepochs * config.nminibatches
-        order = np.stack([rng.permutation(rows) for _ in range(config.noptepochs)]).reshape(count, -1)
-        rates = config.learning_rate(progress_remaining), config.clip(progress_remaining)
-        data = UpdateData(Batch(*map(tf.constant, batch)), tf.constant(order.astype(np.int32)),
-                       *(tf.constant(rate, tf.float32) for rate in rates))  # fmt: skip
-        metrics = self._updater(data, count, _REMEDY)
-        self.compiled = True
-        if self.comm.size > 1:
-            check_workers_agree(self.weights, self.comm)
-        return metrics
-
-    # ---- state ----
-
     def networks(self) -> dict[str, MLP]:
         """Return both networks by the name that their arrays have in states and policies."""
         return {"networks/pi": self.actor_critic.pi, "networks/vf": self.actor_critic.vf}
-
-    def policy_state(self) -> dict[str, np.ndarray]:
-        """Return networks and statistics as arrays, e.g. `networks/pi/0_kernel`, `return_stats/sum`."""
-        return states_of(self._policy_parts())
-
-    def load_policy_state(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Take over a `policy_state` of the same sizes. Raises KeyError or ValueError."""
-        load_states(self._policy_parts(), arrays)
-
-    def state(self) -> dict[str, np.ndarray]:
-        """Return everything that training changes."""
-        return {**self.policy_state(), **states_of({"adam": self.adam}), "updates": np.array(self.updates)}
-
-    def load_state(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Restore a `state` of the same sizes. Raises KeyError or ValueError."""
-        load_states({**self._policy_parts(), "adam": self.adam}, arrays)
-        self._updater.updates = int(arrays["updates"])
-
-    def _policy_parts(self) -> dict[str, Stateful]:
-        stats = {"observation_stats": self.observation_stats, "return_stats": self.return_stats}
-        return {**self.networks(), "networks": self.actor_critic, **stats}

@@ -35,6 +35,7 @@ class RolloutWorker:
         """Draw actions by `rng`; `seeds(epoch)` seeds the environments, which cannot go on if they also evaluate."""
         self.env, self._config, self._rng, self._seeds, self._evaluates = env, config, rng, seeds, evaluates
         self._lockstep = Lockstep(env, restart=True)
+        self._action_shape = (env.num_env,) if env.spec.discrete else (env.num_env, env.spec.action_size)
         self.episodes = self.steps = 0  # since training began
         self.reports_success: bool | None = None  # by the first evaluation: all rows of the log have the same keys
         self._epoch: int | None = None  # the epoch that runs
@@ -124,8 +125,3 @@ class RolloutWorker:
         self.reports_success = None if reports < 0 else bool(reports)
         self.finished = [FinishedEpisode(float(r), int(n), float(s)) for r, n, s in arrays["finished"]]
         self._discounted = discounted.astype(np.float32)
-
-    @property
-    def _action_shape(self) -> tuple[int, ...]:
-        spec, B = self.env.spec, self.env.num_env
-        return (B,) if spec.discrete else (B, spec.action_size)

@@ -15,6 +15,7 @@ from baselines.common.mpi import Communicator
 from baselines.common.seeding import RngStreams
 from baselines.common.settings import Settings
 from baselines.common.signals import stop_requests
+from baselines.common.state import Stateful
 from baselines.envs.base import VecEnv, evaluation_copies
 from baselines.policies.policy import Policy
 from baselines.runs.checkpoints import Checkpoints
@@ -24,7 +25,7 @@ from baselines.runs.logger import Logger
 from baselines.runs.options import Options
 from baselines.runs.record import Record, check_checkpoint, lasting_settings, record_of, shown_settings
 from baselines.runs.schedule import Schedule, describe, plan, time_left
-from baselines.runs.state import Progress, RunState, Saved, Stateful
+from baselines.runs.state import Progress, RunState, Saved
 from baselines.runs.videos import Videos
 from baselines.storage import remove_unfinished
 

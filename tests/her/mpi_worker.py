@@ -57,7 +57,7 @@ def share(comm, averaged=False):
     config = HERConfig(hidden=8, layers=1, n_critics=2, bc_loss=True, prm_loss_weight=1, target_interval=2, **sizes)
     agent = DDPG(SPEC, config, make_rng(0, 0, "weights"), comm)
     if averaged:  # what several workers do, also where there is one
-        agent._updater._run = tf.function(agent._updater._averaged)
+        agent._run = tf.function(agent._averaged)
     own, demonstrated = np.split(np.arange(12), comm.size)[comm.rank], np.split(np.arange(12, 16), comm.size)[comm.rank]
     mine = Transitions(*(x[:, [*own, *demonstrated]] for x in all_data()))
     agent.update_normalizers(Transitions(*(x.reshape(-1, *x.shape[2:]) for x in mine)))

@@ -9,7 +9,7 @@ from baselines.common.mpi import Communicator
 from baselines.her import losses
 from baselines.her.ddpg import DDPG
 from baselines.her.experiment.config import HERConfig
-from tests.helpers import POINT_REACH_ID, TINY_SETTINGS, goal_spec, timeless
+from tests.helpers import goal_spec
 from tests.her.measures import make_constant, stacked, transitions
 from tests.her.numbered import random_transitions
 
@@ -123,13 +123,3 @@ def test_layer_norm_is_in_every_hidden_layer_of_the_critics_only(batch):
             units = np.maximum(units, 0)
         expected = units @ critic.kernels[-1].numpy() + critic.biases[-1].numpy()
         np.testing.assert_allclose(value, expected, rtol=1e-3, atol=1e-5)
-
-
-def test_a_resumed_run_of_several_critics_with_layer_norm_continues_exactly(cwd):
-    settings = dict(env=POINT_REACH_ID, seed=0, n_critics=2, layer_norm=True, **TINY_SETTINGS)
-    baselines.train(n_epochs=2, log_path="whole", **settings)
-    baselines.train(n_epochs=1, log_path="parts", save_path="saved", **settings)
-    baselines.train(resume="parts", n_epochs=2)
-    assert timeless("parts") == timeless("whole")
-    begun = baselines.train(env=POINT_REACH_ID, load_path="saved", n_epochs=0, seed=1)
-    assert (begun.config.n_critics, begun.config.layer_norm) == (2, True)

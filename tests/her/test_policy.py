@@ -6,14 +6,13 @@ import pytest
 import tensorflow as tf
 
 import baselines
-from baselines import run
 from baselines.common.mpi import Communicator
 from baselines.common.specs import GOAL_KEYS
 from baselines.her.ddpg import DDPG
 from baselines.her.experiment.config import HERConfig
 from baselines.her.policy import action_values
 from baselines.policies.policy import save_policy
-from tests.helpers import HORIZON, POINT_PUSH_ID, POINT_REACH, TINY, TINY_SETTINGS, document, goal_spec, refused
+from tests.helpers import HORIZON, POINT_PUSH_ID, POINT_REACH, TINY, TINY_SETTINGS, goal_spec, refused
 from tests.her.numbered import random_transitions
 from tests.ppo2.helpers import agent_of
 
@@ -175,22 +174,3 @@ def test_the_average_is_a_running_one_of_the_main_actors_weights_and_short_at_fi
         average = slow_average(average, state[f"main_{name}"].ravel(), min(most, (1 + update) / (10 + update)))
         np.testing.assert_allclose(state[f"average_{name}"].ravel(), average, rtol=1e-5, atol=1e-7)
     assert np.abs(average - state[f"main_{name}"].ravel()).max() > 1e-4
-
-
-def test_a_policy_that_training_begins_with_says_whether_there_is_an_average(cwd):
-    """So `--load_path=... --num_timesteps=0 --play` plays what was saved, whatever the run's own settings are."""
-    run.main([POINT_REACH, *TINY, "--num_timesteps=0", "--average_actor=0.9", "--save_path=averaged", "--log_path=log"])
-    run.main([POINT_REACH, "--num_timesteps=0", "--load_path=averaged", "--save_path=again", "--log_path=log2"])
-    first, second = (baselines.load_policy(folder) for folder in ("averaged", "again"))
-    assert first.config["average_actor"] == second.config["average_actor"] == 0.9
-    assert second.design.network == "average_pi"
-    np.testing.assert_array_equal(first.act(observations()), second.act(observations()))
-
-
-def test_two_ways_to_say_which_policy_is_evaluated_are_refused(cwd, capsys, untrained):
-    for words in (["--average_actor=0.9"], ["--preset=single"]):
-        line = refused(capsys, POINT_REACH, "--test_with_polyak=True", *words)
-        assert "test_with_polyak" in line and "average_actor" in line
-    run.main([POINT_REACH, "--preset=single", "--test_with_polyak=True", "--average_actor=0", "--num_timesteps=0",
-              "--log_path=log"])  # fmt: skip
-    assert document("log")["config"]["test_with_polyak"]

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from baselines.her.demonstrations.openai import _Unpickler
-from baselines.her.sampling import sample_relabelled, sample_times, sample_times_by_priority
+from baselines.her.sampling import sample_relabelled, sample_times
 from tests.common.strategies import PLAIN, SEED
 from tests.her.numbered import SPEC, numbered_episodes, sparse_reward
 
@@ -21,10 +21,7 @@ RELABELLED = st.tuples(st.floats(0, 1), st.just(0.0) | st.floats(0, 1)).map(lamb
 @given(LENGTHS, SEED, RELABELLED, st.booleans())
 def test_a_relabelled_goal_lies_ahead_or_is_of_another_episode_and_the_reward_follows_it(lengths, seed, p, prioritized):
     episodes, rng, length = numbered_episodes(lengths), np.random.default_rng(seed), np.array(lengths)
-    if prioritized:
-        rows, times = sample_times_by_priority(length, rng.random(len(lengths)) + 1e-6, (3, 5), rng)
-    else:
-        rows, times = sample_times(length, (3, 5), rng)
+    rows, times = sample_times(length, (3, 5), rng, rng.random(len(lengths)) + 1e-6 if prioritized else None)
     assert (times >= 0).all() and (times < length[rows]).all()
     batch = sample_relabelled(episodes.ragged(), rows, times, "future", p, sparse_reward, rng)
     own = batch.desired_goal == episodes.desired_goal[rows, times]
@@ -34,6 +31,8 @@ def test_a_relabelled_goal_lies_ahead_or_is_of_another_episode_and_the_reward_fo
     assert (own[..., 0] | ahead | another).all()
     assert np.array_equal(batch.reward, -(batch.next_achieved_goal != batch.desired_goal)[..., 0].astype(np.float32))
     assert not any(np.isnan(x).any() for x in batch), "nothing comes from after an episode's end"
+    assert np.array_equal(batch.next_observation, batch.observation + 1)
+    assert np.array_equal(batch.achieved_goal, batch.observation[..., :1])
 
 
 @given(PLAIN, st.integers(0, pickle.HIGHEST_PROTOCOL))

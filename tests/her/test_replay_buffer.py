@@ -37,19 +37,6 @@ def test_a_full_buffer_forgets_the_priorities_of_what_was_overwritten(monkeypatc
     assert (buffer.sample(1, 2000).achieved_goal >= 300).mean() == pytest.approx(301 / 502, abs=0.05)
 
 
-@pytest.mark.parametrize("at_once", [1, 2, 3, 4, 7, 12])
-def test_the_oldest_episodes_are_overwritten_first(at_once):
-    buffer = make_buffer(capacity=4 * SPEC.horizon + 5)
-    for first in range(0, 12, at_once):
-        count = min(at_once, 12 - first)
-        buffer.store(numbered_episodes([6] * count, first))
-        seen = first + count
-        assert stored(buffer) == list(range(max(0, seen - 4), seen))
-    smallest = make_buffer(1)
-    smallest.store(numbered_episodes([6, 6]))
-    assert stored(smallest) == [1], "a buffer smaller than an episode still keeps one"
-
-
 def test_samples_have_the_shape_of_all_batches_of_a_cycle():
     buffer = make_buffer(100)
     buffer.store(numbered_episodes([6, 3]))

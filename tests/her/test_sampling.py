@@ -11,7 +11,6 @@ from baselines.her.sampling import (
     movement_priority,
     sample_relabelled,
     sample_times,
-    sample_times_by_priority,
 )
 from tests.her.numbered import numbered_episodes, sparse_reward
 
@@ -87,35 +86,13 @@ def test_replay_k_is_the_ratio_of_relabelled_to_own_goals_and_none_relabels_noth
         assert (batch.desired_goal[:, 0] != -1.0 - rows).mean() == pytest.approx(p, abs=0.02)
 
 
-def test_rewards_are_computed_for_the_goals_that_the_transitions_end_up_with():
-    _, times, batch = draw(numbered_episodes([6]), 1.0)
-    reached = batch.next_achieved_goal[:, 0] == batch.desired_goal[:, 0]
-    np.testing.assert_array_equal(batch.reward, np.where(reached, 0, -1))
-    assert 0.1 < reached.mean() < 0.9
-    assert reached[times == 5].all(), "the last step has only one later goal: its own"
-
-
-def test_transitions_are_consecutive_and_end_with_the_episode():
-    _, _, batch = draw(numbered_episodes([6, 1, 3]), achieved_p=0.8)
-    assert all(np.isfinite(x).all() for x in batch), "NaN lies beyond an episode's end"
-    np.testing.assert_array_equal(batch.next_observation, batch.observation + 1)
-    np.testing.assert_array_equal(batch.achieved_goal, batch.observation[:, :1])
-
-
-def test_every_transition_is_equally_likely_whatever_its_episodes_length():
-    rows, times = sample_times(np.array([6, 1, 3]), (50000,), np.random.default_rng(0))
-    _, counts = np.unique(rows * 10 + times, return_counts=True)
-    assert len(counts) == 10
-    assert counts / 50000 == pytest.approx([0.1] * 10, abs=0.01)
-
-
-def test_transitions_are_as_likely_as_their_episodes_priority_says():
-    length, priority = np.array([6, 1, 3]), np.array([1.0, 2.0, 0.5])
-    rows, times = sample_times_by_priority(length, priority, (100, 500), np.random.default_rng(0))
+@pytest.mark.parametrize("priority", [None, np.array([1.0, 2.0, 0.5])])
+def test_transitions_are_as_likely_as_their_episodes_priority_says(priority):
+    rows, times = sample_times(np.array([6, 1, 3]), (100, 500), np.random.default_rng(0), priority)
     assert rows.shape == times.shape == (100, 500)
     which, counts = np.unique(rows * 10 + times, return_counts=True)
     assert which.tolist() == [0, 1, 2, 3, 4, 5, 10, 20, 21, 22]
-    expected = np.array([1.0] * 6 + [2.0] + [0.5] * 3) / 9.5
+    expected = np.ones(10) / 10 if priority is None else np.array([1.0] * 6 + [2.0] + [0.5] * 3) / 9.5
     assert counts / 50000 == pytest.approx(expected, abs=0.01)
 
 

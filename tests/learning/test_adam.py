@@ -61,7 +61,7 @@ def test_a_learning_rate_of_0_changes_the_moments_alone():
 
 def test_the_first_step_by_hand():
     """As long as the learning rate, whatever the gradient: m / sqrt(v) is its sign, once both are unbiased."""
-    change, m, v = adam_update(tf.constant([5.0, -0.1]), 0.0, 0.0, tf.constant(1.0), 0.25)
+    change, m, v = adam_update(tf.constant([5.0, -0.1]), 0.0, 0.0, tf.constant(1.0), 0.25, 1e-8)
     np.testing.assert_allclose(change, [-0.25, 0.25], rtol=1e-4)
     np.testing.assert_allclose(m, [0.5, -0.01], rtol=1e-5)
     np.testing.assert_allclose(v, [0.025, 0.00001], rtol=1e-4)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from baselines.learning.networks import MLP, glorot_uniform
+from baselines.learning.networks import MLP
 from baselines.policies.policy import forward, relu
 
 ACTIVATIONS = {"relu": (tf.nn.relu, relu), "tanh": (tf.tanh, np.tanh)}
@@ -28,15 +28,6 @@ def test_kernels_are_drawn_evenly_within_glorots_limit_and_biases_are_zero(rng):
         assert 0.95 * limit < np.abs(kernel).max() <= limit
         assert np.std(kernel) == pytest.approx(limit / np.sqrt(3), rel=0.05)
     assert not any(np.any(bias) for bias in net.biases)
-
-
-def test_the_default_is_relu_with_glorots_kernels(rng):
-    ours = MLP((3, 4, 2), np.random.default_rng(5), "net")
-    named = MLP((3, 4, 2), np.random.default_rng(5), "net", tf.nn.relu, glorot_uniform)
-    for mine, other in zip(ours.weights, named.weights, strict=True):
-        np.testing.assert_array_equal(mine, other)
-    x = rng.normal(size=(5, 3)).astype(np.float32)
-    np.testing.assert_array_equal(ours(x), named(x))
 
 
 def test_initial_kernels_may_be_others_and_know_which_is_the_last(rng):

@@ -31,6 +31,6 @@ def test_the_number_of_an_update_is_no_constant_of_what_is_compiled(learner):
     """Else several workers, whose loop is not within XLA, compile for every update."""
     agent, data = learner()
     data = tf.nest.map_structure(lambda x: x if x is None else tf.constant(x), data)
-    program = agent._updater._gradients.experimental_get_compiler_ir
+    program = agent._flat_gradients.experimental_get_compiler_ir
     first, second = (program(data, tf.constant(i))(stage="hlo") for i in (0, 1))
     assert first == second

@@ -32,7 +32,7 @@ def agent_of(spec=CONTINUOUS, comm=None, **settings):
 def record_updates(agent):
     """Return a list that gets the data of each call of the agent's updates; the agent is no longer updated."""
     calls = []
-    agent._updater = lambda data, count, remedy: calls.append(data) or dict.fromkeys(agent.metrics, 0.0)
+    agent.update = lambda data, count: calls.append(data) or dict.fromkeys(agent.metrics, 0.0)
     return calls
 
 

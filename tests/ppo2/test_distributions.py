@@ -7,7 +7,7 @@ import pytest
 from scipy import special, stats
 
 from baselines.ppo2.networks import ActorCritic
-from tests.ppo2.helpers import BOTH, CONTINUOUS, DISCRETE, agent_of, make_constant
+from tests.ppo2.helpers import CONTINUOUS, DISCRETE, agent_of, make_constant
 
 LOGITS = SimpleNamespace(discrete=True)
 
@@ -41,18 +41,9 @@ def test_categorical_log_probabilities_and_entropies_are_scipys():
     np.testing.assert_allclose(ActorCritic.entropy(LOGITS, logits), stats.entropy(p, axis=1), rtol=1e-4)
 
 
-@pytest.mark.parametrize(
-    ("logits", "action", "log_prob", "entropy"),
-    [
-        (np.log([1, 3]), 1, np.log(3 / 4), -(1 / 4) * np.log(1 / 4) - 3 / 4 * np.log(3 / 4)),
-        ([5, 5], 0, np.log(1 / 2), np.log(2)),
-        ([1e6, 0, -1e6], 0, 0, 0),  # finite, however large the logits are
-    ],
-)
-def test_categorical_numbers_by_hand(logits, action, log_prob, entropy):
-    logits = np.float32([logits])
-    np.testing.assert_allclose(ActorCritic.log_prob(LOGITS, logits, [action]), [log_prob], rtol=1e-6)
-    np.testing.assert_allclose(ActorCritic.entropy(LOGITS, logits), [entropy], rtol=1e-6)
+def test_numbers_are_finite_however_large_the_logits_are():
+    logits = np.float32([[1e6, 0, -1e6]])
+    assert ActorCritic.log_prob(LOGITS, logits, [0]) == ActorCritic.entropy(LOGITS, logits) == 0
 
 
 # ---- drawn actions ----
@@ -82,11 +73,3 @@ def test_actions_are_drawn_with_the_probabilities_of_softmax():
     drawn, p = drawn_by(agent), np.array([1, 2, 5]) / 8
     assert drawn.shape == (COUNT,) and drawn.dtype.kind == "i"
     assert (np.abs(np.bincount(drawn, minlength=3) / COUNT - p) < 4 * np.sqrt(p * (1 - p) / COUNT)).all()
-
-
-@pytest.mark.parametrize("spec", BOTH)
-def test_each_row_has_noise_of_its_own_that_only_the_generator_decides(spec):
-    agent = agent_of(spec)
-    first, again, other = (drawn_by(agent, seed, 50) for seed in (3, 3, 4))
-    np.testing.assert_array_equal(first, again)
-    assert (first != other).any() and len(np.unique(first, axis=0)) == (3 if spec.discrete else 50)

@@ -103,12 +103,6 @@ def test_discounted_sums_equal_slow_ones_in_one_rollout_and_in_two(gamma):
     np.testing.assert_array_equal(np.vstack([first, second]), at_once)
 
 
-def test_discounted_sums_by_hand():
-    reward, ended = np.float32([[8], [4], [2], [0], [1]]), np.array([[False], [False], [True], [False], [False]])
-    sums, before = discounted_sums(reward, ended, np.float32([16]), 0.5)
-    assert sums[:, 0].tolist() == [8 + 16, 4 + 12, 2 + 8, 0, 1] and before == 0.5
-
-
 # ---- explained variance ----
 
 

@@ -13,7 +13,6 @@ import pytest
 
 import baselines
 from baselines import run
-from baselines.common.settings import names_of
 from baselines.evaluate import main as evaluate
 from baselines.play import main as play
 from baselines.ppo2 import train
@@ -114,14 +113,6 @@ def test_training_counts_down_to_the_last_cycle(monkeypatch):
     monkeypatch.setattr(PPO, "train", lambda *given: seen.append(given[2]) or real(*given))
     run.main(words("discrete", "--n_epochs=2", "--log_path=log"))
     assert seen == [1, 0.75, 0.5, 0.25]
-
-
-def test_help_shows_the_settings_and_the_preset(capsys):
-    run.main(["--alg=ppo2", "--help"])
-    text = " ".join(capsys.readouterr().out.split())
-    assert all(f"--{name} " in text for name in names_of(PPOConfig))
-    assert "lambda of the generalized advantage estimation (1506.02438) (default: 0.95)" in text
-    assert "single" in text and "--polyak" not in text
 
 
 # ---- saved policies ----

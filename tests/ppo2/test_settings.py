@@ -16,7 +16,7 @@ from baselines.common.errors import UserError
 from baselines.ppo2 import ppo, train
 from baselines.ppo2.config import PPOConfig
 from baselines.runs.algorithms import find
-from tests.common.counting import ODD, Odd
+from tests.common.counting import Odd
 from tests.environments import PointReach
 from tests.helpers import POINT_REACH, contents, document, refused
 from tests.ppo2.helpers import make_constant, one_step_episodes, record_updates
@@ -211,25 +211,6 @@ def test_a_setting_on_the_command_line_changes_what_it_means(name, wired):
 # ---- refused values ----
 
 
-@pytest.mark.parametrize(
-    ("word", "message"),
-    [
-        ("--network=cnn", "network: expected one of mlp, got 'cnn'"),
-        ("--nsteps=1.5", "nsteps: expected a whole number"),
-        ("--gamma=1.01", "gamma: expected 0 to 1"),
-        ("--lr=fast", "lr: expected a number"),
-        ("--clip_value=perhaps", "clip_value: expected True or False"),
-        ("--ent_coef=nan", "ent_coef: expected a number"),
-        ("--norm_clip=0", "norm_clip: expected 1e-09 to 1e+30"),
-        ("--num_hiden=8", "there is no setting 'num_hiden'"),
-        ("--polyak=0.9", "there is no setting 'polyak'"),
-        ("--preset=paper19", "single"),
-    ],
-)
-def test_a_bad_value_is_refused_with_one_line(word, message, cwd, capsys):
-    assert message in refused(capsys, *PPO2, POINT_REACH, word)
-
-
 def refused_from_python(message, **arguments):
     """UserError of one line, and no files."""
     before = contents(".")
@@ -259,16 +240,6 @@ def test_environments_without_a_time_limit_are_refused(cwd, capsys):
     assert "'OddEndless-v0' has no time limit" in line and "TimeLimit" in line
     refused_from_python("has no time limit", env=PointReach())
     baselines.train("ppo2", gymnasium.wrappers.TimeLimit(PointReach(), 5), n_epochs=0)
-
-
-@pytest.mark.parametrize(
-    ("name", "message"),
-    [("Image", "'observation' is Box(0, 255, (8, 8, 3), uint8)"), ("Camera", "'camera' is Box"),
-     ("Levers", "got MultiDiscrete([2 3])")],
-)  # fmt: skip
-def test_spaces_that_cannot_be_used_are_refused(name, message, cwd, capsys):
-    assert message in refused(capsys, *PPO2, f"--env=tests.common.counting:Odd{name}-v0", *FOLDERS)
-    refused_from_python("expected", env=Odd(**ODD[name]))
 
 
 # ---- presets ----

@@ -8,8 +8,8 @@ import tensorflow as tf
 
 from baselines.common.errors import TrainingError
 from baselines.common.mpi import Communicator
+from baselines.learning.normalizer import Normalizer
 from baselines.ppo2.estimates import explained_variance
-from baselines.ppo2.ppo import Statistics
 from tests.helpers import mpirun
 from tests.ppo2.helpers import BOTH, CONTINUOUS, DISCRETE, RAW, agent_of, make_constant
 
@@ -144,7 +144,7 @@ def test_rows_that_are_not_valid_are_in_no_statistics():
 
 def test_statistics_of_numbers_far_from_0_are_right_after_one_rollout():
     x = 1000 + np.random.default_rng(0).standard_normal((2048, 1))
-    stats = Statistics(1, 1e-4, Communicator(), initial_count=1e-4)
+    stats = Normalizer(1, 1e-4, Communicator(), initial_count=1e-4)
     assert stats.std == 1 and stats.mean == 0
     stats.update(x)
     assert stats.std == pytest.approx(x.std(), rel=0.05) and stats.mean == pytest.approx(1000, rel=1e-3)

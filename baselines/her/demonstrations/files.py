@@ -69,7 +69,7 @@ def read_demonstrations(path: Path, spec: EnvSpec, max_episodes: int | None = No
     check_goal_env(spec)
     path = as_path("path", path)
     try:
-        return _checked(_read(path, spec, max_episodes), spec).select(slice(max_episodes))
+        return Episodes(*(column[:max_episodes] for column in _checked(_read(path, spec, max_episodes), spec)))
     except UserError:
         raise
     except OSError as error:
@@ -143,8 +143,6 @@ def _check_header(archive: zipfile.ZipFile, spec: EnvSpec) -> None:
         raise ValueError("its header is too long")
     header = json.loads(_array(archive, "header").tobytes())
     file_format = header.get("format") if isinstance(header, dict) else None
-    if file_format == "baselines.her demonstrations 1":
-        raise ValueError("it was written by version 0.3.0: convert it with version 0.4.0, or record it again")
     if file_format != FORMAT:
         raise ValueError(f"its header does not have the format '{FORMAT}'")
     if task_of(str(header.get("env_id"))) != task_of(spec.env_id):

@@ -124,12 +124,9 @@ class HERConfig(Settings):
     )  # fmt: skip
     norm_eps: float = setting(0.01, "smallest standard deviation to divide by", 1e-9, 1e30, of_policy=True)
     norm_clip: float = setting(
-        5.0,
-        "largest absolute value of normalised observations and goals, in standard deviations",
-        1e-9,
-        1e30,
-        of_policy=True,
-    )
+        5.0, "largest absolute value of normalised observations and goals, in standard deviations", 1e-9, 1e30,
+        of_policy=True
+    )  # fmt: skip
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -11,7 +11,7 @@ import pytest
 from baselines.common.errors import UserError
 from baselines.common.specs import GOAL_KEYS
 from baselines.her.demonstrations import read_demonstrations, write_demonstrations
-from tests.her.demonstrations.files import SPEC, text, zipped
+from tests.her.demonstrations.files import SPEC
 
 
 def test_episodes_come_back_as_they_were_written(file, episodes):
@@ -100,12 +100,6 @@ def test_another_environment_and_episodes_beyond_the_time_limit_are_refused(file
         read_demonstrations(file, replace(SPEC, horizon=29))
     assert read_demonstrations(file, replace(SPEC, horizon=10**6)).action.shape[1] == 30
     read_demonstrations(file, replace(SPEC, env_id="my.module:PointReachDense-v3"))  # the same task
-
-
-def test_files_of_version_0_3_0_are_refused_with_a_remedy(tmp_path):
-    (tmp_path / "old.npz").write_bytes(zipped({"header": text(b'{"format": "baselines.her demonstrations 1"}')}))
-    with pytest.raises(UserError, match="it was written by version 0.3.0: convert it with version 0.4.0, or record it"):
-        read_demonstrations(str(tmp_path / "old.npz"), SPEC)
 
 
 def test_a_failed_write_leaves_the_earlier_file(file, played, monkeypatch):

@@ -65,9 +65,6 @@ def test_fewer_episodes_than_num_demo_are_used_and_the_log_says_so(trained):
     "settings, message",
     [
         (dict(demo_batch_size=16), "demo_batch_size: expected less than batch_size, 16, got 16"),
-        (dict(demo_batch_size=0), "demo_batch_size"),
-        (dict(num_demo=0), "num_demo"),
-        (dict(aux_loss_weight=-1), "aux_loss_weight"),
         (dict(demo_file=None, bc_loss=1), "give a --demo_file"),
         (dict(demo_file="nowhere.npz"), "No such file or directory"),
         (dict(bc_loss=0), "give only one of them"),

@@ -23,7 +23,7 @@ from baselines.storage import check_file_writable
 _COMMAND = "baselines.her.experiment.data_generation.fetch_data_generation"
 OPEN, CLOSED = 1.0, -1.0  # the last action: fingers
 UP = np.array([0, 0, 1.0])
-_FIRST = np.zeros(4)  # the first yield of a generator comes before it receives anything; nobody takes this action
+FIRST = np.zeros(4)  # the first yield of a generator comes before it receives anything; nobody takes this action
 
 
 class Positions(NamedTuple):
@@ -46,14 +46,14 @@ def move_towards(now: Positions, target: np.ndarray, fingers: float, gain: float
 
 def reach() -> Script:
     """Go to the goal and stay."""
-    now = yield _FIRST
+    now = yield FIRST
     while True:
         now = yield move_towards(now, now.goal, CLOSED)
 
 
 def pick_and_place() -> Script:
     """Approach from above, descend, grasp, carry, hold."""
-    now = yield _FIRST
+    now = yield FIRST
     while _distance(now.gripper, now.block + 0.06 * UP) > 0.02:  # approach from above
         now = yield move_towards(now, now.block + 0.06 * UP, OPEN)
     while _distance(now.gripper, now.block) > 0.01:  # descend
@@ -66,7 +66,7 @@ def pick_and_place() -> Script:
 
 def push() -> Script:
     """Go behind the block and push; start over if the block leaves the line to the goal; hold."""
-    now = yield _FIRST
+    now = yield FIRST
     while True:
         now = yield from _go_behind(now, distance=0.08, precision=0.02)
         while _distance(now.block, now.goal) > 0.02 and np.linalg.norm(_offset(now)[:2]) < 0.03:  # push
@@ -81,7 +81,7 @@ def slide() -> Script:
 
     One strike decides: about one puck in seven reaches the goal.
     """
-    now = yield _FIRST
+    now = yield FIRST
     now = yield from _go_behind(now, distance=0.1, precision=0.006)
     start, direction = now.block, _direction(now)
     speed = min(1.0, 0.4 + _distance(now.block, now.goal))
@@ -183,15 +183,12 @@ class GenerationOptions(Settings):
     output: str = setting("data_fetch_random_100.npz", "file to write", path=True)
 
 
+@errors_end_the_process()
 def main(argv: list[str] | None = None) -> None:
     """Generate demonstrations and write them to a file."""
-    with errors_end_the_process():
-        options = parse_all(GenerationOptions, argv, _COMMAND, __doc__)
-        if options:
-            _run(options)
-
-
-def _run(options: GenerationOptions) -> None:
+    options = parse_all(GenerationOptions, argv, _COMMAND, __doc__)
+    if not options:
+        return
     controller = controller_for(options.env)
     check_file_writable(options.output)
     seeds = env_seeds(options.seed, 0, "demonstrations", options.num_env)
