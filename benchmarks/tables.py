@@ -21,9 +21,7 @@ Each experiment below was run with `python -m benchmarks.reproduce NAME`, and th
 command; `python -m benchmarks.reproduce --list` shows all experiments. Only finished runs are in the tables. The aim
 of each experiment was set before its runs.
 
-An arm with "(script)" in its name uses a script that knows the gripper of the Fetch robot and moves it to the object
-during training. Up to version 0.4.0 this was part of the presets `single` and `demos` on FetchPush, FetchPickAndPlace
-and FetchSlide. The runs of those presets have [a page of their own](0.4.0/README.md).
+The presets `single` and `demos` have changed since version 0.4.0, whose runs have [a page of their own](0.4.0/README.md).
 
 This is how to read the columns:
 
