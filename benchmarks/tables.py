@@ -21,7 +21,8 @@ Each experiment below was run with `python -m benchmarks.reproduce NAME`, and th
 command; `python -m benchmarks.reproduce --list` shows all experiments. Only finished runs are in the tables. The aim
 of each experiment was set before its runs.
 
-The presets `single` and `demos` have changed since version 0.4.0, whose runs have [a page of their own](0.4.0/README.md).
+The presets `single` and `demos` have changed since version 0.4.0, whose runs have
+[a page of their own](0.4.0/README.md).
 
 This is how to read the columns:
 

@@ -14,8 +14,8 @@ class Normalizer:
     mean = sum / count;  std = sqrt(max(eps^2, sumsq / count - mean^2))
 
     The count starts at `initial_count` with a sum of 0, as if so many zero vectors had been seen. It is 1 in OpenAI
-    Baselines' HER, where its weight fades: after 49 samples around 100 the mean reads 98. With a count below 1, a
-    normalizer changes nothing until its first update: mean 0 and standard deviation 1.
+    Baselines, where its weight fades: after 49 samples around 100 the mean reads 98. With a count below 1, a normalizer
+    changes nothing until its first update: mean 0 and standard deviation 1.
     """
 
     def __init__(

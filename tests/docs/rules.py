@@ -87,10 +87,11 @@ def replace_shell(this: Try) -> None:
 def check_reproduce(this: Try) -> None:
     from benchmarks import reproduce
 
-    args = reproduce._parser().parse_args([word for word in this.words[3:] if not OPEN.search(word)])
-    assert {*args.names} <= reproduce.EXPERIMENTS.keys(), f"no such experiment: {args.names}"
+    args = reproduce._parser().parse_args([w for w in this.words[3:] if not (w[0] == "-" and OPEN.search(w))])
+    names = [name for name in args.names if not OPEN.search(name)]
+    assert {*names} <= reproduce.EXPERIMENTS.keys(), f"no such experiment: {names}"
     assert bool(args.names) != args.all or args.list
-    reproduce.plan(args.names, args.runs, args.seeds)
+    reproduce.plan(names, args.runs, args.seeds)
     if args.list:
         reproduce.main(this.words[3:])
 

@@ -167,20 +167,18 @@ def test_the_message_for_four_values_says_so(capsys, cwd):
     assert "got 4" in line and "--env=gym:module:Id" in line
 
 
-@pytest.mark.parametrize("name", ["FetchPush-v4", "CartPole-v1", "FetchPush-v1"])
+@pytest.mark.parametrize("name", ["FetchSlide-v4", "CartPole-v1", "FetchSlide-v1"])
 def test_a_name_that_the_user_registers_again_is_theirs(name, monkeypatch):
     assert envpool_env.knows(name) and not is_own(name)
-    before = find("her").config(name, {"demo_file": "x.npz"}, "demos")
+    before = find("her").config(name, {}, "single")
     monkeypatch.setitem(gymnasium.registry, name, EnvSpec(name, PointReach, max_episode_steps=7))
     assert is_own(name) and gymnasium_id(name) == name and make_vec_env(name, 2, [0, 1], "sync").spec.goal_size == 2
     with pytest.raises(UserError, match="--vec_env=envpool does not work here"):
         make_vec_env(name, 2, [0, 1], "envpool")
-    general = find("her").config("Unknown-v0", {"demo_file": "x.npz"}, "demos")
-    assert find("her").config(name, {"demo_file": "x.npz"}, "demos") == general
+    general = find("her").config("Unknown-v0", {}, "single")
+    assert find("her").config(name, {}, "single") == general
     assert (before == general) == (name == "CartPole-v1")
-    assert find("her").config("FetchPushObstacle-v0", {"demo_file": "x.npz"}, "demos") == general, (
-        "it only begins alike"
-    )
+    assert find("her").config("FetchSlideObstacle-v0", {}, "single") == general, "it only begins alike"
 
 
 def test_what_the_user_has_registered_before_the_libraries_stays(monkeypatch):

@@ -82,7 +82,8 @@ def test_the_preset_clones_without_a_filter_and_the_command_line_wins(tmp_path, 
               f"--log_path={log}"])  # fmt: skip
     config = document(log)["config"]
     expected = dict(PRESETS["demos"].settings, bc_loss=True, q_filter=False, num_demo=100, demo_batch_size=64,
-                    batch_size=256, noise_eps=0.3, prm_loss_weight=0.001, aux_loss_weight=0.0156)  # fmt: skip
+                    batch_size=256, noise_eps=0.3, replay_priority="none",
+                    prm_loss_weight=0.001, aux_loss_weight=0.0156)  # fmt: skip
     assert {k: config[k] for k in expected} == expected
     assert config["demo_file"] == file and document(log)["num_env"] == 8
 
