@@ -238,13 +238,13 @@ _RECIPE: dict[str, object] = dict(target_interval=1, polyak=0.995, average_actor
     relative_goals=True, replay_priority="auto", priority_clip=0.5, n_critics=2, layer_norm=True,
     terminated_value="by_success")  # fmt: skip
 _SLIDE: dict[str, object] = dict(guide_eps=0.3, random_hold=10, random_eps=0.2, noise_eps=0.1, relative_goals=False,
-    replay_k=2, replay_actual=2, replay_priority="none", n_batches=120)  # fmt: skip
+    replay_k=2, replay_actual=2, replay_priority="none", n_batches=120, lr_final=0.1)  # fmt: skip
 _HAND: dict[str, object] = dict(n_critics=1, layer_norm=False, n_batches=120)
 # Long episodes, so more updates a cycle; a force that moves a ball far only when it is held.
 _MAZE: dict[str, object] = dict(n_batches=600, n_cycles=2, action_l2=0.01, gamma=0.99, random_hold=20)
 _TASKS: dict[str, dict[str, object]] = {
     "FetchSlide": _SLIDE,
-    "HandReach": dict(_HAND, action_l2=0.01, noise_eps=0.1, random_eps=0.2),
+    "HandReach": dict(_HAND, action_l2=0.01, noise_eps=0.1, random_eps=0.2, lr_final=0.1),
     "HandManipulate*": _HAND,
     "PointMaze_*": _MAZE,
 }
