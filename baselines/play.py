@@ -96,6 +96,7 @@ def play(
         if kind == "video":
             shown = {"asynchronous": True, "video": stack.enter_context(_recording(folder, video, info))}
         env = stack.enter_context(contextlib.closing(make(**shown)))
+        env.show_only(policy.spec.observation_sizes)
         for number in range(1, episodes + 1):
             played += run_episodes(env, policy.act)
             outcome = {True: ", success", False: ", no success", None: ""}[played[-1].success]

@@ -169,8 +169,13 @@ def other_task(what: str, trained_on: EnvSpec, env: EnvSpec) -> list[str]:
 
 
 def check_same_sizes(what: str, trained_on: EnvSpec, env: EnvSpec) -> None:
-    """Raise UserError with the sizes that differ, if `what` cannot act in `env`."""
+    """Raise UserError with the sizes that differ, if `what` cannot act in `env`.
+
+    A goal environment may show other entries too: nobody reads them.
+    """
     sizes = {k: (trained_on.sizes.get(k, "none"), env.sizes.get(k, "none")) for k in {**trained_on.sizes, **env.sizes}}
+    if trained_on.has_goals and env.has_goals:
+        sizes = {k: both for k, both in sizes.items() if k in trained_on.sizes}
     differences = [f"{k} size {theirs}, not {ours}" for k, (theirs, ours) in sizes.items() if theirs != ours]
     if not differences and not trained_on.discrete and trained_on.actions != env.actions:
         theirs, ours = (spec.actions.describe(spec.action_size) for spec in (trained_on, env))

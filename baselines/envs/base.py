@@ -1,9 +1,10 @@
 """The interface of environments: several copies of one environment that are stepped together."""
 
 import copy
+import dataclasses
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, NamedTuple, Self, cast
 
 import numpy as np
@@ -46,11 +47,20 @@ class VecEnv(ABC):
     description: str  # for the log
     origin: object = None  # the user's own environment, without its wrappers
 
-    unseen: tuple[str, ...] = ()  # entries of the observation that are no vectors
+    unused: tuple[str, ...] = ()  # entries of the observation that are no vectors, or that nobody reads
     why_alone: str = ""  # why there can be no copies, if that is known
     reports_success: bool = True  # False once success had to be inferred from a reward
     seconds: float = 0.0  # spent in reset and step so far
     _seeds: list[int] | None = None  # for the next reset
+
+    def show_only(self, entries: Collection[str]) -> None:
+        """Leave all other entries out of the observations from now on: whatever they hold disturbs nobody."""
+        self.unused += tuple(self.spec.observation_sizes.keys() - entries)
+        sizes, layouts = (
+            {key: value for key, value in of_entries.items() if key in entries}
+            for of_entries in (self.spec.observation_sizes, self.spec.layouts)
+        )
+        self.spec = dataclasses.replace(self.spec, observation_sizes=sizes, layouts=layouts)
 
     def reseed(self, seeds: list[int]) -> None:
         """Make the environments behave, from the next `reset` on, like new ones with these seeds."""

@@ -50,7 +50,7 @@ class GymnasiumVecEnv(VecEnv):
         how = "in a process each" if asynchronous else "one after the other"
         self.description = f"{num_env} x {env_id}, stepped by Gymnasium {how}"
         space = model.observation_space
-        self.unseen = tuple(space.spaces.keys() - self.spec.observation_sizes.keys()) if isinstance(space, Dict) else ()
+        self.unused = tuple(space.spaces.keys() - self.spec.observation_sizes.keys()) if isinstance(space, Dict) else ()
         self.why_alone = "it records videos" if model.has_wrapper_attr(RECORDED) else ""
         self.why_alone = "it shows a window" if model.render_mode == "human" else self.why_alone
         self._make, self._seeds, self._timeout, self._asynchronous = make, seeds, step_timeout, asynchronous

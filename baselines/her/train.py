@@ -24,6 +24,7 @@ from baselines.runs.run import Run
 def learn(env: VecEnv, config: HERConfig, run: Run) -> DDPG:
     """Train an agent and return it; `agent.policy().act(observation)` is what it learnt. Raises UserError."""
     share_threads(run.comm)
+    env.show_only(GOAL_KEYS)
     spec, compute_reward = env.spec, env.compute_reward
     assert compute_reward is not None  # `Config.for_env` refuses environments without it
     offset = checks.reward_offset(config, compute_reward)
@@ -171,5 +172,3 @@ def _announce(config: HERConfig, demonstrations: ReplayBuffer | None, offset: fl
         info(f"demonstrations: {counted(count, 'episode')}{fewer}, {rows}")
     if offset:
         info(f"the reward at the goal is {offset:g}; training uses reward - {offset:g}, so that returns are at most 0")
-    if unseen := [entry for entry in env.spec.observation_sizes if entry not in GOAL_KEYS]:
-        info(f"entries of the observation that the policy does not see: {', '.join(unseen)}")

@@ -66,6 +66,7 @@ def environment_for(
             check_same_sizes("the policy", trained_on, vec_env.spec)
             for warning in other_task("the policy", trained_on, vec_env.spec):
                 show(warning, sys.stderr)
+            vec_env.show_only(trained_on.observation_sizes)
         yield vec_env
     finally:
         if vec_env is not env:

@@ -100,6 +100,7 @@ class Run:
         """Return environments for evaluation: the user's own, or copies whose number divides `num_episodes`."""
         self._episodes = num_episodes
         env = self.eval_env or evaluation_copies(self.env, num_episodes, self.seeds_for)
+        env.show_only(self.env.spec.observation_sizes)
         self._envs = [self.env] if env is self.env else [self.env, env]
         if self.eval_env is None and env is self.env:
             why = f" ({env.why_alone})" if env.why_alone else ""
@@ -138,8 +139,8 @@ class Run:
         self.logger.write_json("config.json", record)
         folder = self.logger.folder or "none"
         self.logger.info(f"environments: {self.env.description}; seed: {self.seed}; logs: {folder}")
-        if unseen := ", ".join(sorted(self.env.unseen)):
-            self.logger.info(f"entries of the observation that are not used, because they are no vectors: {unseen}")
+        if self.env.unused:
+            self.logger.info(f"entries of the observation that are not used: {', '.join(sorted(self.env.unused))}")
         for line in (*self.notes, *self._lines):
             self.logger.info(line)
         if saved:

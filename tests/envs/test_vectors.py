@@ -400,7 +400,7 @@ def test_any_info_passes_and_actions_stay_as_they_were(kind):
     vectors = {"sync": gymnasium.vector.SyncVectorEnv, "async": functools.partial(AsyncVectorEnv, context="fork")}
     own = vectors[kind]([careless] * 3) if kind in vectors else careless()
     with wrapped(own) as env:
-        assert set(env.spec.observation_sizes) == {*GOAL_KEYS, "touch"} and env.unseen == ("camera",)
+        assert set(env.spec.observation_sizes) == {*GOAL_KEYS, "touch"} and env.unused == ("camera",)
         action = np.ones((env.num_env, 2), np.float32)
         for episode in run_episodes(env, lambda observation: action):
             assert (episode.action == 1).all() and episode.success is not None and len(episode.action) == 5

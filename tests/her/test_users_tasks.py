@@ -51,6 +51,34 @@ def test_success_is_a_reward_as_at_the_goal_where_the_environment_does_not_say(p
     assert capsys.readouterr().out.count("success is a reward as at the goal") == 1
 
 
+class Broken(gymnasium.ObservationWrapper):
+    """Shows a sensor that is out of order."""
+
+    def __init__(self, env):
+        super().__init__(env)
+        sensor = gymnasium.spaces.Box(-1, 1, (3,))
+        self.observation_space = gymnasium.spaces.Dict({**env.observation_space.spaces, "sensor": sensor})
+
+    def observation(self, observation):
+        return {**observation, "sensor": np.full(3, np.nan)}
+
+
+def test_what_nobody_reads_disturbs_nobody(capsys, tmp_path):
+    rows = {True: [], False: []}
+    for is_broken, its in rows.items():
+        env = Broken(make_task()) if is_broken else make_task()
+        agent = baselines.train(env=env, eval_env=env, seed=0, n_epochs=1, callback=its.append, **TINY_SETTINGS)
+        told = "entries of the observation that are not used: sensor" in capsys.readouterr().out
+        assert told == is_broken
+        agent.save(tmp_path / "policy.safetensors")
+        policy = baselines.load_policy(tmp_path / "policy.safetensors")
+        figures = [
+            baselines.evaluate_policy(policy, env=e, episodes=2, seed=0) for e in (Broken(make_task()), make_task())
+        ]
+        assert figures[0] == figures[1] and figures[0].mean_length > 0
+    assert rows[True][0]["loss/critic"] == rows[False][0]["loss/critic"]
+
+
 # ---- warnings ----
 
 
