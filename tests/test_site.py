@@ -179,6 +179,12 @@ def test_reference_has_a_line_and_a_row_for_each_argument(own_site):
 
 
 @pytest.mark.slow
+def test_the_notebook_is_a_page_with_its_curve_and_videos(own_site):
+    page = (own_site / "quickstart/index.html").read_text()
+    assert page.count("<video") == 2 and page.count("data:image/png;base64") == 1
+
+
+@pytest.mark.slow
 def test_lines_of_code_are_wrapped_not_cut(own_site):
     assert "white-space: pre-wrap" in (own_site / "site.css").read_text()
     assert [page for page in own_site.glob("*/index.html") if 'site.css"' not in page.read_text()] == []

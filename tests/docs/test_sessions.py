@@ -32,6 +32,6 @@ def test_the_quickstart_runs_from_its_folder_and_learns(tmp_path, monkeypatch):
     rates = [float(value.strip("(").split(",")[0]) for value in values if value[:1] in "(01"]
     assert len(rates) == 2 and rates[0] > 0.9 and rates[1] > 0.8
     assert sum("image/png" in output for output in outputs) == 1
-    assert sum("image/gif" in output for output in outputs) == 2
+    assert sum("data:video/mp4" in output for output in outputs) == 2
     assert any(value.startswith("array([") for value in values)
     assert not any((tmp_path / "docs").iterdir())
