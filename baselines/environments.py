@@ -46,8 +46,6 @@ def main(argv: list[str] | None = None) -> None:
     """Run the command."""
     with errors_end_the_process():
         options = parse_all(EnvironmentsOptions, argv, "baselines.environments", __doc__)
-        if options is None:
-            return
         algorithm, (module, colon, pattern) = find(options.alg), options.env.rpartition(":")
         before = {*gymnasium.registry}
         import_module_of(f"{module}{colon}any")

@@ -25,8 +25,6 @@ def main(argv: list[str] | None = None) -> None:
     """Run the command."""
     with errors_end_the_process():
         options = parse_all(EvaluateOptions, argv, "baselines.evaluate", __doc__)
-        if options is None:
-            return
         if options.json:
             if os.path.exists(options.json) and not os.path.isdir(options.json) and not options.json.endswith(".json"):
                 raise UserError(f"--json={options.json} exists already, and only a .json file is replaced")

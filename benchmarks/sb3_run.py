@@ -50,8 +50,6 @@ def main(argv: list[str] | None = None) -> None:
     """Train by the command line."""
     with errors_end_the_process():
         options = parse_all(SB3Options, argv, "benchmarks.sb3_run", __doc__)
-        if options is None:
-            return
         check_writable(options.log_path)
         import_tensorflow()  # takes seconds: after the options
         from benchmarks import peers

@@ -20,7 +20,24 @@ def glorot_uniform(rng: np.random.Generator, fan_in: int, fan_out: int, last: bo
     return rng.uniform(-limit, limit, (fan_in, fan_out)).astype(np.float32)
 
 
-class MLP(tf.Module):
+class Variables(tf.Module):
+    """Variables by name, whose values are the state."""
+
+    def named(self) -> dict[str, tf.Variable]:
+        """Return all variables by the names of their arrays."""
+        raise NotImplementedError
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Return the values by name."""
+        return {name: x.numpy().copy() for name, x in self.named().items()}
+
+    def load_state(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Restore a `state` of the same shapes. Raises KeyError or ValueError."""
+        for name, x in self.named().items():
+            x.assign(arrays[name])
+
+
+class MLP(Variables):
     """Hidden layers and a linear output, as pairs of `kernel` [in, out] and `bias` [out], which starts at zero."""
 
     def __init__(
@@ -62,16 +79,8 @@ class MLP(tf.Module):
         """Return the linear output [N, out] of the last hidden layer."""
         return hidden @ self.kernels[-1] + self.biases[-1]
 
-    def state(self) -> dict[str, np.ndarray]:
-        """Return the arrays by name, e.g. `0_kernel` [in, out]."""
-        return {name: w.numpy().copy() for name, w in self._named().items()}
-
-    def load_state(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Take over the `state` of a network of the same sizes. Raises KeyError or ValueError."""
-        for name, weight in self._named().items():
-            weight.assign(arrays[name])
-
-    def _named(self) -> dict[str, tf.Variable]:
+    def named(self) -> dict[str, tf.Variable]:
+        """Return 0_kernel [in, out], 0_bias [out], 1_kernel, ..."""
         return {f"{i // 2}_{('kernel', 'bias')[i % 2]}": weight for i, weight in enumerate(self.weights)}
 
 
