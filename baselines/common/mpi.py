@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from baselines.common.cores import affinity, available_cores, quota
+from baselines.common.cores import available_cores, cores, quota
 from baselines.common.errors import UserError, one_line
 from baselines.common.streams import flush_streams, show
 
@@ -106,9 +106,9 @@ class MpiCommunicator(Communicator):
         """Return this worker's share of the machine's cores."""
         # Launchers may bind each worker to its own cores, or let all workers use all cores.
         node = self._world.Split_type(self._mpi.COMM_TYPE_SHARED)
-        everyone = node.allgather(sorted(affinity()))
+        everyone = node.allgather(cores())
         node.Free()
-        share = sum(1 / sum(cpu in theirs for theirs in everyone) for cpu in affinity())
+        share = sum(1 / sum(cpu in theirs for theirs in everyone) for cpu in cores())
         return max(1, round(min(share, quota() / len(everyone))))
 
     def abort(self, code: int) -> None:

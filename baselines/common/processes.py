@@ -11,7 +11,7 @@ from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import TypeVar
 
-from baselines.common.cores import affinity
+from baselines.common.cores import cores as cores
 from baselines.common.errors import Interrupted, UserError
 from baselines.common.signals import handlers
 
@@ -69,11 +69,6 @@ class Children:
     def stopped_by_signals(self) -> contextlib.AbstractContextManager[None]:
         """Pass signals on inside this block."""
         return handlers(self.stop)
-
-
-def cores() -> list[int]:
-    """Return the cores that this process may use."""
-    return sorted(affinity())
 
 
 def check_jobs(jobs: int) -> None:

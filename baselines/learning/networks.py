@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import tensorflow as tf
 
-from baselines.common.cores import affinity
+from baselines.common.cores import cores
 from baselines.common.mpi import Communicator
 
 # (rng, fan_in, fan_out, whether it is the output layer) -> a kernel [fan_in, fan_out]
@@ -86,8 +86,8 @@ class MLP(Variables):
 
 def share_threads(comm: Communicator) -> None:
     """Limit TensorFlow to this worker's share of the cores; to be called before anything is computed."""
-    cores = comm.share_of_cores()
-    if cores < len(affinity()):  # TensorFlow knows neither other workers nor quotas
+    share = comm.share_of_cores()
+    if share < len(cores()):  # TensorFlow knows neither other workers nor quotas
         with contextlib.suppress(RuntimeError):  # the caller has used TensorFlow already
-            tf.config.threading.set_intra_op_parallelism_threads(cores)
+            tf.config.threading.set_intra_op_parallelism_threads(share)
             tf.config.threading.set_inter_op_parallelism_threads(1)
