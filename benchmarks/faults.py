@@ -431,6 +431,8 @@ def main() -> None:
                 if given.seed is not None:
                     print(ended.output)
                     break
+                if row["outcome"] == "lost":
+                    (given.folder / f"lost-{seed}.txt").write_text(ended.output)
                 known.append({name: str(value) for name, value in row.items()})
                 writer.writerow(row)
                 file.flush()
