@@ -130,15 +130,13 @@ def make_communicator() -> Communicator:
         try:
             comm = MpiCommunicator()
         except (ImportError, RuntimeError) as error:
-            raise UserError(
-                f"an MPI launcher started this process ({launched[0]} is set), but mpi4py does not work ("
-                f"{one_line(error)[:200]}). If you have MPI: pip install mpi4py; else: pip install 'baselines-her[mpi]'"
-            ) from None
+            started = f"an MPI launcher started this process ({launched[0]} is set)"
+            remedy = "If you have MPI: pip install mpi4py; else: pip install 'baselines-her[mpi]'"
+            raise UserError(f"{started}, but mpi4py does not work ({one_line(error)[:200]}). {remedy}") from None
         if sizes and str(comm.size) not in sizes:
-            raise UserError(
-                f"mpirun started {min(sizes)} workers, but mpi4py sees {comm.size}, because it uses another MPI than "
-                "mpirun. Use the mpirun of mpi4py's MPI, or uninstall the other MPI (pip uninstall mpich)"
-            )
+            seen = f"mpirun started {min(sizes)} workers, but mpi4py sees {comm.size}"
+            remedy = "Use the mpirun of mpi4py's MPI, or uninstall the other MPI (pip uninstall mpich)"
+            raise UserError(f"{seen}, because it uses another MPI than mpirun. {remedy}")
     if comm.size == 1 and tasks != "1":
         text = f"srun started {tasks} processes that know no MPI: they are separate runs of one worker each."
         show(f"warning: {text} One run of all needs srun --mpi=pmi2, and mpi4py for the cluster's MPI", sys.stderr)

@@ -71,9 +71,6 @@ def check_workers_agree(weights: Sequence[tf.Variable], comm: Communicator) -> N
     """Raise TrainingError, naming the ranks, where any worker's weights differ in a bit from rank 0's."""
     checksum = zlib.crc32(flatten(weights).numpy().tobytes())
     everyone = comm.all_gather(checksum)
-    different = [rank for rank, theirs in enumerate(everyone) if theirs != everyone[0]]
-    if different:
-        raise TrainingError(
-            f"the weights of rank {', '.join(map(str, different))} differ from those of rank 0: "
-            "workers must run the same code, libraries and kind of processor"
-        )
+    if different := [str(rank) for rank, theirs in enumerate(everyone) if theirs != everyone[0]]:
+        remedy = "workers must run the same code, libraries and kind of processor"
+        raise TrainingError(f"the weights of rank {', '.join(different)} differ from those of rank 0: {remedy}")
