@@ -86,7 +86,7 @@ def _same_cores() -> Iterator[None]:
 
 
 def note_fork() -> None:
-    """Note in a forked process if TensorFlow had started its threads before."""
+    """Note in a forked process that TensorFlow had started its threads before, if it had."""
     eager: Any = sys.modules.get("tensorflow.python.eager.context")
     if eager and getattr(eager.context_safe(), "_initialized", False):
         _forked.set()
