@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from baselines.common.cli import errors_end_the_process, parse_all
-from baselines.common.processes import cores
+from baselines.common.cores import cores
 from baselines.common.seeding import RngStreams, env_seeds
 from baselines.common.settings import Settings, setting
 from baselines.common.specs import Actions
