@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from baselines import api
 from baselines.common.cli import errors_end_the_process, parse_all, show
@@ -47,7 +47,7 @@ def main(argv: list[str] | None = None) -> None:
             lines.append(f"final distance  {evaluation.mean_final_distance:.4f} to the goal, in its units")
         try:
             if options.json:
-                document = {"env": env, "seed": options.seed, **evaluation.document()}
+                document = {"env": env, "seed": options.seed, **asdict(evaluation)}
                 write_file(options.json, json.dumps(document, indent=2).encode() + b"\n")
         finally:  # on a full disk too
             show("\n".join(lines))

@@ -12,7 +12,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from baselines.common.cli import errors_end_the_process, parse_all
@@ -96,7 +96,7 @@ def train(model, options: SB3Options, epoch_steps: int, episodes: int) -> None:
         with contextlib.closing(make_vec_env(options.env, LAST_ENVS, seeds, options.vec_env, len(cores()))) as env:
             evaluation = evaluate_in(greedy, env, LAST_EPISODES)
         with replace_file(options.json) as document:
-            document.write(json.dumps(evaluation.document(), indent=2).encode() + b"\n")
+            document.write(json.dumps(asdict(evaluation), indent=2).encode() + b"\n")
 
 
 @contextlib.contextmanager

@@ -5,7 +5,7 @@ import math
 import shlex
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -40,10 +40,6 @@ class Evaluation:
     std_return: float  # over episodes
     mean_length: float  # steps
     mean_final_distance: float | None  # of the last achieved from the last desired goal, in the goal's units
-
-    def document(self) -> dict[str, Any]:
-        """Return JSON."""
-        return asdict(self)
 
 
 @contextlib.contextmanager
