@@ -47,6 +47,7 @@ def main(argv: list[str] | None = None) -> None:
     with errors_end_the_process():
         options = parse_all(EnvironmentsOptions, argv, "baselines.environments", __doc__)
         algorithm, (module, colon, pattern) = find(options.alg), options.env.rpartition(":")
+        import_module_of("any")  # Gymnasium-Robotics registers its own
         before = {*gymnasium.registry}
         import_module_of(f"{module}{colon}any")
         ids = [i for i in gymnasium.registry if fnmatch.fnmatchcase(i, pattern)]
