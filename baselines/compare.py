@@ -10,14 +10,7 @@ import numpy as np
 
 from baselines.common.cli import ArgumentParser, errors_end_the_process, show
 from baselines.results.logs import Group, group_of, on_one_axis, read_curve, selected, tell
-from baselines.results.statistics import (
-    Estimate,
-    check_installed,
-    difference_of,
-    estimate,
-    interquartile_mean,
-    mean_along,
-)
+from baselines.results.statistics import Estimate, check_installed, difference_of, estimate, interquartile_mean
 from baselines.results.tables import END, form_of, levels_of, markdown, measured
 
 FEW = 5
@@ -31,7 +24,9 @@ def compared(ours: Group, theirs: Group, y_key: str, levels: Sequence[float]) ->
     curves = [read_curve(folder, "total/timesteps", y_key) for folder in [*ours.runs, *theirs.runs]]
     steps, scores = on_one_axis(curves)
     rows = [*measured(ours, y_key, levels), *measured(theirs, y_key, levels)]
-    columns = {END: [row[END] for row in rows], f"mean until {steps[-1]:,.0f} steps": list(mean_along(steps, scores))}
+    widths, middles = np.diff(steps), (scores[:, 1:] + scores[:, :-1]) / 2
+    along = middles @ widths / widths.sum() if len(steps) > 1 else scores[:, 0]  # the area below a curve by its length
+    columns = {END: [row[END] for row in rows], f"mean until {steps[-1]:,.0f} steps": list(along)}
     columns |= {name: [row[name] for row in rows] for name in rows[0] if name.startswith("steps")}
     found = {}
     for name, values in columns.items():

@@ -46,8 +46,6 @@ def main(argv: list[str] | None = None) -> None:
     """Run the command."""
     with errors_end_the_process():
         options = parse_all(EnvironmentsOptions, argv, "baselines.environments", __doc__)
-        if options is None:
-            return
         algorithm, (module, colon, pattern) = find(options.alg), options.env.rpartition(":")
         import_module_of("any")  # Gymnasium-Robotics registers its own
         before = {*gymnasium.registry}
@@ -83,10 +81,8 @@ def describe(env_id: str, algorithm: Algorithm) -> list[str]:
 
 def _newest(ids: list[str]) -> list[str]:
     """Return the newest version of each environment."""
-    found: dict[str, str] = {}
-    for env_id in sorted(ids, key=lambda i: int(i.rpartition("-v")[2]) if i.rpartition("-v")[2].isdigit() else 0):
-        found[env_id.rpartition("-v")[0] or env_id] = env_id
-    return sorted(found.values())
+    specs = sorted((gymnasium.registry[env_id] for env_id in ids), key=lambda spec: spec.version or 0)
+    return sorted({(spec.namespace, spec.name): spec.id for spec in specs}.values())
 
 
 def _measured(spec: EnvSpec, algorithm: Algorithm) -> list[str]:

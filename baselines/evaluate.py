@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from baselines import api
 from baselines.common.cli import errors_end_the_process, parse_all, show
@@ -25,8 +25,6 @@ def main(argv: list[str] | None = None) -> None:
     """Run the command."""
     with errors_end_the_process():
         options = parse_all(EvaluateOptions, argv, "baselines.evaluate", __doc__)
-        if options is None:
-            return
         if options.json:
             if os.path.exists(options.json) and not os.path.isdir(options.json) and not options.json.endswith(".json"):
                 raise UserError(f"--json={options.json} exists already, and only a .json file is replaced")
@@ -49,7 +47,7 @@ def main(argv: list[str] | None = None) -> None:
             lines.append(f"final distance  {evaluation.mean_final_distance:.4f} to the goal, in its units")
         try:
             if options.json:
-                document = {"env": env, "seed": options.seed, **evaluation.document()}
+                document = {"env": env, "seed": options.seed, **asdict(evaluation)}
                 write_file(options.json, json.dumps(document, indent=2).encode() + b"\n")
         finally:  # on a full disk too
             show("\n".join(lines))

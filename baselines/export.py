@@ -24,8 +24,7 @@ def main(argv: list[str] | None = None) -> None:
     """Export what the command line says."""
     with errors_end_the_process():
         options = parse_all(ExportOptions, argv, "baselines.export", __doc__)
-        if options is not None:
-            show(f"wrote {' and '.join(export(read_policy(options.load_path), options.format, options.output))}")
+        show(f"wrote {' and '.join(export(read_policy(options.load_path), options.format, options.output))}")
 
 
 if __name__ == "__main__":

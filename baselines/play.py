@@ -180,8 +180,6 @@ def main(argv: list[str] | None = None) -> None:
     """Run the command."""
     with errors_end_the_process():
         options = parse_all(PlayOptions, argv, "baselines.play", __doc__)
-        if options is None:
-            return
         for file in filter(None, (options.video, options.record_demos)):
             check_file_writable(file)
         algorithm = find(options.alg) if options.alg else None

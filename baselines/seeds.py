@@ -16,11 +16,13 @@ from typing import Any
 from tqdm import tqdm
 
 from baselines.common.cli import command_line, show
+from baselines.common.cores import cores
 from baselines.common.errors import Interrupted, TrainingError, UserError, counted
 from baselines.common.mpi import Communicator
 from baselines.common.old_names import LOG_FOLDER_VARIABLE
-from baselines.common.processes import Children, check_jobs, cores, each
+from baselines.common.processes import Children, check_jobs, each
 from baselines.common.settings import FREE, Settings, names_of, setting
+from baselines.common.signals import handlers
 from baselines.runs.algorithms import find
 from baselines.runs.checkpoints import FOLDER, checkpoint_file, checkpoint_numbers
 from baselines.runs.launch import launch
@@ -173,7 +175,7 @@ def _train_in_processes(runs: list[_Run], jobs: int) -> None:
         children.check()
         return _error_of(code, output.read_text(errors="replace"))
 
-    with tempfile.TemporaryDirectory() as outputs, children.stopped_by_signals(), contextlib.ExitStack() as stack:
+    with tempfile.TemporaryDirectory() as outputs, handlers(children.stop), contextlib.ExitStack() as stack:
         bars = [tqdm(desc=f"seed {run.seed}", position=i, bar_format=looks, disable=not seen, dynamic_ncols=True)
                 for i, run in enumerate(runs)]  # fmt: skip
         for bar in bars:

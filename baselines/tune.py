@@ -128,17 +128,15 @@ def _train(
     """Run one trial, whose output is in a folder of its own."""
     while os.path.exists(folder):  # an earlier study's
         folder += "-2"
-    with (
-        tqdm(total=options["num_timesteps"], desc=os.path.basename(folder), leave=False, unit=" steps", unit_scale=True,
-             disable=not sys.stderr.isatty(), dynamic_ncols=True) as bar,
-        contextlib.redirect_stdout(io.StringIO()),
-    ):  # fmt: skip
+    bar = tqdm(total=options["num_timesteps"], desc=os.path.basename(folder), leave=False, unit=" steps",
+               unit_scale=True, disable=not sys.stderr.isatty(), dynamic_ncols=True)  # fmt: skip
 
-        def after_epoch(row: dict[str, float]) -> None:
-            bar.update(row["total/timesteps"] - bar.n)
-            callback(row)
+    def after_epoch(row: dict[str, float]) -> None:
+        bar.update(row["total/timesteps"] - bar.n)
+        callback(row)
 
-        options = {**options, "log_path": folder, "checkpoint_interval": 0}
+    options = {**options, "log_path": folder, "checkpoint_interval": 0}
+    with bar, contextlib.redirect_stdout(io.StringIO()):
         launch(options, settings, Communicator(), callback=after_epoch)
 
 

@@ -10,8 +10,8 @@ import gymnasium_robotics
 import numpy as np
 from gymnasium.wrappers import RescaleAction
 
+from baselines.common.cores import cores
 from baselines.common.errors import UserError
-from baselines.common.processes import cores
 from baselines.common.seeding import env_seeds
 from baselines.envs import make_vec_env
 from baselines.envs.gymnasium_env import make_one

@@ -7,8 +7,8 @@ import numpy as np
 import tensorflow as tf
 from threadpoolctl import threadpool_limits
 
+from baselines.common.cores import cores
 from baselines.common.mpi import Communicator
-from baselines.common.processes import cores
 from baselines.envs import make_vec_env
 from baselines.ppo2.config import PPOConfig
 from baselines.ppo2.ppo import PPO

@@ -19,8 +19,10 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 
 from baselines.common.cli import ArgumentParser, errors_end_the_process, show
+from baselines.common.cores import cores
 from baselines.common.errors import Interrupted, TrainingError, UserError, one_line
-from baselines.common.processes import Children, check_jobs, cores, each
+from baselines.common.processes import Children, check_jobs, each
+from baselines.common.signals import handlers
 from baselines.storage import check_writable, lock
 from benchmarks.experiments import EXPERIMENTS, SB3, Arm, experiment
 from benchmarks.outcomes import outcomes_of, runs_of
@@ -114,7 +116,7 @@ def reproduce(
     for folder in (runs, results):
         check_writable(str(folder))
     children, begin = Children(), time.monotonic()
-    with _alone(runs), children.stopped_by_signals(), _stopped_after(_seconds_of(hours), children):
+    with _alone(runs), handlers(children.stop), _stopped_after(_seconds_of(hours), children):
         left = [run for run in planned if not finished(run)]
         show(f"{len(planned)} runs, of which {len(planned) - len(left)} are finished")
         for run in left:

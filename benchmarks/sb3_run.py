@@ -12,11 +12,11 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from baselines.common.cli import errors_end_the_process, parse_all
-from baselines.common.processes import cores
+from baselines.common.cores import cores
 from baselines.common.seeding import RngStreams, env_seeds
 from baselines.common.settings import Settings, setting
 from baselines.common.specs import Actions
@@ -50,8 +50,6 @@ def main(argv: list[str] | None = None) -> None:
     """Train by the command line."""
     with errors_end_the_process():
         options = parse_all(SB3Options, argv, "benchmarks.sb3_run", __doc__)
-        if options is None:
-            return
         check_writable(options.log_path)
         import_tensorflow()  # takes seconds: after the options
         from benchmarks import peers
@@ -98,7 +96,7 @@ def train(model, options: SB3Options, epoch_steps: int, episodes: int) -> None:
         with contextlib.closing(make_vec_env(options.env, LAST_ENVS, seeds, options.vec_env, len(cores()))) as env:
             evaluation = evaluate_in(greedy, env, LAST_EPISODES)
         with replace_file(options.json) as document:
-            document.write(json.dumps(evaluation.document(), indent=2).encode() + b"\n")
+            document.write(json.dumps(asdict(evaluation), indent=2).encode() + b"\n")
 
 
 @contextlib.contextmanager

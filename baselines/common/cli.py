@@ -51,12 +51,12 @@ def parse(words: Sequence[str], options: type[Settings]) -> tuple[dict[str, Any]
     return given, settings, wants_help
 
 
-def parse_all(options: type[S], argv: Sequence[str] | None, command: str, about: str | None) -> S | None:
-    """Return the options of a command that takes no other flags, or None after printing its help. Raises UserError."""
+def parse_all(options: type[S], argv: Sequence[str] | None, command: str, about: str | None) -> S:
+    """Return the options of a command that takes no other flags, or print its help and exit. Raises UserError."""
     given, others, wants_help = parse(sys.argv[1:] if argv is None else argv, options)
     if wants_help:
         show(help_text(command, about, options))
-        return None
+        sys.exit()
     check_known(others, names_of(options))
     return options(**given)
 

@@ -6,12 +6,11 @@ import os
 from pathlib import Path
 
 
-def affinity() -> set[int]:
-    """Return the numbers of the cores that the system may put this process on."""
-    try:
-        return os.sched_getaffinity(0)
-    except AttributeError:  # macOS
-        return set(range(os.cpu_count() or 1))
+def cores() -> list[int]:
+    """Return the numbers of the cores that the system may put this process on, in order."""
+    if hasattr(os, "sched_getaffinity"):  # not on macOS
+        return sorted(os.sched_getaffinity(0))
+    return list(range(os.cpu_count() or 1))
 
 
 def quota(groups: str = "/proc/self/cgroup", root: str = "/sys/fs/cgroup") -> float:
@@ -33,4 +32,4 @@ def quota(groups: str = "/proc/self/cgroup", root: str = "/sys/fs/cgroup") -> fl
 
 def available_cores() -> int:
     """Return the number of cores for this process, at least 1."""
-    return max(1, round(min(len(affinity()), quota())))
+    return max(1, round(min(len(cores()), quota())))

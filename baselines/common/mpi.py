@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from baselines.common.cores import affinity, available_cores, quota
+from baselines.common.cores import available_cores, cores, quota
 from baselines.common.errors import UserError, one_line
 from baselines.common.streams import flush_streams, show
 
@@ -106,9 +106,9 @@ class MpiCommunicator(Communicator):
         """Return this worker's share of the machine's cores."""
         # Launchers may bind each worker to its own cores, or let all workers use all cores.
         node = self._world.Split_type(self._mpi.COMM_TYPE_SHARED)
-        everyone = node.allgather(sorted(affinity()))
+        everyone = node.allgather(cores())
         node.Free()
-        share = sum(1 / sum(cpu in theirs for theirs in everyone) for cpu in affinity())
+        share = sum(1 / sum(cpu in theirs for theirs in everyone) for cpu in cores())
         return max(1, round(min(share, quota() / len(everyone))))
 
     def abort(self, code: int) -> None:
@@ -130,15 +130,13 @@ def make_communicator() -> Communicator:
         try:
             comm = MpiCommunicator()
         except (ImportError, RuntimeError) as error:
-            raise UserError(
-                f"an MPI launcher started this process ({launched[0]} is set), but mpi4py does not work ("
-                f"{one_line(error)[:200]}). If you have MPI: pip install mpi4py; else: pip install 'baselines-her[mpi]'"
-            ) from None
+            started = f"an MPI launcher started this process ({launched[0]} is set)"
+            remedy = "If you have MPI: pip install mpi4py; else: pip install 'baselines-her[mpi]'"
+            raise UserError(f"{started}, but mpi4py does not work ({one_line(error)[:200]}). {remedy}") from None
         if sizes and str(comm.size) not in sizes:
-            raise UserError(
-                f"mpirun started {min(sizes)} workers, but mpi4py sees {comm.size}, because it uses another MPI than "
-                "mpirun. Use the mpirun of mpi4py's MPI, or uninstall the other MPI (pip uninstall mpich)"
-            )
+            seen = f"mpirun started {min(sizes)} workers, but mpi4py sees {comm.size}"
+            remedy = "Use the mpirun of mpi4py's MPI, or uninstall the other MPI (pip uninstall mpich)"
+            raise UserError(f"{seen}, because it uses another MPI than mpirun. {remedy}")
     if comm.size == 1 and tasks != "1":
         text = f"srun started {tasks} processes that know no MPI: they are separate runs of one worker each."
         show(f"warning: {text} One run of all needs srun --mpi=pmi2, and mpi4py for the cluster's MPI", sys.stderr)

@@ -1,6 +1,5 @@
 """Commands in processes of their own, several at a time, which get the signals that this process gets."""
 
-import contextlib
 import os
 import queue
 import signal
@@ -11,9 +10,8 @@ from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import TypeVar
 
-from baselines.common.cores import affinity
+from baselines.common.cores import cores
 from baselines.common.errors import Interrupted, UserError
-from baselines.common.signals import handlers
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -22,7 +20,7 @@ SECONDS_BETWEEN_LOOKS = 1.0
 
 
 class Children:
-    """Commands that run, perhaps from several threads; SIGINT and SIGTERM are passed on to all of them."""
+    """Commands that run, perhaps from several threads; `handlers(children.stop)` passes signals on to all of them."""
 
     def __init__(self) -> None:
         self.signal = 0  # the one that asked to stop
@@ -65,15 +63,6 @@ class Children:
         self.signal = number
         for process in list(self._live):
             process.send_signal(number)
-
-    def stopped_by_signals(self) -> contextlib.AbstractContextManager[None]:
-        """Pass signals on inside this block."""
-        return handlers(self.stop)
-
-
-def cores() -> list[int]:
-    """Return the cores that this process may use."""
-    return sorted(affinity())
 
 
 def check_jobs(jobs: int) -> None:

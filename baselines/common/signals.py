@@ -11,19 +11,7 @@ from baselines.common.errors import STOP_SIGNALS
 class StopRequest:
     """The signal that asked to stop, 0 while there was none."""
 
-    def __init__(self, quiet: bool, at_once: bool):
-        self.signal, self._quiet, self._at_once = 0, quiet, at_once
-
-    def note(self, number: int, frame: object) -> None:
-        """Handle a signal: remember it. Raises KeyboardInterrupt for a second Ctrl-C, or `at_once`."""
-        again, self.signal = self.signal, number
-        if self._at_once or (again and number == signal.SIGINT):
-            raise KeyboardInterrupt
-        if not self._quiet:
-            # Not print, which the signal may have interrupted; and the reader of stderr may have ended.
-            with contextlib.suppress(OSError):
-                below_the_bar = b"\n" if os.isatty(2) else b""
-                os.write(2, below_the_bar + b"stopping after this cycle (Ctrl-C again: at once)\n")
+    signal = 0
 
 
 @contextlib.contextmanager
@@ -32,8 +20,19 @@ def stop_requests(quiet: bool = False, at_once: bool = False) -> Iterator[StopRe
 
     With `at_once` the first signal raises it.
     """
-    request = StopRequest(quiet, at_once)
-    with handlers(request.note):
+    request = StopRequest()
+
+    def note(number: int, frame: object) -> None:
+        again, request.signal = request.signal, number
+        if at_once or (again and number == signal.SIGINT):
+            raise KeyboardInterrupt
+        if not quiet:
+            # Not print, which the signal may have interrupted; and the reader of stderr may have ended.
+            with contextlib.suppress(OSError):
+                below_the_bar = b"\n" if os.isatty(2) else b""
+                os.write(2, below_the_bar + b"stopping after this cycle (Ctrl-C again: at once)\n")
+
+    with handlers(note):
         yield request
 
 

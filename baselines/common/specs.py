@@ -53,25 +53,16 @@ class Actions:
         """Convert the environment's actions to [-1, 1], float32; 0 in coordinates whose bounds are equal."""
         if not self.low:
             return action
-        low, high = np.array(self.low, np.float64), np.array(self.high, np.float64)
-        width = high - low
+        low, width = np.array(self.low, np.float64), np.subtract(self.high, self.low, dtype=np.float64)
         unit = 2 * (np.asarray(action, np.float64) - low) / np.where(width > 0, width, 1) - 1
         scaled: np.ndarray = np.where(width > 0, unit, 0).astype(np.float32)
         return scaled
 
-    @classmethod
-    def from_document(cls, document: Any, size: int) -> "Actions":
-        """Read the JSON of bounds for `size` coordinates. Raises UserError."""
-        try:
-            actions = cls(tuple(document["low"]), tuple(document["high"]), document["type"])
-            bounds = list(zip(actions.low, actions.high, strict=True))
-            sound = len(bounds) in (0, size) and all(-1e300 < low <= high < 1e300 for low, high in bounds)
-            sound = sound and actions.type in _ACTION_TYPES
-        except (TypeError, KeyError, ValueError):
-            sound = False
-        if not sound:
-            raise UserError(f"environment: expected bounds of {size} actions, got {document!r}")
-        return actions
+    def fit(self, size: int) -> bool:
+        """Return True for bounds of `size` coordinates, or none, and a type that actions can have."""
+        bounds = list(zip(self.low, self.high, strict=True))
+        sound = len(bounds) in (0, size) and all(-1e300 < low <= high < 1e300 for low, high in bounds)
+        return sound and self.type in _ACTION_TYPES
 
 
 @dataclass(frozen=True)
@@ -91,17 +82,21 @@ class EnvSpec:
 
     def __post_init__(self) -> None:
         """Raise UserError for what no algorithm can use, so that everything that is written can be read again."""
-        sizes = {**self.observation_sizes, "action": self.action_size}
+        sizes, where = {**self.observation_sizes, "action": self.action_size}, f"environment '{self.env_id}'"
         for name, size in sizes.items():
             if not (type(size) is int and 0 < size < 10**6):
-                raise UserError(f"environment '{self.env_id}': expected 1 to 999999 numbers in '{name}', got {size!r}")
+                raise UserError(f"{where}: expected 1 to 999999 numbers in '{name}', got {size!r}")
         if not (type(self.horizon) is int and 0 <= self.horizon < 1 << 63 and len(sizes) > 1):
-            raise UserError(f"environment '{self.env_id}': expected observations and a time limit in whole steps, got "
-                            f"{dict(self.observation_sizes)!r} and {self.horizon!r}")  # fmt: skip
+            shown = f"{dict(self.observation_sizes)!r} and {self.horizon!r}"
+            raise UserError(f"{where}: expected observations and a time limit in whole steps, got {shown}")
         for name, layout in self.layouts.items():
             if layout_size(layout) != self.observation_sizes.get(name):
-                raise UserError(f"environment '{self.env_id}': expected a layout of '{name}', got {layout!r:.60}")
-        Actions.from_document(dataclasses.asdict(self.actions), self.action_size)
+                raise UserError(f"{where}: expected a layout of '{name}', got {layout!r:.60}")
+        if not self.actions.fit(self.action_size):
+            raise UserError(f"{where}: expected bounds of {self.action_size} actions, got {self.actions}")
+        names, flags = (self.env_id, self.env_kwargs, self.left_out), (self.discrete, self.has_reward_function)
+        if not (self.env_id and all(isinstance(x, str) for x in names) and all(isinstance(x, bool) for x in flags)):
+            raise UserError(f"{where}: expected a name and flags, got {self.document()!r}")
 
     @property
     def has_goals(self) -> bool:
@@ -135,15 +130,10 @@ class EnvSpec:
     def from_document(cls, document: Mapping[str, Any]) -> "EnvSpec":
         """Read what `document` wrote. Raises UserError."""
         try:
-            spec = cls(**{**document, "actions": Actions.from_document(document["actions"], document["action_size"])})
-            sound = spec.env_id and isinstance(spec.env_id, str) and isinstance(spec.env_kwargs, str)
-            sound = sound and isinstance(spec.left_out, str)
-            sound = sound and isinstance(spec.discrete, bool) and isinstance(spec.has_reward_function, bool)
+            bounds = {name: tuple(document["actions"][name]) for name in ("low", "high")}
+            return cls(**{**document, "actions": Actions(**{**document["actions"], **bounds})})
         except (TypeError, ValueError, AttributeError, KeyError, RecursionError) as error:
             raise UserError(f"environment: {error}") from None
-        if not sound:
-            raise UserError(f"environment: expected a name and flags, got {document!r}")
-        return spec
 
 
 def without_version(env_id: str) -> str:

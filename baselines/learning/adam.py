@@ -1,13 +1,14 @@
 """Adam, and helpers for gradients that are averaged over all workers."""
 
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
 
 from baselines.common.errors import TrainingError
 from baselines.common.mpi import Communicator
+from baselines.learning.networks import Variables
 
 BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
 
@@ -28,7 +29,7 @@ def adam_update(
     return -step_size * m / (tf.sqrt(v) + epsilon), m, v
 
 
-class Adam(tf.Module):
+class Adam(Variables):
     """Adam for some weights. Every worker must apply the same (averaged) gradients."""
 
     def __init__(self, weights: Sequence[tf.Variable], learning_rate: float, epsilon: float = EPSILON):
@@ -49,16 +50,8 @@ class Adam(tf.Module):
             m.assign(new_m)
             v.assign(new_v)
 
-    def state(self) -> dict[str, np.ndarray]:
-        """Return the state: `step`, and for example `m/0` of the first weight."""
-        return {name: x.numpy().copy() for name, x in self._named().items()}
-
-    def load_state(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Restore a `state` for weights of the same shapes."""
-        for name, x in self._named().items():
-            x.assign(arrays[name])
-
-    def _named(self) -> dict[str, tf.Variable]:
+    def named(self) -> dict[str, tf.Variable]:
+        """Return `step`, and for example `m/0` of the first weight."""
         moments = {f"{kind}/{i}": x for kind in ("m", "v") for i, x in enumerate(getattr(self, kind))}
         return {"step": self.step, **moments}
 
@@ -78,9 +71,6 @@ def check_workers_agree(weights: Sequence[tf.Variable], comm: Communicator) -> N
     """Raise TrainingError, naming the ranks, where any worker's weights differ in a bit from rank 0's."""
     checksum = zlib.crc32(flatten(weights).numpy().tobytes())
     everyone = comm.all_gather(checksum)
-    different = [rank for rank, theirs in enumerate(everyone) if theirs != everyone[0]]
-    if different:
-        raise TrainingError(
-            f"the weights of rank {', '.join(map(str, different))} differ from those of rank 0: "
-            "workers must run the same code, libraries and kind of processor"
-        )
+    if different := [str(rank) for rank, theirs in enumerate(everyone) if theirs != everyone[0]]:
+        remedy = "workers must run the same code, libraries and kind of processor"
+        raise TrainingError(f"the weights of rank {', '.join(different)} differ from those of rank 0: {remedy}")

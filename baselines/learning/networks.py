@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import tensorflow as tf
 
-from baselines.common.cores import affinity
+from baselines.common.cores import cores
 from baselines.common.mpi import Communicator
 
 # (rng, fan_in, fan_out, whether it is the output layer) -> a kernel [fan_in, fan_out]
@@ -20,7 +20,24 @@ def glorot_uniform(rng: np.random.Generator, fan_in: int, fan_out: int, last: bo
     return rng.uniform(-limit, limit, (fan_in, fan_out)).astype(np.float32)
 
 
-class MLP(tf.Module):
+class Variables(tf.Module):
+    """Variables by name, whose values are the state."""
+
+    def named(self) -> dict[str, tf.Variable]:
+        """Return all variables by the names of their arrays."""
+        raise NotImplementedError
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Return the values by name."""
+        return {name: x.numpy().copy() for name, x in self.named().items()}
+
+    def load_state(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Restore a `state` of the same shapes. Raises KeyError or ValueError."""
+        for name, x in self.named().items():
+            x.assign(arrays[name])
+
+
+class MLP(Variables):
     """Hidden layers and a linear output, as pairs of `kernel` [in, out] and `bias` [out], which starts at zero."""
 
     def __init__(
@@ -62,23 +79,15 @@ class MLP(tf.Module):
         """Return the linear output [N, out] of the last hidden layer."""
         return hidden @ self.kernels[-1] + self.biases[-1]
 
-    def state(self) -> dict[str, np.ndarray]:
-        """Return the arrays by name, e.g. `0_kernel` [in, out]."""
-        return {name: w.numpy().copy() for name, w in self._named().items()}
-
-    def load_state(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Take over the `state` of a network of the same sizes. Raises KeyError or ValueError."""
-        for name, weight in self._named().items():
-            weight.assign(arrays[name])
-
-    def _named(self) -> dict[str, tf.Variable]:
+    def named(self) -> dict[str, tf.Variable]:
+        """Return 0_kernel [in, out], 0_bias [out], 1_kernel, ..."""
         return {f"{i // 2}_{('kernel', 'bias')[i % 2]}": weight for i, weight in enumerate(self.weights)}
 
 
 def share_threads(comm: Communicator) -> None:
     """Limit TensorFlow to this worker's share of the cores; to be called before anything is computed."""
-    cores = comm.share_of_cores()
-    if cores < len(affinity()):  # TensorFlow knows neither other workers nor quotas
+    share = comm.share_of_cores()
+    if share < len(cores()):  # TensorFlow knows neither other workers nor quotas
         with contextlib.suppress(RuntimeError):  # the caller has used TensorFlow already
-            tf.config.threading.set_intra_op_parallelism_threads(cores)
+            tf.config.threading.set_intra_op_parallelism_threads(share)
             tf.config.threading.set_inter_op_parallelism_threads(1)

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
+from baselines.common.cores import cores
 from baselines.common.errors import UserError
 
 _importing = threading.Lock()
@@ -21,10 +22,8 @@ _forked = threading.Event()  # set in a process that was forked after TensorFlow
 def check_usable() -> None:
     """Raise UserError where TensorFlow would end this process, or wait forever for threads that no fork copies."""
     if _forked.is_set():
-        raise UserError(
-            "TensorFlow cannot be used in a process that was forked after its first use: start processes with "
-            'multiprocessing.get_context("spawn"), or before the first training'
-        )
+        remedy = 'start processes with multiprocessing.get_context("spawn"), or before the first training'
+        raise UserError(f"TensorFlow cannot be used in a process that was forked after its first use: {remedy}")
     flags = " ".join(f"{n}={os.environ[n]}" for n in ("XLA_FLAGS", "TF_XLA_FLAGS") if os.environ.get(n))
     if flags and (why := _fatal_error(flags)):
         raise UserError(f"{flags} ends TensorFlow ({why}): correct this variable, or unset it")
@@ -77,16 +76,16 @@ def _silent_stderr() -> Iterator[None]:
 @contextlib.contextmanager
 def _same_cores() -> Iterator[None]:
     """Restore the cores of this thread: the import lets it use all, whatever `taskset` or --jobs said (TF 2.21)."""
-    before = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None
+    before = cores()
     try:
         yield
     finally:
-        if before:
+        if hasattr(os, "sched_setaffinity"):
             os.sched_setaffinity(0, before)
 
 
 def note_fork() -> None:
-    """Note in a forked process if TensorFlow had started its threads before."""
+    """Note in a forked process that TensorFlow had started its threads before, if it had."""
     eager: Any = sys.modules.get("tensorflow.python.eager.context")
     if eager and getattr(eager.context_safe(), "_initialized", False):
         _forked.set()

@@ -5,7 +5,7 @@ import math
 import shlex
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -50,10 +50,6 @@ class Evaluation:
     std_return: float
     mean_length: float
     mean_final_distance: float | None
-
-    def document(self) -> dict[str, Any]:
-        """Return JSON."""
-        return asdict(self)
 
 
 @contextlib.contextmanager

@@ -17,6 +17,7 @@ from baselines.storage import SUFFIX, read_arrays, read_document, write_arrays
 
 FORMAT = "baselines policy 3"
 _LARGEST = 1 << 30  # bytes of a file
+_LATEST = f"latest{SUFFIX}"  # which stands for its folder
 
 Layers = Sequence[tuple[np.ndarray, np.ndarray]]  # (kernel [in, out], bias [out]) of each layer
 Activation = Callable[[np.ndarray], np.ndarray]
@@ -187,11 +188,9 @@ class NetworkPolicy(Policy):
 
     def __init__(self, spec: EnvSpec, layers: Sequence[tuple[Any, Any]]):
         design = PolicyDesign(tuple((entry, "") for entry in spec.observation_sizes), "pi")
-        arrays: dict[str, np.ndarray] = {}
-        for i, (kernel, bias) in enumerate(layers):
-            arrays[f"pi/{i}_kernel"] = np.asarray(kernel, np.float32)
-            arrays[f"pi/{i}_bias"] = np.asarray(bias, np.float32)
-        super().__init__(spec, design, arrays, "network")
+        kernels = {f"pi/{i}_kernel": np.asarray(kernel, np.float32) for i, (kernel, _) in enumerate(layers)}
+        biases = {f"pi/{i}_bias": np.asarray(bias, np.float32) for i, (_, bias) in enumerate(layers)}
+        super().__init__(spec, design, kernels | biases, "network")
 
 
 class Agent(ABC):
@@ -210,11 +209,10 @@ class Agent(ABC):
 
 
 def save_policy(path: Path, policy: Policy) -> None:
-    """Write a policy, whole or not at all; see `Agent.save`. Raises UserError."""
+    """Write a policy, whole or not at all, as `Agent.save` does. Raises UserError."""
     path = as_path("path", path)
-    file = path if path.endswith(SUFFIX) else path + SUFFIX
-    if os.path.isdir(path):
-        file = os.path.join(path, f"latest{SUFFIX}")
+    in_folder = os.path.isdir(path)
+    file = os.path.join(path, _LATEST) if in_folder else path if path.endswith(SUFFIX) else path + SUFFIX
     try:
         policy.check_values()
         if sum(array.nbytes for array in policy.arrays.values()) > _LARGEST // 2:
@@ -254,10 +252,8 @@ def begin_from(agent: Any, policy: Policy) -> None:
     for name in sorted({*policy.arrays, *own}):
         theirs, ours = ("missing" if x is None else list(x.shape) for x in (policy.arrays.get(name), own.get(name)))
         if theirs != ours:
-            raise UserError(
-                f"--load_path: training cannot begin from this policy of --alg={policy.alg}: its array '{name}' is "
-                f"{theirs}, but that of the new agent is {ours}"
-            )
+            why = f"its array '{name}' is {theirs}, but that of the new agent is {ours}"
+            raise UserError(f"--load_path: training cannot begin from this policy of --alg={policy.alg}: {why}")
     try:
         agent.load_policy_state(policy.arrays)
     except ValueError as error:
@@ -273,8 +269,8 @@ def checked_entries(observation: object, spec: EnvSpec) -> dict[str, np.ndarray]
     sizes = spec.observation_sizes
     if not isinstance(observation, Mapping):
         if list(sizes) != ["observation"]:
-            names = ", ".join(sizes)
-            raise UserError(f"expected an observation as a dictionary of {names}, got {type(observation).__name__}")
+            kind = type(observation).__name__
+            raise UserError(f"expected an observation as a dictionary of {', '.join(sizes)}, got {kind}")
         observation = {"observation": observation}
     entries: dict[str, np.ndarray] = {}
     for key, size in sizes.items():
@@ -328,16 +324,14 @@ def _is_policy(file: str) -> bool:
 
 def _file_of(path: str) -> str:
     """Return the file that a user means by `path`. Raises UserError where there is none."""
-    folder = path if os.path.isdir(path) else os.path.dirname(path)
-    if os.path.isdir(path):
-        file = os.path.join(path, f"latest{SUFFIX}")
-        if os.path.islink(file):  # of a stranger, perhaps
-            raise UserError(f"{file} is a link: give the file that it leads to")
-    else:
-        file = path if os.path.exists(path) else path + SUFFIX
+    in_folder = os.path.isdir(path)
+    file = os.path.join(path, _LATEST) if in_folder else path if os.path.exists(path) else path + SUFFIX
+    if in_folder and os.path.islink(file):  # of a stranger, perhaps
+        raise UserError(f"{file} is a link: give the file that it leads to")
     if os.path.exists(file):
         return file
+    folder = path if in_folder else os.path.dirname(path)
     if any(os.path.exists(os.path.join(folder, part, "arrays.npz")) for part in ("", "latest")):
         raise UserError(f"{path} holds a policy of version 0.4.0 or older, which only those versions read")
-    expected = f"a folder with latest{SUFFIX}" if os.path.isdir(path) else f"a {SUFFIX} file or a folder of them"
+    expected = f"a folder with {_LATEST}" if in_folder else f"a {SUFFIX} file or a folder of them"
     raise UserError(f"no policy at {path}: expected {expected}, as --save_path=DIR writes")

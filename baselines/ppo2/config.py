@@ -14,9 +14,7 @@ SCHEDULES = ("constant", "linear")
 class PPOConfig(Settings):
     """The settings of a run; the defaults are those of OpenAI Baselines for MuJoCo. Creating one checks them all."""
 
-    network: str = setting(
-        "mlp", "kind of network: layers of num_hidden units each", choices=("mlp",), group="networks"
-    )
+    network: str = setting("mlp", "kind of network: layers of num_hidden units", choices=("mlp",), group="networks")
     num_hidden: int = setting(64, "tanh units of each hidden layer", 1, 65536, of_policy=True)
     num_layers: int = setting(2, "hidden layers of the policy and of the value network", 1, 100, of_policy=True)
     value_network: str = setting("copy", "hidden layers of the value network: copy: its own; shared: the policy's",
@@ -34,13 +32,10 @@ class PPOConfig(Settings):
     ent_coef: float = setting(0.0, "weight of the entropy in the loss", 0)
     vf_coef: float = setting(0.5, "weight of the value loss", 0)
     max_grad_norm: float = setting(0.5, "largest norm of the whole gradient; 0: no bound", 0)
-    n_cycles: int = setting(
-        10, "cycles per epoch: rollouts with their updates between two evaluations", 1, group="schedule"
-    )
+    n_cycles: int = setting(10, "cycles (rollouts with their updates) per epoch", 1, group="schedule")
     n_test_episodes: int = setting(10, "evaluation episodes per epoch and worker", 1)
-    normalize_observations: bool = setting(
-        True, "normalise observations by their mean and std so far", of_policy=True, group="normalisation"
-    )
+    normalize_observations: bool = setting(True, "normalise observations by their mean and std so far", of_policy=True,
+                                           group="normalisation")  # fmt: skip
     normalize_rewards: bool = setting(True, "divide rewards by the std of their discounted sums so far")
     norm_clip: float = setting(10.0, "bound on normalised observations and rewards", 1e-9, 1e30, of_policy=True)
     norm_eps: float = setting(1e-4, "smallest std to divide by", 1e-9, 1e30, of_policy=True)
@@ -55,41 +50,22 @@ class PPOConfig(Settings):
         """Return the rows of a minibatch. Raises UserError where a rollout cannot be divided."""
         rows = self.nsteps * num_env
         if rows % self.nminibatches or rows < 2 * self.nminibatches:
-            raise UserError(
-                f"nminibatches={self.nminibatches}: expected a divisor of nsteps x num_env = {self.nsteps} x {num_env} "
-                f"= {rows}, and at least 2 rows in each minibatch"
-            )
+            divisor = f"a divisor of nsteps x num_env = {self.nsteps} x {num_env} = {rows}"
+            raise UserError(f"nminibatches={self.nminibatches}: expected {divisor}, and at least 2 rows in a minibatch")
         return rows // self.nminibatches
 
-    def learning_rate(self, progress_remaining: float) -> float:
-        """Return the learning rate where this share of the training, 1 to 0, is still to come."""
-        return self.lr * (progress_remaining if self.lr_schedule == "linear" else 1)
 
-    def clip(self, progress_remaining: float) -> float:
-        """Return the clip range at the same point."""
-        return self.cliprange * (progress_remaining if self.cliprange_schedule == "linear" else 1)
+# By the name without its version. Episodes of FetchReach have 50 steps: so the log has a row as often as HER's.
+ENV_DEFAULTS: dict[str, dict[str, object]] = {"FetchReach": {"nsteps": 500, "nminibatches": 10, "n_cycles": 1}}
 
-
-# Defaults for some environments, by the name without its version.
-ENV_DEFAULTS: dict[str, dict[str, object]] = {
-    # Episodes have 50 steps: with these the log has a row as often as HER's.
-    "FetchReach": {"nsteps": 500, "nminibatches": 10, "n_cycles": 1},
-}
-
-PRESETS = {
-    # One process with 8 environments: minibatches as large as the defaults', sooner. The tasks' settings are the RL
-    # Zoo's.
-    "single": Preset(
-        dict(nsteps=256, nminibatches=32, n_cycles=10),
-        num_env=8,
-        tasks={
-            "CartPole": dict(nsteps=32, nminibatches=1, noptepochs=20, gamma=0.98, lam=0.8, lr=0.001, n_cycles=40,
-                             cliprange_schedule="linear", clip_value=False, normalize_observations=False,
-                             normalize_rewards=False),
-            "Pendulum": dict(gamma=0.9, lr=0.001, lr_schedule="constant"),
-        },
-    ),
+# One process with 8 environments: minibatches as large as the defaults', sooner. The tasks' settings are the RL Zoo's.
+_TASKS: dict[str, dict[str, object]] = {
+    "CartPole": dict(nsteps=32, nminibatches=1, noptepochs=20, gamma=0.98, lam=0.8, lr=0.001, n_cycles=40,
+                     cliprange_schedule="linear", clip_value=False, normalize_observations=False,
+                     normalize_rewards=False),
+    "Pendulum": dict(gamma=0.9, lr=0.001, lr_schedule="constant"),
 }  # fmt: skip
+PRESETS = {"single": Preset(dict(nsteps=256, nminibatches=32, n_cycles=10), num_env=8, tasks=_TASKS)}
 
 # The ranges that `python -m baselines.tune` searches by default. nsteps and nminibatches have none: one must divide the
 # other, and both set the cost of an update.

@@ -1,19 +1,19 @@
 """The policy pi(u | o) and the value V(o), on normalised observations."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
 
 from baselines.common.specs import EnvSpec
-from baselines.learning.networks import MLP
+from baselines.learning.networks import MLP, Variables
 from baselines.ppo2.config import PPOConfig
 
 HIDDEN_GAIN, POLICY_GAIN, VALUE_GAIN = np.sqrt(2), 0.01, 1.0  # of initial weights; first actions are small
 
 
-class ActorCritic(tf.Module):
+class ActorCritic(Variables):
     """A policy and a value, each of `num_layers` hidden layers of `num_hidden` tanh units.
 
     pi(u | o) = N(MLP(o), std), with one std per coordinate that is trained as a variable of its own; where actions are
@@ -66,13 +66,9 @@ class ActorCritic(tf.Module):
         """All variables, in the order of the gradients."""
         return [*self.pi.weights, *self.vf.weights, *([] if self.discrete else [self.log_std])]
 
-    def state(self) -> dict[str, np.ndarray]:
+    def named(self) -> dict[str, tf.Variable]:
         """Return the standard deviation; the networks have states of their own."""
-        return {"log_std": self.log_std.numpy().copy()}
-
-    def load_state(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Restore a `state`. Raises KeyError or ValueError."""
-        self.log_std.assign(arrays["log_std"])
+        return {"log_std": self.log_std}
 
 
 def orthogonal(rng: np.random.Generator, fan_in: int, fan_out: int, gain: float) -> np.ndarray:

@@ -83,7 +83,8 @@ class PPO(Learner, Agent):
         batch = self.batch(rollout)
         count, rows = config.noptepochs * config.nminibatches, len(batch.valid)
         order = np.stack([rng.permutation(rows) for _ in range(config.noptepochs)]).reshape(count, -1)
-        rates = config.learning_rate(progress_remaining), config.clip(progress_remaining)
+        share = {"constant": 1.0, "linear": progress_remaining}
+        rates = config.lr * share[config.lr_schedule], config.cliprange * share[config.cliprange_schedule]
         data = UpdateData(Batch(*map(tf.constant, batch)), tf.constant(order.astype(np.int32)),
                        *(tf.constant(rate, tf.float32) for rate in rates))  # fmt: skip
         metrics = self.update(data, count)

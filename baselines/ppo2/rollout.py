@@ -1,7 +1,6 @@
 """Rollouts: B environments stepped in lockstep by a policy that draws its actions."""
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
 
 import numpy as np
 
@@ -11,14 +10,6 @@ from baselines.ppo2.config import PPOConfig
 from baselines.ppo2.estimates import discounted_sums
 from baselines.ppo2.policy import PPOPolicy
 from baselines.ppo2.types import Rollout
-
-
-class FinishedEpisode(NamedTuple):
-    """An episode that ended in training."""
-
-    total_reward: float
-    length: int  # steps
-    success: float  # 1 or 0; NaN where the environment does not report it
 
 
 class RolloutWorker:
@@ -41,7 +32,7 @@ class RolloutWorker:
         self._epoch: int | None = None  # the epoch that runs
         self._seeded: int | None = None  # the epoch whose seeds the environments have; None: they need new ones
         self._discounted = np.zeros(env.num_env, np.float32)
-        self.finished: list[FinishedEpisode] = []  # in this epoch
+        self.finished: list[tuple[float, ...]] = []  # return, length, success (NaN: unknown) of this epoch's episodes
         self._actions: list[np.ndarray] = []  # [B, u] of each step since the environments were seeded
 
     def _begin(self, epoch: int) -> None:
@@ -90,7 +81,7 @@ class RolloutWorker:
         self._totals += reward
         for i in np.flatnonzero(ended):
             success = np.nan if lockstep.success is None else float(lockstep.success[i])
-            self.finished.append(FinishedEpisode(float(self._totals[i]), int(lockstep.length[i]), success))
+            self.finished.append((float(self._totals[i]), float(lockstep.length[i]), success))
             self._totals[i], self._have_ended[i] = 0, True
             self.episodes += 1
         return reward.astype(np.float32), step.terminated & valid, ended, valid
@@ -123,5 +114,5 @@ class RolloutWorker:
         self.episodes, self.steps = (int(n) for n in arrays["counts"])
         reports = int(arrays["reports_success"])
         self.reports_success = None if reports < 0 else bool(reports)
-        self.finished = [FinishedEpisode(float(r), int(n), float(s)) for r, n, s in arrays["finished"]]
+        self.finished = [(float(r), float(n), float(s)) for r, n, s in arrays["finished"]]
         self._discounted = discounted.astype(np.float32)

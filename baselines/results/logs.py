@@ -126,12 +126,11 @@ def differing(settings: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:
 
 def group_of(word: str) -> Group:
     """Return the runs that LABEL=DIR,DIR,... or a folder names. Raises UserError."""
-    label, _, folders = word.partition("=")
-    if _is_folder(word):
-        return Group(word.rstrip("/"), {run: settings_of(run) for run in runs_in(word)})
+    label, _, folders = (word.rstrip("/") or word, "", word) if _is_folder(word) else word.partition("=")
     if not label or not folders:
         raise UserError(f"{_EXPECTED}, got '{word}'")
-    return Group(label, {run: settings_of(run) for place in folders.split(",") for run in runs_in(place)})
+    places = [word] if _is_folder(word) else folders.split(",")
+    return Group(label, {run: settings_of(run) for place in places for run in runs_in(place)})
 
 
 def groups_of(words: Iterable[str]) -> list[Group]:
@@ -211,11 +210,10 @@ def _selected(group: Group, x_key: str, said: list[str]) -> Group:
 
 
 def _named(differences: Mapping[str, list[str]]) -> str:
-    return _first(f"{key} ({_first(values)})" for key, values in differences.items())
+    return _first([f"{key} ({_first(values)})" for key, values in differences.items()])
 
 
-def _first(names: Iterable[str]) -> str:
-    names = list(names)
+def _first(names: list[str]) -> str:
     return ", ".join(names[:_MOST_NAMED]) + (", ..." if len(names) > _MOST_NAMED else "")
 
 

@@ -59,13 +59,6 @@ def stability(score: np.ndarray, level: float) -> tuple[float, float]:
     return float(np.mean(later < level - _ROUNDING)), float(later.min())
 
 
-def mean_along(steps: np.ndarray, scores: np.ndarray) -> np.ndarray:
-    """Return the mean of each curve [runs, n] over its steps [n]: the area below it divided by its length."""
-    from scipy.integrate import trapezoid
-
-    return trapezoid(scores, steps) / (steps[-1] - steps[0]) if len(steps) > 1 else scores[:, 0]
-
-
 # Not `rliable`, by the authors of 2108.13264: it cannot be imported beside pandas 3, and takes 40 s for one band.
 
 

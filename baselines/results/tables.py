@@ -1,5 +1,6 @@
 """Tables of runs: how soon each group reaches levels, whether it keeps them, and its scores at the end."""
 
+import contextlib
 import csv
 import io
 import math
@@ -36,14 +37,12 @@ def measured(group: Group, y_key: str, levels: Sequence[float]) -> list[dict[str
     """Return the measures of each run of a group, and its mean of the last three evaluations. Raises UserError."""
     rows = []
     for folder in group.runs:
-        score = read_column(folder, y_key)
-        try:
+        curve = Curve(read_column(folder, "total/timesteps"), read_column(folder, y_key))
+        seconds = np.full(len(curve.x), math.nan)
+        with contextlib.suppress(UserError):  # a log of another program
             seconds = read_column(folder, "total/seconds")
-        except UserError:  # a log of another program
-            seconds = np.full(len(score), math.nan)
-        steps = Curve(read_column(folder, "total/timesteps"), score)
-        row = measures(steps, seconds, levels, KEPT if KEPT in levels else levels[-1]) if levels else {}
-        rows.append({**row, END: [math.nan, *means_of_three(score)][-1]})
+        row = measures(curve, seconds, levels, KEPT if KEPT in levels else levels[-1]) if levels else {}
+        rows.append({**row, END: [math.nan, *means_of_three(curve.y)][-1]})
     return rows
 
 
@@ -73,20 +72,20 @@ def markdown(head: Iterable[str], rows: Iterable[Iterable[object]]) -> list[str]
 
 def as_markdown(rows: Mapping[str, Mapping[str, Estimate]]) -> str:
     """Return a table with a row for each group by its label, and intervals in brackets."""
-    cells = ([label, *(its.text(form_of(name)) for name, its in row.items())] for label, row in rows.items())
-    return "\n".join(markdown(["group", *_head(rows)], cells))
+    cells = [[label, *(its.text(form_of(name)) for name, its in row.items())] for label, row in rows.items()]
+    return "\n".join(markdown(["group", *next(iter(rows.values()))], cells))
 
 
 def as_csv(rows: Mapping[str, Mapping[str, Estimate]]) -> str:
     """Return the same table with the ends of each interval in columns of their own; inf: never; nan: unknown."""
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    ends = {name: ("", ", low", ", high")[: None if name.startswith(_ESTIMATED) else 1] for name in _head(rows)}
-    writer.writerow(["group", *(name + end for name in ends for end in ends[name])])
     for label, row in rows.items():
-        writer.writerow([label, *(f"{x:.6g}" for name in ends for x in row[name][: len(ends[name])])])
+        cells = {"group": label}
+        for name, its in row.items():
+            ends = ("", ", low", ", high") if name.startswith(_ESTIMATED) else ("",)
+            cells |= {name + end: f"{x:.6g}" for end, x in zip(ends, its, strict=False)}
+        writer = csv.DictWriter(text, cells, lineterminator="\n")
+        if not text.tell():
+            writer.writeheader()
+        writer.writerow(cells)
     return text.getvalue().rstrip("\n")
-
-
-def _head(rows: Mapping[str, Mapping[str, Estimate]]) -> list[str]:
-    return list(next(iter(rows.values())))

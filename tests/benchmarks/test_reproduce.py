@@ -13,8 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from baselines.common.cores import cores
 from baselines.common.errors import Interrupted, TrainingError
-from baselines.common.processes import Children, cores
+from baselines.common.processes import Children
+from baselines.common.signals import handlers
 from baselines.runs.checkpoints import checkpoint_numbers
 from benchmarks import experiments, outcomes, reproduce, runs
 from benchmarks.experiments import Arm, Experiment
@@ -199,7 +201,7 @@ def test_a_signal_goes_to_all_children_and_none_begins_after_it(place):
         thread.start()
     while not all(o.exists() and o.stat().st_size for o in outputs):
         time.sleep(0.01)
-    with children.stopped_by_signals():
+    with handlers(children.stop):
         os.kill(os.getpid(), signal.SIGTERM)
     for thread in threads:
         thread.join(30)

@@ -33,7 +33,8 @@ def test_every_command_is_a_subcommand_with_a_line_of_help(capsys):
 def test_subcommands_and_the_version(capsys):
     main(["--version"])
     assert capsys.readouterr().out == f"baselines {baselines.__version__}\n"
-    main(["evaluate", "--help"])
+    with pytest.raises(SystemExit, match=r"^$"):
+        main(["evaluate", "--help"])
     assert "--load_path" in capsys.readouterr().out
     assert "there is no command 'evalute'; nearest: evaluate" in command_refused(capsys, main, "evalute")
 

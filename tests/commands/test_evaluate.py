@@ -5,7 +5,7 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import gymnasium
 import numpy as np
@@ -131,7 +131,7 @@ def test_the_command_prints_and_writes_what_python_gets(cwd, capsys):
     lines = capsys.readouterr().out.splitlines()
     found = baselines.evaluate_policy(servo(), POINT_REACH_ID, 10, seed=3, vec_env="sync")
     written = json.loads((cwd / "o.json").read_text())
-    assert written == {"env": POINT_REACH_ID, "seed": 3, **json.loads(json.dumps(found.document()))}
+    assert written == {"env": POINT_REACH_ID, "seed": 3, **json.loads(json.dumps(asdict(found)))}
     assert sorted(os.listdir()) == ["o.json", "policy.safetensors", "taken"]
     assert lines == [
         "episodes        10",

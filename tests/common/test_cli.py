@@ -68,7 +68,9 @@ def test_a_command_without_settings_refuses_unknown_flags_and_prints_its_help(ca
     assert parse_all(Options, ["--seed=1", "--play"], "tool", "What it does.") == Options(seed=1, play=True)
     with pytest.raises(UserError, match="there is no setting 'sed'; nearest: seed"):
         parse_all(Options, ["--sed=1"], "tool", "What it does.")
-    assert parse_all(Options, ["--sed=1", "--help"], "tool", "What it does.") is None
+    with pytest.raises(SystemExit) as ended:
+        parse_all(Options, ["--sed=1", "--help"], "tool", "What it does.")
+    assert not ended.value.code
     text = capsys.readouterr().out
     assert text.startswith("usage: python -m tool [--flag=value ...]\n\nWhat it does.\n\noptions:\n")
     assert all(f"\n  --{name} " in text for name in ("help", "env", "file", "seed", "play"))

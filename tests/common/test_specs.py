@@ -1,13 +1,11 @@
 """Actions in the environment's own units, and in [-1, 1]."""
 
-import dataclasses
-
 import gymnasium
 import numpy as np
 import pytest
 
 from baselines.common.errors import UserError
-from baselines.common.specs import Actions
+from baselines.common.specs import Actions, EnvSpec
 from baselines.envs.gymnasium_env import spec_of
 
 
@@ -70,10 +68,11 @@ def test_bounds_that_are_none_are_refused_by_the_coordinate(low, high, expected)
 
 
 def test_a_spoilt_document_is_refused():
-    sound = {"low": (0.0, 0.0), "high": (1.0, 2.0), "type": "int64"}
-    assert dataclasses.asdict(Actions.from_document(sound, 2)) == sound
+    sound = {"low": [0.0, 0.0], "high": [1.0, 2.0], "type": "int64"}
+    document = {**EnvSpec("Any-v0", {"observation": 1}, 2).document(), "actions": sound}
+    assert EnvSpec.from_document(document).actions == Actions((0.0, 0.0), (1.0, 2.0), "int64")
     changes = ({"type": "object"}, {"low": [0]}, {"low": [0, 0, 0], "high": [1, 1, 1]}, {"low": ["a", 0]},
                {"low": [2, 0]}, {"low": [float("nan"), 0]})  # fmt: skip
     for spoilt in (None, {}, *({**sound, **change} for change in changes)):
-        with pytest.raises(UserError, match="environment: "):
-            Actions.from_document(spoilt, 2)
+        with pytest.raises(UserError, match="environment"):
+            EnvSpec.from_document({**document, "actions": spoilt})

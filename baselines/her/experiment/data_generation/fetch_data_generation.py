@@ -187,8 +187,6 @@ class GenerationOptions(Settings):
 def main(argv: list[str] | None = None) -> None:
     """Generate demonstrations and write them to a file."""
     options = parse_all(GenerationOptions, argv, _COMMAND, __doc__)
-    if not options:
-        return
     controller = controller_for(options.env)
     check_file_writable(options.output)
     seeds = env_seeds(options.seed, 0, "demonstrations", options.num_env)
