@@ -143,6 +143,9 @@ def test_demonstrations_are_made_once(tmp_path):
         (["fetch-push", "--jobs=1000"], "a core for each, got 1000"),
         (["fetch-push", "--job=1"], "unrecognized arguments: --job=1"),
         (["fetch-push", "--results=taken/below"], "cannot write to folder taken/below"),
+        (["--all", "fetch-push"], "or --all in its place"),
+        (["--all", "--seeds=0"], "--all chooses the seeds itself: leave out --seeds"),
+        *((["--all", f"--hours={odd}"], f"expected a number above 0, got '{odd}'") for odd in ("0", "nan", "two")),
     ],
 )
 def test_a_wrong_command_line_is_one_line_and_leaves_nothing_behind(words, expected, cwd, capsys):

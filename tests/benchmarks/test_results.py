@@ -56,15 +56,13 @@ def rows_of(path):
         return list(csv.DictReader(file))
 
 
-def test_curves_have_each_evaluation_of_the_finished_runs(tiny, cwd):
+def test_curves_have_each_evaluation_of_the_finished_runs_and_each_run_is_a_row(tiny, cwd):
     assert not write_results("tiny", tiny, cwd / "nowhere", cwd / "results") and not (cwd / "results").exists()
     rows = rows_of(results(tiny, cwd) / "curves.csv")
     assert [(row["arm"], row["seed"]) for row in rows] == [(a, s) for a, s in ("a0", "a1", "a2", "b0") for _ in "123"]
     assert rows[4] == {"arm": "a", "seed": "1", "steps": "4000", "seconds": "60.0", "success_rate": "0.6"}
 
-
-def test_each_run_is_a_row(tiny, cwd):
-    rows = rows_of(results(tiny, cwd) / "runs.csv")
+    rows = rows_of(cwd / "results/tiny/runs.csv")
     assert rows[0] == {
         "arm": "a", "seed": "0", "steps to 0.5": "6000", "steps to 0.9": "6000", "steps to 0.95": "inf",
         "minutes to 0.5": "1.5", "minutes to 0.9": "1.5", "minutes to 0.95": "inf", "share below 0.9 after it": "0",
