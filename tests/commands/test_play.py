@@ -9,11 +9,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from moviepy import ImageSequenceClip, VideoFileClip
+from moviepy import VideoFileClip
 
 from baselines import run
 from baselines.her.demonstrations import read_demonstrations
-from baselines.play import main, write_gif
+from baselines.play import main
 from baselines.policies.policy import NetworkPolicy, save_policy
 from tests.commands.doors import FETCH_REACH_SIZES, POINT_REACH_SIZES, command_refused, frames, moves, save, servo
 from tests.helpers import HORIZON, POINT_REACH, POINT_REACH_ID, ROOT, TINY, refused
@@ -42,14 +42,6 @@ def test_a_policy_is_played_into_a_file(kind, capsys):
     assert moves(frames(f"seen.{kind}"))
     with VideoFileClip(f"seen.{kind}") as clip:
         assert clip.duration == pytest.approx((2 * HORIZON + 2) / 10, abs=0.5)  # PointReach has 10 pictures a second
-
-
-@pytest.mark.parametrize(("width", "found"), [(480, 320), (200, 200)])
-def test_a_gif_is_at_most_320_pixels_wide(width, found, tmp_path):
-    with ImageSequenceClip([np.full((100, width, 3), shade, np.uint8) for shade in (0, 200)], fps=10) as clip:
-        clip.write_videofile(str(tmp_path / "recorded.mp4"), logger=None)
-    write_gif(str(tmp_path / "recorded.mp4"), str(tmp_path / "seen.gif"))
-    assert frames(tmp_path / "seen.gif")[0].shape[1] == found
 
 
 def test_a_video_that_was_asked_for_and_cannot_be_rendered_is_refused(capsys):

@@ -23,13 +23,6 @@ def test_the_same_seed_gives_the_same_numbers_and_a_different_seed_others(cwd):
     assert launch("other", *argv, "--seed=2") != first
 
 
-def test_nan_from_an_environment_ends_the_run_with_its_index_step_and_a_remedy(cwd, capsys):
-    argv = ["--env=tests.environments:PointReach-nan-v0", "--vec_env=sync", "--num_env=2", "--n_epochs=1"]
-    line = refused(capsys, *argv, *TINY, code=1)
-    assert "environment 0" in line and "step 5" in line and "NaN" in line
-    assert "smaller actions" in line and "--seed" in line
-
-
 def test_an_environment_that_ends_early_is_trained_on(cwd, eagerly):
     argv = ["--env=tests.environments:PointReach-end-v0", "--vec_env=sync", "--num_env=2", "--n_epochs=1"]
     (row,) = launch("log", *argv)

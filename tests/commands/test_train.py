@@ -12,26 +12,11 @@ import baselines
 from baselines.common.errors import UserError
 from baselines.envs.gymnasium_env import GymnasiumVecEnv
 from baselines.her import train as her
-from tests.environments import PointReach
 from tests.helpers import POINT_REACH_ID, TINY_SETTINGS, checkpoints, contents, document, point_reach, rows, timeless
 
 pytestmark = pytest.mark.usefixtures("eagerly")
 SHORT = dict(TINY_SETTINGS, n_epochs=1, seed=3)
 NAMED = dict(SHORT, env=POINT_REACH_ID, num_env=2, vec_env="sync")
-
-
-class WidePointReach(PointReach):
-    """PointReach with actions in [-100, 100]; keeps how far each environment's actions went."""
-
-    farthest: dict[int, float] = {}
-
-    def __init__(self, **settings):
-        super().__init__(**settings)
-        self.action_space = gymnasium.spaces.Box(-100, 100, (2,), np.float32)
-
-    def step(self, action):
-        self.farthest[id(self)] = max(self.farthest.get(id(self), 0), float(np.abs(action).max()))
-        return super().step(action / 100)
 
 
 @pytest.fixture(scope="module")
@@ -48,8 +33,8 @@ def single():
     return gymnasium.make("PointReach-v0")
 
 
-def vector(name="PointReach-v0"):
-    return gymnasium.make_vec(name, num_envs=2, vectorization_mode="sync")
+def vector():
+    return gymnasium.make_vec("PointReach-v0", num_envs=2, vectorization_mode="sync")
 
 
 def assert_same(agent, other):
@@ -85,33 +70,16 @@ def test_without_a_length_a_million_steps_are_trained_and_without_an_env_it_is_f
     assert found["schedule"] == {"n_epochs": 10**4, "n_cycles": 2, "steps_per_cycle": 50, "n_steps": 10**6}
 
 
-def test_a_preset_brings_its_environments_by_name_and_not_to_ones_own(cwd, untrained):
+def test_a_preset_brings_its_environments_by_name_and_not_to_ones_own_and_flags_are_taken_too(cwd, untrained):
     more = dict(TINY_SETTINGS, preset="single", replay_priority="movement", n_epochs=1)
     baselines.train(env=POINT_REACH_ID, log_path="named", **more)
     baselines.train(env=vector(), log_path="own", **more)
-    baselines.train(env=POINT_REACH_ID, num_env=3, log_path="given", **more)
+    flags = dict(vec_env="async", step_timeout=5.0, checkpoint_interval=3, policy_save_interval=2)
+    baselines.train(env=POINT_REACH_ID, num_env=3, log_path="given", **flags, **more)
+    found = document("given")
+    assert {name: found[name] for name in flags} == flags and not flags.keys() & found["config"].keys()
     assert [document(log)["num_env"] for log in ("named", "own", "given")] == [8, 2, 3]
     assert all(document(log)["config"]["target_interval"] == 1 for log in ("named", "own", "given"))
-
-
-def test_the_launchers_flags_are_taken_too(cwd, untrained):
-    flags = dict(vec_env="async", step_timeout=5.0, checkpoint_interval=3, policy_save_interval=2)
-    baselines.train(env=POINT_REACH_ID, num_env=2, log_path="log", **flags, **SHORT)
-    found = document("log")
-    assert {name: found[name] for name in flags} == flags
-    assert not flags.keys() & found["config"].keys()
-
-
-def test_actions_of_a_different_range_are_scaled_in_training_and_in_evaluation(without_updates):
-    WidePointReach.farthest.clear()
-    gymnasium.register("PointReach-wide-v0", WidePointReach, max_episode_steps=30)
-    try:
-        baselines.train(env=vector("PointReach-wide-v0"), **SHORT)
-    finally:
-        del gymnasium.registry["PointReach-wide-v0"]
-    farthest = list(WidePointReach.farthest.values())
-    assert len(farthest) == 4, "two environments to train in, two to evaluate in"
-    assert all(1 < far <= 100 for far in farthest), farthest
 
 
 def test_an_environment_to_evaluate_in_may_be_given(without_updates):

@@ -143,7 +143,15 @@ def _with_values(words: list[str]) -> list[str]:
 
 def short_settings(given: dict) -> dict:
     """Return the same for everything that a run is given, in words or from Python: one epoch, or two if resumed."""
-    least = {"num_timesteps": 400, "n_epochs": 2, "save_video_interval": 1, "num_env": 2, "seeds": 0, "n_seeds": 1}
+    least = {
+        "num_timesteps": 400,
+        "n_epochs": 2,
+        "save_video_interval": 1,
+        "num_env": 2,
+        "seeds": 0,
+        "n_seeds": 1,
+        "jobs": 1,
+    }
     if "resume" not in given:
         least |= {"num_timesteps": 100, "n_epochs": 1}
         given = given | SHORT[given.get("alg", "her")] | (dict(num_env=2) if "preset" in given else {})

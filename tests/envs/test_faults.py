@@ -32,7 +32,7 @@ def faulty(kind):
     [
         ("raise", ["environment 0", "ValueError: the robot is on fire", "environments.py, line", "step 5"]),
         ("shape", ["environment 0", "'observation' of shape (1,), not (2,)", "step 5"]),
-        ("nan", ["environment 0", "NaN", "step 5"]),
+        ("nan", ["environment 0", "NaN", "step 5", "smaller actions", "--seed"]),
     ],
 )
 def test_a_faulty_environment_ends_the_run_with_its_index_and_step(capsys, back_end, fault, words):

@@ -157,11 +157,6 @@ def test_training_does_not_begin_from_another_algorithms_policy_or_statistics_of
 # ---- the average of actors ----
 
 
-def slow_average(average, main, kept):
-    """Of weights, one number at a time."""
-    return [kept * float(a) + (1 - kept) * float(m) for a, m in zip(average, main, strict=True)]
-
-
 @pytest.mark.parametrize("most", [0.5, 0.9999])
 def test_the_average_is_a_running_one_of_the_main_actors_weights_and_short_at_first(most, eagerly):
     agent = DDPG(SPEC, HERConfig(hidden=3, layers=1, average_actor=most), np.random.default_rng(0), Communicator())
@@ -171,6 +166,7 @@ def test_the_average_is_a_running_one_of_the_main_actors_weights_and_short_at_fi
     for update in range(1, 13):
         agent.train(random_transitions(SPEC, (1, 8), rng))
         state = agent.policy_state()
-        average = slow_average(average, state[f"main_{name}"].ravel(), min(most, (1 + update) / (10 + update)))
+        kept = min(most, (1 + update) / (10 + update))
+        average = kept * average + (1 - kept) * state[f"main_{name}"].ravel()
         np.testing.assert_allclose(state[f"average_{name}"].ravel(), average, rtol=1e-5, atol=1e-7)
     assert np.abs(average - state[f"main_{name}"].ravel()).max() > 1e-4

@@ -51,6 +51,9 @@ def test_vectorised_relabelling_equals_its_slow_twin(relabelled_p, strategy):
     batch = sample_relabelled(episodes.ragged(), rows, times, strategy, relabelled_p, sparse_reward, rng)
     np.testing.assert_array_equal(batch.desired_goal, slow_twin(episodes, rows, times, strategy, *relabelled_p, twins))
     assert rng.bit_generator.state == twins.bit_generator.state, "it draws no more: without other goals none for them"
+    assert np.array_equal(batch.reward, -(batch.next_achieved_goal != batch.desired_goal)[:, 0].astype(np.float32))
+    assert np.array_equal(batch.next_observation, batch.observation + 1), "and nothing comes from after an end"
+    assert np.array_equal(batch.achieved_goal, batch.observation[:, :1])
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from tests.her.effects import EFFECTS, SMALL
 DEFAULTS = {**dataclasses.asdict(HERConfig()), "gamma": 1 - 1 / HORIZON}
 OF_POLICY = names_of(HERConfig, of_policy=True)
 TOGETHER = [name for name in OF_POLICY if name != "test_with_polyak"]  # which contradicts average_actor
-FETCH_REACH = ("--env=FetchReach-v1", "--vec_env=sync")  # EnvPool's start costs more than these tests
+NOTHING = ("--num_timesteps=0", "--vec_env=sync")  # processes and EnvPool start slowly
 
 
 def make_config(*arguments):
@@ -38,9 +38,9 @@ def test_fetch_reach_has_10_cycles_in_every_version_and_others_have_50(env_id, n
 
 @pytest.mark.parametrize(("given", "n_cycles"), [([], 10), (["--n_cycles=7"], 7), (["--n_cycles=50"], 50)])
 def test_the_command_line_wins_over_a_preset_and_both_over_the_environment(given, n_cycles, untrained, demos):
-    run.main([*FETCH_REACH, "--num_timesteps=0", "--log_path=log", *SMALL, *given])
+    run.main(["--env=FetchReach-v1", *NOTHING, "--log_path=log", *SMALL, *given])
     assert document("log")["config"]["n_cycles"] == document("log")["schedule"]["n_cycles"] == n_cycles
-    run.main([POINT_REACH, "--num_timesteps=0", "--log_path=log2", "--preset=demos", "--demo_file=demos.npz", *given])
+    run.main([POINT_REACH, *NOTHING, "--log_path=log2", "--preset=demos", "--demo_file=demos.npz", *given])
     config = document("log2")["config"]
     assert (config["n_cycles"], config["n_batches"], config["demo_batch_size"]) == (n_cycles, 120, 64)
     own = find("her")._replace(ENV_DEFAULTS={"FetchReach": {"n_cycles": 5, "hidden": 8}})
@@ -59,7 +59,7 @@ def test_the_command_line_wins_over_a_preset_and_both_over_the_environment(given
     ],
 )  # fmt: skip
 def test_presets_of_one_process_bring_their_environments(preset, num_env, settings, cwd, untrained):
-    argv = [POINT_REACH, "--num_timesteps=0", f"--preset={preset}"]
+    argv = [POINT_REACH, "--num_timesteps=0", "--vec_env=sync", f"--preset={preset}"]
     run.main([*argv, "--log_path=log"])
     found = document("log")
     assert found["num_env"] == num_env
@@ -75,7 +75,8 @@ def test_presets_of_one_process_bring_their_environments(preset, num_env, settin
     [(["--replay_priority=energy"], ["PointReach-v0 have 2 numbers", "--replay_priority=movement"]),
      (["--demo_file=demos.npz", "--bc_loss=False"], ["--bc_loss=False"]),
      (["--preset=single", "--test_with_polyak=True"], ["test_with_polyak", "add --average_actor=0"]),
-     (["--demo_file=demos.npz", "--batch_size=64"], ["demo_batch_size", "64"])],
+     (["--demo_file=demos.npz", "--batch_size=64"], ["demo_batch_size: expected less than batch_size, 64, got 128"]),
+     (["--preset=demos"], ["demo_file"])],
 )  # fmt: skip
 def test_settings_that_contradict_each_other_or_the_task_are_refused(words, named, demos, capsys):
     line = refused(capsys, POINT_REACH, *words)

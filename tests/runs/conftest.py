@@ -14,10 +14,12 @@ from tests.runs.helpers import LONGER, Launched, words
 
 @pytest.fixture(autouse=True)
 def interruptible(cwd, demos):
-    """Ctrl-C raises KeyboardInterrupt, which it does not in tests that run in the background of a shell."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    """Let runs obey signals also where the tests are told to ignore them, as with `nohup` and `&`."""
+    hangup = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    interrupt = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
-    signal.signal(signal.SIGINT, before)
+    signal.signal(signal.SIGHUP, hangup)
+    signal.signal(signal.SIGINT, interrupt)
 
 
 @pytest.fixture(scope="session")

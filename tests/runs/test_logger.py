@@ -1,6 +1,5 @@
 """A folder belongs to one run: files of another are never written over. The terminal: one table an epoch."""
 
-import contextlib
 import itertools
 import os
 from pathlib import Path
@@ -21,15 +20,6 @@ def test_a_folder_with_files_of_a_run_or_of_a_policy_is_refused(tmp_path, name):
     with pytest.raises(UserError, match="holds files of another run"):
         Logger(str(tmp_path))
     assert (tmp_path / name).read_text() == "kept"
-
-
-def test_two_runs_into_one_folder_are_refused(tmp_path):
-    with contextlib.closing(Logger(str(tmp_path))) as logger:
-        logger.info("first")
-    before = (tmp_path / "log.txt").read_bytes()
-    with pytest.raises(UserError, match="holds files of another run"):
-        Logger(str(tmp_path)).info("second")
-    assert (tmp_path / "log.txt").read_bytes() == before
 
 
 def test_a_worker_other_than_the_first_writes_nothing_and_a_logger_without_a_folder_only_prints(tmp_path, capsys):

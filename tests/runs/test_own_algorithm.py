@@ -56,9 +56,10 @@ def test_help_lists_its_settings_and_none_of_another_algorithm(capsys):
 
 @pytest.mark.parametrize(("word", "message"), [("--population=1", "population: expected at least 2, got 1"),
                                                ("--populaton=4", "nearest: population"),
-                                               ("--preset=single", "has none")])  # fmt: skip
-def test_its_settings_are_checked(word, message, capsys):
-    assert message in refused(capsys, ALG, "--env=CartPole-v1", word)
+                                               ("--preset=single", "has none"),
+                                               ("--load_path={}", "does not fit CartPole-v1")])  # fmt: skip
+def test_its_settings_are_checked_and_a_policy_of_another_algorithm_is_refused(word, message, capsys, finished):
+    assert message in refused(capsys, ALG, "--env=CartPole-v1", word.format(finished[1]))
 
 
 def test_it_logs_and_saves(trained):
@@ -91,11 +92,6 @@ def test_training_begins_with_a_loaded_policy(trained):
     assert before.keys() == after.keys()
     for name, array in before.items():
         np.testing.assert_array_equal(array, after[name])
-
-
-def test_a_policy_of_another_algorithm_is_refused(capsys, finished):
-    line = refused(capsys, ALG, "--env=CartPole-v1", f"--load_path={finished[1]}")
-    assert "does not fit CartPole-v1" in line
 
 
 @pytest.mark.parametrize("cycles", [4, 5])  # the end of an epoch, the middle of one
@@ -158,22 +154,7 @@ def learn(env, config, run):
     assert "there is no setting 'flavour'" in refused(capsys, *words, "--flavour=sweet")
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [("answer = 42", "learn(env, config, run)"), ("def learn(", "SyntaxError"),
-     ("def learn(env, config, run):\n    return 42", "must return a baselines.algorithm.Agent, got 42"),
-     ("Config = dict\ndef learn(env, config, run):\n    pass", "Settings")],
-)  # fmt: skip
-def test_a_module_that_is_no_algorithm_is_refused(text, message, modules):
-    name = f"no_algorithm_{abs(hash(text))}"
-    write_package(modules, name, algorithm=text)
-    with pytest.raises(UserError) as error:
-        baselines.train(alg=f"{name}.algorithm", env="PointReach-v0", n_epochs=1)
-    assert message in str(error.value)
-
-
-def test_a_learn_that_ends_no_epoch_is_refused(modules):
-    text = """
+ENDLESS = """
 from examples.cross_entropy import CrossEntropy
 def learn(env, config, run):
     run.plan(1, 10)
@@ -181,9 +162,20 @@ def learn(env, config, run):
     for epoch in run.epochs():
         pass
 """
-    write_package(modules, "endless", algorithm=text)
-    with pytest.raises(UserError, match="run.end_epoch"):
-        baselines.train(alg="endless.algorithm", env="PointReach-v0", n_epochs=1)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("answer = 42", "learn(env, config, run)"), ("def learn(", "SyntaxError"),
+     ("def learn(env, config, run):\n    return 42", "must return a baselines.algorithm.Agent, got 42"),
+     ("Config = dict\ndef learn(env, config, run):\n    pass", "Settings"), (ENDLESS, "run.end_epoch")],
+)  # fmt: skip
+def test_a_module_that_is_no_algorithm_is_refused(text, message, modules):
+    name = f"no_algorithm_{abs(hash(text))}"
+    write_package(modules, name, algorithm=text)
+    with pytest.raises(UserError) as error:
+        baselines.train(alg=f"{name}.algorithm", env="PointReach-v0", n_epochs=1)
+    assert message in str(error.value)
 
 
 def test_environments_without_a_time_limit_are_refused_by_an_algorithm_that_plans_by_it():
@@ -195,7 +187,8 @@ def test_a_score_of_nan_is_never_the_best_and_is_warned_of_once(cwd, capsys, mon
     scores = iter([np.nan, 1.0, np.nan, 0.5])
     monkeypatch.setattr(Run, "end_epoch", lambda run, row, score, end=Run.end_epoch: end(run, row, next(scores)))
     agent = baselines.train(alg="examples.cross_entropy", env="CartPole-v1", n_epochs=4, seed=0, population=4, elites=2,
-                            num_env=2, vec_env="sync", save_path=Path("kept"), log_path=Path("log"))  # fmt: skip
+                            generations=1, num_env=2, vec_env="sync", save_path=Path("kept"),
+                            log_path=Path("log"))  # fmt: skip
     printed = capsys.readouterr().out
     assert printed.count("the score: nan") == printed.count("warning: epoch") == 1
     best, latest = (baselines.load_policy(Path("kept", name)) for name in ("best", "latest"))
@@ -221,6 +214,6 @@ def test_a_run_whose_success_falls_says_so_once_and_names_the_best_policy(rates,
 
     monkeypatch.setattr(Run, "end_epoch", end)
     baselines.train(alg="examples.cross_entropy", env="CartPole-v1", n_epochs=5, seed=0, population=4, elites=2,
-                    num_env=2, vec_env="sync", save_path="kept", log_path="log")  # fmt: skip
+                    generations=1, num_env=2, vec_env="sync", save_path="kept", log_path="log")  # fmt: skip
     said = "success fell from 0.90 to 0.43, the mean of 3 evaluations: the best policy is kept/best.safetensors"
     assert capsys.readouterr().out.count(said) == falls

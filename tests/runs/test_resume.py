@@ -15,7 +15,7 @@ from baselines.her.ddpg import DDPG
 from baselines.runs.checkpoints import read_newest
 from baselines.runs.logger import Logger
 from baselines.runs.record import _moved, new_run_folder
-from baselines.storage import read_arrays, write_arrays
+from baselines.storage import write_arrays
 from tests.helpers import checkpoints, contents, points_of_tensorboard, rows, timeless
 from tests.runs.helpers import KINDS, name_of_file, stop_after, words
 
@@ -73,11 +73,13 @@ def test_checkpoints_are_written_at_the_interval_and_the_last_two_are_kept(inter
     assert (checkpoints("log") if Path("log/checkpoint").exists() else None) == kept  # an epoch has 2 cycles
 
 
-def test_a_finished_run_has_nothing_left_to_do_but_can_be_given_more(log, whole):
+def test_a_finished_run_has_nothing_left_to_do_but_can_be_given_more_with_the_same_words_as_before(log, whole):
     before = timeless(log)
     run.main(["--resume=log"])
     assert timeless(log) == before and len(before) == 3
-    run.main(["--resume=log", "--num_timesteps=500"])  # 4 epochs of 120 steps
+    # 4 epochs of 120 steps. A gamma of 1 - 1 / T is what none stands for.
+    same = ["--clip_return=true", f"--gamma={1 - 1 / 30}", "--norm_eps=1e-2"]
+    run.main(words("sync", *same, "--resume=log", "--num_timesteps=500"))
     assert timeless(log) == timeless(whole("sync")[0])
 
 
@@ -97,15 +99,6 @@ def test_a_run_killed_before_its_first_checkpoint_starts_from_its_beginning(monk
     assert timeless(cwd / "parts") == timeless(log)
 
 
-@pytest.mark.slow
-def test_the_same_words_as_before_may_be_given_again(whole):
-    # However they are written: a gamma of 1 - 1 / T is what none stands for.
-    same = ["--clip_return=true", f"--gamma={1 - 1 / 30}", "--norm_eps=1e-2"]
-    run.main(words("sync", *same, "--n_epochs=1", "--log_path=log"))
-    run.main(words("sync", *same, "--n_epochs=2", "--resume=log"))
-    assert timeless("log") == timeless(whole("sync")[0])[:2]
-
-
 def test_logs_are_on_the_disk_before_a_state_that_counts_their_bytes(monkeypatch, without_updates):
     real, order = os.fsync, []
     monkeypatch.setattr(os, "fsync", lambda handle: (order.append(name_of_file(handle)), real(handle)))
@@ -113,12 +106,6 @@ def test_logs_are_on_the_disk_before_a_state_that_counts_their_bytes(monkeypatch
     state = next(i for i, name in enumerate(order) if "rank0" in name)
     assert {"log.txt", "progress.csv", "progress.json"} <= set(order[:state])
     assert any(name.startswith("events.out") for name in order[:state])
-
-
-def test_a_checkpoint_holds_numbers_and_a_document(log):
-    document, arrays = read_arrays("log/checkpoint/9-rank0.safetensors")
-    assert all(array.dtype.kind in "fiub" for array in arrays.values())
-    assert document["progress"]["epoch"] == 3 and "buffer/observation" in arrays
 
 
 # ---- several workers, of which the others answer what is set ----
@@ -148,12 +135,6 @@ def test_all_ranks_log_into_the_folder_of_rank_0(monkeypatch, without_updates):
     ranks = Ranks(tuple=lambda mine: [("runs/rank-0s", None), mine])
     run.run(words("sync", "--n_epochs=1"), ranks)
     assert Path("runs/rank-0s/checkpoint").exists() and not Path("runs/a-second-later").exists()
-
-
-def test_a_resumed_run_goes_on_without_its_text(log, capsys):
-    (log / "log.txt").unlink()
-    run.main([f"--resume={log}", "--n_epochs=5"])
-    assert "log.txt was changed after the checkpoint" in capsys.readouterr().out and len(rows(log)) == 5
 
 
 @pytest.mark.parametrize(

@@ -22,11 +22,16 @@ from tests.runs.helpers import words
      ("--n_batches=5", "n_batches=2, not 5"),
      ("--demo_file=demos.npz", "demo_file=None, not {cwd}/demos.npz"),
      ("--load_path=elsewhere", "load_path=None, not {cwd}/elsewhere"),
-     ("--clip_return=false", "clip_return=True, not False"), ("--gamma=0.9", f"gamma={1 - 1 / 30}, not 0.9")],
+     ("--clip_return=false", "clip_return=True, not False"), ("--gamma=0.9", f"gamma={1 - 1 / 30}, not 0.9"),
+     ("--log_path=elsewhere", "error: --resume=log writes its logs there, not to"),
+     ("--hidden=many", "error: hidden: expected a whole number, got 'many'"),
+     ("--n_epochs=2", "has already trained 3 epochs, more than 2")],
 )  # fmt: skip
 def test_what_differs_from_the_run_to_resume_is_refused_by_name(differs, line, log, cwd, capsys):
-    said = refused(capsys, "--resume=log", differs)
-    assert said == f"error: cannot resume log: it was started with {line.format(cwd=cwd)}\n"
+    line = (
+        line.format(cwd=cwd) if " " in line.partition(", not")[0] else f"it was started with {line.format(cwd=cwd)}\n"
+    )
+    assert line.format(cwd=cwd) in refused(capsys, "--resume=log", differs)
 
 
 def test_the_policy_of_a_run_that_saved_none_can_be_saved_later(log, capsys):
@@ -38,16 +43,6 @@ def test_the_policy_of_a_run_that_saved_none_can_be_saved_later(log, capsys):
     assert "continues after epoch 3 of 3" in out and "policies: saved/latest.safetensors\n" in out
     assert "python -m baselines.evaluate --load_path=saved/latest.safetensors" in out
     baselines.load_policy("saved")
-
-
-@pytest.mark.parametrize(
-    ("word", "said"),
-    [("--log_path=elsewhere", "--resume=log writes its logs there, not to"),
-     ("--hidden=many", "hidden: expected a whole number, got 'many'"),
-     ("--n_epochs=2", "has already trained 3 epochs, more than 2")],
-)  # fmt: skip
-def test_what_cannot_be_resumed_is_refused(word, said, log, capsys):
-    assert said in refused(capsys, "--resume=log", word)
 
 
 @pytest.mark.parametrize("name", ["discount", "nonsense"])

@@ -15,13 +15,6 @@ from tests.helpers import POINT_REACH, TINY, checkpoints, damage, mpirun_command
 from tests.runs.helpers import LONGER, Launched, ranks_below
 
 pytestmark = pytest.mark.slow
-LONG = [*TINY, "--seed=0", "--n_epochs=300", "--log_path=log", "--num_env=2"]
-
-
-def started(*words, **pipes):
-    process = subprocess.Popen([sys.executable, "-m", "baselines.run", *words], start_new_session=True, **pipes)
-    wait_for_state("log", process)
-    return process
 
 
 def wait_for_state(log, process, before=()):
@@ -31,42 +24,28 @@ def wait_for_state(log, process, before=()):
         assert process.poll() is None, process.communicate()
 
 
-@pytest.fixture(autouse=True)
-def _default_signals():
-    """Let runs obey signals also where the tests themselves are told to ignore them, as with `nohup` and `&`."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGHUP, signal.SIGINT)}
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 def test_a_signal_to_the_whole_job_leaves_the_environments_to_the_main_process(number):
-    """As `timeout`, Slurm and systemd send SIGTERM, and a terminal that closes SIGHUP."""
-    process = started(POINT_REACH, "--vec_env=async", *LONG, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    os.killpg(process.pid, number)
-    _, said = process.communicate(timeout=60)
-    assert process.returncode == 128 + number and b"to continue: python -m baselines.run --resume=log" in said, said
-    wait_for_the_end_of_all(process)
+    """As `timeout`, Slurm and systemd send SIGTERM, a terminal that closes SIGHUP, and Ctrl-C SIGINT.
 
-
-def wait_for_the_end_of_all(process):
-    """None of the environments is left."""
-    with pytest.raises(ProcessLookupError):
+    With `2>&1 | tee out.txt`, Ctrl-C ends tee at once, and nobody reads the output any more.
+    """
+    command = [sys.executable, "-m", "baselines.run", POINT_REACH, *TINY, "--vec_env=async", "--seed=0",
+               "--n_epochs=300", "--log_path=log", "--num_env=2"]  # fmt: skip
+    process = subprocess.Popen(command, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    wait_for_state("log", process)
+    if number == signal.SIGINT:
+        process.stdout.close()
+        os.killpg(process.pid, number)
+    else:
+        os.killpg(process.pid, number)
+        said, _ = process.communicate(timeout=60)
+        assert b"to continue: python -m baselines.run --resume=log" in said, said
+    assert process.wait(60) == 128 + number
+    with pytest.raises(ProcessLookupError):  # none of the environments is left
         for _ in range(1000):
             os.killpg(process.pid, 0)
             time.sleep(0.01)
-
-
-def test_the_state_is_written_even_if_nobody_reads_the_output_any_more():
-    """As with `2>&1 | tee out.txt`: a terminal sends Ctrl-C to the whole job, and tee ends at once."""
-    process = started(POINT_REACH, "--vec_env=async", *LONG, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    process.stdout.close()
-    os.killpg(process.pid, signal.SIGINT)
-    assert process.wait(60) == 130
-    wait_for_the_end_of_all(process)
     done = len(rows("log"))
     assert max(checkpoints("log")) >= 3 * done > 0
     run.main(["--resume=log", f"--n_epochs={done + 1}"])

@@ -85,7 +85,8 @@ def test_logs_that_are_gone_and_what_a_killed_process_left_behind(log, capsys, w
         os.mkdir(f"{folder}/.unfinished.x")
         Path(folder, ".unfinished.x", "12-rank0.safetensors").write_text("half")
     run.main(["--resume=log", "--n_epochs=4"])
-    assert "progress.csv is gone: a new one begins" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "progress.csv is gone: a new one begins" in said and "log.txt was changed after the checkpoint" in said
     assert [row["epoch"] for row in rows("log")] == ["3"]
     assert not [name for name in contents("log") if ".unfinished" in str(name)]
     document, _ = read_arrays("log/checkpoint/12-rank0.safetensors")

@@ -10,21 +10,13 @@ from tests.helpers import POINT_REACH, TINY, mpirun, mpirun_command, timeless
 
 NAMES = {f"her{os.getpid()}-{host}": f"10.213.77.{host}" for host in (1, 2)}  # namespaces and their addresses
 WORDS = ["baselines.run", POINT_REACH, *TINY, "--seed=0", "--n_epochs=2", "--num_env=2", "--vec_env=sync"]
-# Stands for ssh where no sshd is installed: the words after the options are a host and a command for its shell.
+# Stands for ssh: the words after the options are a host and a command for its shell.
 INSTEAD_OF_SSH = """#!/bin/sh
 echo "$*" >> called
 while [ "${1#-}" != "$1" ]; do shift; done
 case "$1" in %s) namespace=%s;; *) namespace=%s;; esac
 shift
 exec ip netns exec $namespace sh -c "$*"
-"""
-SSHD = """
-ListenAddress {address}
-HostKey {folder}/key
-AuthorizedKeysFile {folder}/key.pub
-PidFile none
-StrictModes no
-PermitRootLogin yes
 """
 
 
@@ -55,29 +47,14 @@ def hosts():
             subprocess.run(["ip", "netns", "delete", name], capture_output=True)
 
 
-@pytest.fixture(params=["ssh", "no ssh"])
-def ssh(request, hosts, cwd):
+@pytest.fixture
+def ssh(hosts, cwd):
     """A program `ssh` that comes first in the path and needs no password."""
     folder, program = cwd / "bin", cwd / "bin" / "ssh"
     folder.mkdir()
-    sshd, servers = shutil.which("sshd", path=f"/usr/sbin:{os.environ['PATH']}"), []
-    if request.param == "no ssh":
-        program.write_text(INSTEAD_OF_SSH % (NAMES[list(NAMES)[0]], *NAMES))
-    elif not sshd:
-        pytest.skip("no sshd is installed (apt: openssh-server)")
-    else:
-        subprocess.run(["ssh-keygen", "-q", "-N", "", "-f", folder / "key"], check=True)
-        options = f"-i {folder}/key -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR"
-        program.write_text(f'#!/bin/sh\necho "$*" >> called\nexec {shutil.which("ssh")} {options} "$@"\n')
-        os.makedirs("/run/sshd", exist_ok=True)
-        for name, address in NAMES.items():
-            (folder / name).write_text(SSHD.format(address=address, folder=folder))
-            servers.append(subprocess.Popen(["ip", "netns", "exec", name, sshd, "-D", "-e", "-f", folder / name]))
+    program.write_text(INSTEAD_OF_SSH % (NAMES[list(NAMES)[0]], *NAMES))
     program.chmod(0o755)
-    yield folder
-    for server in servers:
-        server.terminate()
-        server.wait()
+    return folder
 
 
 @pytest.mark.slow

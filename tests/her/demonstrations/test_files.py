@@ -31,11 +31,6 @@ def test_num_demo_takes_the_first_episodes(file, episodes):
     np.testing.assert_array_equal(read.action, episodes.action[:3])
 
 
-def test_a_missing_file_is_refused():
-    with pytest.raises(UserError, match="No such file"):
-        read_demonstrations("nowhere.npz", SPEC)
-
-
 def put(value, *where):
     def f(array):
         array[where] = value

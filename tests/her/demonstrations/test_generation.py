@@ -7,12 +7,9 @@ import sys
 import numpy as np
 import pytest
 
-from baselines import run
 from baselines.envs import make_vec_env
 from baselines.her.demonstrations import read_demonstrations
 from baselines.her.experiment.data_generation import fetch_data_generation as generation
-from tests.helpers import POINT_REACH
-from tests.her.demonstrations.files import SPEC
 
 
 @pytest.mark.slow
@@ -46,14 +43,6 @@ def test_bad_input_to_the_script_is_one_clear_line(word, capsys):
         generation.main([word])
     error = capsys.readouterr().err
     assert exit.value.code == 2 and error.startswith("error: ") and error.count("\n") == 1
-
-
-def test_demonstrations_of_a_trained_policy_are_recorded(tmp_path, capsys):
-    path = tmp_path / "played.npz"
-    common = [POINT_REACH, "--hidden=8", f"--log_path={tmp_path / 'log'}", "--num_timesteps=0"]
-    run.main([*common, "--play", "--play_episodes=3", f"--record_demos={path}", "--keep_failures"])
-    assert len(read_demonstrations(str(path), SPEC).length) == 3
-    assert "wrote 3 of 3 episodes" in capsys.readouterr().out
 
 
 def test_the_script_runs_as_a_file():

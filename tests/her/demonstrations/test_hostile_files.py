@@ -10,6 +10,7 @@ import pytest
 
 from baselines.common.errors import UserError
 from baselines.her.demonstrations import openai, read_demonstrations, write_demonstrations
+from tests.helpers import damaged
 from tests.her.demonstrations.files import SPEC, npy, openai_bytes, text, zipped
 
 TOUCH = b"S'touch %s'\n"
@@ -127,15 +128,13 @@ def test_archives_of_our_format_that_claim_too_much_are_refused(file, played):
     assert "allow_pickle=False" in refused(file, zipped({**members, "action": npy(b"N.")}))
 
 
-@pytest.mark.parametrize("kind, cases", [("ours", 200), ("openai", 15)])
-def test_damaged_files_give_one_clear_error_and_nothing_else(file, played, episodes, kind, cases):
-    """Bytes flipped, cut and repeated, in the members as well as in the archive around them."""
-    write_demonstrations(str(file), played, SPEC)
-    sound = file.read_bytes() if kind == "ours" else openai_bytes(episodes)
+def test_damaged_files_of_openai_give_one_clear_error_and_nothing_else(file, episodes):
+    """In the members as well as in the archive around them."""
+    sound = openai_bytes(episodes)
     with zipfile.ZipFile(io.BytesIO(sound)) as archive:
         members = {name.removesuffix(".npy"): archive.read(name) for name in archive.namelist()}
     rng, count = np.random.default_rng(0), 0
-    for case in range(cases):
+    for case in range(15):
         name = rng.choice(list(members))
         inside = zipped({**members, name: damaged(members[name], rng)})
         file.write_bytes(inside if case % 2 else damaged(sound, rng))
@@ -144,18 +143,4 @@ def test_damaged_files_give_one_clear_error_and_nothing_else(file, played, episo
         except UserError as error:
             assert "\n" not in str(error)
             count += 1
-    assert count > cases / 4
-
-
-def damaged(content, rng):
-    content = bytearray(content)
-    kind = rng.integers(3)
-    # Half of the damage in the first bytes, where headers and the pickles' own words are.
-    place = int(rng.integers(len(content) if rng.random() < 0.5 else min(300, len(content))))
-    if kind == 0:
-        content[place] = rng.integers(256)
-    elif kind == 1:
-        del content[place:]
-    else:
-        content[place:place] = content[place : place + int(rng.integers(1, 40))]
-    return bytes(content)
+    assert count > 4
