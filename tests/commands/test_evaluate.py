@@ -64,23 +64,6 @@ def test_the_figures_are_those_of_episodes_that_are_played_one_by_one(policy):
     assert expected.get(type(policy), success.mean() == 1)
 
 
-@pytest.mark.parametrize(
-    ("policy", "low", "high"),  # (p + z^2 / 2n -+ z sqrt(p (1 - p) / n + z^2 / 4n^2)) / (1 + z^2 / n), z = 1.96, n = 20
-    [(servo(), 0.8389, 1.0),  # p = 1: n / (n + z^2) = 20 / 23.8415
-     (Still(), 0.0, 0.1611)],  # p = 0: z^2 / (n + z^2) = 3.8415 / 23.8415
-    ids=["always", "never"],
-)  # fmt: skip
-def test_the_interval_of_a_rate_is_that_of_a_calculation_by_hand(policy, low, high):
-    found = baselines.evaluate_policy(policy, POINT_REACH_ID, 20, num_env=20, vec_env="sync")
-    assert found.success_rate in (0, 1)
-    assert found.success_interval == pytest.approx((low, high), abs=5e-5)
-
-
-def test_the_same_seed_gives_the_same_figures_and_a_different_seed_others():
-    figures = [baselines.evaluate_policy(Slow(), POINT_REACH_ID, 8, seed=seed, vec_env="sync") for seed in (1, 1, 2)]
-    assert figures[0] == figures[1] != figures[2]
-
-
 def test_environments_by_name_are_closed_and_ones_own_are_not(monkeypatch):
     closed, close = [], GymnasiumVecEnv.close
     monkeypatch.setattr(GymnasiumVecEnv, "close", lambda env: closed.append(env) or close(env))

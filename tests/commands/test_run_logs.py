@@ -1,4 +1,4 @@
-"""What a run of the launcher leaves behind: its folders, its logs, and what it says of itself."""
+"""What a run of the launcher leaves behind: its folders, its logs, and what it says of itself and of its failures."""
 
 import json
 import os
@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from baselines import run
-from tests.helpers import POINT_REACH, TINY, document, points_of_tensorboard, rows
+from tests.helpers import POINT_REACH, TINY, document, points_of_tensorboard, refused, rows, timeless
 
 PROGRESS = """epoch test/success_rate test/mean_Q test/episode train/success_rate train/episode stats_o/mean
     stats_o/std stats_g/mean stats_g/std loss/critic loss/actor total/timesteps total/updates total/seconds
@@ -106,3 +106,36 @@ def test_a_real_process_trains_and_saves(cwd):
     assert done.stdout == Path("log/log.txt").read_text()
     assert "Traceback" not in done.stderr and "WARNING" not in done.stderr
     assert sorted(os.listdir("p")) == ["best.safetensors", "latest.safetensors"]
+
+
+# ---- seeds, ends and failures ----
+
+
+def launch(log, *argv):
+    run.main([*argv, f"--log_path={log}", *TINY])
+    return timeless(log)
+
+
+@pytest.mark.slow
+def test_the_same_seed_gives_the_same_numbers_and_a_different_seed_others(cwd):
+    argv = ["--env=FetchReach-v1", "--num_env=2", "--n_epochs=1", "--vec_env=envpool"]
+    first = launch("first", *argv, "--seed=1")
+    assert len(first) == 1
+    assert launch("again", *argv, "--seed=1") == first
+    assert launch("other", *argv, "--seed=2") != first
+
+
+def test_an_environment_that_ends_early_is_trained_on(cwd, eagerly):
+    argv = ["--env=tests.environments:PointReach-end-v0", "--vec_env=sync", "--num_env=2", "--n_epochs=1"]
+    (row,) = launch("log", *argv)
+    assert float(row["total/timesteps"]) == 2 * 2 * 5
+    assert float(row["train/episode"]) == 4
+    assert np.isfinite([float(value) for value in row.values()]).all()
+
+
+def test_a_loss_that_is_not_finite_ends_the_run_with_its_name_and_a_remedy(cwd, capsys, eagerly):
+    argv = [POINT_REACH, *TINY, "--n_epochs=3", "--Q_lr=1e30", "--pi_lr=1e30", "--save_path=policies"]
+    line = refused(capsys, *argv, code=1)
+    assert "loss/" in line and "update" in line
+    assert "--Q_lr" in line and "--pi_lr" in line
+    assert not os.path.exists("policies"), "weights that are lost are not kept"

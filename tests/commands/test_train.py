@@ -72,7 +72,7 @@ def test_without_a_length_a_million_steps_are_trained_and_without_an_env_it_is_f
 
 def test_a_preset_brings_its_environments_by_name_and_not_to_ones_own_and_flags_are_taken_too(cwd, untrained):
     more = dict(TINY_SETTINGS, preset="single", replay_priority="movement", n_epochs=1)
-    baselines.train(env=POINT_REACH_ID, log_path="named", **more)
+    baselines.train(env=POINT_REACH_ID, log_path="named", vec_env="sync", **more)
     baselines.train(env=vector(), log_path="own", **more)
     flags = dict(vec_env="async", step_timeout=5.0, checkpoint_interval=3, policy_save_interval=2)
     baselines.train(env=POINT_REACH_ID, num_env=3, log_path="given", **flags, **more)

@@ -11,12 +11,11 @@ from unittest import mock
 
 import pytest
 
-from baselines import run
 from baselines.common.errors import UserError
 from baselines.envs import faults
 from baselines.envs.faults import in_processes
 from tests.environments import Variable
-from tests.helpers import POINT_REACH, TINY, refused, timeless
+from tests.helpers import TINY, refused
 
 pytestmark = pytest.mark.usefixtures("cwd")
 TWO = ["--num_env=2", "--n_epochs=1", *TINY]
@@ -45,13 +44,6 @@ def test_a_faulty_environment_ends_the_run_with_its_index_and_step(capsys, back_
 def test_an_environment_that_hangs_ends_the_run_after_the_timeout(capsys):
     line = refused(capsys, faulty("hang"), "--vec_env=async", "--step_timeout=1", *TWO, code=1)
     assert "environment 0 did not answer within 1 s" in line
-
-
-@pytest.mark.slow
-def test_a_timeout_that_is_long_enough_changes_nothing():
-    for log, more in (("a", []), ("b", ["--step_timeout=100"])):
-        run.main([POINT_REACH, "--vec_env=async", "--seed=0", f"--log_path={log}", *TWO, *more])
-    assert timeless("a") == timeless("b") and len(timeless("a")) == 1
 
 
 @pytest.mark.parametrize("back_end", ["sync", "envpool"])

@@ -144,14 +144,6 @@ def test_a_reset_in_the_middle_of_an_episode_starts_a_whole_one(make, back_end):
     assert ended == [[False] * 2] * (env.spec.horizon - 1) + [[True] * 2]
 
 
-def test_a_reset_starts_new_episodes_in_all_whether_they_had_ended_or_not(make):
-    env = make(COUNTING, 8, "sync")
-    env.reset()
-    while not (ended := env.step(still(env)).ended).any() or ended.all():
-        pass
-    assert env.reset()["clock"].tolist() == [[1, 0]] * 8
-
-
 # ---- seeds ----
 
 

@@ -6,7 +6,6 @@ import pytest
 
 import baselines
 from baselines import play
-from baselines.common.errors import UserError
 from baselines.common.mpi import Communicator
 from baselines.envs import as_vec_env, make_vec_env
 from baselines.her.checks import reward_offset, terminal_values
@@ -85,11 +84,6 @@ def test_by_success_an_end_is_worth_nothing_more_only_where_the_goal_was_reached
     )
     expected = np.mean([1, 10**2, (1 + 0.9 * 6) ** 2, (1 + 0.9 * 6) ** 2])
     assert agent.train(stacked(marked))["loss/critic"] == pytest.approx(expected, rel=1e-5)
-
-
-def test_by_success_needs_the_bounds_of_the_returns():
-    with pytest.raises(UserError, match="terminated_value=by_success needs the bounds of clip_return"):
-        HERConfig(terminated_value="by_success", clip_return=False)
 
 
 def test_a_resumed_run_and_demonstrations_keep_ends(cwd, eagerly):

@@ -94,14 +94,6 @@ def test_held_actions_are_drawn_uniformly_and_stay_the_same_but_for_a_little_noi
     assert counts / len(drawn) == pytest.approx(np.full((4, 4), 1 / 16), abs=0.01)
 
 
-@pytest.mark.parametrize(("hold", "guide"), [(1, False), (5, True)])
-def test_actions_stay_within_max_u(hold, guide):
-    explore, _, _ = explorer(50, guide=guide, size=4, random_hold=hold, noise_eps=1.0, max_u=0.5)
-    rng = np.random.default_rng(1)
-    explored = np.array([explore(rng.uniform(-0.5, 0.5, (50, 4)), fetch_scene(rng, 50)) for _ in range(200)])
-    assert explored.max() == 0.5 and explored.min() == -0.5
-
-
 # ---- a part of one's own, and states ----
 
 

@@ -17,10 +17,6 @@ def make_buffer(capacity, priority="none"):
     return ReplayBuffer(SPEC, HERConfig(), capacity, sparse_reward, np.random.default_rng(0), priority=priority)
 
 
-def stored(buffer):
-    return (buffer.latest(99).achieved_goal[:, 0, 0] / 100).tolist()
-
-
 def resident_bytes():
     """Without pages of files (libraries), which the system drops and reads again as it likes."""
     with open("/proc/self/status") as file:
@@ -45,20 +41,6 @@ def test_samples_have_the_shape_of_all_batches_of_a_cycle():
     assert all(x.dtype == np.float32 for x in batch[:-2]) and batch.terminated.dtype == batch.success.dtype == bool
 
     assert len(buffer.sample_from(numbered_episodes([6, 1, 3])).reward) == 10, "normalizers see as many as there are"
-
-
-def test_what_is_stored_is_one_record_of_episodes_which_a_state_brings_back():
-    episodes, first, second = numbered_episodes([6, 3, 1]), make_buffer(4 * SPEC.horizon), make_buffer(4 * SPEC.horizon)
-    first.store(episodes)
-    second.load_state(first.state())
-    for buffer in (first, second):
-        for name, column in episodes.ragged()._asdict().items():
-            rows = getattr(buffer.episodes, name)[: len(column)]
-            np.testing.assert_array_equal(rows, column, err_msg=name)
-        buffer.store(numbered_episodes([6, 6], first=3))
-        assert stored(buffer) == [0, 1, 2, 3, 4], "22 transitions of at most 24"
-    for a, b in zip(first.sample(2, 50), second.sample(2, 50), strict=True):
-        np.testing.assert_array_equal(a, b)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from baselines.her.experiment.config import HERConfig
 from baselines.her.sampling import (
     PRIORITY_FLOOR,
     STRATEGIES,
@@ -66,27 +65,6 @@ def test_a_worked_example_of_each_strategy(strategy, expected):
     assert goals.tolist() == expected
     assert counts / counts.sum() == pytest.approx([1 / len(expected)] * len(expected), abs=0.03)
     assert set(STRATEGIES) == {"future", "final", "episode", "none"}
-
-
-def test_goals_of_other_episodes_are_as_many_as_replay_actual_says_and_all_alike():
-    config = HERConfig(replay_k=2, replay_actual=5)
-    assert config.relabel_probabilities == (2 / 8, 5 / 8)
-    lengths = [6, 1, 3]
-    rows, _, batch = draw(numbered_episodes(lengths), *config.relabel_probabilities, size=60000)
-    goals = batch.desired_goal[:, 0]
-    assert (goals >= 0).mean() == pytest.approx(2 / 8, abs=0.01)
-    for row in range(3):
-        found = [(goals[rows == row] == -1.0 - other).mean() for other in range(3)]
-        expected = [5 / 8 / 3 + (other == row) / 8 for other in range(3)]
-        assert found == pytest.approx(expected, abs=0.02)
-
-
-def test_replay_k_is_the_ratio_of_relabelled_to_own_goals_and_none_relabels_nothing():
-    for settings, p in ((dict(replay_k=4), 0.8), (dict(replay_strategy="none", replay_k=2, replay_actual=5), 0)):
-        config = HERConfig(**settings)
-        assert config.relabel_probabilities == (p, 0)
-        rows, _, batch = draw(numbered_episodes([6, 6]), *config.relabel_probabilities, config.replay_strategy)
-        assert (batch.desired_goal[:, 0] != -1.0 - rows).mean() == pytest.approx(p, abs=0.02)
 
 
 @pytest.mark.parametrize("priority", [None, np.array([1.0, 2.0, 0.5])])

@@ -76,6 +76,7 @@ def test_presets_of_one_process_bring_their_environments(preset, num_env, settin
      (["--demo_file=demos.npz", "--bc_loss=False"], ["--bc_loss=False"]),
      (["--preset=single", "--test_with_polyak=True"], ["test_with_polyak", "add --average_actor=0"]),
      (["--demo_file=demos.npz", "--batch_size=64"], ["demo_batch_size: expected less than batch_size, 64, got 128"]),
+     (["--terminated_value=by_success", "--clip_return=False"], ["by_success needs the bounds of clip_return"]),
      (["--preset=demos"], ["demo_file"])],
 )  # fmt: skip
 def test_settings_that_contradict_each_other_or_the_task_are_refused(words, named, demos, capsys):
