@@ -59,7 +59,9 @@ def finished(tmp_path_factory):
     """The log folder and the saved policies of a run of three epochs, which no test may change."""
     folder = tmp_path_factory.mktemp("finished")
     log, policies = folder / "log", folder / "policies"
+    tf.config.run_functions_eagerly(True)
     run.main([POINT_REACH, *TINY, "--num_timesteps=180", f"--log_path={log}", f"--save_path={policies}"])
+    tf.config.run_functions_eagerly(False)
     return log, policies
 
 

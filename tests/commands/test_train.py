@@ -1,6 +1,5 @@
 """`baselines.train`: everything that its docstring promises."""
 
-import contextlib
 import os
 
 import gymnasium
@@ -12,7 +11,7 @@ import baselines
 from baselines.common.errors import UserError
 from baselines.envs.gymnasium_env import GymnasiumVecEnv
 from baselines.her import train as her
-from tests.helpers import POINT_REACH_ID, TINY_SETTINGS, checkpoints, contents, document, point_reach, rows, timeless
+from tests.helpers import POINT_REACH_ID, TINY_SETTINGS, checkpoints, contents, document, rows, timeless
 
 pytestmark = pytest.mark.usefixtures("eagerly")
 SHORT = dict(TINY_SETTINGS, n_epochs=1, seed=3)
@@ -176,16 +175,6 @@ def test_environments_by_name_are_closed_at_the_end_and_when_training_raises(clo
     with pytest.raises(ZeroDivisionError):
         baselines.train(**NAMED, callback=fail)
     assert list(closings.values()) == [True, True]
-
-
-def test_ones_own_environments_are_not_closed_and_those_made_beside_them_are(closings, without_updates):
-    with contextlib.closing(point_reach(2)) as env, contextlib.closing(point_reach(1)) as eval_env:
-        baselines.train(env=env, **SHORT)
-        assert closings.pop(env) is False and list(closings.values()) == [True]
-        closings.clear()
-        with pytest.raises(ZeroDivisionError):
-            baselines.train(env=env, eval_env=eval_env, callback=fail, **SHORT)
-        assert closings == {env: False, eval_env: False}
 
 
 # ---- what is refused ----

@@ -2,7 +2,6 @@
 
 import dataclasses
 import inspect
-import json
 import os
 from types import SimpleNamespace
 
@@ -108,12 +107,3 @@ def test_normalizers_learn_from_what_the_networks_are_shown(settings, observatio
         return [float(stats.mean[0]) for stats in (wiring.agent.o_stats, wiring.agent.g_stats)]
 
     assert wired(means, *SMALL, *settings) == pytest.approx([observation, goal], rel=1e-3)
-
-
-def test_every_setting_has_a_meaning_and_a_default_within_its_range():
-    for settings in (HERConfig, Options):
-        for field in dataclasses.fields(settings):
-            assert field.metadata["meaning"]
-            value = getattr(settings(**{field.name: field.default}), field.name)
-            resolved = False if field.name == "bc_loss" else field.default
-            assert json.loads(json.dumps(value)) == resolved

@@ -10,6 +10,7 @@ import pytest
 from baselines.envs import make_vec_env
 from baselines.her.demonstrations import read_demonstrations
 from baselines.her.experiment.data_generation import fetch_data_generation as generation
+from tests.commands.doors import command_refused
 
 
 @pytest.mark.slow
@@ -38,11 +39,8 @@ BAD = ["--env=HandReach-v0", "--num_episodes=0", "--output=/proc/none/x.npz", "-
 
 
 @pytest.mark.parametrize("word", BAD)
-def test_bad_input_to_the_script_is_one_clear_line(word, capsys):
-    with pytest.raises(SystemExit) as exit:
-        generation.main([word])
-    error = capsys.readouterr().err
-    assert exit.value.code == 2 and error.startswith("error: ") and error.count("\n") == 1
+def test_bad_input_to_the_script_is_one_clear_line(word, cwd, capsys):
+    command_refused(capsys, generation.main, word)
 
 
 def test_the_script_runs_as_a_file():
