@@ -31,9 +31,6 @@ def spec_of(env, max_episode_steps):
     return made.spec
 
 
-# ---- the data ----
-
-
 @pytest.mark.parametrize("arm", OURS.values(), ids=OURS)
 def test_the_launcher_and_the_algorithm_take_every_flag_of_our_arms(arm):
     command = training_command(Run(Path("nowhere"), arm, 0))
@@ -83,9 +80,6 @@ def test_the_last_of_two_flags_wins_as_it_does_for_the_launcher():
     assert "--n_cycles=10" in ours(1e6, "FetchSlide-v1", "--n_cycles=10").flags
 
 
-# ---- commands ----
-
-
 def test_the_command_of_an_arm():
     run = Run(Path("runs"), Arm(60_000, ("--env=FetchPush-v1", "--preset=single"), demonstrations=10), 4)
     folder = f"runs/{run.arm.key}/seed-4"
@@ -129,9 +123,6 @@ def test_demonstrations_are_made_once(tmp_path):
     reproduce.make_demonstrations(tmp_path, noisy, Children())  # a file of its own
     made = fetch_data_generation.GenerationOptions(**parse(asked[1][3:], fetch_data_generation.GenerationOptions)[0])
     assert made.keep_failures and made.noise == noisy.noise > 0
-
-
-# ---- the command line ----
 
 
 @pytest.mark.parametrize(

@@ -49,9 +49,6 @@ def alone(policy, seeds, rounds):
     return np.array(episodes, float)
 
 
-# ---- from Python ----
-
-
 @pytest.mark.parametrize("policy", [Slow(), Still(), servo()], ids=["slow", "still", "servo"])
 def test_the_figures_are_those_of_episodes_that_are_played_one_by_one(policy):
     found = baselines.evaluate_policy(policy, POINT_REACH_ID, 21, num_env=7, seed=5, vec_env="sync")
@@ -103,9 +100,6 @@ print(found.episodes, found.mean_length, "tensorflow" in sys.modules)
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT)
     assert (done.returncode, done.stdout) == (0, f"4 {float(HORIZON)} False\n"), done.stderr
-
-
-# ---- the command ----
 
 
 def test_the_command_prints_and_writes_what_python_gets(cwd, capsys):

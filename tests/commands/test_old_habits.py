@@ -19,9 +19,6 @@ gymnasium.register("Extra-v0", "tests.environments:PointReach", max_episode_step
 """
 
 
-# ---- variables of the shell ----
-
-
 def test_the_log_folder_of_the_shell_is_obeyed_and_said(untrained, monkeypatch, capsys):
     monkeypatch.setenv("OPENAI_LOGDIR", "mine")
     run.main([POINT_REACH, *TINY])
@@ -36,9 +33,6 @@ def test_the_log_folder_of_the_shell_is_obeyed_and_said(untrained, monkeypatch, 
     assert os.path.isdir("runs")
 
 
-# ---- flags ----
-
-
 @pytest.mark.parametrize(
     ("word", "answer"),
     [("--num_cpu=19", "mpirun -np N"), ("--gamestate=Level1", "leave it out"), ("--logdir=x", "--log_path"),
@@ -48,9 +42,6 @@ def test_the_log_folder_of_the_shell_is_obeyed_and_said(untrained, monkeypatch, 
 )  # fmt: skip
 def test_flags_that_there_are_not_are_answered_with_what_to_use(word, answer, capsys):
     assert answer in refused(capsys, POINT_REACH, *TINY, word)
-
-
-# ---- --extra_import ----
 
 
 def test_an_extra_import_comes_before_the_environment_is_made_and_is_kept_for_a_resumed_run(modules, untrained, capsys):
@@ -73,9 +64,6 @@ def test_an_extra_import_that_fails_is_refused(text, said, modules, capsys):
     line = refused(capsys, POINT_REACH, f"--extra_import={name}.envs")
     assert f"--extra_import={name}.envs: cannot import module '{name}.envs' ({said}: " in line
     assert "give its name, package.module" in refused(capsys, POINT_REACH, "--extra_import=envs.py")
-
-
-# ---- doors ----
 
 
 @pytest.mark.parametrize(

@@ -27,9 +27,6 @@ def recorded(capsys, *argv):
     return read_demonstrations("demos.npz", POINT_REACH_SIZES), capsys.readouterr().out.splitlines()
 
 
-# ---- baselines.play ----
-
-
 @pytest.mark.parametrize("kind", ["mp4", "gif"])
 def test_a_policy_is_played_into_a_file(kind, capsys):
     main([f"--load_path={save('policy')}", POINT_REACH, "--episodes=2", f"--video=seen.{kind}"])
@@ -139,9 +136,6 @@ def test_the_fetch_robot_is_rendered_without_a_display():
     assert "played 1 episode" in done.stdout
     if there:
         assert np.std(frames("seen.mp4")[0]) > 10
-
-
-# ---- --play ----
 
 
 def test_a_loaded_policy_is_played_into_a_video_without_training(capsys, monkeypatch, finished):

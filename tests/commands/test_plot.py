@@ -28,9 +28,6 @@ def cells(line):
     return [cell.strip() for cell in line.strip("|").split("|")]
 
 
-# ---- pictures ----
-
-
 @pytest.mark.parametrize(
     ("name", "begins"), [("c.png", b"\x89PNG"), ("c.svg", b"<?xml"), ("c.PDF", b"%PDF"), ("~/c.png", b"\x89PNG")]
 )
@@ -71,9 +68,6 @@ def test_labels_are_text_whatever_they_look_like(cwd):
     assert "_hidden" in (cwd / "c.svg").read_text()
 
 
-# ---- errors ----
-
-
 @pytest.mark.parametrize(
     ("words", "said"),
     [(["runs", "--output=c.abc"], "expected a picture that ends in .png, .svg or .pdf, got 'abc'"),
@@ -108,9 +102,6 @@ def test_a_picture_that_cannot_be_written_leaves_the_old_one(runs, cwd, monkeypa
     assert contents(cwd) == before
 
 
-# ---- tables ----
-
-
 def test_the_table_has_the_protocol_of_the_results(runs, cwd, capsys):
     plot.main(["runs", "--table"])
     head, _, bad, good = map(cells, capsys.readouterr().out.splitlines())
@@ -136,9 +127,6 @@ def test_a_column_that_is_no_success_rate_has_levels_only_if_they_are_given(runs
     plot.main(["runs", "--table", "--y", "epoch", "--levels", "2"])
     heads = [cells(line) for line in capsys.readouterr().out.splitlines() if "group" in line]
     assert heads[0] == ["group", "runs", "at the end"] and "steps to 2" in heads[1]
-
-
-# ---- comparisons ----
 
 
 def test_a_difference_counts_where_its_interval_leaves_out_zero(runs, capsys):

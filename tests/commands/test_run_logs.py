@@ -18,9 +18,6 @@ PROGRESS = """epoch test/success_rate test/mean_Q test/episode train/success_rat
     time/rollout time/sample time/compile time/train time/evaluate time/env time/epoch time/overhead fps""".split()
 
 
-# ---- folders ----
-
-
 def test_a_run_logs_into_a_new_folder_below_runs(cwd, untrained):
     for _ in range(2):
         run.main([POINT_REACH, *TINY, f"--seed={10**17}"])
@@ -48,9 +45,6 @@ def test_a_tilde_is_the_home_folder(cwd, tmp_path, monkeypatch, untrained):
     assert (tmp_path / "home/log/log.txt").exists()
     assert document("log")["config"]["hidden"] == 8
     assert "~" not in os.listdir()
-
-
-# ---- logs ----
 
 
 def test_every_log_has_a_row_for_each_epoch(finished):
@@ -106,9 +100,6 @@ def test_a_real_process_trains_and_saves(cwd):
     assert done.stdout == Path("log/log.txt").read_text()
     assert "Traceback" not in done.stderr and "WARNING" not in done.stderr
     assert sorted(os.listdir("p")) == ["best.safetensors", "latest.safetensors"]
-
-
-# ---- seeds, ends and failures ----
 
 
 def launch(log, *argv):

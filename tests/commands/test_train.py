@@ -44,9 +44,6 @@ def assert_same(agent, other):
         np.testing.assert_array_equal(array, states[1][name], err_msg=name)
 
 
-# ---- environments ----
-
-
 def test_training_twice_in_an_environment_of_ones_own_gives_the_same_agent_and_no_files(cwd):
     assert_same(*(baselines.train(env=single(), **SHORT) for _ in range(2)))
     assert os.listdir() == ["taken"]
@@ -95,9 +92,6 @@ def test_an_environment_to_evaluate_in_may_be_given(without_updates):
     assert seen[0]["test/episode"] == 3
 
 
-# ---- what it returns and calls ----
-
-
 def test_the_agent_acts_and_saves_its_policy(cwd):
     agent = baselines.train(env=single(), save_path="saved", **SHORT)
     agent.save("mine")
@@ -115,9 +109,6 @@ def test_the_callback_gets_the_row_of_each_epoch(whole):
     for row, logged in zip(seen, rows(log), strict=True):
         assert list(row) == list(logged)
         np.testing.assert_allclose(list(row.values()), [float(x) for x in logged.values()], rtol=1e-8)
-
-
-# ---- to end and to resume ----
 
 
 def test_a_callback_that_returns_false_ends_the_run_in_order_and_it_can_be_resumed(cwd, whole):
@@ -151,9 +142,6 @@ def test_a_run_in_ones_own_environment_is_resumed_in_ones_own_and_may_be_longer(
         baselines.train(env=single(), resume="log", n_epochs=5)
 
 
-# ---- what is closed ----
-
-
 @pytest.fixture
 def closings(monkeypatch):
     """Whether each vector of environments that starts, or starts again, has been closed since."""
@@ -175,9 +163,6 @@ def test_environments_by_name_are_closed_at_the_end_and_when_training_raises(clo
     with pytest.raises(ZeroDivisionError):
         baselines.train(**NAMED, callback=fail)
     assert list(closings.values()) == [True, True]
-
-
-# ---- what is refused ----
 
 
 @pytest.mark.parametrize(

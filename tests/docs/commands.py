@@ -18,8 +18,6 @@ from baselines.ppo2.config import PPOConfig
 from baselines.run import LauncherOptions
 from baselines.tune import TuneOptions
 
-# ---- flags ----
-
 # A word in capitals, such as DIR or N, or three dots: the reader fills it in.
 OPEN = re.compile(r"(?<![\w-])[A-Z]+(?:_[A-Z]+)*(?![\w-])|\.\.\.")
 GENERATION = "baselines.her.experiment.data_generation.fetch_data_generation"
@@ -49,8 +47,6 @@ ALL_FLAGS = {"help", "tf_xla_persistent_cache_directory", *SETTINGS, *FLAGS_OF_B
     *FLAGS.values()
 )
 
-
-# ---- shell ----
 
 # bash reads the text with its loops, quotes and variables, and starts nothing: on no PATH it finds no program, and then
 # calls command_not_found_handle. Builtins that it must not execute are recorded too.
@@ -103,8 +99,6 @@ def _of_page(variables):
     given = dict(entry.split("=", 1) for entry in variables.split("\x1f")[:-1])
     return {name: value for name, value in given.items() if name not in OF_BASH}
 
-
-# ---- short settings ----
 
 # By algorithm (`demo_batch_size` must be less than `batch_size`), and by command.
 SHORT = {

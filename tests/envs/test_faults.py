@@ -70,9 +70,6 @@ def test_processes_of_environments_end_without_a_traceback_when_the_main_process
     assert done.returncode == -9 and "Traceback" not in done.stderr
 
 
-# ---- processes that cannot be started ----
-
-
 def too_few_descriptors(monkeypatch):
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     monkeypatch.setattr(faults, "AsyncVectorEnv", None)  # is not reached
@@ -100,9 +97,6 @@ def test_what_processes_lack_is_said_with_the_remedy(lacking, remedy, monkeypatc
     finally:
         if undo:
             undo()
-
-
-# ---- not a fault of theirs ----
 
 
 def test_environments_in_processes_know_the_variables_of_the_moment(monkeypatch):

@@ -50,8 +50,6 @@ def test_the_log_says_which_version_is_used(back_end, make):
     assert ("EnvPool" in description) is (back_end == "auto")
 
 
-# ---- old gym: four values of `step`, and five ----
-
 ARMS = """
 import gym, numpy as np
 from gym import spaces

@@ -46,9 +46,6 @@ def test_without_holds_and_guide_actions_are_those_of_the_published_formula_draw
         assert rng.bit_generator.state == twins.bit_generator.state, "no number more is drawn, nor fewer"
 
 
-# ---- random actions that are held ----
-
-
 def histories(steps, num_env=400, **settings):
     """Return actions, which are random, and what is held, [steps, num_env, ...], for a policy that does nothing."""
     explore, _, _ = explorer(num_env, noise_eps=0, **settings)
@@ -92,9 +89,6 @@ def test_held_actions_are_drawn_uniformly_and_stay_the_same_but_for_a_little_noi
     counts, _, _ = np.histogram2d(*drawn.T, bins=4, range=[[-0.5, 0.5]] * 2)
     assert counts.sum() == len(drawn) > 10000
     assert counts / len(drawn) == pytest.approx(np.full((4, 4), 1 / 16), abs=0.01)
-
-
-# ---- a part of one's own, and states ----
 
 
 class Drift:

@@ -58,9 +58,6 @@ def test_an_environment_that_cannot_be_made_again_is_evaluated_in_itself(eagerly
     assert rows[-1]["test/episode"] == 2
 
 
-# ---- the rows of the log ----
-
-
 @pytest.fixture(scope="module")
 def two_runs():
     """The rows of two runs, one after the other in the same environments."""

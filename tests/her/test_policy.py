@@ -38,9 +38,6 @@ def test_the_numpy_policy_equals_the_networks_in_the_graph(settings):
     np.testing.assert_allclose(action_values(policy, inputs, u), value, rtol=1e-4, atol=1e-5)
 
 
-# ---- which networks act ----
-
-
 SETTINGS = {"main": {}, "target": {"test_with_polyak": True}, "average": {"average_actor": 0.9}}
 
 
@@ -152,9 +149,6 @@ def test_training_does_not_begin_from_another_algorithms_policy_or_statistics_of
     save_policy("empty", policy)
     line = refused(capsys, POINT_REACH, "--load_path=empty", "--num_timesteps=0")
     assert "--load_path: training cannot begin from this policy: expected statistics of 2 numbers" in line
-
-
-# ---- the average of actors ----
 
 
 @pytest.mark.parametrize("most", [0.5, 0.9999])

@@ -79,9 +79,6 @@ def test_what_nobody_reads_disturbs_nobody(capsys, tmp_path):
     assert rows[True][0]["loss/critic"] == rows[False][0]["loss/critic"]
 
 
-# ---- warnings ----
-
-
 class Shaped(gymnasium.Wrapper):
     """Its step pays less than compute_reward."""
 

@@ -34,9 +34,6 @@ def test_a_worker_other_than_the_first_writes_nothing_and_a_logger_without_a_fol
     assert not (tmp_path / "log").exists() and sorted(os.listdir()) == ["demos.npz", "taken"]
 
 
-# ---- disks, and two runs at once ----
-
-
 @pytest.fixture
 def logger(tmp_path):
     """One with a row of metrics in the folder `log`."""
@@ -93,9 +90,6 @@ def test_a_log_folder_that_vanishes_ends_the_run_with_a_clear_message(tmp_path, 
     (tmp_path / "log").rmdir()
     with pytest.raises(TrainingError, match="cannot write .*progress.csv: No such file or directory"):
         logger.dump({"epoch": 1, "x": 0.5}, step=1)
-
-
-# ---- the table ----
 
 
 def table(capsys, metrics):

@@ -108,9 +108,6 @@ def test_logs_are_on_the_disk_before_a_state_that_counts_their_bytes(monkeypatch
     assert any(name.startswith("events.out") for name in order[:state])
 
 
-# ---- several workers, of which the others answer what is set ----
-
-
 class Ranks(Communicator):
     """Answers by the type of what is gathered."""
 

@@ -11,8 +11,6 @@ from baselines.common.errors import UserError
 from tests.helpers import contents, point_reach, refused
 from tests.runs.helpers import words
 
-# ---- what differs from the run ----
-
 
 @pytest.mark.parametrize(
     ("differs", "line"),
@@ -51,9 +49,6 @@ def test_what_is_no_setting_is_refused_from_python_too(name, log):
     with pytest.raises(UserError, match=name):
         baselines.train(env=point_reach(2), resume="log", **{name: None})
     assert contents(log) == before
-
-
-# ---- folders that hold no run that can be resumed ----
 
 
 @pytest.mark.parametrize(
