@@ -49,6 +49,7 @@ def main(argv: list[str] | None = None) -> None:
         if options is None:
             return
         algorithm, (module, colon, pattern) = find(options.alg), options.env.rpartition(":")
+        import_module_of("any")  # Gymnasium-Robotics registers its own
         before = {*gymnasium.registry}
         import_module_of(f"{module}{colon}any")
         ids = [i for i in gymnasium.registry if fnmatch.fnmatchcase(i, pattern)]

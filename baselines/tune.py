@@ -1,4 +1,4 @@
-"""Search good settings: `python -m baselines.tune --env=FetchReach-v1 --n_trials=30 --timesteps=5000`.
+"""Search for good settings: `python -m baselines.tune --env=FetchReach-v1 --n_trials=30 --timesteps=5000`.
 
 Each trial is a training run with other values of the algorithm's main settings, or of those that --tuned names. A trial
 that does worse than half of those before it is ended early. Several processes, on several machines too, may share one

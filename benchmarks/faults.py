@@ -37,6 +37,7 @@ SILENT = 10  # --worker_timeout of the run of which a rank is stopped
 STOP, WORKER, FULL = "SIGSTOP of a rank", "SIGKILL of a worker process", "full disk"
 SIGNALS = {"SIGKILL": 9, "SIGTERM": 15, "SIGHUP": 1, STOP: signal.SIGSTOP, WORKER: 9}
 DISKS, DAMAGE = ("ENOSPC", "EIO", "short write"), ("flipped bit", "truncated file", "deleted file")
+EPOCHS = 4  # of each run
 FIELDS = ("seed", "commit", "command", "fault", "moment", "outcome", "why", "seconds")
 
 
@@ -65,7 +66,7 @@ class Command:
 
 
 _POINT, _POLICY = "--env=tests.environments:PointReach-v0", "--load_path=policy"
-_LOGS = "--seed=0 --n_epochs=4 --n_cycles=3 --log_path=log --save_path=policies"
+_LOGS = f"--seed=0 --n_epochs={EPOCHS} --n_cycles=3 --log_path=log --save_path=policies"
 _TINY = f"{_POINT} --num_env=2 --n_batches=2 --batch_size=16 --hidden=8 --layers=1 --n_test_rollouts=1"
 _HER, _DEMOS = f"baselines.run {_TINY} {_LOGS}", "--demo_file=demos.npz --demo_batch_size=4"
 _PPO = "--alg=ppo2 --env=CartPole-v1 --nsteps=64 --nminibatches=2 --num_hidden=8 --n_test_episodes=1"
@@ -172,7 +173,8 @@ class Bench:
         name = name if COMMANDS[name].trains else "HER"
         if not (middle := self.folder / name).exists():
             self.fresh(self.start)
-            self.run(COMMANDS[name], disturb=lambda _, __, out: "after 2 epochs" in out and self.kill("SIGTERM", 0))
+            self.run(COMMANDS[name], disturb=lambda _, __, out: epochs_in(out) >= 2 and self.kill("SIGTERM", 0))
+            assert epochs_in((self.folder / "output").read_text()) < EPOCHS, "it was stopped too late"
             shutil.copytree(self.now, middle)
         return middle
 
@@ -261,7 +263,7 @@ class Bench:
         """Return what sends a signal after `delay` seconds; a rank is stopped when it trains."""
 
         def disturb(process: subprocess.Popen[bytes], seconds: float, output: str) -> str:
-            early = seconds < delay if fault != STOP else "checkpoint after" not in output
+            early = seconds < delay if fault != STOP else not epochs_in(output)
             return "" if early else self.kill(fault, choice, process) and f"{seconds:.2f} s"
 
         return disturb
@@ -297,7 +299,7 @@ class Bench:
                 allowed |= {digest(*read_arrays(str(p))) for p in self.begin_of(name, True).glob("log/checkpoint/*")}
             return "" if ended.output.splitlines()[-1] in allowed else "other numbers"
         if ended.code:
-            begun = "checkpoint after" in ended.output and "after 4 epochs" not in ended.output
+            begun = 0 < epochs_in(ended.output) < EPOCHS
             if not spoke and fault != "SIGKILL" and (begun or fault not in SIGNALS):
                 return f"no line, exit code {ended.code}"
             if why := self.go_on(command):
@@ -326,6 +328,11 @@ class Bench:
         different = [n for n in different if not warned or ("progress" in n and n not in warned)]
         half = [p.name for p in self.now.glob("log/checkpoint/*") if not re.fullmatch(r"\d+-rank\d\.\w+", p.name)]
         return f"different: {different}" if different else f"half-written: {half}" if half else ""
+
+
+def epochs_in(output: str) -> int:
+    """Return how many epochs a run has shown."""
+    return output.count("| epoch ")
 
 
 def _below(pid: int) -> list[int]:
@@ -424,6 +431,8 @@ def main() -> None:
                 if given.seed is not None:
                     print(ended.output)
                     break
+                if row["outcome"] == "lost":
+                    (given.folder / f"lost-{seed}.txt").write_text(ended.output)
                 known.append({name: str(value) for name, value in row.items()})
                 writer.writerow(row)
                 file.flush()

@@ -1,6 +1,8 @@
 """The website: linked files outside of docs/ and notebooks are in it, and a broken link fails the build."""
 
 import gzip
+import html
+import inspect
 import json
 import re
 import shutil
@@ -9,6 +11,7 @@ import sys
 
 import pytest
 
+import baselines
 import site_hooks
 from tests.helpers import ROOT
 
@@ -114,13 +117,19 @@ def test_links_are_found_except_those_in_code(text, found):
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory):
-    """What the search of this repository's own site finds: the text of each page by its address."""
+def own_site(tmp_path_factory):
+    """The folder of this repository's own site."""
     site = tmp_path_factory.mktemp("site")
     command = [sys.executable, "-m", "properdocs", "build", "--strict", "--site-dir", str(site)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
-    fragments = [gzip.decompress(path.read_bytes()) for path in site.glob("search/fragment/*.pf_fragment")]
+    return site
+
+
+@pytest.fixture(scope="module")
+def found(own_site):
+    """What the search of this repository's own site finds: the text of each page by its address."""
+    fragments = [gzip.decompress(path.read_bytes()) for path in own_site.glob("search/fragment/*.pf_fragment")]
     pages = [json.loads(fragment[fragment.index(b"{") :]) for fragment in fragments]
     return {page["url"].removesuffix("index.html"): page["content"].lower() for page in pages}
 
@@ -146,3 +155,30 @@ def test_search_finds_the_page_that_answers(words, page, found):
 @pytest.mark.slow
 def test_search_leaves_out_what_another_page_says(found):
     assert "/results/" in found and not [page for page in found if page.endswith("/table/") or page == "/readme/"]
+
+
+@pytest.mark.slow
+def test_home_page_shows_a_picture_a_result_and_commands(own_site):
+    home = (own_site / "index.html").read_text()
+    pictures = {"data/pick-and-place.gif", "data/results/fetch-pick-and-place/figure.png"}
+    assert pictures <= hrefs(own_site / "index.html") and all((own_site / name).exists() for name in pictures)
+    commands = re.search(r"<pre>(.*?)</pre>", home, re.S)[1]
+    assert [word in commands for word in ("pip install", "baselines.run", "baselines.play")] == [True] * 3
+
+
+@pytest.mark.slow
+def test_reference_has_a_line_and_a_row_for_each_argument(own_site):
+    page = (own_site / "python/index.html").read_text()
+    section = page[page.index('id="baselines.api.train"') : page.index('id="baselines.api.load_policy"')]
+    signature = html.unescape(re.sub(r"<[^>]+>", "", re.search(r"<pre>(.*?)</pre>", section, re.S)[1])).splitlines()
+    parameters = [*inspect.signature(baselines.train).parameters]
+    assert [line.split(":")[0].strip(" *") for line in signature if re.match(r" {4}(\*\*)?\w+:", line)] == parameters
+    assert [name for name in ("Name", "Type", "Description", "Default") if f"<th>{name}</th>" not in section] == []
+    rows = re.findall(r'class="doc-section-item">\s*<td>\s*<code>(\w+)</code>', section)
+    assert rows[: len(parameters)] == parameters  # the errors follow
+
+
+@pytest.mark.slow
+def test_lines_of_code_are_wrapped_not_cut(own_site):
+    assert "white-space: pre-wrap" in (own_site / "site.css").read_text()
+    assert [page for page in own_site.glob("*/index.html") if 'site.css"' not in page.read_text()] == []

@@ -14,7 +14,7 @@ from baselines.common.errors import Interrupted, TrainingError, UserError, one_l
 from baselines.common.mpi import Communicator
 from baselines.common.old_names import hint
 from baselines.common.settings import Settings, check_known, describe, kinds_of, names_of
-from baselines.common.streams import flush_streams, forgive_streams
+from baselines.common.streams import flush_streams, forgive_streams, wrapped
 from baselines.common.streams import show as show
 
 S = TypeVar("S", bound=Settings)
@@ -70,7 +70,8 @@ def help_text(
     `defaults` replace those of `options`.
     """
     about, heading, examples = (about or "").partition("Examples:")
-    lines = [f"usage: python -m {command} [--flag=value ...]", "", about.strip(), "", "options:"]
+    paragraphs = [wrapped(" ".join(paragraph.split()), indent=0) for paragraph in about.strip().split("\n\n")]
+    lines = [f"usage: python -m {command} [--flag=value ...]", "", "\n\n".join(paragraphs), "", "options:"]
     lines += ["  --help                  this text (-h)", *describe(options, defaults)]
     for title, rows in (sections or {}).items():
         lines += ["", f"{title}:", *rows]

@@ -10,7 +10,7 @@ import signal
 import sys
 import traceback
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from multiprocessing.connection import wait
 from typing import Any, NoReturn
 
@@ -180,22 +180,27 @@ def in_processes(make: Callable[[int], gymnasium.Env], num_env: int, model: gymn
 
     starts = [functools.partial(start, i) for i in range(num_env)]
     try:
-        with contextlib.ExitStack() as stack:  # try first: without them, the fork server prints a traceback of its own
-            for _ in range(4 * num_env + 24):
-                stack.callback(os.close, os.open(os.devnull, os.O_RDONLY))
-        # A fork of this process would inherit TensorFlow's locks.
-        vector = AsyncVectorEnv(starts, context="forkserver", worker=_work)
-    except (EOFError, ConnectionError):
-        raise UserError(
-            "the processes of the environments could not be started: a module must register the environment "
-            '(--env=module:Id), and a script must start them below if __name__ == "__main__":, as Python runs it again '
-            "in each process; or use --vec_env=sync"
-        ) from None
-    except OSError as error:
+        return _started(starts)
+    except BaseException as error:  # also Ctrl-C: Python would wait at its end for those that have started
         _kill(set(multiprocessing.active_children()) - others)
-        remedy = _REMEDIES.get(error.errno or 0, "use")
-        why = f"{error.strerror or error}: {remedy} --vec_env=sync"
-        raise UserError(f"cannot start a process for each of {num_env} environments: {why}") from None
+        if isinstance(error, (EOFError, ConnectionError)):
+            raise UserError(
+                "the processes of the environments could not be started: a module must register the environment "
+                '(--env=module:Id), and a script must start them below if __name__ == "__main__":, as Python runs it '
+                "again in each process; or use --vec_env=sync"
+            ) from None
+        if isinstance(error, OSError):
+            why = f"{error.strerror or error}: {_REMEDIES.get(error.errno or 0, 'use')} --vec_env=sync"
+            raise UserError(f"cannot start a process for each of {num_env} environments: {why}") from None
+        raise
+
+
+def _started(starts: Sequence[Callable[[], gymnasium.Env]]) -> AsyncVectorEnv:
+    with contextlib.ExitStack() as stack:  # try first: without them, the fork server prints a traceback of its own
+        for _ in range(4 * len(starts) + 24):
+            stack.callback(os.close, os.open(os.devnull, os.O_RDONLY))
+    # A fork of this process would inherit TensorFlow's locks.
+    vector = AsyncVectorEnv(starts, context="forkserver", worker=_work)
     for process in vector.processes:
         process.terminate = process.kill  # type: ignore[method-assign]
     atexit.register(_kill, weakref.WeakSet(vector.processes))  # before multiprocessing waits for them

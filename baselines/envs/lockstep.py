@@ -10,14 +10,23 @@ from baselines.envs.base import Observation, Step, VecEnv
 
 
 class Episode(NamedTuple):
-    """One episode of L steps in one environment."""
+    """One episode of L steps in one environment.
 
-    observation: dict[str, np.ndarray]  # each entry [L + 1, size]
-    action: np.ndarray  # [L, u], or [L] where actions are discrete
-    reward: np.ndarray  # [L]
-    success: bool | None  # at the last step; None where neither the environment nor its reward says so
-    terminated: bool  # the environment ended it, not a time limit
-    reward_info: np.ndarray | None = None  # [L, i]: the info that compute_reward reads, if any
+    Attributes:
+        observation: the entries by name, each [L + 1, size].
+        action: the actions [L, u], or [L] where they are discrete.
+        reward: the rewards [L].
+        success: success at the last step; None where neither the environment nor its reward tells.
+        terminated: True if the environment ended the episode, False if a time limit did.
+        reward_info: the info [L, i] that compute_reward reads, if any.
+    """
+
+    observation: dict[str, np.ndarray]
+    action: np.ndarray
+    reward: np.ndarray
+    success: bool | None
+    terminated: bool
+    reward_info: np.ndarray | None = None
 
     @property
     def final_distance(self) -> float | None:

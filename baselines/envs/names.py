@@ -48,7 +48,9 @@ def _import(module: str, flag: str) -> None:
         importlib.import_module(module)
     except (Exception, SystemExit) as error:
         file = "; give its name, package.module, not its file" if module.endswith(".py") or "/" in module else ""
-        raise UserError(f"{flag}: cannot import module '{module}' ({describe_error(error)}){file}") from None
+        missing = isinstance(error, ModuleNotFoundError) and module.startswith(error.name or ":")  # not one it imports
+        reason = f"{type(error).__name__}: {error}" if missing else describe_error(error)
+        raise UserError(f"{flag}: cannot import module '{module}' ({reason}){file}") from None
 
 
 def is_own(env_id: str) -> bool:

@@ -31,15 +31,25 @@ class Acting(Protocol):
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Figures of several episodes; None where the environment does not tell."""
+    """Figures of several episodes; None where the environment does not tell.
+
+    Attributes:
+        episodes: number of episodes.
+        success_rate: share of episodes that ended in success.
+        success_interval: its 95 percent interval (Wilson).
+        mean_return: mean sum of rewards of an episode.
+        std_return: standard deviation of these sums.
+        mean_length: mean number of steps.
+        mean_final_distance: mean distance of the last achieved from the last desired goal, in the goal's units.
+    """
 
     episodes: int
     success_rate: float | None
-    success_interval: tuple[float, float] | None  # 95 percent, Wilson
+    success_interval: tuple[float, float] | None
     mean_return: float
-    std_return: float  # over episodes
-    mean_length: float  # steps
-    mean_final_distance: float | None  # of the last achieved from the last desired goal, in the goal's units
+    std_return: float
+    mean_length: float
+    mean_final_distance: float | None
 
     def document(self) -> dict[str, Any]:
         """Return JSON."""

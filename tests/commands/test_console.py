@@ -1,6 +1,8 @@
 """The `baselines` command, the list of environments, and the words of other libraries."""
 
+import os
 import pkgutil
+import subprocess
 import sys
 
 import pytest
@@ -14,6 +16,7 @@ from baselines.environments import describe
 from baselines.runs.algorithms import find
 from tests.commands.doors import command_refused
 from tests.docs.commands import OPTIONS, SETTINGS
+from tests.helpers import ROOT
 
 pytestmark = pytest.mark.usefixtures("cwd")
 
@@ -46,6 +49,17 @@ def test_environments_are_listed_with_what_is_known_of_them(capsys):
     assert "--alg=her cannot train here: " in why and "desired_goal" in why
     assert describe("GymV21Environment-v0", find("her"))[0].startswith("GymV21Environment-v0: cannot be used: ")
     assert "no environment has such a name" in command_refused(capsys, main, "envs", "--env=Fetsh*")
+
+
+def test_a_module_of_ones_own_is_listed_without_those_of_the_libraries(cwd):
+    (cwd / "mine.py").write_text(
+        "import gymnasium\nfrom tests.environments import PointReach\n"
+        "gymnasium.register('Mine-v0', PointReach, max_episode_steps=7)\n"
+    )
+    command = [sys.executable, "-m", "baselines.environments", "--env=mine:*"]
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(cwd)])}
+    done = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, timeout=120)
+    assert "mine:Mine-v0: Gymnasium; " in done.stdout and "7 steps" in done.stdout and "Fetch" not in done.stdout
 
 
 def test_the_words_of_others_lead_to_settings_that_there_are():

@@ -99,6 +99,20 @@ def test_what_processes_lack_is_said_with_the_remedy(lacking, remedy, monkeypatc
             undo()
 
 
+def test_a_start_that_is_interrupted_leaves_no_process_for_which_python_would_wait(monkeypatch):
+    def interrupted(*arguments, **named):
+        raise KeyboardInterrupt
+
+    before = set(multiprocessing.active_children())
+    monkeypatch.setattr(faults.AsyncVectorEnv, "_check_spaces", interrupted)  # the processes have been started
+    with pytest.raises(KeyboardInterrupt) as caught:  # whose traceback keeps their pipes open
+        in_processes(lambda index: Variable(), 2, Variable())
+    for process in set(multiprocessing.active_children()) - before:
+        process.join(30)
+        assert not process.is_alive()
+    del caught
+
+
 def test_environments_in_processes_know_the_variables_of_the_moment(monkeypatch):
     seen = []
     for value in ("first", "second"):  # the fork server, which makes both, was started before the second

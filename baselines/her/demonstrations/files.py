@@ -35,10 +35,17 @@ _LIBRARIES = ("numpy", "gymnasium", "gymnasium-robotics", "mujoco", "envpool")
 def write_demonstrations(
     path: Path, episodes: Sequence[Episode], spec: EnvSpec, generator: str = "", seed: int | None = None
 ) -> None:
-    """Write episodes, whose actions are in the environment's own units, to an `.npz` file.
+    """Write episodes to an `.npz` file. A failed write leaves no file, and an earlier file unchanged.
 
-    `generator` names the person, script or policy that acted. A failed write leaves no file, and an earlier file
-    unchanged. Raises UserError if the episodes do not fit `spec` or the file cannot be written.
+    Args:
+        path: the file, which is replaced.
+        episodes: whole episodes, with actions in the environment's own units.
+        spec: the environment; `baselines.load_policy(...).spec` has one, and so has an agent's policy.
+        generator: the person, script or policy that acted, for the file's header.
+        seed: the seed of the episodes, for the header too.
+
+    Raises:
+        UserError: if the episodes do not fit `spec` or the file cannot be written.
     """
     path = as_path("path", path)
     if not spec.has_goals:
@@ -61,10 +68,15 @@ def write_demonstrations(
 
 
 def read_demonstrations(path: Path, spec: EnvSpec, max_episodes: int | None = None) -> Episodes:
-    """Return the first `max_episodes` episodes of a file, or all, with actions scaled to [-1, 1].
+    """Return the episodes of a file, with actions scaled to [-1, 1]. Nothing in the file is executed.
 
-    `path` is a file of our format or of OpenAI Baselines, or `minari:NAME`. Nothing in a file is executed. Raises
-    UserError, naming the episode and the field, if the file does not fit `spec`.
+    Args:
+        path: a file of our format or of OpenAI Baselines, or `minari:NAME`.
+        spec: the environment that the episodes must fit.
+        max_episodes: the number of episodes to read, from the first on; by default all.
+
+    Raises:
+        UserError: if the file does not fit `spec`; it names the episode and the field.
     """
     check_goal_env(spec)
     path = as_path("path", path)

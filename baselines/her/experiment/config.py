@@ -82,8 +82,8 @@ class HERConfig(Settings):
         1.0, "mean number of steps for which a uniformly drawn action is held (2006.01782)", 1, 1e6
     )
     guide: str = setting(
-        "none", "helper that brings the effector to the object in training: auto (it finds the effector and fits what "
-        "actions do to it) or relay (a small agent that learns to reach, 2208.00843)",
+        "none", "helper that brings the effector to the object in training: none, auto (it finds the effector and fits "
+        "what actions do to it) or relay (a small agent that learns to reach, 2208.00843)",
         choices=("none", "auto", "relay")
     )  # fmt: skip
     guide_eps: float = setting(0.5, "probability of the guide's action at each step away from the object", 0, 1)
