@@ -15,6 +15,7 @@ from baselines.her import train
 from baselines.her.ddpg import DDPG
 from baselines.her.demonstrations import write_demonstrations
 from tests.helpers import HORIZON, POINT_REACH, ROOT, TINY, goal_spec
+from tests.runs.forks import Forks
 
 # These tests make many agents in one process, for which TensorFlow warns of functions traced again.
 tf.get_logger().setLevel("ERROR")
@@ -63,6 +64,14 @@ def finished(tmp_path_factory):
     run.main([POINT_REACH, *TINY, "--num_timesteps=180", f"--log_path={log}", f"--save_path={policies}"])
     tf.config.run_functions_eagerly(False)
     return log, policies
+
+
+@pytest.fixture(scope="session")
+def forks(tmp_path_factory):
+    """What starts runs in processes of their own without the seconds that imports take."""
+    forks = Forks(tmp_path_factory.mktemp("forks"))
+    yield forks
+    forks.close()
 
 
 @pytest.fixture

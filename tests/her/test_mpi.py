@@ -69,14 +69,14 @@ def test_the_updates_of_several_workers_done_by_one_give_the_numbers_of_the_comp
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory):
+def trained(tmp_path_factory, forks):
     """A finished job of the launcher, with demonstrations, and the folder of its logs and policies."""
     folder = tmp_path_factory.mktemp("trained")
     env = point_reach(3)
     write_demonstrations(str(folder / "demos.npz"), run_episodes(env, straight), env.spec)
-    done = mpirun(2, "baselines.run", POINT_REACH, *TINY, "--n_epochs=2", "--seed=0", "--demo_batch_size=4",
-                  f"--demo_file={folder / 'demos.npz'}", f"--log_path={folder / 'log'}",
-                  f"--save_path={folder / 'policies'}")  # fmt: skip
+    done = forks.run(2, POINT_REACH, *TINY, "--n_epochs=2", "--seed=0", "--demo_batch_size=4",
+                     f"--demo_file={folder / 'demos.npz'}", f"--log_path={folder / 'log'}",
+                     f"--save_path={folder / 'policies'}")  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done, folder
 
@@ -97,9 +97,9 @@ def test_every_rank_learns_from_demonstrations(trained):
     assert "demonstrations: 3 episodes" in done.stdout and "loss/cloning" in done.stdout
 
 
-def test_a_relay_is_the_same_on_every_rank_and_learns_from_all(tmp_path):
-    done = mpirun(2, "baselines.run", f"--env={POINT_PUSH_ID}", *TINY, "--n_epochs=1", "--seed=0", "--random_hold=5",
-                  "--relay_effector=0:2", f"--log_path={tmp_path / 'log'}")  # fmt: skip
+def test_a_relay_is_the_same_on_every_rank_and_learns_from_all(tmp_path, forks):
+    done = forks.run(2, f"--env={POINT_PUSH_ID}", *TINY, "--n_epochs=1", "--seed=0", "--random_hold=5",
+                     "--relay_effector=0:2", f"--log_path={tmp_path / 'log'}")  # fmt: skip
     assert done.returncode == 0, done.stderr
     folder = str(tmp_path / "log" / "checkpoint")
     newest = checkpoint_numbers(folder, 0)[-1]

@@ -8,7 +8,6 @@ import pytest
 
 from baselines import run
 from tests.helpers import uninterrupted
-from tests.runs.forks import Forks
 from tests.runs.helpers import LONGER, Launched, words
 
 
@@ -40,14 +39,6 @@ def log(_three_epochs, cwd):
     """A run of three epochs, to resume, in the folder `log` of the working directory."""
     shutil.copytree(_three_epochs, "log")
     return cwd / "log"
-
-
-@pytest.fixture(scope="session")
-def forks(tmp_path_factory):
-    """What starts runs in processes of their own without the seconds that imports take."""
-    forks = Forks(tmp_path_factory.mktemp("forks"))
-    yield forks
-    forks.close()
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,7 @@ import sys
 import time
 from pathlib import Path
 
-from tests.helpers import ROOT
+from tests.helpers import ROOT, mpirun_command
 
 _FORKED = Path(__file__).with_name("forked.py")
 
@@ -41,6 +41,11 @@ class Forks:
         while not os.path.exists(path):
             assert self._server.poll() is None
             time.sleep(0.02)
+
+    def run(self, ranks, *words, timeout=300):
+        """The finished process of so many ranks, as `helpers.mpirun` gives it."""
+        command = [*mpirun_command(ranks)[:3], *self.command, *words]
+        return subprocess.run(command, capture_output=True, text=True, timeout=timeout, env=self.environment)
 
     def runs(self):
         """The processes of all runs that have not ended."""

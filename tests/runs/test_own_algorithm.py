@@ -15,7 +15,7 @@ from baselines.evaluate import main as evaluate
 from baselines.play import main as play
 from baselines.runs.run import Run
 from tests.environments import PointReach
-from tests.helpers import POINT_REACH, ROOT, document, mpirun, refused, rows, timeless, write_package
+from tests.helpers import POINT_REACH, ROOT, document, refused, rows, timeless, write_package
 
 ALG = "--alg=examples.cross_entropy"
 CART_POLE = [ALG, "--env=CartPole-v1", "--num_env=2", "--vec_env=sync", "--seed=0", "--population=4", "--elites=2"]
@@ -115,14 +115,14 @@ def test_a_run_that_was_stopped_continues_exactly(cycles, trained, monkeypatch):
 
 
 @pytest.mark.slow
-def test_two_workers_train_one_policy_together():
-    done = mpirun(2, "baselines.run", *SHORT, "--log_path=log", "--save_path=p")
+def test_two_workers_train_one_policy_together(forks):
+    done = forks.run(2, *SHORT, "--log_path=log", "--save_path=p")
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("| epoch ") == 3 and sorted(os.listdir("p")) == ["best.safetensors", "latest.safetensors"]
     assert {p.stem.partition("-")[2] for p in Path("log/checkpoint").iterdir()} == {"rank0", "rank1"}
-    again = mpirun(2, "baselines.run", "--resume=log", "--n_epochs=4")
+    again = forks.run(2, "--resume=log", "--n_epochs=4")
     assert again.returncode == 0, again.stderr
-    whole = mpirun(2, "baselines.run", *SHORT[:-1], "--n_epochs=4", "--log_path=whole")
+    whole = forks.run(2, *SHORT[:-1], "--n_epochs=4", "--log_path=whole")
     assert whole.returncode == 0, whole.stderr
     assert timeless("log") == timeless("whole") and len(rows("log")) == 4
 
