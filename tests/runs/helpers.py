@@ -79,14 +79,3 @@ class Launched:
             if self.process.poll() is not None:
                 return False
         return True
-
-
-def ranks_below(pid):
-    """The processes below mpirun that run Python."""
-    try:
-        below = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-        named = Path(f"/proc/{pid}/cmdline").read_bytes()
-    except (FileNotFoundError, ProcessLookupError):
-        return []
-    ours = [pid] if b"python" in named.split(b"\0")[0] and b"baselines.run" in named else []
-    return ours + [rank for child in below for rank in ranks_below(child)]

@@ -11,8 +11,8 @@ import pytest
 
 from baselines import run
 from baselines.runs.checkpoints import checkpoint_numbers
-from tests.helpers import POINT_REACH, TINY, checkpoints, damage, mpirun_command, rows, timeless
-from tests.runs.helpers import LONGER, Launched, ranks_below
+from tests.helpers import POINT_REACH, TINY, checkpoints, damage, mpirun_command, refused, rows, timeless
+from tests.runs.helpers import LONGER, Launched
 
 pytestmark = pytest.mark.slow
 
@@ -64,10 +64,11 @@ def test_a_signal_to_one_worker_or_to_mpirun_stops_all_in_order(forks, longer):
     for to, number in (("one worker", signal.SIGTERM), ("mpirun", signal.SIGINT)):
         words = ["--resume=parts"] if epochs else [*LONGER, "--log_path=parts"]
         before = checkpoints("parts") if epochs else ()
-        command = [*mpirun_command(2), "baselines.run", *words]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        command = [*mpirun_command(2), "baselines.run"] if to == "mpirun" else [*mpirun_command(2)[:3], *forks.command]
+        process = subprocess.Popen([*command, *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                                   env=forks.environment)  # fmt: skip
         wait_for_state("parts", process, before)
-        os.kill(process.pid if to == "mpirun" else ranks_below(process.pid)[-1], number)
+        os.kill(process.pid if to == "mpirun" else forks.runs()[-1], number)
         output, _ = process.communicate(timeout=60)
         assert "to continue: python -m baselines.run --resume=parts" in output and "Traceback" not in output
         epochs.append(len(rows("parts")))
@@ -76,12 +77,11 @@ def test_a_signal_to_one_worker_or_to_mpirun_stops_all_in_order(forks, longer):
     assert timeless("parts") == timeless(longer(2)[0]) and len(timeless("parts")) == 20
 
 
-def test_two_workers_resume_together_and_only_two(forks, longer):
+def test_two_workers_resume_together_and_only_two(forks, longer, capsys):
     finish(Launched(forks, 2, [*LONGER, "--n_epochs=2", "--log_path=parts"]))
     assert sorted(p.name for p in Path("parts/checkpoint").iterdir()) == [
         "13-rank0.safetensors", "13-rank1.safetensors", "26-rank0.safetensors", "26-rank1.safetensors"]  # fmt: skip
-    alone = subprocess.run([sys.executable, "-m", "baselines.run", "--resume=parts"], capture_output=True, text=True)
-    assert alone.returncode == 2 and "workers=2, not 1" in alone.stderr
+    assert "workers=2, not 1" in refused(capsys, "--resume=parts")
     damage("parts/checkpoint/26-rank1.safetensors", "flipped")  # both go back
     finish(Launched(forks, 2, ["--resume=parts", "--n_epochs=4"]))
     assert timeless("parts") == timeless(longer(2)[0])[:4] and len(timeless("parts")) == 4
