@@ -62,7 +62,9 @@ def test_each_seed_has_a_folder_and_the_same_command_continues_it(random, capsys
     before = contents(folder)
     run.main(words)
     assert "2 of them finished" in capsys.readouterr().out and contents(folder) == before
-    assert "seed-0: it was started with pause=0.0, not 1.0" in refused(capsys, *words, "--pause=1")
+    assert "seed-0: it was started with pause=0.0, not 1.0" in refused(
+        capsys, *words, "--pause=1", f"--log_path={folder}"
+    )
     run.main([*WORDS, "--n_epochs=3", "--seeds=1,2", "--save_path=policies"])  # longer, and one seed more
     out = capsys.readouterr().out
     assert "seed 1: continues" in out and "seed 2: begins" in out and "seed 0" not in out
