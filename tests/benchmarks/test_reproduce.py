@@ -251,9 +251,12 @@ def three_rows(cwd, monkeypatch):
 
 def test_all_takes_the_seed_whose_row_lacks_most_and_begins_none_twice(three_rows):
     performed, _ = three_rows
+    stopped = Run(Path("runs/reproduce"), experiments.EXPERIMENTS["second"].arms["two"], 2)
+    stopped.log.mkdir(parents=True)
+    (stopped.log / "config.json").write_text("{}")
     reproduce.main(["--all"])
-    # Shares lacking: all 1; then of one 1/2, of two 3/4, of three 0.
-    assert performed == ["one0", "two0", "three3", "two1", "one1", "two2", "two3"]
+    # The stopped one first of those of equal need. Shares lacking: all 1; then of one 1/2, of two 3/4, of three 0.
+    assert performed == ["two2", "one0", "three3", "two0", "one1", "two1", "two3"]
     reproduce.main(["--all"])
     assert len(performed) == 7
 
@@ -281,15 +284,6 @@ def test_all_stops_before_its_hours_are_over_and_continues_with_the_same_seed(th
     assert performed == ["one0", "two0", "two0", "three3", "two1", "one1", "two2", "two3"]
 
 
-def test_a_stopped_run_comes_before_others_of_equal_need(three_rows):
-    performed, _ = three_rows
-    run = Run(Path("runs/reproduce"), experiments.EXPERIMENTS["second"].arms["two"], 2)
-    run.log.mkdir(parents=True)
-    (run.log / "config.json").write_text("{}")
-    reproduce.main(["--all"])
-    assert performed[:3] == ["two2", "one0", "three3"]
-
-
 def test_a_run_that_cannot_be_resumed_begins_only_where_it_fits(three_rows, capsys, monkeypatch):
     performed, _ = three_rows
     peer = Arm(240, ("--alg=PPO", "--env=CartPole-v1"), module=experiments.SB3)
@@ -305,20 +299,3 @@ def test_rows_of_packages_that_are_not_installed_are_left_out_with_a_line(three_
     monkeypatch.setitem(experiments.EXPERIMENTS, "theirs", Experiment("Theirs", {"single": arm}, (0,), 1, ""))
     assert arm not in [run.arm for run in reproduce.missing(Path("runs"), Path("results"))]
     assert capsys.readouterr().out == "left out, as no_such_package is not installed: no_such_package:Some-v0\n"
-
-
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        ([], "expected the NAME of an experiment (--list shows all), or --all in its place"),
-        (["--all", "tiny"], "or --all in its place"),
-        (["--all", "--seeds=0"], "--all chooses the seeds itself: leave out --seeds"),
-        (["--all", "--hours=0"], "expected a number above 0, got '0'"),
-        (["--all", "--hours=nan"], "expected a number above 0, got 'nan'"),
-        (["--all", "--hours=two"], "expected a number above 0, got 'two'"),
-    ],
-)
-def test_what_does_not_go_together_is_one_line(words, said, place, capsys):
-    with pytest.raises(SystemExit) as ended:
-        reproduce.main(words)
-    assert ended.value.code == 2 and said in capsys.readouterr().err.splitlines()[-1]

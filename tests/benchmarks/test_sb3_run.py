@@ -9,6 +9,7 @@ import pytest
 
 from baselines.runs.algorithms import find
 from benchmarks import peers, sb3_run
+from tests.commands.doors import command_refused
 from tests.helpers import POINT_REACH, straight
 
 WORDS = [POINT_REACH, "--vec_env=sync", "--num_timesteps=9000", "--seed=3", "--log_path=log", "--json=latest.json"]
@@ -93,8 +94,4 @@ def test_ppo_has_the_settings_and_the_epochs_of_our_preset(cwd, monkeypatch):
 )
 def test_bad_input_is_one_line(words, expected, cwd, capsys, monkeypatch):
     monkeypatch.setattr(peers, "import_sb3", lambda: None)
-    with pytest.raises(SystemExit) as ended:
-        sb3_run.main(list(words))
-    said = capsys.readouterr().err
-    assert ended.value.code == 2 and expected in said and said.count("\n") == 1
-    assert [p.name for p in cwd.iterdir()] == ["taken"]
+    assert expected in command_refused(capsys, sb3_run.main, *words)

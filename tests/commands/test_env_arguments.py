@@ -84,9 +84,6 @@ def test_what_could_name_a_file_is_not_taken_from_a_policys_folder(kwargs, train
     assert "if you trust the policy, give the same --env_kwargs" in line
 
 
-# ---- what playing says ----
-
-
 def test_where_success_is_not_said_it_is_a_reward_as_at_the_goal(trained, cwd, capsys):
     policy = f"--load_path={trained['silent']}"
     assert mean_length(policy) == 6

@@ -1,4 +1,4 @@
-"""`python -m baselines.export` and `baselines.export_policy`: policies in files that need nothing of ours."""
+"""Policies on a robot: `baselines.load_policy`, `python -m baselines.export` and `baselines.export_policy`."""
 
 import json
 import os
@@ -30,7 +30,6 @@ from tests.commands.exported import (
     policy_of,
     random_inputs,
 )
-from tests.commands.test_load_policy import UNNEEDED
 from tests.helpers import ROOT, contents
 
 
@@ -138,16 +137,61 @@ print(json.dumps(act(json.load(sys.stdin)).tolist()))
 """
 
 
-def test_the_numpy_file_needs_only_numpy_and_writing_it_safetensors(cwd):
-    save("policy")
-    os.mkdir("blocked")
-    for library in UNNEEDED:
-        (cwd / "blocked" / f"{library}.py").write_text(f"raise ImportError('{library} is not installed')")
+def test_the_numpy_file_needs_only_numpy_and_writing_it_safetensors(blocked):
     inputs = {name: x.tolist() for name, x in random_inputs(servo(), 5).items()}
     done = subprocess.run([sys.executable, "-c", PROGRAM], input=json.dumps(inputs), capture_output=True, text=True,
-                          env={"PYTHONPATH": f"{cwd / 'blocked'}:{ROOT}:."})  # fmt: skip
+                          env={"PYTHONPATH": f"{blocked}:{ROOT}:."})  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
     np.testing.assert_allclose(json.loads(done.stdout.splitlines()[-1]), servo().act(inputs), rtol=0, atol=1e-5)
+
+
+# ---- loading ----
+
+
+UNNEEDED = ("tensorflow", "keras", "gymnasium", "gymnasium_robotics", "envpool", "mpi4py", "tqdm", "onnx",
+            "threadpoolctl")  # fmt: skip
+LOADS = """
+import time
+start = time.process_time()  # not perf_counter: other processes may be running
+import json, sys
+import baselines
+policy = baselines.load_policy("policy")
+action = policy.act(dict(observation=[0.0, 0.0], achieved_goal=[0.5, 0.0], desired_goal=[0.5, 0.04]))
+print(json.dumps([time.process_time() - start, action.tolist(), sorted(sys.modules)]))
+"""
+
+
+def load(*path):
+    """Load a policy and act in a new process."""
+    done = subprocess.run([sys.executable, "-c", LOADS], capture_output=True, text=True,
+                          env={"PYTHONPATH": ":".join(map(str, path))})  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.fixture
+def blocked(cwd):
+    """A folder in which importing what a robot need not install fails, and a policy beside it."""
+    save("policy")
+    (cwd / "blocked").mkdir()
+    for library in UNNEEDED:
+        (cwd / "blocked" / f"{library}.py").write_text(f"raise ImportError('{library} is not installed')")
+    return cwd / "blocked"
+
+
+def test_a_policy_acts_where_only_numpy_and_safetensors_can_be_imported(blocked):
+    _, action, modules = load(blocked, ROOT)
+    assert action == pytest.approx([0, np.tanh(10 * 0.04)], abs=1e-6)  # by hand
+    assert "numpy" in modules
+
+
+def test_loading_takes_little_time_and_few_modules_where_all_libraries_are_installed(cwd):
+    save("policy")
+    runs = [load(ROOT) for _ in range(5)]
+    assert min(seconds for seconds, _, _ in runs) < 0.3
+    names = [name.partition(".")[0] for name in runs[0][2]]
+    assert names.count("baselines") <= 8
+    assert not {*UNNEEDED, "mujoco", "matplotlib", "moviepy"}.intersection(names)
 
 
 # ---- the command ----

@@ -15,11 +15,8 @@ from tests.helpers import POINT_REACH, TINY, document, refused, write_package
 pytestmark = pytest.mark.usefixtures("cwd")
 REGISTERS = """
 import gymnasium
-gymnasium.register("{name}-v0", "tests.environments:PointReach", max_episode_steps=30)
+gymnasium.register("Extra-v0", "tests.environments:PointReach", max_episode_steps=30)
 """
-
-
-# ---- variables of the shell ----
 
 
 def test_the_log_folder_of_the_shell_is_obeyed_and_said(untrained, monkeypatch, capsys):
@@ -36,9 +33,6 @@ def test_the_log_folder_of_the_shell_is_obeyed_and_said(untrained, monkeypatch, 
     assert os.path.isdir("runs")
 
 
-# ---- flags ----
-
-
 @pytest.mark.parametrize(
     ("word", "answer"),
     [("--num_cpu=19", "mpirun -np N"), ("--gamestate=Level1", "leave it out"), ("--logdir=x", "--log_path"),
@@ -50,20 +44,16 @@ def test_flags_that_there_are_not_are_answered_with_what_to_use(word, answer, ca
     assert answer in refused(capsys, POINT_REACH, *TINY, word)
 
 
-def test_dashes_in_flags_are_underscores(untrained):
-    run.main([POINT_REACH, *TINY, "--log-path=mine", "--n-epochs", "3"])
-    assert document("mine")["n_epochs"] == 3
-
-
-# ---- --extra_import ----
-
-
-def test_an_extra_import_comes_before_the_environment_is_made_and_is_kept_for_a_resumed_run(modules, untrained):
-    write_package(modules, "extra_robots", envs=REGISTERS.format(name="Extra"))
+def test_an_extra_import_comes_before_the_environment_is_made_and_is_kept_for_a_resumed_run(modules, untrained, capsys):
+    write_package(modules, "extra_robots", envs=REGISTERS)
     run.main(["--extra_import=extra_robots.envs", "--env=Extra-v0", *TINY, "--log_path=mine"])
     assert document("mine")["env"] == "extra_robots.envs:Extra-v0"
     run.main(["--extra_import=extra_robots.envs", POINT_REACH, *TINY, "--log_path=other"])
     assert document("other")["env"] == POINT_REACH.removeprefix("--env=")
+    save("policy")
+    evaluate.main(["--load_path=policy", "--extra-import=extra_robots.envs", "--env=Extra-v0", "--episodes", "2",
+                   "--vec_env=sync"])  # fmt: skip
+    assert "success rate    1.000" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(("text", "said"), [("raise SystemExit(0)", "SystemExit"), (None, "ModuleNotFoundError")])
@@ -76,52 +66,27 @@ def test_an_extra_import_that_fails_is_refused(text, said, modules, capsys):
     assert "give its name, package.module" in refused(capsys, POINT_REACH, "--extra_import=envs.py")
 
 
-def test_evaluating_takes_an_extra_import(modules, capsys):
-    write_package(modules, "played_robots", envs=REGISTERS.format(name="Played"))
+@pytest.mark.parametrize(
+    ("main", "words", "answer"),
+    [(old_train.main, ["--num_cpu", "19"], "mpirun -np N python -m baselines.run"),
+     (old_train.main, ["--logdir"], "--logdir needs a value"),
+     (play.main, ["policy.safetensors"], "give a policy as --load_path=policy.safetensors"),
+     (old_play.main, ["best.pkl"], "cannot read best.pkl: it is not a .safetensors file of baselines")],
+)  # fmt: skip
+def test_old_words_that_cannot_be_taken_are_refused_in_one_line(main, words, answer, capsys):
     save("policy")
-    evaluate.main(["--load_path=policy", "--extra_import=played_robots.envs", "--env=Played-v0", "--episodes=2",
-              "--vec_env=sync"])  # fmt: skip
-    assert "success rate    1.000" in capsys.readouterr().out
-
-
-# ---- doors ----
+    Path("best.pkl").write_bytes(b"\x80\x03cbaselines.her.ddpg\nDDPG\nq\x00.")
+    assert answer in command_refused(capsys, main, *words, POINT_REACH)
 
 
 @pytest.mark.parametrize("words", [["--logdir=old", "--num_cpu=1"], ["--logdir", "old", "--num_cpu", "1"]])
-def test_the_old_door_of_training_trains_and_keeps_policies_where_it_did(words, untrained):
+def test_the_old_doors_train_keep_policies_and_play_as_they_did(words, untrained, capsys):
     old_train.main([POINT_REACH, *TINY, "--n_epochs=0", *words])
     assert document("old")["alg"] == "her" and os.path.exists("old/latest.safetensors")
-    old_play.main(["old", POINT_REACH, "--n_test_rollouts=1", "--record_demos=demos.npz", "--keep_failures"])
-
-
-@pytest.mark.parametrize(
-    ("words", "answer"),
-    [(["--num_cpu", "19"], "mpirun -np N python -m baselines.run"), (["--logdir"], "--logdir needs a value")],
-)
-def test_the_old_door_of_training_refuses_in_one_line(words, answer, capsys):
-    assert answer in command_refused(capsys, old_train.main, POINT_REACH, *words)
-
-
-@pytest.mark.parametrize(
-    "words", [["--seed", "1", "policy", "--n_test_rollouts", "2", "--render", "1"], ["policy", "--n_test_rollouts=2"]]
-)
-def test_the_old_door_of_playing_takes_its_old_words(words, capsys):
-    save("policy")
-    old_play.main([*words, POINT_REACH, "--record_demos=demos.npz"])
-    assert "played 2 episodes: success rate 1.000" in capsys.readouterr().out
-
-
-def test_a_policy_as_a_word_alone_is_answered_with_its_flag(capsys):
-    save("policy")
-    line = command_refused(capsys, play.main, "policy.safetensors")
-    assert "give a policy as --load_path=policy.safetensors" in line
-
-
-def test_a_pickled_policy_is_refused(capsys):
-    with open("policy_best.pkl", "wb") as file:
-        file.write(b"\x80\x03cbaselines.her.ddpg\nDDPG\nq\x00.")
-    line = command_refused(capsys, old_play.main, "policy_best.pkl")
-    assert "cannot read policy_best.pkl: it is not a .safetensors file of baselines" in line
+    render = [] if "old" in words else ["--render", "1"]
+    old_play.main(["--seed", "1", "old", POINT_REACH, "--n_test_rollouts=2", "--record_demos=demos.npz", *render,
+                   "--keep_failures"])  # fmt: skip
+    assert "played 2 episodes" in capsys.readouterr().out
 
 
 def test_the_old_door_of_plotting_takes_a_folder_of_runs(capsys):

@@ -9,11 +9,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from moviepy import ImageSequenceClip, VideoFileClip
+from moviepy import VideoFileClip
 
 from baselines import run
 from baselines.her.demonstrations import read_demonstrations
-from baselines.play import main, write_gif
+from baselines.play import main
 from baselines.policies.policy import NetworkPolicy, save_policy
 from tests.commands.doors import FETCH_REACH_SIZES, POINT_REACH_SIZES, command_refused, frames, moves, save, servo
 from tests.helpers import HORIZON, POINT_REACH, POINT_REACH_ID, ROOT, TINY, refused
@@ -25,9 +25,6 @@ def recorded(capsys, *argv):
     """The demonstrations that a perfect policy is played into, and what is printed."""
     main([POINT_REACH, "--record_demos=demos.npz", *argv])
     return read_demonstrations("demos.npz", POINT_REACH_SIZES), capsys.readouterr().out.splitlines()
-
-
-# ---- baselines.play ----
 
 
 @pytest.mark.parametrize("kind", ["mp4", "gif"])
@@ -42,14 +39,6 @@ def test_a_policy_is_played_into_a_file(kind, capsys):
     assert moves(frames(f"seen.{kind}"))
     with VideoFileClip(f"seen.{kind}") as clip:
         assert clip.duration == pytest.approx((2 * HORIZON + 2) / 10, abs=0.5)  # PointReach has 10 pictures a second
-
-
-@pytest.mark.parametrize(("width", "found"), [(480, 320), (200, 200)])
-def test_a_gif_is_at_most_320_pixels_wide(width, found, tmp_path):
-    with ImageSequenceClip([np.full((100, width, 3), shade, np.uint8) for shade in (0, 200)], fps=10) as clip:
-        clip.write_videofile(str(tmp_path / "recorded.mp4"), logger=None)
-    write_gif(str(tmp_path / "recorded.mp4"), str(tmp_path / "seen.gif"))
-    assert frames(tmp_path / "seen.gif")[0].shape[1] == found
 
 
 def test_a_video_that_was_asked_for_and_cannot_be_rendered_is_refused(capsys):
@@ -104,9 +93,8 @@ def test_the_same_seed_plays_the_same_episodes_and_a_different_seed_others(capsy
 
 def test_failed_episodes_are_kept_where_they_are_asked_for(capsys):
     save("still", gain=0)
-    with pytest.raises(SystemExit) as ended:
+    with pytest.raises(SystemExit, match="2"):
         main(["--load_path=still", POINT_REACH, "--record_demos=demos.npz"])
-    assert ended.value.code == 2 and not os.path.exists("demos.npz")
     assert capsys.readouterr().err == "error: no episode succeeded: nothing to write to demos.npz\n"
     demos, printed = recorded(capsys, "--load_path=still", "--episodes=2", "--keep_failures")
     assert printed[-1] == "wrote 2 of 2 episodes to demos.npz" and not demos.success.any()
@@ -148,9 +136,6 @@ def test_the_fetch_robot_is_rendered_without_a_display():
     assert "played 1 episode" in done.stdout
     if there:
         assert np.std(frames("seen.mp4")[0]) > 10
-
-
-# ---- --play ----
 
 
 def test_a_loaded_policy_is_played_into_a_video_without_training(capsys, monkeypatch, finished):

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tests.helpers import POINT_REACH, TINY, contents, refused, write_package
+from tests.helpers import POINT_REACH, TINY, refused
 
 BAD_INPUT = {
     "unknown algorithm": (["--alg=hr"], ["'hr'", "nearest: her"]),
@@ -56,11 +56,6 @@ def test_bad_input_ends_with_one_line_and_leaves_nothing_behind(argv, words, cwd
     assert [word for word in words if word not in line] == []
 
 
-def test_an_environments_module_that_cannot_be_imported_is_refused(cwd, modules, capsys):
-    write_package(modules, "broken_envs", envs="def (")
-    assert "broken_envs.envs" in refused(capsys, "--env=broken_envs.envs:Id-v0")
-
-
 def test_a_folder_that_holds_no_policy_is_refused(cwd, capsys):
     (cwd / "foreign").mkdir()
     for file in ("config.json", "latest.safetensors"):
@@ -72,12 +67,6 @@ def test_a_policy_of_another_environment_is_refused_with_the_sizes_that_differ(c
     line = refused(capsys, "--env=FetchReach-v1", f"--load_path={finished[1]}")
     assert "PointReach-v0" in line and "FetchReach-v1" in line
     assert "observation size 2, not 10; goal size 2, not 3; action size 2, not 4" in line
-
-
-def test_the_log_of_another_run_stays_as_it_is(cwd, capsys, finished):
-    before = contents(finished[0])
-    assert "another run" in refused(capsys, POINT_REACH, *TINY, f"--log_path={finished[0]}", "--save_path=policies")
-    assert contents(finished[0]) == before
 
 
 def test_a_real_process_ends_with_code_2_and_one_line(cwd):

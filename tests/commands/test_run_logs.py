@@ -1,4 +1,4 @@
-"""What a run of the launcher leaves behind: its folders, its logs, and what it says of itself."""
+"""What a run of the launcher leaves behind: its folders, its logs, and what it says of itself and of its failures."""
 
 import json
 import os
@@ -11,14 +11,11 @@ import numpy as np
 import pytest
 
 from baselines import run
-from tests.helpers import POINT_REACH, TINY, TINY_SETTINGS, document, points_of_tensorboard, rows
+from tests.helpers import POINT_REACH, TINY, document, points_of_tensorboard, refused, rows, timeless
 
 PROGRESS = """epoch test/success_rate test/mean_Q test/episode train/success_rate train/episode stats_o/mean
     stats_o/std stats_g/mean stats_g/std loss/critic loss/actor total/timesteps total/updates total/seconds
     time/rollout time/sample time/compile time/train time/evaluate time/env time/epoch time/overhead fps""".split()
-
-
-# ---- folders ----
 
 
 def test_a_run_logs_into_a_new_folder_below_runs(cwd, untrained):
@@ -48,9 +45,6 @@ def test_a_tilde_is_the_home_folder(cwd, tmp_path, monkeypatch, untrained):
     assert (tmp_path / "home/log/log.txt").exists()
     assert document("log")["config"]["hidden"] == 8
     assert "~" not in os.listdir()
-
-
-# ---- logs ----
 
 
 def test_every_log_has_a_row_for_each_epoch(finished):
@@ -98,13 +92,6 @@ def test_the_columns_count_what_was_done_and_tensorboard_has_the_same_numbers(fi
         np.testing.assert_allclose([v for _, v in points[key]], column, rtol=1e-5, err_msg=key)
 
 
-def test_config_json_has_what_the_run_used(finished):
-    found = document(finished[0])
-    assert (found["alg"], found["env"], found["num_env"]) == ("her", "tests.environments:PointReach-v0", 1)
-    assert found["config"] == {**found["config"], **TINY_SETTINGS, "gamma": 1 - 1 / 30, "polyak": 0.95}
-    assert "command.json" not in os.listdir(finished[0]), "config.json holds everything"
-
-
 @pytest.mark.slow
 def test_a_real_process_trains_and_saves(cwd):
     command = [sys.executable, "-m", "baselines.run", POINT_REACH, *TINY, "--n_epochs=1", "--log_path=log"]
@@ -113,3 +100,33 @@ def test_a_real_process_trains_and_saves(cwd):
     assert done.stdout == Path("log/log.txt").read_text()
     assert "Traceback" not in done.stderr and "WARNING" not in done.stderr
     assert sorted(os.listdir("p")) == ["best.safetensors", "latest.safetensors"]
+
+
+def launch(log, *argv):
+    run.main([*argv, f"--log_path={log}", *TINY])
+    return timeless(log)
+
+
+@pytest.mark.slow
+def test_the_same_seed_gives_the_same_numbers_and_a_different_seed_others(cwd):
+    argv = ["--env=FetchReach-v1", "--num_env=2", "--n_epochs=1", "--vec_env=envpool"]
+    first = launch("first", *argv, "--seed=1")
+    assert len(first) == 1
+    assert launch("again", *argv, "--seed=1") == first
+    assert launch("other", *argv, "--seed=2") != first
+
+
+def test_an_environment_that_ends_early_is_trained_on(cwd, eagerly):
+    argv = ["--env=tests.environments:PointReach-end-v0", "--vec_env=sync", "--num_env=2", "--n_epochs=1"]
+    (row,) = launch("log", *argv)
+    assert float(row["total/timesteps"]) == 2 * 2 * 5
+    assert float(row["train/episode"]) == 4
+    assert np.isfinite([float(value) for value in row.values()]).all()
+
+
+def test_a_loss_that_is_not_finite_ends_the_run_with_its_name_and_a_remedy(cwd, capsys, eagerly):
+    argv = [POINT_REACH, *TINY, "--n_epochs=3", "--Q_lr=1e30", "--pi_lr=1e30", "--save_path=policies"]
+    line = refused(capsys, *argv, code=1)
+    assert "loss/" in line and "update" in line
+    assert "--Q_lr" in line and "--pi_lr" in line
+    assert not os.path.exists("policies"), "weights that are lost are not kept"

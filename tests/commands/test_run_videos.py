@@ -45,9 +45,6 @@ def seconds(gif):
     return sum(picture.info["duration"] for picture in ImageSequence.Iterator(gif)) / 1000
 
 
-# ---- whole runs ----
-
-
 @pytest.fixture
 def patient(monkeypatch):
     """Wait long for the last video, whose process has the lowest priority."""
@@ -99,9 +96,6 @@ def test_a_run_that_is_stopped_ends_the_video_that_is_being_made():
     assert "no video of epoch 0: it was not finished" in Path("log/log.txt").read_text()
 
 
-# ---- before training ----
-
-
 def test_where_nothing_renders_a_run_with_videos_is_refused(capsys):
     line = refused(capsys, f"--env={DARK}", *TINY, "--n_epochs=1", "--save_video_interval=1", "--log_path=log")
     assert "cannot render" in line and "no light" in line and "MUJOCO_GL" in line
@@ -113,9 +107,6 @@ def test_an_interval_of_steps_as_it_once_was_is_a_warning(capsys):
     assert len(rows("log")) == 1 and not os.path.exists("log/videos")
 
 
-# ---- a single video ----
-
-
 def test_a_gif_is_small_and_takes_as_long_as_the_video():
     pictures = [np.full((300, 600, 3), i % 250, np.uint8) for i in range(250)]
     with ImageSequenceClip(pictures, fps=25) as clip:
@@ -124,9 +115,6 @@ def test_a_gif_is_small_and_takes_as_long_as_the_video():
     with Image.open("small.gif") as gif:
         assert 80 <= gif.n_frames <= 84 and gif.size == (320, 160)
         assert seconds(gif) == pytest.approx(10, rel=0.02)
-
-
-# ---- what training does meanwhile ----
 
 
 class Trained(Agent):

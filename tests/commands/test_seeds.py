@@ -62,6 +62,9 @@ def test_each_seed_has_a_folder_and_the_same_command_continues_it(random, capsys
     before = contents(folder)
     run.main(words)
     assert "2 of them finished" in capsys.readouterr().out and contents(folder) == before
+    assert "seed-0: it was started with pause=0.0, not 1.0" in refused(
+        capsys, *words, "--pause=1", f"--log_path={folder}"
+    )
     run.main([*WORDS, "--n_epochs=3", "--seeds=1,2", "--save_path=policies"])  # longer, and one seed more
     out = capsys.readouterr().out
     assert "seed 1: continues" in out and "seed 2: begins" in out and "seed 0" not in out
@@ -117,12 +120,6 @@ def test_a_seed_that_fails_does_not_end_the_others(random, capsys):
 )
 def test_wrong_seeds_are_refused_in_one_line(words, said, cwd, capsys):
     assert said in refused(capsys, POINT_REACH, *TINY, *words)
-
-
-def test_a_run_with_other_flags_in_the_folder_is_refused(random, capsys):
-    words = [*WORDS, "--n_epochs=1", "--n_seeds=1", "--log_path=log"]
-    run.main(words)
-    assert "seed-0: it was started with pause=0.0, not 1.0" in refused(capsys, *words, "--pause=1")
 
 
 def test_seeds_are_read_once_each():

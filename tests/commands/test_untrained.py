@@ -46,14 +46,10 @@ def test_commands_that_take_a_policy_of_another_task_name_both(capsys):
     assert f"warning: the policy in policy {OTHER}" in capsys.readouterr().out.splitlines()
 
 
-@pytest.mark.parametrize("env_id", ["PointReachDense-v3", "my.module:PointReach-v1"])
-def test_versions_and_kinds_of_reward_of_one_task_are_the_same_task(env_id, capsys):
-    save("policy", sizes=replace(POINT_REACH_SIZES, env_id=env_id))
-    evaluate(["--load_path=policy", POINT_REACH, "--episodes=1", "--vec_env=sync"])
-    assert "warning" not in capsys.readouterr().err
-
-
-def test_an_environment_without_a_name_is_no_other_task(capsys):
+def test_versions_and_kinds_of_reward_of_one_task_and_environments_without_a_name_are_no_other_task(capsys):
+    for env_id in ("PointReachDense-v3", "my.module:PointReach-v1"):
+        save("policy", sizes=replace(POINT_REACH_SIZES, env_id=env_id))
+        evaluate(["--load_path=policy", POINT_REACH, "--episodes=1", "--vec_env=sync"])
     policy = baselines.load_policy(save("policy"))
     baselines.evaluate_policy(policy, gymnasium.wrappers.TimeLimit(PointReach(), 30), 1)
     assert "warning" not in capsys.readouterr().err

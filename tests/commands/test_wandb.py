@@ -120,9 +120,6 @@ def test_a_run_that_is_stopped_says_so_to_wandb(offline, monkeypatch):
     assert len(history(found)) == len(rows("log")) == 1 and found[-1].exit.exit_code == 1
 
 
-# ---- W&B that fails ----
-
-
 def failing(what):
     """A `wandb` of which one function raises."""
     fake = mock.MagicMock(url="https://wandb.example/run")

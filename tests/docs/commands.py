@@ -18,8 +18,6 @@ from baselines.ppo2.config import PPOConfig
 from baselines.run import LauncherOptions
 from baselines.tune import TuneOptions
 
-# ---- flags ----
-
 # A word in capitals, such as DIR or N, or three dots: the reader fills it in.
 OPEN = re.compile(r"(?<![\w-])[A-Z]+(?:_[A-Z]+)*(?![\w-])|\.\.\.")
 GENERATION = "baselines.her.experiment.data_generation.fetch_data_generation"
@@ -49,8 +47,6 @@ ALL_FLAGS = {"help", "tf_xla_persistent_cache_directory", *SETTINGS, *FLAGS_OF_B
     *FLAGS.values()
 )
 
-
-# ---- shell ----
 
 # bash reads the text with its loops, quotes and variables, and starts nothing: on no PATH it finds no program, and then
 # calls command_not_found_handle. Builtins that it must not execute are recorded too.
@@ -104,8 +100,6 @@ def _of_page(variables):
     return {name: value for name, value in given.items() if name not in OF_BASH}
 
 
-# ---- short settings ----
-
 # By algorithm (`demo_batch_size` must be less than `batch_size`), and by command.
 SHORT = {
     "her": dict(n_cycles=1, n_batches=1, batch_size=16, demo_batch_size=8, hidden=8, layers=1, n_test_rollouts=1),
@@ -143,7 +137,15 @@ def _with_values(words: list[str]) -> list[str]:
 
 def short_settings(given: dict) -> dict:
     """Return the same for everything that a run is given, in words or from Python: one epoch, or two if resumed."""
-    least = {"num_timesteps": 400, "n_epochs": 2, "save_video_interval": 1, "num_env": 2}
+    least = {
+        "num_timesteps": 400,
+        "n_epochs": 2,
+        "save_video_interval": 1,
+        "num_env": 2,
+        "seeds": 0,
+        "n_seeds": 1,
+        "jobs": 1,
+    }
     if "resume" not in given:
         least |= {"num_timesteps": 100, "n_epochs": 1}
         given = given | SHORT[given.get("alg", "her")] | (dict(num_env=2) if "preset" in given else {})

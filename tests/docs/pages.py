@@ -8,13 +8,7 @@ from functools import cached_property
 
 from tests.helpers import ROOT
 
-KINDS = {
-    "": "shell",
-    "bash": "shell",
-    "text": "text",
-    "json": "text",
-    "yaml": "text",
-}  # of fenced blocks; others are what they say
+KINDS = {"": "shell", "bash": "shell", "json": "text", "yaml": "text"}  # of fenced blocks; others are what they say
 # A fenced block, or an indented one, or a paragraph.
 PIECE = re.compile(
     r"^```(?P<language>\w*)\n(?P<fenced>(?:.*\n)*?)```$"

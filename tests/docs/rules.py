@@ -25,9 +25,6 @@ class Try(NamedTuple):
     step: Piece
 
 
-# ---- our own commands ----
-
-
 def run_main(this: Try) -> None:
     """Run it with short settings; of a command with parts that the reader fills in, check the flags only."""
     module, words = this.words[2], shortened(this.words[2], this.words[3:])
@@ -74,9 +71,6 @@ def launch(this: Try) -> None:
         assert flag in ("-np", "-n") or Path(value).exists(), f"no such file: {value}"
     if program := rest[len(options) :]:
         try_command(this._replace(words=program))
-
-
-# ---- commands that take long, need a network, or never end ----
 
 
 def replace_shell(this: Try) -> None:

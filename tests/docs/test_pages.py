@@ -105,3 +105,32 @@ def test_the_files_of_the_code_map_and_those_to_read_first_exist():
             paths.append(ROOT / name if "/" in name else folder / name)
             folder = paths[-1].parent
         assert len(paths) >= least and not [path for path in paths if not path.exists()]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("    frobnicate --hard", "no rule in tests/docs/rules.py says how to check: frobnicate --hard"),
+        ("    learn(env) -> Agent", "what is no command is written as ```text"),
+        ("    python -m baselines.run --no_such=1", "ended with code 2"),
+        ("    python -m baselines.evaluate --load_path=nowhere", "ended with code 2"),
+        ("    mpirun -np 2 --no-such x python -m baselines.run", "no option of mpirun: --no-such"),
+        ("    mpirun -np N python -m baselines.run --no_such=1 ...", "no_such"),
+        ("    srun python -m baselines.run --no_such=1", "ended with code 2"),
+        ("    pip install -e '.[nothing]'", "setup.py has no such extra"),
+        ("    python -m benchmarks.reproduce fetch-bush", "no such experiment"),
+        ("    python -m benchmarks.throughput rollups", "rollups"),
+        ("`python -m baselines.play --load_path=DIR --episode=3`", "episode"),
+        ("```python\n1 / 0\n```", "division by zero"),
+        ("```python\naction = float('nan')\n```", "no action"),
+        ('```python\nname = dict(log_path="nowhere")\n```', "no log in nowhere"),
+        ('```python\nname = dict(save_path="nowhere")\n```', "no policy in nowhere"),
+        ("`a = baselines.train(no_such=1)`", "there is no setting 'no_such'"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore")
+def test_what_is_wrong_in_a_page_is_noticed(text, said, reader):
+    with pytest.raises((Exception, SystemExit)) as raised:
+        for step in Page("p.md", text + "\n").steps:
+            reader.do(step)
+    assert said in f"{type(raised.value).__name__}: {raised.value}" and "p.md:1: " in raised.value.__notes__[0]

@@ -12,6 +12,7 @@ from tests.helpers import ROOT
 # Libraries of others warn of what is theirs to mend.
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 PAGES = {page.name: page for page in all_pages() if page.steps}
+assert len(PAGES) > 10 and sum(len(page.steps) for page in PAGES.values()) > 100, "the commands of pages are found"
 
 
 @pytest.mark.parametrize("page", PAGES.values(), ids=PAGES)
