@@ -75,4 +75,4 @@ def test_help_fits_the_terminal_in_groups_with_choices_and_ends_with_examples(co
     groups = re.findall(r"^(\w[^\n]*):$", text, re.M)
     assert [g for g in "algorithm environment run networks schedule exploration hindsight demonstrations".split()
             if g not in groups] == []  # fmt: skip
-    assert "(default: none); one of none, auto, relay" in " ".join(text.split())
+    assert "none, auto (it finds" in " ".join(text.split())
